@@ -1,0 +1,187 @@
+"""The root of the command line over Typer: global options everywhere, commands imported when they are needed."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+import typer.main
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+from typing_extensions import override
+
+from sentient_cli.cli.commands import COMMANDS, CommandRow, find_command, load_command
+from sentient_cli.cli.help import HelpCommand, write_help
+from sentient_cli.cli.invocation import current
+from sentient_cli.errors import UsageError, UserInterruptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typer._click import Command, Context, HelpFormatter
+
+__all__ = ["build", "run"]
+
+MAXIMUM_WIDTH = 100
+
+
+def _set_json(value: bool) -> None:
+    current().console.json |= value
+
+
+def _set_quiet(value: bool) -> None:
+    current().console.quiet |= value
+
+
+def _add_verbose(value: int) -> None:
+    current().console.verbose += value
+
+
+def _set_no_color(value: bool) -> None:
+    current().console.no_color |= value
+
+
+def _set_project(value: Path | None) -> None:
+    if value is not None:
+        current().project = value
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from sentient_cli.cli.version import print_version
+
+        print_version(current().console)
+        raise typer.Exit
+
+
+def _root(
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="JSON on stdout, errors as JSON on stderr.", callback=_set_json, expose_value=False
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Say less.", callback=_set_quiet, expose_value=False)
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "-v",
+            "--verbose",
+            help="Say more; -vv: even more.",
+            count=True,
+            show_default=False,
+            callback=_add_verbose,
+            expose_value=False,
+        ),
+    ] = 0,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours.", callback=_set_no_color, expose_value=False)
+    ] = False,
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            "--project", metavar="DIR", help="The project's directory.", callback=_set_project, expose_value=False
+        ),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, expose_value=False, is_eager=True),
+    ] = False,
+) -> None:
+    """The parameters are the global options; their callbacks do the work."""
+
+
+class _Root(TyperGroup):
+    """A group whose commands are rows of a table until one is called."""
+
+    @override
+    def list_commands(self, ctx: Context) -> list[str]:
+        return [row.name for row in COMMANDS]
+
+    @override
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        row = find_command(cmd_name)
+        if row is None:
+            return None
+        command = _command(row)
+        command.params.extend(param for param in self.params if param.name != "version")
+        return command
+
+    @override
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        if not ctx.resilient_parsing and find_command(args[0]) is None:
+            raise _unknown_command(args[0])
+        return super().resolve_command(ctx, args)
+
+    @override
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        write_help(self, ctx, formatter, commands=[(row.name, row.help) for row in COMMANDS])
+
+
+def _unknown_command(name: str) -> UsageError:
+    near = difflib.get_close_matches(name, [row.name for row in COMMANDS], n=1)
+    return UsageError(
+        f"There is no command {name!r}",
+        why=f"Did you mean `{near[0]}`?" if near else "",
+        fix="Run `sentient --help` for the list of commands",
+    )
+
+
+def _command(row: CommandRow) -> Command:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(row.name, cls=HelpCommand)(load_command(row))
+    return typer.main.get_command(app)
+
+
+def build() -> Command:
+    """The command line as one command of Typer."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback(cls=_Root, help="Build, serve, talk to and debug AI agents that speak the Sentient Chat protocol.")(
+        _root
+    )
+    return typer.main.get_command(app)
+
+
+def run(program: str, arguments: Sequence[str], *, width: int) -> int:
+    """Parse the arguments and execute what they ask for.
+
+    Args:
+        program: The name in help texts.
+        arguments: The arguments after the name.
+        width: Columns of the terminal, for help texts.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: the arguments are not understood.
+        SentientError: what the command raised.
+    """
+    root = build()
+    try:
+        with root.make_context(program, list(arguments), terminal_width=min(width, MAXIMUM_WIDTH)) as context:
+            root.invoke(context)
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except typer.Abort as abort:
+        raise UserInterruptError("Interrupted") from abort
+    except TyperException as error:
+        raise _usage_error(error) from error
+    return 0
+
+
+def _usage_error(error: TyperException) -> UsageError:
+    context: object = getattr(error, "ctx", None)
+    path: object = getattr(context, "command_path", "sentient")
+    options: object = getattr(error, "possibilities", None)
+    near = ", ".join(f"`{name}`" for name in cast("list[str]", options)) if isinstance(options, list) else ""
+    message = error.message if near else error.format_message()
+    return UsageError(
+        " ".join(message.replace("Value error, ", "").split()).rstrip("."),
+        why=f"Did you mean {near}?" if near else "",
+        fix=f"Run `{path} --help`",
+    )

@@ -1,0 +1,80 @@
+"""``sentient chat``."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentient_cli.cli.invocation import Invocation, current
+from sentient_cli.cli.streams import is_terminal
+
+if TYPE_CHECKING:
+    from sentient_cli.chat.app import Terminal
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def chat(
+    url: Annotated[str, typer.Argument(metavar="[URL]", help="Where the agent is.")] = DEFAULT_URL,
+    message: Annotated[
+        str | None,
+        typer.Option("--message", "-m", metavar="TEXT", help="Ask this and end; `-` reads the question from stdin."),
+    ] = None,
+    agent_token: Annotated[
+        str | None,
+        typer.Option("--agent-token", metavar="TOKEN", help="The agent's token; else SENTIENT_AGENT_TOKEN."),
+    ] = None,
+) -> None:
+    """Talk to a running agent.
+
+    Works with every agent of the Sentient Chat protocol. Without a terminal the question is read from stdin:
+    `echo hi | sentient chat`. With --json each event is one line of JSON.
+    """
+    from sentient_cli.chat.app import ChatOptions, run_chat
+    from sentient_cli.paths import state_dir
+    from sentient_cli.redact import redactor
+
+    here = current()
+    token = agent_token or here.environment.get("SENTIENT_AGENT_TOKEN") or None
+    if token:
+        redactor.register(token)
+    options = ChatOptions(
+        url,
+        message=message,
+        token=token,
+        json=here.console.json,
+        quiet=here.console.quiet,
+        history=state_dir() / "chat_history",
+    )
+    code = run_chat(options, _terminal(here))
+    if code:
+        raise typer.Exit(code)
+
+
+def _terminal(here: Invocation) -> Terminal:
+    from sentient_cli.chat.app import Terminal
+    from sentient_cli.chat.screen import Size
+
+    console = here.console
+    stdout = console.stdout or io.StringIO()
+
+    def size() -> Size:
+        try:
+            rows = os.get_terminal_size(stdout.fileno()).lines
+        except (OSError, ValueError):
+            rows = 0
+        return Size(console.width(), rows or 24)
+
+    return Terminal(
+        stdin=sys.stdin or io.StringIO(),
+        stdout=stdout,
+        stderr=console.stderr or io.StringIO(),
+        size=size,
+        reads=is_terminal(sys.stdin),
+        draws=is_terminal(stdout) and here.environment.get("TERM", "dumb") != "dumb",
+        color=console.color(),
+    )

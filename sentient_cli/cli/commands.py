@@ -1,0 +1,75 @@
+"""The table of commands, and how a command is written.
+
+A command is a module of ``sentient_cli.cli`` with a function of the command's name (``-`` becomes ``_``) that is
+decorated nowhere::
+
+    from sentient_cli.cli.invocation import current
+    from sentient_cli.cli.options import AgentArgument, PortOption, ProfileOption
+
+
+    def serve(
+        agent: AgentArgument = None,
+        port: PortOption = None,
+        profile: ProfileOption = None,
+    ) -> None:
+        \"\"\"The help of the command: its first line is one sentence.\"\"\"
+        from sentient_cli.somewhere import run_server  # heavy imports stand in the body
+
+        here = current()
+        loaded = here.load({"agent": agent, "server.port": port}, profile=profile)
+        here.console.say("Serving on ...")
+        run_server(loaded.settings)
+
+- Parameters are typed ``Annotated[...]``; an alias in `options` is used when there is one. An option that is also a
+  setting has the default ``None`` ("not given"), so that the layers below it decide.
+- ``--json``, ``-q``, ``-v``, ``--no-color`` and ``--project`` are added to every command, and are read from `current()`.
+- Data goes to ``console.data`` or ``console.json_line`` (stdout), talk to ``console.say`` (stderr). Nothing else prints.
+- A failure is raised as a `SentientError`; an exit code without an error is ``raise typer.Exit(code)``.
+- Other parameters are declared in place: ``name: Annotated[str | None, typer.Option(help="...")] = None``.
+- At import a command module imports the standard library, typer and `sentient_cli.cli`, and nothing heavier.
+- The docstring is help for a reader: no ``Args:`` section.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["COMMANDS", "CommandRow", "find_command", "load_command"]
+
+
+class CommandRow(NamedTuple):
+    """One command: its name, the module that holds it, and one line of help that needs no import."""
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS: tuple[CommandRow, ...] = (
+    CommandRow("serve", "sentient_cli.cli.serve", "Serve an agent over HTTP, for production."),
+    CommandRow("chat", "sentient_cli.cli.chat", "Talk to a running agent."),
+    CommandRow("run", "sentient_cli.cli.run", "Execute an agent file as it is."),
+    CommandRow("completion", "sentient_cli.cli.completion", "Print the completion script of a shell."),
+)
+
+
+def find_command(name: str) -> CommandRow | None:
+    """The row of a command.
+
+    Example:
+        >>> row = find_command("chat")
+        >>> row.module if row else None
+        'sentient_cli.cli.chat'
+    """
+    return next((row for row in COMMANDS if row.name == name), None)
+
+
+def load_command(row: CommandRow) -> Callable[..., None]:
+    """Import the module of a command and return its function."""
+    module = importlib.import_module(row.module)
+    function: Callable[..., None] = getattr(module, row.name.replace("-", "_"))
+    return function

@@ -1,0 +1,90 @@
+"""What one call of the command line knows: its output, its global options, its settings."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentient_cli.cli.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sentient_cli.config import FlagValue, Loaded
+
+__all__ = ["Invocation", "current", "start"]
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One call of the command line.
+
+    Args:
+        console: Where it writes to.
+        environment: The environment of the process.
+        program: The name it was called by.
+        project: The directory of ``--project``.
+    """
+
+    console: Console
+    environment: Mapping[str, str]
+    program: str = "sentient"
+    project: Path | None = None
+
+    def load(
+        self,
+        flags: Mapping[str, FlagValue] | None = None,
+        *,
+        profile: str | None = None,
+        env_file: Path | None = None,
+        no_env_file: bool = False,
+    ) -> Loaded:
+        """Load the settings for a command, and say which ``.env`` was read and what looks wrong.
+
+        Args:
+            flags: Dotted keys and the values that flags gave them; None means not given.
+            profile: The value of ``--profile``.
+            env_file: The value of ``--env-file``.
+            no_env_file: Whether ``--no-env-file`` was given.
+
+        Raises:
+            ConfigError: a setting is missing, malformed or unknown.
+            UsageError: ``--project`` is no directory.
+        """
+        from sentient_cli.config import load
+
+        loaded = load(
+            flags,
+            project=self.project,
+            profile=profile,
+            env_file=env_file,
+            use_env_file=not no_env_file,
+            environment=self.environment,
+        )
+        if loaded.env_file is not None:
+            self.console.say(f"Environment read from {loaded.env_file}")
+        for warning in loaded.warnings:
+            self.console.warn(warning)
+        return loaded
+
+
+_current: ContextVar[Invocation] = ContextVar("sentient_cli_invocation")
+
+
+def start(invocation: Invocation) -> None:
+    """Make ``invocation`` the current one."""
+    _current.set(invocation)
+
+
+def current() -> Invocation:
+    """The invocation that is going on; outside of ``main()`` one over the standard streams."""
+    found = _current.get(None)
+    if found is None:
+        from sentient_cli.config.environ import process_environment
+
+        environment = process_environment()
+        found = Invocation(Console(environment=environment), environment)
+        _current.set(found)
+    return found

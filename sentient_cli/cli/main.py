@@ -1,0 +1,119 @@
+"""The only way in and the only way out of the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, cast
+
+from sentient_cli.cli.console import Console
+from sentient_cli.cli.invocation import Invocation, start
+from sentient_cli.cli.version import print_version
+from sentient_cli.config.environ import process_environment
+from sentient_cli.errors import SentientError, UserInterruptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+PROGRAMS = ("sentient", "sentient-agent-cli")
+_VERSION_WITH = frozenset({"--version", "--json", "--no-color", "-q", "--quiet", "-v", "--verbose"})
+_VERBOSE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments after the program's name; those of the process unless given.
+
+    Returns:
+        The exit code: 0 ok, 1 failed, 2 usage, 3 configuration or credentials, 4 provider or network, 5 project or
+        template, 6 a difference was found, 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    environment = process_environment()
+    invocation = Invocation(Console(environment=environment), environment, program=_program())
+    start(invocation)
+    try:
+        code = _dispatch(invocation, arguments)
+        invocation.console.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - here, and only here, every error ends
+        return _fail(invocation.console, arguments, error)
+    return code
+
+
+def _program() -> str:
+    name = os.path.splitext(os.path.basename(sys.argv[0]))[0]  # noqa: PTH119, PTH122 - pathlib would cost half of --version
+    return name if name in PROGRAMS else PROGRAMS[0]
+
+
+def _dispatch(invocation: Invocation, arguments: list[str]) -> int:
+    console = invocation.console
+    if "--version" in arguments and _VERSION_WITH.issuperset(arguments):
+        # The common case, without importing Typer.
+        console.json = "--json" in arguments
+        print_version(console)
+        return 0
+    from sentient_cli.cli.shells import complete
+
+    code = complete(invocation.program, invocation.environment)
+    if code is not None:
+        return code
+    from sentient_cli.cli.app import run
+
+    return run(invocation.program, arguments or ["--help"], width=console.width())
+
+
+def _fail(console: Console, arguments: list[str], error: BaseException) -> int:
+    if isinstance(error, BrokenPipeError):
+        _abandon(console)
+        return 1
+    _settle(console, arguments)
+    shown = _shown(error)
+    if shown is None:
+        from sentient_cli.cli.crash import report_crash
+
+        shown = report_crash(error, arguments, whole=console.verbose >= _VERBOSE)
+    try:
+        if isinstance(shown, UserInterruptError) and not console.json:
+            console.say("Interrupted.")
+        else:
+            console.error(shown)
+        console.flush()
+    except (OSError, SentientError):
+        _abandon(console)
+    return shown.exit_code
+
+
+def _settle(console: Console, arguments: list[str]) -> None:
+    # When the arguments themselves are at fault, their parsing ended before it saw all of the global options.
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    console.json = console.json or "--json" in before
+    console.no_color = console.no_color or "--no-color" in before
+
+
+def _shown(error: BaseException) -> SentientError | None:
+    if isinstance(error, SentientError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return UserInterruptError("Interrupted")
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        found = [_shown(inner) for inner in group.exceptions]
+        return found[0] if all(found) else None
+    return None
+
+
+def _abandon(console: Console) -> None:
+    # Python flushes the standard streams once more when it exits, which must not fail a second time.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (console.stdout, console.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,80 @@
+"""Options that several commands share, declared once. The default of each is ``None`` or ``False``: not given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+__all__ = [
+    "AgentArgument",
+    "AgentOption",
+    "AllowHostOption",
+    "AllowOriginOption",
+    "EnvFileOption",
+    "HostOption",
+    "InsecureOption",
+    "LogFormatOption",
+    "LogLevelOption",
+    "ModelOption",
+    "NoEnvFileOption",
+    "PortOption",
+    "ProfileOption",
+    "ScriptOption",
+    "StoreOption",
+    "WorkersOption",
+]
+
+AgentArgument: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="AGENT", help="The agent: `module:attr`, a module or a file.", show_default=False),
+]
+AgentOption: TypeAlias = Annotated[
+    str | None, typer.Option("--agent", metavar="AGENT", help="The agent: `module:attr`, a module or a file.")
+]
+HostOption: TypeAlias = Annotated[
+    str | None, typer.Option("--host", metavar="ADDRESS", help="The address to listen on (127.0.0.1).")
+]
+PortOption: TypeAlias = Annotated[
+    int | None, typer.Option("--port", metavar="PORT", min=0, max=65535, help="The port to listen on (8000); 0: any.")
+]
+WorkersOption: TypeAlias = Annotated[
+    int | None, typer.Option("--workers", metavar="N", min=1, help="How many processes serve (1).")
+]
+InsecureOption: TypeAlias = Annotated[
+    bool | None, typer.Option("--insecure", help="Allow a public address without a token.", show_default=False)
+]
+AllowOriginOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--allow-origin", metavar="ORIGIN", help="A web page's origin that may call; may be repeated."),
+]
+AllowHostOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", metavar="HOST", help="A further Host header to accept; may be repeated."),
+]
+StoreOption: TypeAlias = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="`memory`, `sqlite:PATH` or `file:DIR` (memory).")
+]
+ModelOption: TypeAlias = Annotated[
+    str | None, typer.Option("--model", metavar="MODEL", help="The model an agent gets when it names none (offline).")
+]
+ScriptOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--script", metavar="FILE", help="A script for the offline model.")
+]
+LogLevelOption: TypeAlias = Annotated[
+    str | None, typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error (info).")
+]
+LogFormatOption: TypeAlias = Annotated[
+    str | None, typer.Option("--log-format", metavar="FORMAT", help="json or text (json).")
+]
+ProfileOption: TypeAlias = Annotated[
+    str | None, typer.Option("--profile", metavar="NAME", help="The profile of settings to use.")
+]
+EnvFileOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--env-file", metavar="FILE", help="Read variables from FILE instead of the project's .env."),
+]
+NoEnvFileOption: TypeAlias = Annotated[
+    bool, typer.Option("--no-env-file", help="Read no .env file.", show_default=False)
+]

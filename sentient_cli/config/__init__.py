@@ -1,0 +1,45 @@
+"""Settings: their types, the layers they come from, and the one place that reads the environment."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sentient_cli.config.environ import export_environment, process_environment
+    from sentient_cli.config.loading import Loaded, load
+    from sentient_cli.config.secret import Secret
+    from sentient_cli.config.settings import LlmSettings, LogSettings, ServerSettings, Settings, StoreSettings
+    from sentient_cli.config.values import FlagValue, Source
+
+__all__ = [
+    "FlagValue",
+    "LlmSettings",
+    "Loaded",
+    "LogSettings",
+    "Secret",
+    "ServerSettings",
+    "Settings",
+    "Source",
+    "StoreSettings",
+    "export_environment",
+    "load",
+    "process_environment",
+]
+
+_HOMES = {
+    "environ": ("export_environment", "process_environment"),
+    "loading": ("Loaded", "load"),
+    "secret": ("Secret",),
+    "settings": ("LlmSettings", "LogSettings", "ServerSettings", "Settings", "StoreSettings"),
+    "values": ("FlagValue", "Source"),
+}
+_MODULES = {name: f"sentient_cli.config.{module}" for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    # The environment is needed by commands that need no settings, and settings import Pydantic.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_MODULES[name]), name)
+    return value

@@ -1,0 +1,190 @@
+"""Settings files: found, read, and turned into values that know their line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeGuard
+
+from sentient_cli.config.keys import all_keys, nearest, sections
+from sentient_cli.config.lines import key_lines, line_of
+from sentient_cli.config.values import Layer, Source, Value
+from sentient_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["PROJECT_FILE", "SettingsFile", "find_project_file", "read_settings_file", "read_text"]
+
+PROJECT_FILE = "sentient.toml"
+_PYPROJECT = "pyproject.toml"
+_IN_PYPROJECT = ("tool", "sentient")
+MAXIMUM_SIZE = 1024 * 1024
+_DOCS = "docs/configuration.md lists every setting"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """One settings file.
+
+    Args:
+        path: Where it is.
+        table: Its settings, as nested mappings.
+        lines: The line of each key of the document.
+        prefix: Where in the document the settings stand.
+    """
+
+    path: Path
+    table: Mapping[str, object]
+    lines: Mapping[tuple[str, ...], int]
+    prefix: tuple[str, ...] = field(default=())
+
+    def where(self, *path: str) -> str:
+        """File and line of a key."""
+        return f"{self.path}:{line_of(self.lines, (*self.prefix, *path))}"
+
+    def profiles(self) -> frozenset[str]:
+        """The names of the profiles that stand in it.
+
+        Raises:
+            ConfigError: a profile is no table.
+        """
+        profiles = self.table.get("profile")
+        if not _is_table(profiles):
+            return frozenset()
+        for name, table in profiles.items():
+            if not _is_table(table):
+                raise _wrong(self.where("profile", name), f"profile.{name}", "a table such as [profile.NAME.server]")
+        return frozenset(profiles)
+
+    def values(self, layer: Layer) -> dict[str, Value]:
+        """The settings outside of profiles.
+
+        Raises:
+            ConfigError: a setting is unknown, or is no table where one belongs.
+        """
+        table = {name: item for name, item in self.table.items() if name != "profile" or not _is_table(item)}
+        return self._flatten(table, (), layer)
+
+    def profile_values(self, name: str) -> dict[str, Value]:
+        """The settings of one profile; none when it is not here.
+
+        Raises:
+            ConfigError: as for `values`.
+        """
+        profiles = self.table.get("profile")
+        table = profiles.get(name) if _is_table(profiles) else None
+        return self._flatten(table, ("profile", name), "profile") if _is_table(table) else {}
+
+    def _flatten(self, table: Mapping[str, object], path: tuple[str, ...], layer: Layer) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for name, item in table.items():
+            inner = {name: item}
+            if name in sections():
+                if not _is_table(item):
+                    raise _wrong(self.where(*path, name), name, f"a table: [{'.'.join((*path, name))}]")
+                inner = {f"{name}.{key}": value for key, value in item.items()}
+            for key, value in inner.items():
+                where = self.where(*path, *key.split(".", 1))
+                if key not in all_keys() or (path and key == "profile"):
+                    raise _unknown(where, key)
+                found[key] = Value(value, Source(layer, where), self.path.parent)
+        return found
+
+
+def _is_table(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, dict)
+
+
+def _unknown(where: str, key: str) -> ConfigError:
+    near = nearest(key, [*all_keys(), *sections()])
+    return ConfigError(
+        f"There is no setting `{key}`",
+        why=f"It stands in {where}",
+        fix=f"Did you mean `{near}`?" if near else f"See: {_DOCS}",
+    )
+
+
+def _wrong(where: str, key: str, expected: str) -> ConfigError:
+    return ConfigError(
+        f"The setting `{key}` has the wrong type", why=f"It stands in {where}", fix=f"Make it {expected}"
+    )
+
+
+def find_project_file(start: Path) -> Path | None:
+    """The settings file of the project that ``start`` is in: ``sentient.toml``, or a ``pyproject.toml`` with our table.
+
+    The nearest directory wins, and in one directory ``sentient.toml``.
+    """
+    for directory in (start, *start.parents):
+        own = directory / PROJECT_FILE
+        if own.is_file():
+            return own
+        shared = directory / _PYPROJECT
+        if shared.is_file() and _mentions_us(shared):
+            return shared
+    return None
+
+
+def _mentions_us(path: Path) -> bool:
+    # A pyproject.toml of somebody else may be broken or unreadable, which is no concern of ours.
+    try:
+        return re.search(r"tool[\"']?\s*\.\s*[\"']?sentient\b", read_text(path)) is not None
+    except ConfigError:
+        return False
+
+
+def read_settings_file(path: Path) -> SettingsFile:
+    """Read a settings file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no TOML.
+    """
+    source = read_text(path)
+    try:
+        document: dict[str, object] = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(path, error) from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply", fix="Flatten it") from None
+    prefix = _IN_PYPROJECT if path.name == _PYPROJECT else ()
+    table: object = document
+    for part in prefix:
+        table = table.get(part, {}) if _is_table(table) else {}
+    lines = key_lines(source)
+    if not _is_table(table):
+        raise _wrong(f"{path}:{line_of(lines, prefix)}", ".".join(prefix), "a table: [tool.sentient]")
+    return SettingsFile(path, table, lines, prefix)
+
+
+def _no_toml(path: Path, error: tomllib.TOMLDecodeError) -> ConfigError:
+    place = re.search(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
+    fault = str(error)[: place.start()] if place else str(error)
+    where = f"{path}:{place[1]}:{place[2]}" if place and place[1] else f"{path}, at its end"
+    return ConfigError(f"{path.name} is not valid TOML", why=f"{fault}, in {where}", fix="Correct that line")
+
+
+def read_text(path: Path) -> str:
+    """The text of a small UTF-8 file, with its line ends made one.
+
+    Raises:
+        ConfigError: it cannot be read, is larger than 1 MiB, or is no UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAXIMUM_SIZE + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read", why=error.strerror or "", fix="Check the path and its rights"
+        ) from None
+    if len(data) > MAXIMUM_SIZE:
+        raise ConfigError(f"{path} is larger than 1 MiB", fix="Check that it is the right file")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path} is not UTF-8", why=f"Line {line} has another encoding", fix="Save it as UTF-8"
+        ) from None

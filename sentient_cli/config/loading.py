@@ -1,0 +1,180 @@
+"""The layers of the settings: defaults < user < project < profile < environment < flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sentient_cli import paths
+from sentient_cli.config.check import check
+from sentient_cli.config.envfile import find_env_file, read_env_file
+from sentient_cli.config.environ import process_environment
+from sentient_cli.config.files import SettingsFile, find_project_file, read_settings_file
+from sentient_cli.config.keys import PREFIX, all_keys, nearest, sections
+from sentient_cli.config.values import FlagValue, Source, Value
+from sentient_cli.errors import ConfigurationNotFoundError, UsageError
+from sentient_cli.redact import redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sentient_cli.config.settings import Settings
+
+__all__ = ["Loaded", "load"]
+
+DEFAULT_PROFILE = "default"
+SECRET_KEYS = ("server.token",)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where they come from.
+
+    Args:
+        settings: The settings.
+        sources: For each setting by its dotted name, the layer and place that won.
+        project_dir: The directory of the project's settings file; None without one.
+        project_file: That file.
+        env_file: The ``.env`` that was read.
+        environment: The variables of the process and, below them, those of ``env_file``. Nothing is exported until
+            `export_environment` is called with it.
+        warnings: What is probably not meant so, each one sentence.
+    """
+
+    settings: Settings
+    sources: Mapping[str, Source]
+    project_dir: Path | None
+    project_file: Path | None
+    env_file: Path | None
+    environment: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def load(
+    flags: Mapping[str, FlagValue] | None = None,
+    *,
+    project: Path | None = None,
+    profile: str | None = None,
+    env_file: Path | None = None,
+    use_env_file: bool = True,
+    environment: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Gather the settings from all layers.
+
+    Args:
+        flags: Values by dotted name that flags gave; None for one that was not given.
+        project: Where to look for the project, upward from there; the current directory unless given.
+        profile: The name of a profile, as ``--profile`` gives it.
+        env_file: A file of variables in the place of the project's ``.env``.
+        use_env_file: Whether a file of variables is read at all.
+        environment: The variables; those of the process unless given.
+
+    Raises:
+        ConfigError: a file cannot be read, or a setting is unknown or wrong.
+        ConfigurationNotFoundError: a profile or file that was named does not exist.
+        UsageError: ``project`` is no directory, or a flag has a wrong value.
+    """
+    start = _directory(project)
+    project_file = find_project_file(start)
+    home = project_file.parent if project_file else start
+    found_env = find_env_file(home, env_file) if use_env_file else None
+    from_file: Mapping[str, str] = read_env_file(found_env) if found_env else {}
+    shell = process_environment() if environment is None else environment
+    merged = MappingProxyType({**from_file, **shell})
+    redactor.register_environment(merged)
+
+    files = [read_settings_file(path) for path in (paths.user_config_file(), project_file) if path and path.is_file()]
+    given = {**(flags or {}), **({"profile": profile} if profile is not None else {})}
+    upper = {**_from_environment(merged, shell, found_env), **_from_flags(given)}
+    values = _from_files(files, project_file)
+    values |= _from_profile(files, {**values, **upper}.get("profile"))
+    values |= upper
+    settings = check(values)
+    for key in SECRET_KEYS:
+        _register(settings, key)
+    return Loaded(
+        settings=settings,
+        sources=MappingProxyType(
+            {key: values[key].source if key in values else Source("default") for key in all_keys()}
+        ),
+        project_dir=home if project_file else None,
+        project_file=project_file,
+        env_file=found_env,
+        environment=merged,
+        warnings=tuple(_unknown_variables(merged)),
+    )
+
+
+def _directory(project: Path | None) -> Path:
+    start = (project or Path()).absolute()
+    if not start.is_dir():
+        raise UsageError(f"There is no directory {project}", fix="Check the path given with --project")
+    return start
+
+
+def _from_files(files: Sequence[SettingsFile], project_file: Path | None) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for file in files:
+        values |= file.values("project" if file.path == project_file else "user")
+    return values
+
+
+def _from_profile(files: Sequence[SettingsFile], chosen: Value | None) -> dict[str, Value]:
+    name = chosen.raw if chosen is not None else DEFAULT_PROFILE
+    known = sorted(frozenset[str]().union(*(file.profiles() for file in files)))
+    if not isinstance(name, str):
+        return {}  # The check of types says what is wrong with it.
+    if name not in known and name != DEFAULT_PROFILE:
+        near = nearest(name, known)
+        raise ConfigurationNotFoundError(
+            f"There is no profile {name!r}",
+            why=f"It is named by {chosen.source}" if chosen else "",
+            fix=f"Did you mean {near!r}?"
+            if near
+            else f"Write [profile.{name}.server] into the project's settings file",
+        )
+    values: dict[str, Value] = {}
+    for file in files:
+        values |= file.profile_values(name)
+    return values
+
+
+def _from_environment(merged: Mapping[str, str], shell: Mapping[str, str], env_file: Path | None) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for key in all_keys().values():
+        text = merged.get(key.variable, "")
+        if not text:
+            continue  # An empty variable is one that is not set.
+        from_file = env_file is not None and key.variable not in shell
+        where = f"{key.variable} in {env_file}" if from_file else key.variable
+        directory = env_file.parent if from_file and env_file else Path.cwd()
+        raw = [part.strip() for part in text.split(",") if part.strip()] if key.is_list else text
+        values[key.name] = Value(raw, Source("environment", where), directory)
+    return values
+
+
+def _from_flags(flags: Mapping[str, FlagValue]) -> dict[str, Value]:
+    return {
+        key: Value(value, Source("flag", "--" + key.rpartition(".")[2].replace("_", "-")), Path.cwd())
+        for key, value in flags.items()
+        if value is not None
+    }
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    known = [key.variable for key in all_keys().values()]
+    ours = tuple(f"{PREFIX}{section.upper()}_" for section in sections())
+    unknown = [name for name in environment if name.startswith(ours) and name not in known]
+    hints = [(name, nearest(name, known)) for name in sorted(unknown)]
+    return [f"{name} is no setting" + (f"; did you mean {near}?" if near else "") for name, near in hints]
+
+
+def _register(settings: Settings, key: str) -> None:
+    value: object = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    reveal: object = getattr(value, "reveal", None)
+    if callable(reveal):
+        redactor.register(str(reveal()))

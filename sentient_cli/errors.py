@@ -1,0 +1,413 @@
+"""Every error that this package raises, in one tree.
+
+    SentientError                       exit  code
+    ├── UsageError                       2    usage
+    ├── ConfigError                      3    config
+    │   ├── ConfigurationNotFoundError   3    config-not-found
+    │   └── CredentialNotFoundError      3    credential-not-found
+    ├── NetworkError                     4    network
+    │   ├── AddressInUseError            4    address-in-use
+    │   └── AddressNotAllowedError       4    address-not-allowed
+    ├── ProviderError                    4    provider
+    │   ├── ProviderConnectionError      4    provider-connection
+    │   ├── ProviderTimeoutError         4    provider-timeout
+    │   ├── AuthenticationError          3    authentication
+    │   ├── PermissionDeniedError        3    permission-denied
+    │   ├── RateLimitError               4    rate-limit
+    │   ├── QuotaError                   4    quota
+    │   ├── ServerError                  4    provider-server
+    │   ├── BadRequestError              4    bad-request
+    │   ├── ContextLengthExceededError   4    context-length
+    │   ├── ContentFilterError           4    content-filter
+    │   └── CircuitOpenError             4    circuit-open
+    ├── ProjectError                     5    project
+    │   └── AgentLoadError               5    agent-load
+    │       ├── AgentNotFoundError       5    agent-not-found
+    │       ├── AgentAmbiguousError      5    agent-ambiguous
+    │       ├── AgentImportError         5    agent-import
+    │       └── AgentSignatureError      5    agent-signature
+    ├── RunError                         1    run
+    │   ├── ResponseClosedError          1    response-closed
+    │   ├── InvalidEventError            1    invalid-event
+    │   ├── RunOverflowError             1    run-overflow
+    │   ├── RunNotFoundError             1    run-not-found
+    │   └── OverloadedError              1    overloaded
+    ├── StoreError                       1    store
+    │   ├── VersionConflictError         1    version-conflict
+    │   ├── LogSequenceError             1    log-sequence
+    │   └── CursorError                  1    cursor
+    │       └── CursorExpiredError       1    cursor-expired
+    ├── DifferenceFoundError             6    difference
+    └── UserInterruptError              130    interrupted
+
+An error says what happened, why, and what to do. Exit codes are stable: 0 ok, 1 failed, 2 usage, 3 configuration or
+credentials, 4 provider or network, 5 project or template, 6 a difference was found, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AddressInUseError",
+    "AddressNotAllowedError",
+    "AgentAmbiguousError",
+    "AgentImportError",
+    "AgentLoadError",
+    "AgentNotFoundError",
+    "AgentSignatureError",
+    "AuthenticationError",
+    "BadRequestError",
+    "CircuitOpenError",
+    "ConfigError",
+    "ConfigurationNotFoundError",
+    "ContentFilterError",
+    "ContextLengthExceededError",
+    "CredentialNotFoundError",
+    "CursorError",
+    "CursorExpiredError",
+    "DifferenceFoundError",
+    "UserInterruptError",
+    "InvalidEventError",
+    "LogSequenceError",
+    "NetworkError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "ProjectError",
+    "ProviderConnectionError",
+    "ProviderError",
+    "ProviderTimeoutError",
+    "QuotaError",
+    "RateLimitError",
+    "ResponseClosedError",
+    "RunError",
+    "RunNotFoundError",
+    "RunOverflowError",
+    "SentientError",
+    "ServerError",
+    "StoreError",
+    "UsageError",
+    "VersionConflictError",
+]
+
+
+class SentientError(Exception):
+    """The root of every error of this package.
+
+    Args:
+        what: What happened, one sentence without a final full stop.
+        why: The reason, when it is known.
+        fix: What the reader can do, as an instruction; may hold a command.
+        detail: Longer material, such as the frames of the user's own code; shown below the rest.
+
+    Example:
+        >>> error = SentientError("The file is gone", fix="Restore it")
+        >>> error.code, error.exit_code, str(error)
+        ('failed', 1, 'The file is gone. Restore it.')
+    """
+
+    code: ClassVar[str] = "failed"
+    """A stable name in kebab case; each has a place in the documentation."""
+    exit_code: ClassVar[int] = 1
+    """What the process ends with when this error reaches ``main()``."""
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", detail: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.fix = fix
+        self.detail = detail
+
+    def __str__(self) -> str:
+        parts = (self.what, self.why, self.fix)
+        return " ".join(part if part.endswith((".", "?", "!", "`")) else f"{part}." for part in parts if part)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions rebuild themselves from `args` alone, which would lose the keyword fields and those of subclasses.
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
+
+
+def _rebuild(cls: type[SentientError], args: tuple[object, ...], state: dict[str, object]) -> SentientError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(SentientError):
+    """The command was called in a way that it does not understand."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class ConfigError(SentientError):
+    """A setting is missing, malformed or contradictory."""
+
+    code = "config"
+    exit_code = 3
+
+
+class ConfigurationNotFoundError(ConfigError):
+    """A named configuration (profile, preset, file) does not exist."""
+
+    code = "config-not-found"
+
+
+class CredentialNotFoundError(ConfigError):
+    """No credential was found for a provider that needs one."""
+
+    code = "credential-not-found"
+
+
+class NetworkError(SentientError):
+    """A connection could not be made, or broke and could not be resumed."""
+
+    code = "network"
+    exit_code = 4
+
+
+class AddressInUseError(NetworkError):
+    """The port to listen on is taken."""
+
+    code = "address-in-use"
+
+
+class AddressNotAllowedError(NetworkError):
+    """The address or port may not be listened on: privileged, not of this machine, or public without protection."""
+
+    code = "address-not-allowed"
+
+
+class ProviderError(SentientError):
+    """An LLM provider failed.
+
+    Args:
+        what: What happened.
+        why: The reason, when it is known.
+        fix: What the reader can do.
+        detail: Longer material.
+        provider: The id of the provider, such as ``"offline"``.
+        partial_text: The text received before the failure, when a stream broke.
+        retry_after: Seconds to wait before another try, when the provider said so.
+        retryable: Whether the same request can succeed when sent again.
+    """
+
+    code = "provider"
+    exit_code = 4
+    default_retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str = "",
+        fix: str = "",
+        detail: str = "",
+        provider: str = "",
+        partial_text: str = "",
+        retry_after: float | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(what, why=why, fix=fix, detail=detail)
+        self.provider = provider
+        self.partial_text = partial_text
+        self.retry_after = retry_after
+        self.retryable = self.default_retryable if retryable is None else retryable
+
+
+class ProviderConnectionError(ProviderError):
+    """The provider could not be reached, or the connection broke."""
+
+    code = "provider-connection"
+    default_retryable = True
+
+
+class ProviderTimeoutError(ProviderError):
+    """The provider did not answer in time."""
+
+    code = "provider-timeout"
+    default_retryable = True
+
+
+class AuthenticationError(ProviderError):
+    """The provider refused the credential."""
+
+    code = "authentication"
+    exit_code = 3
+
+
+class PermissionDeniedError(ProviderError):
+    """The credential is valid but may not do this."""
+
+    code = "permission-denied"
+    exit_code = 3
+
+
+class RateLimitError(ProviderError):
+    """The provider asks for fewer requests; ``retry_after`` says when to come back."""
+
+    code = "rate-limit"
+    default_retryable = True
+
+
+class QuotaError(ProviderError):
+    """The account has no budget left; waiting does not help."""
+
+    code = "quota"
+
+
+class ServerError(ProviderError):
+    """The provider failed on its side (5xx)."""
+
+    code = "provider-server"
+    default_retryable = True
+
+
+class BadRequestError(ProviderError):
+    """The provider does not accept the request as it is."""
+
+    code = "bad-request"
+
+
+class ContextLengthExceededError(BadRequestError):
+    """The request is longer than the model's context."""
+
+    code = "context-length"
+
+
+class ContentFilterError(ProviderError):
+    """The provider filtered the request or the answer."""
+
+    code = "content-filter"
+
+
+class CircuitOpenError(ProviderError):
+    """The provider failed too often a moment ago and is not called for now."""
+
+    code = "circuit-open"
+
+
+class ProjectError(SentientError):
+    """A project or a template is not usable."""
+
+    code = "project"
+    exit_code = 5
+
+
+class AgentLoadError(ProjectError):
+    """The agent could not be loaded."""
+
+    code = "agent-load"
+
+
+class AgentNotFoundError(AgentLoadError):
+    """There is no agent where one was looked for."""
+
+    code = "agent-not-found"
+
+
+class AgentAmbiguousError(AgentLoadError):
+    """There are several agents and none was named."""
+
+    code = "agent-ambiguous"
+
+
+class AgentImportError(AgentLoadError):
+    """The agent's code raised while it was imported or set up; ``detail`` holds the frames of the user's own code."""
+
+    code = "agent-import"
+
+
+class AgentSignatureError(AgentLoadError):
+    """The object that was found is no agent: its ``assist`` is missing, not async, or takes other arguments."""
+
+    code = "agent-signature"
+
+
+class RunError(SentientError):
+    """A run failed for a reason of its own."""
+
+    code = "run"
+
+
+class ResponseClosedError(RunError):
+    """Something was emitted after the response, or one of its streams, was complete."""
+
+    code = "response-closed"
+
+
+class InvalidEventError(RunError):
+    """An event cannot go on the wire: bad name, bad metadata, content that is no JSON."""
+
+    code = "invalid-event"
+
+
+class RunOverflowError(RunError):
+    """A run that nobody reads wrote more than its log may hold."""
+
+    code = "run-overflow"
+
+
+class RunNotFoundError(RunError):
+    """There is no run of this id, or it is no longer kept."""
+
+    code = "run-not-found"
+
+
+class OverloadedError(RunError):
+    """No further run is taken: as many as allowed are running, or the server is leaving."""
+
+    code = "overloaded"
+
+
+class StoreError(SentientError):
+    """A store could not do what it was asked."""
+
+    code = "store"
+
+
+class VersionConflictError(StoreError):
+    """A row was changed by somebody else since it was read."""
+
+    code = "version-conflict"
+
+
+class LogSequenceError(StoreError):
+    """Entries were appended that do not continue the log."""
+
+    code = "log-sequence"
+
+
+class CursorError(StoreError):
+    """A cursor is not one of this log."""
+
+    code = "cursor"
+
+
+class CursorExpiredError(CursorError):
+    """The entries after this cursor are no longer kept.
+
+    Args:
+        what: What happened.
+        first_seq: The first seq that can still be read.
+    """
+
+    code = "cursor-expired"
+
+    def __init__(self, what: str, *, first_seq: int, why: str = "", fix: str = "", detail: str = "") -> None:
+        super().__init__(what, why=why, fix=fix, detail=detail)
+        self.first_seq = first_seq
+
+
+class DifferenceFoundError(SentientError):
+    """A comparison was asked for and its sides differ."""
+
+    code = "difference"
+    exit_code = 6
+
+
+class UserInterruptError(SentientError):
+    """The user interrupted the command."""
+
+    code = "interrupted"
+    exit_code = 130

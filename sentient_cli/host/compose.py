@@ -1,0 +1,77 @@
+"""From settings to a host: the parts that a server, a worker and a command share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
+from sentient_cli.config.settings import LlmSettings, ServerSettings, Settings
+from sentient_cli.host.calls import RunCallHook
+from sentient_cli.host.host import Host, HostLimits, RunHook
+from sentient_cli.host.retention import KeepLimits
+from sentient_cli.llm.manager import LLMManager
+from sentient_cli.llm.offline import OfflineProvider
+from sentient_cli.llm.offline.load import load_script
+from sentient_cli.runtime.agent import AgentLike
+from sentient_cli.runtime.run import RunLimits
+from sentient_cli.store.open import open_stores
+
+__all__ = ["build_host", "build_llm", "host_limits"]
+
+
+def host_limits(settings: ServerSettings, *, show_errors: bool = False) -> HostLimits:
+    """The bounds of a host, from the settings of a server.
+
+    Args:
+        settings: Those of the server.
+        show_errors: Whether clients are told an exception's text; for development only.
+    """
+    return HostLimits(
+        run=RunLimits(deadline=settings.run_timeout, show_errors=show_errors),
+        keep=KeepLimits(settings.keep_runs, settings.keep_seconds, settings.keep_bytes),
+        runs=settings.max_runs,
+    )
+
+
+def build_llm(settings: LlmSettings, clock: Clock, ids: Ids) -> LLMManager:
+    """The manager that agents use, with what it does in a run written to the run's log.
+
+    Raises:
+        ConfigError: the script of the offline model is missing or malformed.
+    """
+    offline = OfflineProvider(load_script(settings.script) if settings.script else None)
+    return LLMManager([offline], default_model=settings.model, hooks=[RunCallHook()], clock=clock, ids=ids)
+
+
+def build_host(
+    agent: AgentLike,
+    settings: Settings,
+    *,
+    hooks: Sequence[RunHook] = (),
+    ids: Ids | None = None,
+    show_errors: bool = False,
+) -> Host:
+    """A host for an agent.
+
+    Args:
+        agent: Answers.
+        settings: All of them.
+        hooks: See every entry.
+        ids: Where ids come from, where it is not the process alone that decides.
+        show_errors: Whether clients are told an exception's text; for development only.
+
+    Raises:
+        ConfigError: a setting leads nowhere.
+    """
+    clock = SystemClock()
+    ids = ids or SystemIds(clock)
+    return Host(
+        agent,
+        llm=build_llm(settings.llm, clock, ids),
+        stores=open_stores(settings.store.url),
+        hooks=hooks,
+        clock=clock,
+        ids=ids,
+        limits=host_limits(settings.server, show_errors=show_errors),
+        session_memory=settings.server.session_memory,
+    )

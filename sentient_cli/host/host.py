@@ -1,0 +1,337 @@
+"""The host: starts runs, keeps them, and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import platform
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+
+import sentient_cli
+from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
+from sentient_cli.errors import OverloadedError, RunNotFoundError, StoreError
+from sentient_cli.host.redacted import RedactedLog
+from sentient_cli.host.retention import KeepLimits, RunTable
+from sentient_cli.host.sessions import SessionMemory
+from sentient_cli.llm.current import current_manager
+from sentient_cli.llm.manager import LLMManager
+from sentient_cli.redact import redactor
+from sentient_cli.runtime.agent import AgentLike
+from sentient_cli.runtime.capture import Capture
+from sentient_cli.runtime.log import LogLimits, RunLog
+from sentient_cli.runtime.request import RunRequest
+from sentient_cli.runtime.run import Run, RunLimits
+from sentient_cli.runtime.session import Session
+from sentient_cli.store.entry import Entry
+from sentient_cli.store.memory import MemoryEventLog
+from sentient_cli.store.open import Stores
+from sentient_cli.store.writer import WriteBehind
+
+__all__ = ["Host", "HostLimits", "RunHook", "RunInfo"]
+
+MADE_SOURCE = "sentient"
+_CLOSE_TIMEOUT = 5.0
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Which run an entry is of."""
+
+    run_id: str
+    agent: str
+    session: str
+    query: str
+
+
+class RunHook(Protocol):
+    """Sees every entry of every run: metrics, tracing, audit, recording implement it."""
+
+    def on_entry(self, run: RunInfo, entry: Entry) -> None:
+        """Take one entry. Called on the event loop, so it returns at once; what it raises is logged once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HostLimits:
+    """The bounds of a host.
+
+    Args:
+        run: Of each run.
+        log: Of each live log.
+        keep: Of the finished runs that are kept.
+        runs: How many runs may go on at once.
+    """
+
+    run: RunLimits = field(default_factory=RunLimits)
+    log: LogLimits = field(default_factory=LogLimits)
+    keep: KeepLimits = field(default_factory=KeepLimits)
+    runs: int = 4000
+
+
+class Host:
+    """Runs one agent's queries. It starts lazily with the first of them, or with `start`.
+
+    Args:
+        agent: Answers. One with ``setup`` and ``aclose`` is set up first and closed at the end.
+        llm: What ``sentient_cli.llm`` uses within runs.
+        stores: Where logs are written behind and sessions are remembered; None: memory only.
+        hooks: See every entry.
+        clock: What the time is.
+        ids: Where ids come from.
+        limits: Bounds.
+        session_memory: Whether interactions are remembered for clients that send none. An id is no credential: leave it
+            off where strangers can reach the server.
+        capture: Whether logging, warnings and prints of runs become entries.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli import agent, Session, Query, Response
+        >>> from sentient_cli.runtime.request import RunRequest
+        >>> @agent
+        ... async def echo(session: Session, query: Query, response: Response) -> None:
+        ...     await response.respond("ANSWER", query.prompt)
+        >>> async def main() -> str | None:
+        ...     host = Host(echo)
+        ...     body = {"query": {"id": "01JS4F4Z5V0000000000000001", "prompt": "hi"}}
+        ...     run = await host.start_run(RunRequest.model_validate(body))
+        ...     await run.wait()
+        ...     await host.aclose()
+        ...     return run.outcome
+        >>> asyncio.run(main())
+        'done'
+    """
+
+    def __init__(
+        self,
+        agent: AgentLike,
+        *,
+        llm: LLMManager | None = None,
+        stores: Stores | None = None,
+        hooks: Sequence[RunHook] = (),
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        limits: HostLimits | None = None,
+        session_memory: bool = False,
+        capture: bool = True,
+    ) -> None:
+        self.agent = agent
+        self.agent_name = str(getattr(agent, "name", None) or type(agent).__name__)
+        self.clock = clock or SystemClock()
+        self.ids = ids or SystemIds(self.clock)
+        self.limits = limits or HostLimits()
+        self.llm = llm
+        self.stores = stores
+        self.runs = RunTable(self.limits.keep, self.clock)
+        self.leaving = False
+        """Whether new traffic should go elsewhere, though it is still served."""
+        self.draining = False
+        """Whether no new runs are taken."""
+        self._hooks = tuple(hooks)
+        self._broken_hooks: set[int] = set()
+        self._capture = Capture() if capture else None
+        self._writer: WriteBehind | None = None
+        self._memory = SessionMemory(stores.state, self.clock, self.ids) if stores and session_memory else None
+        self._chores: set[asyncio.Task[None]] = set()
+        self._started = False
+        self._start_lock = asyncio.Lock()
+        self._idle = asyncio.Event()
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    @property
+    def started(self) -> bool:
+        """Whether the agent is set up."""
+        return self._started
+
+    async def start(self) -> None:
+        """Set the agent up. Called by the first run when nobody else does.
+
+        Raises:
+            Exception: what the agent's ``setup`` raises.
+        """
+        async with self._start_lock:
+            if self._started:
+                return
+            if self.stores is not None and self._writer is None:
+                self._writer = self._open_writer(self.stores)
+            if self.stores is not None:
+                await self.stores.ready()
+            current_manager.set(self.llm)
+            await _call_optional(self.agent, "setup")
+            if self._capture is not None:
+                self._capture.__enter__()
+            self._started = True
+
+    def _open_writer(self, stores: Stores) -> WriteBehind | None:
+        if isinstance(stores.events, MemoryEventLog):
+            return None  # the live logs are in memory already
+        return WriteBehind(RedactedLog(stores.events, redactor), on_failure=_report_unstored)
+
+    async def aclose(self) -> None:
+        """End what runs, close the agent, and give everything back. May be called twice."""
+        await self.cancel_all("The server is shutting down")
+        for chore in tuple(self._chores):
+            with contextlib.suppress(asyncio.CancelledError):
+                await chore
+        if self._started:
+            self._started = False
+            if self._capture is not None:
+                self._capture.__exit__(None, None, None)
+            try:
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await _call_optional(self.agent, "aclose")
+            except Exception:
+                _logger.exception("The agent %r failed while it was closed", self.agent_name)
+        if self._writer is not None:
+            await self._writer.aclose(_CLOSE_TIMEOUT)
+            self._writer = None
+        if self.stores is not None:
+            await self.stores.aclose()
+        if self.llm is not None:
+            await self.llm.aclose()
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    async def start_run(self, request: RunRequest) -> Run:
+        """Begin to answer a query.
+
+        Args:
+            request: The query and its session; a session is made when there is none.
+
+        Raises:
+            OverloadedError: too many runs go on, or the host is draining.
+        """
+        if self.draining:
+            raise OverloadedError("The server is shutting down", fix="Try again; another one may answer")
+        if self.runs.live >= self.limits.runs:
+            raise OverloadedError(
+                f"{self.runs.live} runs are going on, as many as are allowed", fix="Try again in a moment"
+            )
+        if not self._started:
+            await self.start()
+        session = await self._session(request)
+        run = self._make_run(request, session)
+        self.runs.add(run)
+        self._idle.clear()
+        token = current_manager.set(self.llm)
+        try:
+            run.start()
+        finally:
+            current_manager.reset(token)
+        return run
+
+    async def _session(self, request: RunRequest) -> Session:
+        if request.session is None:
+            return Session(MADE_SOURCE, self.ids.ulid(), self.ids.ulid())
+        session = Session.from_data(request.session)
+        if self._memory is not None and not session.interactions:
+            session.interactions.extend(await self._memory.load(session.activity_id))
+        return session
+
+    def _make_run(self, request: RunRequest, session: Session) -> Run:
+        run_id = self.ids.run_id()
+        info = RunInfo(run_id, self.agent_name, session.activity_id, request.query.id)
+        log = RunLog(run_id, self.clock, self.limits.log, self._listeners(info))
+        return Run(
+            run_id=run_id,
+            agent=self.agent,
+            session=session,
+            query=request.query,
+            log=log,
+            limits=self.limits.run,
+            clock=self.clock,
+            ids=self.ids,
+            agent_name=self.agent_name,
+            facts={"versions": {"sentient": sentient_cli.__version__, "python": platform.python_version()}},
+            on_ending=self._capture.finish if self._capture is not None else None,
+            on_finished=self._run_finished,
+        )
+
+    def _listeners(self, info: RunInfo) -> list[Callable[[Entry], None]]:
+        listeners: list[Callable[[Entry], None]] = []
+        if self._writer is not None:
+            writer = self._writer
+            listeners.append(lambda entry: writer.offer(info.run_id, entry))
+        listeners += [self._guarded(hook, info) for hook in self._hooks]
+        return listeners
+
+    def _guarded(self, hook: RunHook, info: RunInfo) -> Callable[[Entry], None]:
+        def listen(entry: Entry) -> None:
+            try:
+                hook.on_entry(info, entry)
+            except Exception:
+                if id(hook) not in self._broken_hooks:
+                    self._broken_hooks.add(id(hook))
+                    _logger.exception("A hook failed; further failures of it are not reported: %r", hook)
+
+        return listen
+
+    def _run_finished(self, run: Run) -> None:
+        self.runs.finish(run)
+        if not self.runs.live:
+            self._idle.set()
+        if self._memory is not None and run.outcome == "done":
+            chore = asyncio.get_running_loop().create_task(self._memory.remember(run))
+            self._chores.add(chore)
+            chore.add_done_callback(self._chores.discard)
+
+    async def read_stored(self, run_id: str, after: int, limit: int = 256) -> list[Entry]:
+        """Entries of a run that memory has forgotten but the store may have.
+
+        Raises:
+            RunNotFoundError: the store does not have it either.
+            CursorError: the cursor is not one of this log.
+        """
+        if self.stores is not None:
+            try:
+                if await self.stores.events.head(run_id) is not None:
+                    return await self.stores.events.read(run_id, after=after, limit=limit)
+            except StoreError as error:
+                if error.code.startswith("cursor"):
+                    raise
+                _logger.warning("The log of run %s could not be read", run_id, exc_info=True)
+        raise RunNotFoundError("There is no such run", fix="Runs are kept for a while only: ask again")
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    async def wait_idle(self) -> None:
+        """Return once no run is going on."""
+        while self.runs.live:
+            self._idle.clear()
+            await self._idle.wait()
+
+    def refuse_runs(self) -> None:
+        """Take no more runs."""
+        self.leaving = self.draining = True
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more runs, give those that go on ``seconds``, then cancel the rest; each ends with a last event."""
+        self.refuse_runs()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.wait_idle()
+        await self.cancel_all("The server is shutting down")
+
+    async def cancel_all(self, reason: str) -> None:
+        """Cancel what runs, and wait for the ends; an agent that ignores it is left behind after its grace."""
+        for run in self.runs:
+            run.cancel(reason)
+        await self.wait_idle()
+
+
+def _report_unstored(run_id: str, error: StoreError) -> None:
+    _logger.error("Run %s is not stored to its end: %s", run_id, error, extra={"run_id": run_id})
+
+
+async def _call_optional(agent: AgentLike, name: str) -> None:
+    method = cast("Callable[[], Awaitable[None] | None] | None", getattr(agent, name, None))
+    if callable(method):
+        result = method()
+        if inspect.isawaitable(result):
+            await result

@@ -1,0 +1,122 @@
+"""Language models: `stream` and `generate`, the manager behind them, and what a provider has to do.
+
+An agent writes ``async for text in llm.stream(query.prompt)``. Names load on first use, so the import costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sentient_cli.llm.current import current_manager, generate, get_manager, stream
+    from sentient_cli.llm.hooks import CallHook, CallRecord, RecordKind
+    from sentient_cli.llm.manager import LLMManager
+    from sentient_cli.llm.offline import OfflineProvider
+    from sentient_cli.llm.provider import (
+        Capabilities,
+        LLMProvider,
+        ModelInfo,
+        ProviderConfig,
+        ProviderMetrics,
+        RateLimits,
+        Request,
+        TokenCount,
+    )
+    from sentient_cli.llm.streaming import LLMStream
+    from sentient_cli.llm.types import (
+        Chunk,
+        Completion,
+        FinishReason,
+        Message,
+        Messages,
+        Parameters,
+        Part,
+        Role,
+        TextPart,
+        Tool,
+        ToolCall,
+        ToolCallDelta,
+        Usage,
+    )
+
+__all__ = [
+    "CallHook",
+    "CallRecord",
+    "Capabilities",
+    "Chunk",
+    "Completion",
+    "FinishReason",
+    "LLMManager",
+    "LLMProvider",
+    "LLMStream",
+    "Message",
+    "Messages",
+    "ModelInfo",
+    "OfflineProvider",
+    "Parameters",
+    "Part",
+    "ProviderConfig",
+    "ProviderMetrics",
+    "RateLimits",
+    "RecordKind",
+    "Request",
+    "Role",
+    "TextPart",
+    "TokenCount",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "Usage",
+    "current_manager",
+    "generate",
+    "get_manager",
+    "stream",
+]
+
+_MODULES = {
+    "current": ("current_manager", "generate", "get_manager", "stream"),
+    "hooks": ("CallHook", "CallRecord", "RecordKind"),
+    "manager": ("LLMManager",),
+    "offline": ("OfflineProvider",),
+    "provider": (
+        "Capabilities",
+        "LLMProvider",
+        "ModelInfo",
+        "ProviderConfig",
+        "ProviderMetrics",
+        "RateLimits",
+        "Request",
+        "TokenCount",
+    ),
+    "streaming": ("LLMStream",),
+    "types": (
+        "Chunk",
+        "Completion",
+        "FinishReason",
+        "Message",
+        "Messages",
+        "Parameters",
+        "Part",
+        "Role",
+        "TextPart",
+        "Tool",
+        "ToolCall",
+        "ToolCallDelta",
+        "Usage",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,119 @@
+"""What the LLM layer tells the rest of the program about its calls.
+
+The host turns records into the ``llm.*`` entries of a run; metrics, tracing and usage listen here as well. A hook can
+neither delay a call nor fail it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from sentient_cli.clock import Clock
+from sentient_cli.llm.types import Chunk, JsonValue
+
+__all__ = ["CallHook", "CallRecord", "RecordKind", "Recorder"]
+
+RecordKind: TypeAlias = Literal[
+    "llm.request", "llm.attempt", "llm.retry", "llm.failover", "llm.chunks", "llm.usage", "llm.finished"
+]
+"""What a record tells; the same words as the entry types of a run."""
+
+BATCH_CHUNKS = 64
+BATCH_SECONDS = 0.05
+
+_logger = logging.getLogger(__name__)
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened in a call.
+
+    Args:
+        kind: What.
+        call: The id of the call.
+        attempt: The attempt that it belongs to, from 1; 0 before the first.
+        parent: The call that this one is part of, if any.
+        data: Depends on the kind; ``llm.chunks`` has ``{"chunks": [[offset, chunk], …]}`` with microseconds since the
+            request.
+    """
+
+    kind: RecordKind
+    call: str
+    attempt: int
+    parent: str | None = None
+    data: dict[str, JsonValue]
+
+
+class CallHook(Protocol):
+    """Listens to calls. It is called in the context of the call, on the event loop, so it must return at once."""
+
+    def on_record(self, record: CallRecord) -> None:
+        """Take a record. What it raises is logged and goes no further."""
+        ...
+
+
+class Recorder:
+    """Makes the records of one call and hands them to the hooks, with chunks in batches of at most 50 ms or 64.
+
+    Args:
+        hooks: Who listens; without any, recording costs nothing.
+        clock: Gives the offsets.
+        call: The id of the call.
+        parent: The call that this one is part of.
+    """
+
+    def __init__(self, hooks: Sequence[CallHook], clock: Clock, call: str, parent: str | None = None) -> None:
+        self._hooks = tuple(hooks)
+        self._clock = clock
+        self._call = call
+        self._parent = parent
+        self._began = clock.now_ns()
+        self._context = contextvars.copy_context()
+        self._pending: list[tuple[int, Chunk]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self.attempt = 0
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._hooks)
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Take a chunk; it is told with its batch."""
+        if not self._hooks:
+            return
+        self._pending.append(((self._clock.now_ns() - self._began) // 1000, chunk))
+        if len(self._pending) >= BATCH_CHUNKS:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BATCH_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Tell the chunks that wait."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._pending:
+            pending, self._pending = self._pending, []
+            chunks: list[JsonValue] = [[offset, msgspec.to_builtins(chunk)] for offset, chunk in pending]
+            self._tell("llm.chunks", {"chunks": chunks})
+
+    def tell(self, kind: RecordKind, data: dict[str, JsonValue]) -> None:
+        """Tell something, after the chunks that came before it."""
+        if self._hooks:
+            self.flush()
+            self._tell(kind, data)
+
+    def _tell(self, kind: RecordKind, data: dict[str, JsonValue]) -> None:
+        record = CallRecord(kind=kind, call=self._call, attempt=self.attempt, parent=self._parent, data=data)
+        for hook in self._hooks:
+            try:
+                # A stream that was dropped is closed in a foreign context: its records still belong to its own run.
+                self._context.run(hook.on_record, record)
+            except Exception:
+                _logger.warning("A hook failed on a record of kind %s", kind, exc_info=True)

@@ -1,0 +1,216 @@
+"""The protocol of a provider: one LLM vendor, server, or the offline model.
+
+Retries, breakers, caches and replay are providers too, around another one; so what calls a provider need not know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Protocol
+
+import msgspec
+
+from sentient_cli.llm.types import Chunk, Completion, JsonValue, Message, Parameters, Tool
+
+__all__ = [
+    "Capabilities",
+    "LLMProvider",
+    "ModelInfo",
+    "ProviderConfig",
+    "ProviderMetrics",
+    "RateLimits",
+    "Request",
+    "TokenCount",
+]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider is asked.
+
+    Args:
+        model: The model, as the provider names it.
+        messages: The conversation, at least one message.
+        parameters: How to answer.
+        tools: What the model may ask for.
+        call: The id of the call, the same over all its attempts.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    parameters: Parameters = Parameters()
+    tools: tuple[Tool, ...] = ()
+    call: str = ""
+
+
+class RateLimits(msgspec.Struct, frozen=True, gc=False):
+    """How much a provider takes, when known.
+
+    Args:
+        requests_per_minute: Requests a minute.
+        tokens_per_minute: Tokens a minute.
+    """
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider can do.
+
+    Args:
+        models: The names it is known to have; a name that is not here may still work.
+        max_input_tokens: Tokens that a request may have, when known.
+        max_output_tokens: Tokens that an answer may have, when known.
+        streaming: Whether answers come piece by piece.
+        tools: Whether models can ask for tools.
+        images: Whether models can read images.
+        system_prompts: Whether system messages are obeyed.
+        rate_limits: How much it takes.
+    """
+
+    models: tuple[str, ...] = ()
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    streaming: bool = True
+    tools: bool = False
+    images: bool = False
+    system_prompts: bool = True
+    rate_limits: RateLimits = RateLimits()
+
+
+class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings that every provider has; each adds its own in a subclass.
+
+    Args:
+        default_model: What a bare provider id stands for.
+        timeout: Seconds that one attempt may take.
+    """
+
+    default_model: str
+    timeout: float = 30.0
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about a model.
+
+    Args:
+        id: As the provider names it.
+        description: One sentence.
+        context_tokens: Tokens that request and answer may have together, when known.
+    """
+
+    id: str
+    description: str = ""
+    context_tokens: int | None = None
+
+
+class TokenCount(msgspec.Struct, frozen=True, gc=False):
+    """The tokens of a request.
+
+    Args:
+        tokens: How many.
+        exact: Whether the provider counted them, and not we.
+    """
+
+    tokens: int
+    exact: bool
+
+
+class ProviderMetrics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a provider did since it was made.
+
+    Args:
+        requests: Calls begun.
+        errors: Calls that failed; a cancelled call did not.
+        active: Calls going on now.
+        input_tokens: Tokens read.
+        output_tokens: Tokens written.
+    """
+
+    requests: int = 0
+    errors: int = 0
+    active: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class LLMProvider(Protocol):
+    """What a provider must do. Every failure is a `ProviderError` or a `ConfigError`; foreign exceptions stay inside.
+
+    Example:
+        >>> from sentient_cli.llm.offline import OfflineProvider
+        >>> provider: LLMProvider = OfflineProvider()
+        >>> provider.provider_id, provider.config.default_model
+        ('offline', 'assistant')
+    """
+
+    @property
+    def provider_id(self) -> str:
+        """The first part of its model ids: letters, digits, ``-`` and ``_``."""
+        ...
+
+    @property
+    def config(self) -> ProviderConfig:
+        """Its settings at this moment."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, as far as known without asking."""
+        ...
+
+    async def initialize(self) -> None:
+        """Get ready. Called before every call, so all but the first return at once.
+
+        Raises:
+            CredentialNotFoundError: it needs a key and has none.
+        """
+        ...
+
+    async def generate(self, request: Request) -> Completion:
+        """Answer as a whole: the same path as `stream`, put together.
+
+        Raises:
+            ProviderError: of the class that fits.
+        """
+        ...
+
+    def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Answer piece by piece. One chunk has a ``finish_reason``; chunks may follow it. Closing it frees the call.
+
+        Raises:
+            ProviderError: of the class that fits, from the iteration.
+        """
+        ...
+
+    async def validate(self) -> None:
+        """Find out whether the settings work, as cheaply as the vendor allows.
+
+        Raises:
+            ProviderError: they do not.
+        """
+        ...
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """The models there are."""
+        ...
+
+    async def count_tokens(self, request: Request) -> TokenCount:
+        """The tokens of a request."""
+        ...
+
+    async def update_config(self, changes: Mapping[str, JsonValue]) -> None:
+        """Change settings by name, all or none. Calls going on keep the old ones.
+
+        Raises:
+            ConfigError: a name is unknown or a value does not fit.
+        """
+        ...
+
+    def metrics(self) -> ProviderMetrics:
+        """What it did so far."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give everything back. May be called twice."""
+        ...

@@ -1,0 +1,264 @@
+"""The one redactor, used by every sink: secrets that are known, in each form they travel in, and what looks like one.
+
+A match is at most `MAX_MATCH` characters long. Therefore a stream can be redacted exactly, however it is cut, while
+that many characters at most are held back.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import threading
+from typing import TYPE_CHECKING, overload
+from urllib.parse import quote, quote_plus
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["RedactingFilter", "RedactingStream", "Redactor", "is_secret_name", "redactor"]
+
+REDACTED = "[redacted]"
+MAX_MATCH = 16_384
+"""No match is longer, and no longer value can be registered."""
+MIN_SECRET = 6
+"""A shorter value is not registered: it would blacken harmless text."""
+_CONTEXT = 64  # characters before a match that a pattern may look at
+
+_NAME_ENDS = (
+    r"(?:api[_-]?key|token|secret|password|passwd|passphrase|authorization"
+    r"|private[_-]?key|access[_-]?key|signing[_-]?key|encryption[_-]?key|session[_-]?key|cookie)"
+)
+_SECRET_NAME = re.compile(rf"(?i)(?:^|[^a-z0-9]|(?<=[a-z]))(?:{_NAME_ENDS})(?:[_-]?(?:id|value|hash))?$")
+
+# The group `keep` stays in the text, the rest of a match is replaced.
+_PATTERNS = (
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]{0,16000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
+    r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,5000}\.[A-Za-z0-9_-]{5,5000}\.[A-Za-z0-9_-]{0,5000}",
+    (
+        r"(?P<keep1>(?<![A-Za-z0-9])(?i:bearer|basic)[ \t]{1,8})"
+        r"(?=[A-Za-z0-9._~+/=-]{0,64}[0-9._~+/=-])[A-Za-z0-9._~+/=-]{8,16000}"
+    ),
+    r"(?<![A-Za-z0-9])(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,1000}",
+    r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])",
+    r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|hf_|npm_|pypi-|AIza)[A-Za-z0-9_-]{16,1000}",
+    r"(?P<keep2>://[^\s/:@\"']{0,100}:)[^\s/@\"']{1,1000}(?=@)",
+    (
+        rf"(?P<keep3>(?i:{_NAME_ENDS})\\?[\"']?[ \t]{{0,4}}(?:=|:)[ \t]{{0,4}}"
+        r"(?:(?i:bearer|basic|token|digest)[ \t]{1,4})?)"
+        r"(?P<quote>\\?[\"'])?(?!(?i:none|null|true|false)\b|\$\{|\[redacted)"
+        r"(?(quote)(?:(?!(?P=quote))(?:\\.|[^\r\n\\])){1,7000}|[^\s\"'&,;(){}\[\]<>]{6,8000})"
+    ),
+)
+
+# No pattern matches a text that has, in lower case, none of these: the search costs a fiftieth of the patterns.
+_TRIGGERS = (
+    *("key", "token", "secret", "passw", "passphrase", "authorization", "cookie"),
+    *("bearer", "basic", "eyj", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_"),
+    *("ghr_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "pypi-", "aiza", "://"),
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a setting, header or variable of this name holds a secret.
+
+    Example:
+        >>> is_secret_name("OPENAI_API_KEY"), is_secret_name("max_tokens"), is_secret_name("keyboard")
+        (True, False, False)
+    """
+    return _SECRET_NAME.search(name) is not None
+
+
+class Redactor:
+    """Replaces secrets by ``[redacted]``.
+
+    Example:
+        >>> redactor = Redactor()
+        >>> redactor.register("correct horse battery")
+        True
+        >>> redactor.redact("pass=correct horse battery, max_tokens=5, Bearer abcdef123456")
+        'pass=[redacted], max_tokens=5, Bearer [redacted]'
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forms: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+
+    def register(self, secret: str | bytes) -> bool:
+        """Redact ``secret`` from now on: raw, in base64 (alone or within other text), URL, JSON and hex form.
+
+        Returns:
+            Whether it was taken; what has fewer than 6 characters is not.
+        """
+        data = secret.encode(errors="surrogateescape") if isinstance(secret, str) else secret
+        text = data.decode(errors="surrogateescape")
+        if len(text.strip()) < MIN_SECRET or len(text) > MAX_MATCH // 6:
+            return False
+        forms = frozenset(form for form in _forms(text, data) if len(form) >= MIN_SECRET)
+        with self._lock:
+            if not forms <= self._forms:
+                self._forms |= forms
+                self._pattern = None
+        return True
+
+    def register_environment(self, environment: Mapping[str, str]) -> None:
+        """Redact the values of all variables whose names say that they hold a secret."""
+        for name, value in environment.items():
+            if is_secret_name(name):
+                self.register(value)
+
+    @overload
+    def redact(self, text: str) -> str: ...
+    @overload
+    def redact(self, text: bytes) -> bytes: ...
+    def redact(self, text: str | bytes) -> str | bytes:
+        """Return ``text`` without secrets. Redacting twice changes nothing more."""
+        if isinstance(text, bytes):
+            decoded = text.decode(errors="surrogateescape")
+            return self._compiled().sub(_replace, decoded).encode(errors="surrogateescape") if self._may(decoded) else text
+        if not self._may(text):
+            return text
+        return self._compiled().sub(_replace, text)
+
+    def redact_json(self, value: object) -> object:
+        """Return a copy of nested lists and mappings without secrets; what stands under a secret's name is one."""
+        return self._walk(value, hidden=False)
+
+    def spans(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
+        """The places of ``text`` that hold a secret, in order."""
+        return self._compiled().finditer(text, start)
+
+    def stream(self) -> RedactingStream:
+        """A redactor of one stream of text."""
+        return RedactingStream(self)
+
+    def _walk(self, value: object, *, hidden: bool) -> object:
+        if isinstance(value, str):
+            return REDACTED if hidden and value else self.redact(value)
+        if isinstance(value, dict):
+            items: dict[object, object] = value  # pyright: ignore[reportUnknownVariableType]
+            return {
+                self._walk(key, hidden=False): self._walk(
+                    item, hidden=hidden or (isinstance(key, str) and is_secret_name(key))
+                )
+                for key, item in items.items()
+            }
+        if isinstance(value, list | tuple):
+            sequence: list[object] | tuple[object, ...] = value  # pyright: ignore[reportUnknownVariableType]
+            return [self._walk(item, hidden=hidden) for item in sequence]
+        return value
+
+    def _may(self, text: str) -> bool:
+        lower = text.lower()
+        return any(trigger in lower for trigger in _TRIGGERS) or any(form in text for form in self._forms)
+
+    def _compiled(self) -> re.Pattern[str]:
+        pattern = self._pattern
+        if pattern is None:
+            with self._lock:
+                known = sorted(map(re.escape, self._forms), key=len, reverse=True)
+                pattern = self._pattern = re.compile("|".join([*known, *_PATTERNS]))
+        return pattern
+
+
+class RedactingStream:
+    """Redacts a stream of text, however it was cut into pieces: the pieces joined are `Redactor.redact` of the whole.
+
+    Args:
+        source: Knows the secrets.
+    """
+
+    def __init__(self, source: Redactor) -> None:
+        self._redactor = source
+        self._buffer = ""
+        self._start = 0  # what stands before was given out, and is kept as context
+
+    def feed(self, text: str) -> str:
+        """Return what of the stream is certain; at most `MAX_MATCH` characters are held back."""
+        self._buffer += text
+        if len(self._buffer) - self._start <= MAX_MATCH:
+            return ""
+        return self._take(len(self._buffer) - MAX_MATCH)
+
+    def flush(self) -> str:
+        """Return what was held back, at the end of the stream."""
+        rest = self._take(len(self._buffer))
+        self._buffer = ""
+        self._start = 0
+        return rest
+
+    def _take(self, end: int) -> str:
+        parts: list[str] = []
+        position = self._start
+        for match in self._redactor.spans(self._buffer, self._start):
+            if match.start() >= end:
+                break
+            parts += (self._buffer[position : match.start()], _replace(match))
+            position = match.end()
+        parts.append(self._buffer[position:end])
+        position = max(position, end)
+        cut = max(position - _CONTEXT, 0)
+        self._buffer = self._buffer[cut:]
+        self._start = position - cut
+        return "".join(parts)
+
+
+class RedactingFilter(logging.Filter):
+    """A filter for handlers and loggers: message, traceback and stack are redacted before anything formats them.
+
+    Args:
+        source: Knows the secrets; the process-wide redactor unless given.
+    """
+
+    def __init__(self, source: Redactor | None = None) -> None:
+        super().__init__()
+        self._redactor = source or redactor
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact the record in place; always let it pass."""
+        redact = self._redactor.redact
+        record.msg = redact(record.getMessage())
+        record.args = ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = redact(record.exc_text)
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
+        return True
+
+
+def _replace(match: re.Match[str]) -> str:
+    groups = match.groupdict()
+    kept = groups["keep1"] or groups["keep2"] or groups["keep3"] or ""
+    return kept + (groups["quote"] or "") + REDACTED
+
+
+def _forms(text: str, data: bytes) -> Iterator[str]:
+    yield text
+    yield data.hex()
+    yield data.hex().upper()
+    yield repr(text)[1:-1]
+    for escaped in (json.dumps(text), json.dumps(text, ensure_ascii=False)):
+        yield escaped[1:-1]
+        yield escaped[1:-1].replace("/", "\\/")
+    for url in (quote(data, safe=""), quote(data), quote_plus(data)):
+        yield url
+        yield re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), url)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(data).decode()
+        yield encode(data).decode().rstrip("=")
+        # In longer text the value begins at one of three places of a base64 group; what its neighbours change is cut.
+        for offset in (0, 1, 2):
+            skipped = (0, 2, 3)[offset]
+            body = encode(b"\0" * offset + data).decode().rstrip("=")
+            yield body[skipped : len(body) - (1 if (offset + len(data)) % 3 else 0)]
+
+
+redactor = Redactor()
+"""The redactor of the process: what is registered here, every sink leaves out."""

@@ -1,0 +1,1 @@
+"""What agent authors import: agents, sessions, queries, responses, events; and the run itself."""

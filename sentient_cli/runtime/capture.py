@@ -1,0 +1,165 @@
+"""Logging, warnings and prints of a run's own code become entries of its log.
+
+They also go where they went before. Code outside of runs is not touched.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from io import TextIOBase
+from types import TracebackType
+from typing import Self, TextIO
+
+from sentient_cli.redact import redactor
+from sentient_cli.runtime.events import encode_json
+from sentient_cli.runtime.run import Run, current_run
+
+__all__ = ["Capture", "append_log_entry"]
+
+_MAX_TEXT = 16_384
+_MAX_LINE = 8_192
+_MAX_ENTRIES = 10_000
+
+
+def append_log_entry(run: Run, *, level: str, source: str, text: str, where: str = "") -> None:
+    """Append a ``log`` entry to a run that is still going on.
+
+    Args:
+        run: The run.
+        level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
+        source: ``logging``, ``warning``, ``stdout`` or ``stderr``.
+        text: What was said; secrets are masked, and what is longer than 16 KiB is cut.
+        where: The logger's name, or the place in the code.
+    """
+    if run.log.finished or run.log.last_seq > _MAX_ENTRIES and level in {"debug", "info"}:
+        return
+    data: dict[str, object] = {"level": level, "source": source, "text": redactor.redact(text[:_MAX_TEXT])}
+    if where:
+        data["where"] = where
+    run.note("log", encode_json(data))
+
+
+class _RunHandler(logging.Handler):
+    """Copies records of a run's code into its log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        run = current_run.get()
+        if run is None or record.name.startswith("sentient_cli."):
+            return
+        try:
+            text = self.format(record)
+        except Exception:  # noqa: BLE001 - a broken log call of the agent is the agent's, not ours
+            text = str(record.msg)
+        append_log_entry(run, level=record.levelname.lower(), source="logging", text=text, where=record.name)
+
+
+class _RunStream(TextIOBase):
+    """Stands in for stdout or stderr: the lines that a run writes become entries."""
+
+    def __init__(self, under: TextIO, source: str) -> None:
+        self._under = under
+        self._source = source
+        self._partial: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> int:
+        run = current_run.get()
+        if run is not None:
+            for line in self._lines(run, text):
+                append_log_entry(run, level="info", source=self._source, text=line)
+        return self._under.write(text)
+
+    def _lines(self, run: Run, text: str) -> Iterable[str]:
+        with self._lock:
+            held = self._partial.pop(run.id, "") + text
+            *whole, rest = held.split("\n")
+            if len(rest) > _MAX_LINE:
+                whole.append(rest)
+                rest = ""
+            if rest:
+                self._partial[run.id] = rest
+        return whole
+
+    def finish(self, run: Run) -> None:
+        with self._lock:
+            rest = self._partial.pop(run.id, "")
+        if rest:
+            append_log_entry(run, level="info", source=self._source, text=rest)
+
+    def flush(self) -> None:
+        self._under.flush()
+
+    def isatty(self) -> bool:
+        return self._under.isatty()
+
+    def fileno(self) -> int:
+        return self._under.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._under.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self._under.errors
+
+
+class Capture:
+    """Installs the copying for as long as it is entered; one for a process.
+
+    Example:
+        >>> with Capture() as capture:
+        ...     pass
+    """
+
+    def __init__(self) -> None:
+        self._handler = _RunHandler()
+        self._streams: list[_RunStream] = []
+        self._showwarning: Callable[..., None] | None = None
+
+    def __enter__(self) -> Self:
+        logging.getLogger().addHandler(self._handler)
+        self._streams = [_RunStream(sys.stdout, "stdout"), _RunStream(sys.stderr, "stderr")]
+        sys.stdout, sys.stderr = self._streams
+        self._showwarning = warnings.showwarning
+        warnings.showwarning = self._show_warning
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        logging.getLogger().removeHandler(self._handler)
+        for name, stream in zip(("stdout", "stderr"), self._streams, strict=True):
+            if getattr(sys, name) is stream:
+                setattr(sys, name, stream._under)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        if self._showwarning is not None and warnings.showwarning == self._show_warning:
+            warnings.showwarning = self._showwarning
+        self._streams = []
+
+    def finish(self, run: Run) -> None:
+        """Append what a run printed without an end of line."""
+        for stream in self._streams:
+            stream.finish(run)
+
+    def _show_warning(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        run = current_run.get()
+        if run is not None:
+            text = f"{category.__name__}: {message}"
+            append_log_entry(run, level="warning", source="warning", text=text, where=f"{filename}:{lineno}")
+        if self._showwarning is not None:
+            self._showwarning(message, category, filename, lineno, file, line)

@@ -1,0 +1,300 @@
+"""The events of Sentient Chat 1.0, exact on the wire in both directions.
+
+One structure per content type; the order of the fields is the order on the wire. `decode_event` reads any of them,
+`encode_event` writes the JSON that the public client accepts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, TypeGuard
+
+import msgspec
+
+from sentient_cli.errors import InvalidEventError
+
+__all__ = [
+    "DoneEvent",
+    "ErrorContent",
+    "ErrorEvent",
+    "Event",
+    "EventMetadata",
+    "JsonEvent",
+    "JsonValue",
+    "TextBlockEvent",
+    "TextChunkEvent",
+    "check_event_name",
+    "check_metadata",
+    "decode_event",
+    "encode_event",
+    "encode_json",
+    "is_done",
+    "is_error",
+    "is_json",
+    "is_text_block",
+    "is_text_chunk",
+]
+
+JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+"""Anything that JSON can hold."""
+
+MetadataValue: TypeAlias = str | int | float | bool | list[str]
+EventMetadata: TypeAlias = dict[str, MetadataValue]
+"""At most 16 pairs; the public client rejects null and nested values."""
+
+MAX_METADATA_PAIRS = 16
+MAX_EVENT_NAME_LENGTH = 128
+
+
+class _Event(msgspec.Struct, frozen=True, gc=False, tag_field="content_type"):
+    pass
+
+
+class TextBlockEvent(_Event, frozen=True, gc=False, kw_only=True, tag="atomic.textblock"):
+    """A whole piece of text.
+
+    Example:
+        >>> event = TextBlockEvent(event_name="PLAN", id="01M804RTN2S3T3NJE3ZJM8TJGT", source="chat", content="Hello")
+        >>> decode_event(encode_event(event)) == event
+        True
+    """
+
+    event_name: str
+    schema_version: str = "1.0"
+    id: str
+    source: str
+    metadata: EventMetadata | None = None
+    content: str
+
+
+class JsonEvent(_Event, frozen=True, kw_only=True, tag="atomic.json"):
+    """A JSON object."""
+
+    event_name: str
+    schema_version: str = "1.0"
+    id: str
+    source: str
+    metadata: EventMetadata | None = None
+    content: dict[str, object]
+
+
+class TextChunkEvent(_Event, frozen=True, gc=False, kw_only=True, tag="chunked.text"):
+    """A piece of a text stream; the closing one has ``is_complete`` and the content ``" "``."""
+
+    event_name: str
+    schema_version: str = "1.0"
+    id: str
+    source: str
+    metadata: EventMetadata | None = None
+    stream_id: str
+    is_complete: bool
+    content: str
+
+
+class ErrorContent(msgspec.Struct, frozen=True):
+    """What went wrong, for the client.
+
+    Args:
+        error_message: For a reader.
+        error_code: An HTTP status code wherever one fits.
+        details: Anything more, as a JSON object.
+    """
+
+    error_message: str
+    error_code: int = 500
+    details: dict[str, object] | None = None
+
+
+class ErrorEvent(_Event, frozen=True, kw_only=True, tag="atomic.error"):
+    """An error of the agent; it does not end the run."""
+
+    event_name: str = "error"
+    schema_version: str = "1.0"
+    id: str
+    source: str
+    metadata: EventMetadata | None = None
+    content: ErrorContent
+
+
+class DoneEvent(_Event, frozen=True, gc=False, kw_only=True, tag="atomic.done"):
+    """The end of a response; always the last event."""
+
+    event_name: str = "done"
+    schema_version: str = "1.0"
+    id: str
+    source: str
+    metadata: EventMetadata | None = None
+
+
+Event: TypeAlias = TextBlockEvent | JsonEvent | TextChunkEvent | ErrorEvent | DoneEvent
+"""Any event that goes to the client, told apart by its ``content_type``."""
+
+ContentType: TypeAlias = Literal["atomic.textblock", "atomic.json", "chunked.text", "atomic.error", "atomic.done"]
+
+
+
+def _plain(value: object) -> object:
+    """What msgspec writes for a value that it does not know."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    raise TypeError(f"An object of type {type(value).__name__} is not JSON")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+# Readers that split lines as str.splitlines does (httpx's, and so the public client's) end a line at these as well.
+_LINE_SEPARATORS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
+_BAD_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def encode_json(value: object) -> bytes:
+    """Compact JSON in one line, for every reader's idea of a line.
+
+    Args:
+        value: An event, or anything that JSON can hold. Lone surrogates become U+FFFD.
+
+    Raises:
+        InvalidEventError: the value is no JSON.
+
+    Example:
+        >>> encode_json({"a": "x\\u2028y"})
+        b'{"a":"x\\\\u2028y"}'
+    """
+    try:
+        data = _encoder.encode(value)
+    except UnicodeEncodeError:
+        data = _encoder.encode(_without_surrogates(msgspec.to_builtins(value, enc_hook=_plain)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidEventError(
+            "The content of an event is not JSON",
+            why=_json_fault(error),
+            fix="Emit only strings, numbers, booleans, null, lists, and objects with string keys",
+        ) from error
+    if data.isascii():
+        return data
+    for raw, escaped in _LINE_SEPARATORS:
+        if raw in data:
+            data = data.replace(raw, escaped)
+    return data
+
+
+def _json_fault(error: Exception) -> str:
+    return "It is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return {
+            _without_surrogates(key): _without_surrogates(item)
+            for key, item in value.items()  # pyright: ignore[reportUnknownVariableType]
+        }
+    return value
+
+
+def encode_event(event: Event) -> bytes:
+    """The JSON of an event as it goes on the wire.
+
+    Raises:
+        InvalidEventError: its content or metadata is no JSON.
+    """
+    return encode_json(event)
+
+
+def decode_event(data: bytes | str) -> Event:
+    """Read an event from its JSON. Unknown fields are passed over.
+
+    Raises:
+        InvalidEventError: it is no event.
+
+    Example:
+        >>> decode_event('{"content_type":"atomic.done","event_name":"done","id":"01J","source":"a"}').event_name
+        'done'
+    """
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidEventError("This is not a Sentient Chat event", why=str(error)) from error
+
+
+def check_event_name(name: str) -> str:
+    """Return ``name`` when it may stand in an SSE line.
+
+    Raises:
+        InvalidEventError: it is empty, longer than 128 characters, begins with a space, or has control characters.
+    """
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidEventError(f"An event name is a string, not {type(name).__name__}")
+    if not name or len(name) > MAX_EVENT_NAME_LENGTH or name[0] == " " or _BAD_NAME.search(name):
+        raise InvalidEventError(
+            "The event name is not allowed on the wire",
+            why=f"It is {name[:40]!r}",
+            fix="Use 1 to 128 characters without control characters, line breaks or a leading space",
+        )
+    return name
+
+
+def check_metadata(metadata: Mapping[str, MetadataValue] | None) -> EventMetadata | None:
+    """Return the metadata as a plain dict when a client will accept it.
+
+    Raises:
+        InvalidEventError: more than 16 pairs, or a value that is null or nested.
+    """
+    if metadata is None:
+        return None
+    if len(metadata) > MAX_METADATA_PAIRS:
+        raise InvalidEventError(
+            f"The metadata of an event has {len(metadata)} pairs",
+            why=f"At most {MAX_METADATA_PAIRS} are allowed",
+            fix="Put the rest into a JSON event",
+        )
+    for key, value in metadata.items():
+        if not _is_metadata_value(key, value):
+            raise InvalidEventError(
+                f"The metadata value {key!r} is not allowed",
+                why=f"It is of type {type(value).__name__}",
+                fix="Use a string, a finite number, a boolean or a list of strings, and leave out what is unknown",
+            )
+    return dict(metadata)
+
+
+def _is_metadata_value(key: object, value: object) -> bool:
+    if not isinstance(key, str):
+        return False
+    if isinstance(value, float):
+        return value - value == 0  # neither infinite nor NaN
+    if isinstance(value, list):
+        return all(isinstance(item, str) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    return isinstance(value, str | int)
+
+
+def is_text_block(event: Event) -> TypeGuard[TextBlockEvent]:
+    """Whether the event is a whole piece of text."""
+    return isinstance(event, TextBlockEvent)
+
+
+def is_json(event: Event) -> TypeGuard[JsonEvent]:
+    """Whether the event is a JSON object."""
+    return isinstance(event, JsonEvent)
+
+
+def is_text_chunk(event: Event) -> TypeGuard[TextChunkEvent]:
+    """Whether the event is a piece of a text stream."""
+    return isinstance(event, TextChunkEvent)
+
+
+def is_error(event: Event) -> TypeGuard[ErrorEvent]:
+    """Whether the event is an error."""
+    return isinstance(event, ErrorEvent)
+
+
+def is_done(event: Event) -> TypeGuard[DoneEvent]:
+    """Whether the event ends the response."""
+    return isinstance(event, DoneEvent)

@@ -1,0 +1,61 @@
+"""What a run says when its agent fails: everything to the operator, a reference id to the client."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import traceback
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sentient_cli.errors import RunOverflowError
+
+__all__ = ["Failure", "describe_failure"]
+
+_logger = logging.getLogger(__name__)
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def agent_name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the client is told."""
+
+    message: str
+    code: int = 500
+    details: dict[str, object] = field(default_factory=dict[str, object])
+
+
+def describe_failure(run: _Named, error: BaseException, when: str = "", *, show: bool = False) -> Failure:
+    """Log the failure of a run's agent, and return what its client is told.
+
+    Args:
+        run: The run.
+        error: What the agent raised.
+        when: A circumstance for the log, such as "after the response was complete".
+        show: Whether the client is told the exception's text.
+    """
+    reference = secrets.token_hex(6)
+    frames = "".join(traceback.format_exception(error))
+    told = f"The agent {run.agent_name!r} failed{' ' + when if when else ''} (reference {reference})"
+    _logger.error("%s\n%s", told, frames.rstrip(), extra={"run_id": run.id, "reference": reference})
+    details: dict[str, object] = {"reference": reference}
+    if isinstance(error, RunOverflowError):
+        return Failure("The agent wrote more than its log can hold", 500, details)
+    if not show:
+        return Failure(f"The agent failed. Reference: {reference}", 500, details)
+    summary = "".join(traceback.format_exception_only(error)).strip()
+    return Failure(summary[:2000], 500, {**details, "type": type(error).__name__, **_place(error)})
+
+
+def _place(error: BaseException) -> dict[str, object]:
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return {}
+    last = frames[-1]
+    return {"file": last.filename, "line": last.lineno or 0, "code": (last.line or "").strip()}

@@ -1,0 +1,179 @@
+"""What a client sends: a query, and the session that it belongs to.
+
+Shapes and aliases are those of Sentient Chat 1.0. Unknown fields are passed over, so that newer clients are understood.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+
+from sentient_cli.clock import Ulid
+from sentient_cli.runtime.events import Event
+
+__all__ = [
+    "AssistRequest",
+    "AssistRequestContent",
+    "AssistRequestContentPart",
+    "AssistRequestContentParts",
+    "Interaction",
+    "Query",
+    "RequestMessage",
+    "ResponseMessage",
+    "RunRequest",
+    "SessionData",
+]
+
+
+def _to_event(value: object) -> Event:
+    try:
+        return msgspec.convert(value, Event)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+_EVENT_SCHEMA = {
+    "type": "object",
+    "required": ["content_type", "event_name", "id", "source"],
+    "properties": {
+        "content_type": {"enum": ["atomic.textblock", "atomic.json", "chunked.text", "atomic.error", "atomic.done"]},
+        "event_name": {"type": "string"},
+        "id": {"type": "string"},
+        "source": {"type": "string"},
+    },
+}
+
+WireEvent = Annotated[
+    Event,
+    PlainValidator(_to_event),
+    PlainSerializer(msgspec.to_builtins),
+    WithJsonSchema(_EVENT_SCHEMA),
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(populate_by_name=True, hide_input_in_errors=True)
+
+
+class Query(_Model):
+    """One question to the agent.
+
+    Args:
+        id: Identifies the query.
+        prompt: The user's words.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    id: Ulid
+    prompt: str
+
+
+class AssistRequestContentPart(_Model):
+    """A part of an earlier request: words and the files that came with them."""
+
+    prompt: str
+    files_ids: list[str] = Field(alias="fileIds")
+
+
+class AssistRequestContentParts(_Model):
+    """The parts of an earlier request."""
+
+    parts: list[AssistRequestContentPart]
+
+
+class AssistRequestContent(_Model):
+    """What an earlier request asked for."""
+
+    capability: str = "assist"
+    request_payload: AssistRequestContentParts
+
+
+class AssistRequest(_Model):
+    """An earlier request of the session.
+
+    Raises:
+        ValueError: a parent without a root, or ids that are not ordered root <= parent < id.
+    """
+
+    id: Ulid
+    chat_id: Ulid = Field(alias="chatId")
+    content: AssistRequestContent
+    parent_request_id: Ulid | None = None
+    root_request_id: Ulid | None = None
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        parent = self.parent_request_id
+        if parent is not None:
+            if self.root_request_id is None:
+                raise ValueError("root_request_id is required when parent_request_id is given")
+            if parent >= self.id:
+                raise ValueError("parent_request_id must be less than id")
+            if self.root_request_id > parent:
+                raise ValueError("root_request_id must not be greater than parent_request_id")
+        elif self.root_request_id is None:
+            self.root_request_id = self.id
+        return self
+
+    @property
+    def prompt(self) -> str:
+        """The words of all parts."""
+        return "\n".join(part.prompt for part in self.content.request_payload.parts)
+
+
+class _Message(_Model):
+    sender: str | None = None
+    recipients: set[str] | None = None
+
+
+class RequestMessage(_Message):
+    """An earlier request with who sent it."""
+
+    event: AssistRequest
+
+
+class ResponseMessage(_Message):
+    """An event of an earlier response with who sent it."""
+
+    event: WireEvent
+
+
+class Interaction(_Model):
+    """One turn of a session: a request and the events of its response."""
+
+    request: RequestMessage
+    responses: list[ResponseMessage]
+
+    @property
+    def prompt(self) -> str:
+        """What the user said."""
+        return self.request.event.prompt
+
+    def answer(self, event_name: str | None = None) -> str:
+        """The text of the response: of its streams where there are any, else of its text blocks.
+
+        Args:
+            event_name: Only the text under this name.
+        """
+        from sentient_cli.runtime.transcript import answer_text
+
+        return answer_text((message.event for message in self.responses), event_name)
+
+
+class SessionData(_Model):
+    """The session as a client sends it."""
+
+    processor_id: str
+    activity_id: Ulid
+    request_id: Ulid
+    interactions: list[Interaction]
+
+
+class RunRequest(_Model):
+    """The body of ``POST /assist``."""
+
+    query: Query
+    session: SessionData | None = None

@@ -1,0 +1,380 @@
+"""What an agent writes its answer to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Protocol, Self
+
+from sentient_cli.clock import Ids
+from sentient_cli.errors import InvalidEventError, ResponseClosedError
+from sentient_cli.runtime.events import (
+    ErrorContent,
+    ErrorEvent,
+    Event,
+    EventMetadata,
+    JsonEvent,
+    MetadataValue,
+    TextBlockEvent,
+    TextChunkEvent,
+    check_event_name,
+    check_metadata,
+)
+
+__all__ = ["EventSink", "Response", "ResponseStream", "TextStream"]
+
+Metadata = Mapping[str, MetadataValue]
+
+
+class EventSink(Protocol):
+    """Where a response puts its events: the run, or a recorder in a test."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is taken."""
+        ...
+
+    def emit(self, event: Event) -> None:
+        """Take one event.
+
+        Raises:
+            InvalidEventError: it cannot go on the wire.
+            RunOverflowError: nobody reads and the log is full.
+        """
+        ...
+
+    async def flow(self) -> None:
+        """Wait while the reader is too far behind, and let others have their turn."""
+        ...
+
+    def complete(self) -> None:
+        """The agent has said all it has to say."""
+        ...
+
+
+class TextStream(Protocol):
+    """A stream of text with facts about it; the streams of the LLM layer are such."""
+
+    @property
+    def metadata(self) -> Mapping[str, MetadataValue]:
+        """What is known so far, such as provider and model."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[str]: ...
+
+    async def aclose(self) -> None:
+        """Stop, and free what the stream holds."""
+        ...
+
+
+class Response:
+    """The answer to one query, event by event.
+
+    Every method that emits returns once the event is in the run's log, and waits only while the client that asked
+    is too far behind. The framework's own names (``emit_text_block``, ``emit_json``, ``create_text_stream``, ``emit_error``)
+    are the same methods.
+
+    Args:
+        sink: Takes the events.
+        source: The ``source`` of the events: the session's processor id.
+        ids: Gives the ids of events and streams.
+    """
+
+    __slots__ = ("_completed", "_ids", "_sink", "_source", "_streams")
+
+    def __init__(self, sink: EventSink, source: str, ids: Ids) -> None:
+        self._sink = sink
+        self._source = source
+        self._ids = ids
+        self._streams: dict[str, ResponseStream] = {}
+        self._completed = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more can be emitted."""
+        return self._completed or self._sink.closed
+
+    async def text_block(self, event_name: str, content: str, *, metadata: Metadata | None = None) -> None:
+        """Emit a whole piece of text.
+
+        Args:
+            event_name: What the client shows it under.
+            content: The text.
+            metadata: At most 16 pairs of plain values.
+
+        Raises:
+            ResponseClosedError: the response is complete.
+            InvalidEventError: a name, text or metadata that cannot go on the wire.
+        """
+        self._check_open()
+        self._sink.emit(
+            TextBlockEvent(
+                event_name=check_event_name(event_name),
+                id=self._ids.ulid_text(),
+                source=self._source,
+                metadata=check_metadata(metadata),
+                content=check_text(content),
+            )
+        )
+        await self._sink.flow()
+
+    async def json(self, event_name: str, data: Mapping[str, object], *, metadata: Metadata | None = None) -> None:
+        """Emit a JSON object.
+
+        Args:
+            event_name: What the client shows it under.
+            data: A mapping with string keys; its values are anything that JSON can hold.
+            metadata: At most 16 pairs of plain values.
+
+        Raises:
+            ResponseClosedError: the response is complete.
+            InvalidEventError: it is not a JSON object, or the name or metadata cannot go on the wire.
+        """
+        self._check_open()
+        self._sink.emit(
+            JsonEvent(
+                event_name=check_event_name(event_name),
+                id=self._ids.ulid_text(),
+                source=self._source,
+                metadata=check_metadata(metadata),
+                content=_json_object(data),
+            )
+        )
+        await self._sink.flow()
+
+    async def error(
+        self,
+        error_message: str,
+        error_code: int = 500,
+        details: Mapping[str, object] | None = None,
+        *,
+        metadata: Metadata | None = None,
+    ) -> None:
+        """Emit an error. It does not end the response.
+
+        Args:
+            error_message: For the reader.
+            error_code: An HTTP status code wherever one fits.
+            details: Anything more, as a JSON object.
+            metadata: At most 16 pairs of plain values.
+
+        Raises:
+            ResponseClosedError: the response is complete.
+            InvalidEventError: the details are not a JSON object, or the metadata cannot go on the wire.
+        """
+        self._check_open()
+        self.emit_error_now(error_message, error_code, details, check_metadata(metadata))
+        await self._sink.flow()
+
+    def emit_error_now(
+        self,
+        error_message: str,
+        error_code: int,
+        details: Mapping[str, object] | None = None,
+        metadata: EventMetadata | None = None,
+    ) -> None:
+        """Emit an error without waiting for the reader; how a run says that it failed."""
+        content = ErrorContent(
+            error_message=check_text(error_message),
+            error_code=_check_code(error_code),
+            details=None if details is None else _json_object(details),
+        )
+        self._sink.emit(ErrorEvent(id=self._ids.ulid_text(), source=self._source, metadata=metadata, content=content))
+
+    def stream(self, event_name: str) -> ResponseStream:
+        """Begin a text stream.
+
+        Use it as a context manager, which completes it at the end.
+
+        Args:
+            event_name: What the client shows the text under.
+
+        Raises:
+            ResponseClosedError: the response is complete.
+            InvalidEventError: the name cannot go on the wire.
+        """
+        self._check_open()
+        stream = ResponseStream(self._sink, self._source, self._ids, check_event_name(event_name))
+        self._streams[stream.id] = stream
+        return stream
+
+    async def stream_llm(self, event_name: str, stream: TextStream) -> str:
+        """Pipe a stream of the LLM layer into a text stream, with what is known about it as metadata.
+
+        Args:
+            event_name: What the client shows the text under.
+            stream: The stream; it is closed at the end, whatever happens.
+
+        Returns:
+            The whole text.
+        """
+        pieces: list[str] = []
+        try:
+            async with self.stream(event_name) as out:
+                async for text in stream:
+                    await out.write(text, metadata={**stream.metadata, "is_first_chunk": not pieces})
+                    pieces.append(text)
+                out.closing_metadata = check_metadata(stream.metadata)
+        finally:
+            await stream.aclose()
+        return "".join(pieces)
+
+    async def respond(self, event_name: str, response: str | Mapping[str, object]) -> None:
+        """Emit one event as the whole response.
+
+        Raises:
+            ResponseClosedError: the response is complete.
+            InvalidEventError: it cannot go on the wire.
+        """
+        if isinstance(response, str):
+            await self.text_block(event_name, response)
+        else:
+            await self.json(event_name, response)
+        await self.complete()
+
+    async def complete(self) -> None:
+        """End the response: open streams are completed, then the client is told. May be called twice."""
+        if not self.is_complete:
+            self.close_streams()
+            self._completed = True
+            self._sink.complete()
+
+    def close_streams(self) -> None:
+        """Complete the streams that are still open."""
+        for stream in self._streams.values():
+            stream.close_now()
+        self._streams.clear()
+
+    emit_text_block = text_block
+    emit_json = json
+    emit_error = error
+    create_text_stream = stream
+
+    def _check_open(self) -> None:
+        if self.is_complete:
+            raise ResponseClosedError(
+                "The response is complete",
+                why="Something was emitted after complete(), after the run was cancelled, or after its deadline",
+                fix="Emit everything before the response ends",
+            )
+
+
+class ResponseStream:
+    """A text stream within a response.
+
+    Made by `Response.stream`, not by hand. One stream's chunks stay in order; several streams may interleave.
+    """
+
+    __slots__ = ("_event_name", "_id", "_ids", "_is_complete", "_sink", "_source", "closing_metadata")
+
+    def __init__(self, sink: EventSink, source: str, ids: Ids, event_name: str) -> None:
+        self._sink = sink
+        self._source = source
+        self._ids = ids
+        self._event_name = event_name
+        self._id = ids.stream_id()
+        self._is_complete = False
+        self.closing_metadata: EventMetadata | None = None
+
+    @property
+    def id(self) -> str:
+        """The ``stream_id`` of the chunks."""
+        return self._id
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._is_complete or self._sink.closed
+
+    async def write(self, text: str, *, metadata: Metadata | None = None) -> None:
+        """Send a piece of the text.
+
+        Args:
+            text: The piece; an empty one is sent as it is.
+            metadata: At most 16 pairs of plain values.
+
+        Raises:
+            ResponseClosedError: the stream, or the whole response, is complete.
+            InvalidEventError: the text or metadata cannot go on the wire.
+        """
+        if self._is_complete or self._sink.closed:
+            raise ResponseClosedError(
+                f"The text stream {self._event_name!r} is complete",
+                fix="Write before the stream or the response ends, or begin another stream",
+            )
+        self._sink.emit(
+            TextChunkEvent(
+                event_name=self._event_name,
+                id=self._ids.ulid_text(),
+                source=self._source,
+                metadata=None if metadata is None else check_metadata(metadata),
+                stream_id=self._id,
+                is_complete=False,
+                content=text if type(text) is str else check_text(text),
+            )
+        )
+        await self._sink.flow()
+
+    async def emit_chunk(self, chunk: str) -> Self:
+        """Send a piece of the text, under the public framework's name, and return the stream."""
+        await self.write(chunk)
+        return self
+
+    async def complete(self) -> None:
+        """End the stream. May be called twice."""
+        if not self.is_complete:
+            self.close_now()
+            await self._sink.flow()
+
+    def close_now(self) -> None:
+        """End the stream without waiting for the reader."""
+        if self.is_complete:
+            return
+        self._is_complete = True
+        self._sink.emit(
+            TextChunkEvent(
+                event_name=self._event_name,
+                id=self._ids.ulid_text(),
+                source=self._source,
+                metadata=self.closing_metadata,
+                stream_id=self._id,
+                is_complete=True,
+                content=" ",
+            )
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            await self.complete()
+        else:
+            self.close_now()
+
+
+def check_text(text: str) -> str:
+    """Return the text as a plain string, or say what it is instead.
+
+    Raises:
+        InvalidEventError: it is no string.
+    """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidEventError(f"The text of an event is a string, not {type(text).__name__}")
+    return str(text)
+
+
+def _check_code(code: int) -> int:
+    if isinstance(code, bool) or not isinstance(code, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidEventError(f"An error code is an integer, not {type(code).__name__}")
+    return int(code)
+
+
+def _json_object(data: Mapping[str, object]) -> dict[str, object]:
+    if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidEventError(
+            f"The content of a JSON event is an object, not {type(data).__name__}", fix='Wrap it: {"items": …}'
+        )
+    return dict(data)

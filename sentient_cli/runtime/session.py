@@ -1,0 +1,80 @@
+"""The session as an agent sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterable
+from typing import Self
+
+from sentient_cli.clock import Ulid
+from sentient_cli.runtime.request import Interaction, SessionData
+
+__all__ = ["Interactions", "Session"]
+
+
+class Interactions(list[Interaction]):
+    """Earlier turns: a list that can also be awaited and iterated with ``async for``.
+
+    Agents of the public framework do all three: its interface declares a coroutine that gives an async iterable, its
+    implementation returns a list.
+    """
+
+    async def __aiter__(self) -> AsyncIterator[Interaction]:
+        for interaction in self:
+            yield interaction
+
+    def __await__(self) -> Generator[None, None, Self]:
+        return self
+        yield  # a generator that ends before its first yield: awaiting it never suspends
+
+
+class Session:
+    """A chat: the turns before this query, and the identifiers of the conversation.
+
+    Args:
+        processor_id: Who answers; it becomes the ``source`` of the events.
+        activity_id: Identifies the chat.
+        request_id: Identifies this request within the chat.
+        interactions: The earlier turns, the oldest first.
+    """
+
+    __slots__ = ("_activity_id", "_interactions", "_processor_id", "_request_id")
+
+    def __init__(
+        self, processor_id: str, activity_id: Ulid, request_id: Ulid, interactions: Iterable[Interaction] = ()
+    ) -> None:
+        self._processor_id = processor_id
+        self._activity_id = activity_id
+        self._request_id = request_id
+        self._interactions = Interactions(interactions)
+
+    @classmethod
+    def from_data(cls, data: SessionData) -> Session:
+        """The session that a client sent."""
+        return cls(data.processor_id, data.activity_id, data.request_id, data.interactions)
+
+    @property
+    def processor_id(self) -> str:
+        """Who answers; the ``source`` of the events."""
+        return self._processor_id
+
+    @property
+    def activity_id(self) -> Ulid:
+        """Identifies the chat."""
+        return self._activity_id
+
+    @property
+    def request_id(self) -> Ulid:
+        """Identifies this request within the chat."""
+        return self._request_id
+
+    @property
+    def interactions(self) -> Interactions:
+        """The earlier turns, the oldest first."""
+        return self._interactions
+
+    def get_interactions(self, **_filters: object) -> Interactions:
+        """The earlier turns, under the public framework's name."""
+        return self._interactions
+
+    def __repr__(self) -> str:
+        return f"Session(activity_id={str(self._activity_id)!r}, interactions={len(self._interactions)})"

@@ -1,0 +1,113 @@
+"""The ASGI application: routes within the gate."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sentient_cli.config.settings import ServerSettings
+from sentient_cli.host import Host
+from sentient_cli.server.answers import RequestError, send_json
+from sentient_cli.server.endpoints import Endpoints
+from sentient_cli.server.gate import Gate, GateRules
+from sentient_cli.server.health import Health
+from sentient_cli.server.openapi import openapi_document
+
+__all__ = ["create_app", "is_loopback"]
+
+_LOOPBACK = frozenset({"localhost", "::1"})
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a server on this address can be reached from its own machine only.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
+        (True, False)
+    """
+    return address.lower() in _LOOPBACK or address.startswith("127.")
+
+
+class _Endpoint:
+    """A raw ASGI application for a route: Starlette would wrap a plain function."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def create_app(host: Host, settings: ServerSettings | None = None, *, more_routes: Sequence[Route] = ()) -> ASGIApp:
+    """An ASGI application that serves a host's agent.
+
+    It can be mounted in another application: the host then starts with the first request.
+
+    Args:
+        host: Runs the agent.
+        settings: Limits, times, and who may come in.
+        more_routes: Further routes, behind the same gate.
+    """
+    settings = settings or ServerSettings()
+    endpoints = Endpoints(host, settings)
+    health = Health(host)
+    token = settings.token.reveal() if settings.token is not None else None
+    document = openapi_document(secured=token is not None)
+
+    async def openapi(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
+        await send_json(send, 200, document)
+
+    def route(path: str, app: ASGIApp, method: str = "GET") -> Route:
+        return Route(path, _Endpoint(app), methods=[method])
+
+    routes = [
+        route("/assist", endpoints.assist, "POST"),
+        route("/runs/{run_id}", endpoints.show),
+        route("/runs/{run_id}/events", endpoints.events),
+        route("/runs/{run_id}/cancel", endpoints.cancel, "POST"),
+        route("/health", health.details),
+        route("/health/live", health.live),
+        route("/health/ready", health.ready),
+        route("/health/startup", health.startup),
+        route("/openapi.json", openapi),
+        *more_routes,
+    ]
+    rules = GateRules(
+        loopback=is_loopback(settings.host),
+        allow_hosts=settings.allow_hosts,
+        allow_origins=settings.allow_origins,
+        token=token,
+    )
+    router = Router(routes, redirect_slashes=False, lifespan=_lifespan(host))
+    return Gate(_plain_errors(router), rules)
+
+
+def _plain_errors(router: Router) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # Starlette raises, instead of answering in plain text, where an application is in the scope.
+        scope["app"] = app
+        try:
+            await router(scope, receive, send)
+        except HTTPException as error:
+            code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+            headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
+            raise RequestError(error.status_code, code, HTTPStatus(error.status_code).phrase, headers=headers) from None
+
+    return app
+
+
+def _lifespan(host: Host) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: object) -> AsyncIterator[None]:
+        await host.start()
+        try:
+            yield
+        finally:
+            await host.aclose()
+
+    return lifespan

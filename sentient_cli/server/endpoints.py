@@ -1,0 +1,200 @@
+"""The endpoints of runs: ask, watch or resume, look at, cancel."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
+
+from sentient_cli.config.settings import ServerSettings
+from sentient_cli.errors import CursorError, CursorExpiredError, OverloadedError, RunNotFoundError
+from sentient_cli.host import Host
+from sentient_cli.runtime.events import encode_json
+from sentient_cli.runtime.request import RunRequest
+from sentient_cli.runtime.run import Run
+from sentient_cli.server.answers import RequestError, read_body, send_json
+from sentient_cli.server.frames import encode_entries
+from sentient_cli.server.stream import SSE_HEADERS, stream_run
+
+__all__ = ["Endpoints"]
+
+_CURSOR = re.compile(r"[0-9]{1,18}")
+_MAX_FAULTS = 50
+_MAX_ECHO = 200
+
+_logger = logging.getLogger(__name__)
+
+
+class Endpoints:
+    """The endpoints of one host's runs, as raw ASGI applications.
+
+    Args:
+        host: Runs the agent.
+        settings: Limits and times.
+    """
+
+    def __init__(self, host: Host, settings: ServerSettings) -> None:
+        self._host = host
+        self._settings = settings
+
+    async def assist(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``POST /assist``: begin a run and stream its events."""
+        _require_json(scope)
+        body = await read_body(
+            scope, receive, limit=self._settings.body_limit, seconds=self._settings.body_timeout
+        )
+        run = await self._start(_parse(body))
+        scope["sentient.run_id"] = run.id
+        headers = [
+            *SSE_HEADERS,
+            (b"sentient-run-id", run.id.encode()),
+            (b"sentient-session", run.session.activity_id.encode()),
+            (b"content-location", f"/runs/{run.id}/events".encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await stream_run(run, 0, self._settings, scope, receive, send, owner=True)
+
+    async def _start(self, request: RunRequest) -> Run:
+        try:
+            return await self._host.start_run(request)
+        except OverloadedError as error:
+            raise RequestError(503, error.code, str(error), headers=[(b"retry-after", b"1")]) from None
+        except Exception as error:
+            # Only a setup that was put off to the first request can fail here.
+            _logger.exception("The agent could not be set up")
+            raise RequestError(503, "agent-not-ready", "The agent could not be set up") from error
+
+    async def events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``GET /runs/{run_id}/events``: the events from a cursor on, then live."""
+        run_id: str = scope["path_params"]["run_id"]
+        scope["sentient.run_id"] = run_id
+        after = _cursor(scope)
+        run = self._host.runs.get(run_id)
+        if run is None:
+            await self._stored_events(run_id, after, send)
+            return
+        try:
+            run.log.read(after, 1)
+        except CursorError as error:
+            raise _cursor_answer(error) from None
+        if run.log.finished and after >= run.log.last_seq:
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        headers = [*SSE_HEADERS, (b"sentient-run-id", run.id.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await stream_run(run, after, self._settings, scope, receive, send, owner=False)
+
+    async def _stored_events(self, run_id: str, after: int, send: Send) -> None:
+        try:
+            entries = await self._host.read_stored(run_id, after)
+        except RunNotFoundError as error:
+            raise _not_found(error) from None
+        except CursorError as error:
+            raise _cursor_answer(error) from None
+        if not entries:
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        headers = [*SSE_HEADERS, (b"sentient-run-id", run_id.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while entries:
+            await send({"type": "http.response.body", "body": encode_entries(entries), "more_body": True})
+            entries = await self._host.read_stored(run_id, entries[-1].seq)
+        await send({"type": "http.response.body", "body": b""})
+
+    async def show(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """``GET /runs/{run_id}``: where the run stands."""
+        run = self._run(scope)
+        body = {
+            "run": run.id,
+            "agent": run.agent_name,
+            "session": run.session.activity_id,
+            "query": run.query.id,
+            "status": "finished" if run.log.finished else "running",
+            "outcome": run.outcome,
+            "first_seq": run.log.first_seq,
+            "last_seq": run.log.last_seq,
+        }
+        await send_json(send, 200, body)
+
+    async def cancel(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """``POST /runs/{run_id}/cancel``: end the run."""
+        run = self._run(scope)
+        if run.log.finished:
+            await send_json(send, 200, {"run": run.id, "status": "finished", "outcome": run.outcome})
+            return
+        run.cancel("The run was cancelled")
+        await send_json(send, 202, {"run": run.id, "status": "cancelling", "outcome": None})
+
+    def _run(self, scope: Scope) -> Run:
+        run_id: str = scope["path_params"]["run_id"]
+        scope["sentient.run_id"] = run_id
+        run = self._host.runs.get(run_id)
+        if run is None:
+            raise _not_found(RunNotFoundError("There is no such run", fix="Runs are kept for a while only"))
+        return run
+
+
+def _not_found(error: RunNotFoundError) -> RequestError:
+    return RequestError(404, error.code, str(error))
+
+
+def _cursor_answer(error: CursorError) -> RequestError:
+    if isinstance(error, CursorExpiredError):
+        return RequestError(410, error.code, str(error), more={"first_seq": error.first_seq})
+    return RequestError(400, error.code, str(error))
+
+
+def _cursor(scope: Scope) -> int:
+    header = next((value for name, value in scope["headers"] if name == b"last-event-id"), None)
+    text = header.decode("latin-1") if header is not None else _query_value(scope, "after")
+    if text is None:
+        return 0
+    if not _CURSOR.fullmatch(text):
+        raise RequestError(400, "cursor", "A cursor is the id of an event of this run: a whole number")
+    return int(text)
+
+
+def _query_value(scope: Scope, name: str) -> str | None:
+    from urllib.parse import parse_qsl
+
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return next((value for key, value in reversed(pairs) if key == name), None)
+
+
+def _require_json(scope: Scope) -> None:
+    given = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if given.split(b";")[0].strip().lower() != b"application/json":
+        raise RequestError(415, "unsupported-media-type", "The body has to be application/json", close=True)
+
+
+def _parse(body: bytes) -> RunRequest:
+    try:
+        return RunRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestError(422, "invalid-request", _faults(error)) from None
+
+
+def _faults(error: ValidationError) -> list[dict[str, object]]:
+    return [
+        {
+            "type": fault["type"],
+            "loc": ["body", *fault["loc"]],
+            "msg": fault["msg"],
+            "input": _echo(fault["input"]),
+        }
+        for fault in error.errors(include_url=False, include_context=False)[:_MAX_FAULTS]
+    ]
+
+
+def _echo(value: object) -> object:
+    """What was given, as far as it is short: an answer must not be larger than what it answers."""
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_ECHO else value[:_MAX_ECHO] + "…"
+    return value if len(encode_json(value)) <= _MAX_ECHO else "…"

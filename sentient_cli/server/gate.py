@@ -1,0 +1,199 @@
+"""What every request passes before it reaches an endpoint, and every answer on its way out.
+
+The order: a request id, the Host, the Origin, the token, the route. A page in a browser can reach a server on localhost
+and can give a name of its own to 127.0.0.1, so Host and Origin are looked at on every route.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import secrets
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sentient_cli.server.answers import RequestError, send_json
+
+__all__ = ["Gate", "GateRules"]
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/health/startup"})
+_METHODS = b"GET, HEAD, POST, OPTIONS"
+_CORS_HEADERS = b"Authorization, Content-Type, Last-Event-ID, X-Request-Id"
+_EXPOSED = b"Sentient-Run-Id, Sentient-Session, Content-Location, X-Request-Id, Retry-After"
+
+_access = logging.getLogger("sentient_cli.access")
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GateRules:
+    """Who may come in.
+
+    Args:
+        loopback: Whether the server listens on this machine only; then only its names are accepted as Host.
+        allow_hosts: Further names that are accepted as Host.
+        allow_origins: Origins of web pages that may call, such as ``http://localhost:3000``.
+        token: What ``Authorization: Bearer`` has to carry; None: nothing.
+    """
+
+    loopback: bool = True
+    allow_hosts: Collection[str] = ()
+    allow_origins: Collection[str] = ()
+    token: str | None = None
+
+
+class Gate:
+    """Wraps the routes.
+
+    Args:
+        app: The routes.
+        rules: Who may come in.
+    """
+
+    def __init__(self, app: ASGIApp, rules: GateRules) -> None:
+        self._app = app
+        self._hosts = {host.lower() for host in rules.allow_hosts} | (_LOOPBACK_NAMES if rules.loopback else set())
+        self._check_hosts = bool(self._hosts)
+        self._origins = {origin.rstrip("/").lower() for origin in rules.allow_origins}
+        self._token = rules.token.encode() if rules.token is not None else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.monotonic_ns()
+        answer = _Answer(scope, send)
+        try:
+            await self._serve(scope, receive, answer)
+        except RequestError as error:
+            await answer.fail(error)
+        except Exception:
+            reference = secrets.token_hex(6)
+            _logger.exception("A request failed (reference %s)", reference, extra={"reference": reference})
+            await answer.fail(RequestError(500, "internal", f"The server failed. Reference: {reference}"))
+        finally:
+            _log_access(scope, answer, began)
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        self._check_host(headers.get(b"host", ""))
+        origin = self._check_origin(scope, headers)
+        if origin is not None:
+            answer.allow(origin)
+            if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                await answer.preflight()
+                return
+        if self._token is not None and scope["path"] not in _OPEN_PATHS:
+            self._check_token(headers.get(b"authorization", ""))
+        await self._app(scope, receive, answer.send)
+
+    def _check_host(self, host: str) -> None:
+        if self._check_hosts and _host_name(host) not in self._hosts:
+            raise RequestError(
+                403, "host-not-allowed", "This Host is not allowed here; the operator can add it with --allow-host", close=True
+            )
+
+    def _check_origin(self, scope: Scope, headers: dict[bytes, str]) -> str | None:
+        """Return the foreign origin that may call, if it is one."""
+        origin = headers.get(b"origin")
+        if origin is not None:
+            if origin.lower() in self._origins or "*" in self._origins:
+                return origin
+            if origin.lower() == f"{scope['scheme']}://{headers.get(b'host', '')}".lower():
+                return None
+        elif headers.get(b"sec-fetch-site", "none") in {"none", "same-origin"}:
+            return None
+        raise RequestError(
+            403, "origin-not-allowed", "Pages of this origin may not call; the operator can add it with --allow-origin", close=True
+        )
+
+    def _check_token(self, authorization: str) -> None:
+        scheme, _, given = authorization.partition(" ")
+        right = hmac.compare_digest(given.strip().encode(), self._token or b"")
+        if scheme.lower() != "bearer" or not right:
+            raise RequestError(
+                401,
+                "token-required",
+                "A valid token is needed: Authorization: Bearer <token>",
+                headers=[(b"www-authenticate", b'Bearer realm="sentient"')],
+                close=True,
+            )
+
+
+def _host_name(host: str) -> str:
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].rstrip(".")
+
+
+class _Answer:
+    """The answer to one request: adds the common headers, and knows what was sent."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
+        scope["sentient.request_id"] = request_id.decode()
+        self._send = send
+        self._headers = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+        self.status = 0
+        self.sent = 0
+
+    def allow(self, origin: str) -> None:
+        """Let a page of this origin read the answer."""
+        self._headers += [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-expose-headers", _EXPOSED),
+            (b"vary", b"Origin"),
+        ]
+
+    async def preflight(self) -> None:
+        """Answer a browser that asks whether it may."""
+        headers = [
+            (b"access-control-allow-methods", _METHODS),
+            (b"access-control-allow-headers", _CORS_HEADERS),
+            (b"access-control-max-age", b"600"),
+        ]
+        await self.send({"type": "http.response.start", "status": 204, "headers": headers})
+        await self.send({"type": "http.response.body", "body": b""})
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._headers]
+        else:
+            self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+    async def fail(self, error: RequestError) -> None:
+        """Answer with an error, unless an answer has begun: then it just ends."""
+        if not self.status:
+            await send_json(self.send, error.status, error.body, error.headers)
+
+
+def _log_access(scope: Scope, answer: _Answer, began: int) -> None:
+    if not _access.isEnabledFor(logging.INFO):
+        return
+    _access.info(
+        "%s %s %d",
+        scope["method"],
+        scope["path"],
+        answer.status,
+        extra={
+            "request_id": scope.get("sentient.request_id", ""),
+            "run_id": scope.get("sentient.run_id", ""),
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": answer.status,
+            "bytes": answer.sent,
+            "duration_ms": round((time.monotonic_ns() - began) / 1e6, 3),
+        },
+    )

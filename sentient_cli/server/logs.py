@@ -1,0 +1,70 @@
+"""The server's own log: one JSON object a line, or text for people. Secrets are masked in both."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+from sentient_cli.redact import redactor
+from sentient_cli.runtime.events import encode_json
+from sentient_cli.runtime.run import current_run
+from sentient_cli.sanitize import sanitize
+
+__all__ = ["configure_logging"]
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+
+
+def _clean(text: str) -> str:
+    return sanitize(redactor.redact(text))
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        data: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _clean(record.getMessage()),
+        }
+        for name, value in vars(record).items():
+            if name not in _PLAIN and value not in ("", None):
+                data[name] = value if isinstance(value, int | float) else _clean(str(value))
+        run = current_run.get()
+        if run is not None:
+            data.setdefault("run_id", run.id)
+        if record.exc_info:
+            data["exception"] = _clean(self.formatException(record.exc_info))
+        return encode_json(data).decode()
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        text = f"{time} {record.levelname.lower():<8} {record.getMessage()}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return _clean(text)
+
+
+def configure_logging(level: str, style: Literal["json", "text"], stream: TextIO | None = None) -> None:
+    """Send everything that is logged in this process to one stream.
+
+    Args:
+        level: ``debug``, ``info``, ``warning`` or ``error``.
+        style: JSON lines, or text.
+        stream: Standard error unless given.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in ("httpx", "httpcore", "asyncio"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -1,0 +1,194 @@
+"""The description of the HTTP interface, in OpenAPI 3.1."""
+
+from __future__ import annotations
+
+import sentient_cli
+from sentient_cli.runtime.request import RunRequest
+
+__all__ = ["openapi_document"]
+
+Document = dict[str, object]
+
+_RUN_ID: Document = {
+    "name": "run_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The `Sentient-Run-Id` of the answer to `POST /assist`. Whoever has it may read the run.",
+}
+_AFTER: Document = {
+    "name": "after",
+    "in": "query",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    "description": "The id of the last event that the client has; the `Last-Event-ID` header wins.",
+}
+_LAST_EVENT_ID: Document = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    "description": "The id of the last event that the client has.",
+}
+
+
+def _json(description: str, schema: Document) -> Document:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _ref(name: str) -> Document:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _error(description: str) -> Document:
+    return _json(description, _ref("Error"))
+
+
+def _sse(description: str) -> Document:
+    headers = {
+        "Sentient-Run-Id": {"schema": {"type": "string"}, "description": "The id of the run."},
+        "Content-Location": {"schema": {"type": "string"}, "description": "Where the run can be watched and resumed."},
+    }
+    content = {"text/event-stream": {"schema": {"type": "string", "contentMediaType": "text/event-stream"}}}
+    return {"description": description, "headers": headers, "content": content}
+
+
+_COMMON: Document = {"403": _error("The Host or the Origin is not allowed."), "500": _error("The server failed.")}
+
+
+def _operation(
+    name: str, tag: str, summary: str, responses: Document, parameters: list[Document] | None = None
+) -> Document:
+    operation: Document = {"operationId": name, "tags": [tag], "summary": summary, "responses": {**responses, **_COMMON}}
+    if parameters:
+        operation["parameters"] = parameters
+    return operation
+
+
+def _paths() -> Document:
+    gone = _error("There is no such run.")
+    health = _ref("Health")
+    assist = _operation(
+        "assist",
+        "runs",
+        "Ask the agent, and stream its answer as Sentient Chat events",
+        {
+            "200": _sse("The events of the run, to its end."),
+            "400": _error("The request is not understood."),
+            "408": _error("The body came too slowly."),
+            "413": _error("The body is too large."),
+            "415": _error("The body is not JSON."),
+            "422": _json("The body is not a request.", _ref("InvalidRequest")),
+            "503": _error("No further run is taken for now."),
+        },
+    )
+    assist["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref("RunRequest")}}}
+    events = _operation(
+        "watchRun",
+        "runs",
+        "Stream the events of a run from a cursor on, then live",
+        {
+            "200": _sse("The events after the cursor."),
+            "204": {"description": "There is nothing after the cursor, and the run has ended."},
+            "400": _error("The cursor is no event of this run."),
+            "404": gone,
+            "410": _error("The events after the cursor are no longer kept; `first_seq` says what is."),
+        },
+        [_RUN_ID, _AFTER, _LAST_EVENT_ID],
+    )
+    cancel = _operation(
+        "cancelRun",
+        "runs",
+        "End a run",
+        {
+            "200": _json("It had ended already.", _ref("Cancelled")),
+            "202": _json("It is ending.", _ref("Cancelled")),
+            "404": gone,
+        },
+        [_RUN_ID],
+    )
+    show = _operation("showRun", "runs", "Where a run stands", {"200": _json("The run.", _ref("Run")), "404": gone}, [_RUN_ID])
+    return {
+        "/assist": {"post": assist},
+        "/runs/{run_id}": {"get": show},
+        "/runs/{run_id}/events": {"get": events},
+        "/runs/{run_id}/cancel": {"post": cancel},
+        "/health": {"get": _health("health", "Everything that is known of the server's health", health)},
+        "/health/live": {"get": _health("live", "Whether the process answers", health)},
+        "/health/ready": {"get": _health("ready", "Whether new runs are welcome", health)},
+        "/health/startup": {"get": _health("startup", "Whether the agent is set up", health)},
+        "/openapi.json": {
+            "get": _operation("openapi", "meta", "This document", {"200": _json("The document.", {"type": "object"})})
+        },
+    }
+
+
+def _health(name: str, summary: str, schema: Document) -> Document:
+    responses: Document = {"200": _json("Yes.", schema), "503": _json("No.", schema)}
+    return _operation(name, "health", summary, responses)
+
+
+def _object(**properties: Document) -> Document:
+    required = [name for name, schema in properties.items() if not schema.pop("optional", False)]
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _schemas() -> Document:
+    text: Document = {"type": "string"}
+    integer: Document = {"type": "integer"}
+    outcome: Document = {"enum": ["done", "error", "cancelled", "deadline", None]}
+    fault = _object(
+        type=dict(text),
+        loc={"type": "array", "items": {"type": ["string", "integer"]}},
+        msg=dict(text),
+        input={"optional": True},
+    )
+    request = RunRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts: Document = request.pop("$defs", {})
+    return {
+        **parts,
+        "RunRequest": request,
+        "Error": _object(detail=dict(text), code=dict(text), first_seq={"type": "integer", "optional": True}),
+        "InvalidRequest": _object(detail={"type": "array", "items": fault}, code=dict(text)),
+        "Cancelled": _object(run=dict(text), status={"enum": ["cancelling", "finished"]}, outcome=outcome),
+        "Run": _object(
+            run=dict(text),
+            agent=dict(text),
+            session=dict(text),
+            query=dict(text),
+            status={"enum": ["running", "finished"]},
+            outcome=outcome,
+            first_seq=dict(integer),
+            last_seq=dict(integer),
+        ),
+        "Health": _object(status={"enum": ["ok", "starting", "draining"]}),
+    }
+
+
+def openapi_document(*, secured: bool) -> Document:
+    """The document.
+
+    Args:
+        secured: Whether a token is required.
+    """
+    components: Document = {"schemas": _schemas()}
+    document: Document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sentient agent",
+            "version": sentient_cli.__version__,
+            "description": "One agent behind the Sentient Chat protocol.",
+        },
+        "paths": _paths(),
+        "components": components,
+    }
+    if secured:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        for path, methods in _paths_of(document).items():
+            if path not in {"/health/live", "/health/ready", "/health/startup"}:
+                for operation in methods.values():
+                    operation["responses"]["401"] = _error("A valid token is needed.")
+    return document
+
+
+def _paths_of(document: Document) -> dict[str, dict[str, dict[str, Document]]]:
+    return document["paths"]  # type: ignore[return-value]  # pyright: ignore[reportReturnType]

@@ -1,0 +1,151 @@
+"""One process that serves: uvicorn with a drain that lets streams end.
+
+The order on SIGTERM: readiness says no while connections are still taken, so that load balancers turn away; then no new
+runs, and those that go on get their time; what is left is cancelled, each with a last event; then the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from sentient_cli.config.settings import ServerSettings
+from sentient_cli.host import Host
+from sentient_cli.server.protocol import make_protocol
+from sentient_cli.server.watchdog import Watchdog
+
+__all__ = ["serve", "serve_until_stopped"]
+
+_FLUSH_TIMEOUT = 5
+_logger = logging.getLogger(__name__)
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn's server with signals of our own.
+
+    Args:
+        config: uvicorn's.
+        host: Whose runs are drained.
+        settings: How long each step takes.
+    """
+
+    def __init__(self, config: uvicorn.Config, host: Host, settings: ServerSettings) -> None:
+        super().__init__(config)
+        self._host = host
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._drain: asyncio.Task[None] | None = None
+        self._signals = 0
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
+        """Begin to drain; a second signal ends what runs at once."""
+        self._loop.call_soon_threadsafe(self.stop, sig == signal.SIGINT)
+
+    def stop(self, at_once: bool = False) -> None:  # noqa: FBT001, FBT002 - called by the loop
+        """Begin to drain.
+
+        Args:
+            at_once: Whether no load balancer has to notice first.
+        """
+        self._signals += 1
+        if self._signals == 1:
+            self._drain = self._loop.create_task(self._leave(0.0 if at_once else self._settings.drain_delay))
+        elif self._signals == 2:
+            _logger.info("Stopping at once")
+            self._host.refuse_runs()
+            for run in self._host.runs:
+                run.cancel("The server is shutting down")
+
+    async def _leave(self, delay: float) -> None:
+        try:
+            self._host.leaving = True
+            _logger.info("Draining: %d runs are going on", self._host.runs.live)
+            await self._pause(delay)
+            await self._host.drain(self._settings.drain_timeout)
+        finally:
+            self.should_exit = True
+
+    async def _pause(self, seconds: float) -> None:
+        deadline = self._loop.time() + seconds
+        while self._signals < 2 and (left := deadline - self._loop.time()) > 0:
+            await asyncio.sleep(min(left, 0.05))
+
+
+async def serve_until_stopped(
+    app: ASGIApp,
+    host: Host,
+    settings: ServerSettings,
+    listener: socket.socket,
+    *,
+    on_ready: Callable[[], None] | None = None,
+    on_server: Callable[[DrainingServer], None] | None = None,
+) -> None:
+    """Serve an application until a signal says to stop, then drain.
+
+    Args:
+        app: The application.
+        host: Its host; started first and closed at the end.
+        settings: Limits and times.
+        listener: A listening socket; closed at the end.
+        on_ready: Called once requests are answered.
+        on_server: Is given the server, to stop it otherwise.
+
+    Raises:
+        Exception: what the agent's ``setup`` raises.
+    """
+    config = uvicorn.Config(
+        app,
+        http=make_protocol(settings.header_timeout),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=_FLUSH_TIMEOUT,
+        proxy_headers=False,
+    )
+    watchdog = Watchdog()
+    try:
+        await host.start()
+        watchdog.start()
+        server = DrainingServer(config, host, settings)
+        if on_server is not None:
+            on_server(server)
+        if on_ready is not None:
+            on_ready()
+        await server.serve(sockets=[listener])
+    finally:
+        watchdog.stop()
+        await host.aclose()
+        listener.close()
+
+
+def serve(
+    app: ASGIApp,
+    host: Host,
+    settings: ServerSettings,
+    listener: socket.socket,
+    *,
+    on_ready: Callable[[], None] | None = None,
+    on_server: Callable[[DrainingServer], None] | None = None,
+) -> None:
+    """Run `serve_until_stopped` on the fastest loop that there is."""
+    main = serve_until_stopped(app, host, settings, listener, on_ready=on_ready, on_server=on_server)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # there are no wheels for Windows
+        return None
+    return uvloop.new_event_loop

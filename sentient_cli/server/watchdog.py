@@ -1,0 +1,84 @@
+"""Says when code blocks the event loop, and where: one blocked run stalls every other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+import traceback
+from types import FrameType
+
+__all__ = ["Watchdog"]
+
+_logger = logging.getLogger(__name__)
+
+
+class Watchdog:
+    """A thread that watches whether the loop still turns.
+
+    Args:
+        limit: Seconds that the loop may stand still before it is said.
+        interval: Seconds between two looks.
+    """
+
+    def __init__(self, limit: float = 1.0, interval: float = 0.25) -> None:
+        self._limit = limit
+        self._interval = interval
+        self._stopped = threading.Event()
+        self._turned_at = time.monotonic()
+        self._reported = False
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+
+    def start(self) -> None:
+        """Watch the running loop of this thread."""
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._turned()
+        self._thread = threading.Thread(target=self._watch, name="sentient-watchdog", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no more. May be called twice."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2)
+
+    def _turned(self) -> None:
+        now = time.monotonic()
+        if self._reported:
+            self._reported = False
+            _logger.warning("The event loop turns again after %.1f s", now - self._turned_at)
+        self._turned_at = now
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._interval):
+            stood = time.monotonic() - self._turned_at
+            if stood >= self._limit and not self._reported:
+                self._reported = True
+                self._report(stood)
+            elif not self._reported:
+                self._ask()
+
+    def _ask(self) -> None:
+        try:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._turned)
+        except RuntimeError:
+            self._stopped.set()  # the loop is closed
+
+    def _report(self, stood: float) -> None:
+        frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - the documented way to see another thread
+        _logger.warning(
+            "The event loop has been blocked for %.1f s: every run waits. Use `await asyncio.to_thread(...)` for work "
+            "that blocks. It is here:\n%s",
+            stood,
+            _stack(frame),
+        )
+
+
+def _stack(frame: FrameType | None) -> str:
+    return "".join(traceback.format_stack(frame, limit=12)).rstrip() if frame is not None else "(unknown)"

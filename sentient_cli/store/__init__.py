@@ -1,0 +1,1 @@
+"""Where runs and state are kept: the ports, and their adapters in memory, in SQLite and in files."""

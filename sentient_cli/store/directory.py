@@ -1,0 +1,150 @@
+"""A directory that several processes share: its lock, and files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
+
+from sentient_cli.errors import StoreError
+
+__all__ = ["SharedDirectory", "disk_error", "read_all", "write_all"]
+
+_RETRY_SECONDS: Final = 0.01
+_PRIVATE: Final = 0o600
+_BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def disk_error(path: Path, error: OSError) -> StoreError:
+    """What an error of the operating system means for the store at ``path``."""
+    return StoreError(
+        f"The store {path} cannot be used",
+        why=error.strerror or type(error).__name__,
+        fix="Check the free space and the permissions of its disk",
+    )
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write everything, however often the operating system has to be asked."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def read_all(descriptor: int, size: int) -> bytes:
+    """Read that many bytes, or fewer when the file ends before."""
+    parts: list[bytes] = []
+    while size > 0 and (part := os.read(descriptor, size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+class SharedDirectory:
+    """A directory of one owner in which one process at a time writes.
+
+    Args:
+        path: The directory; made, readable by its owner only, when it is first written to.
+        timeout: Seconds to wait while another process writes.
+    """
+
+    def __init__(self, path: Path, *, timeout: float) -> None:
+        self.path = path
+        self._timeout = timeout
+        self._descriptor = -1
+
+    @contextlib.contextmanager
+    def locked(self) -> Generator[None]:
+        """Hold the lock of the directory.
+
+        Raises:
+            StoreError: another process held it for too long, or the directory cannot be written.
+        """
+        try:
+            if self._descriptor < 0:
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | _BINARY, _PRIVATE)
+            self._acquire()
+            try:
+                yield
+            finally:
+                _unlock(self._descriptor)
+        except OSError as error:
+            raise disk_error(self.path, error) from error
+
+    def _acquire(self) -> None:
+        give_up = time.monotonic() + self._timeout
+        while not _try_lock(self._descriptor):
+            if time.monotonic() >= give_up:
+                raise StoreError(
+                    f"The store {self.path} is locked by another process",
+                    fix="Let the other process finish, or end it, and try again",
+                )
+            time.sleep(_RETRY_SECONDS)
+
+    def create(self, path: Path, data: bytes) -> None:
+        """Make or replace a file that is there whole or not at all, power cut or not. Hold the lock."""
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700)
+            _sync_directory(path.parent.parent)
+        draft = path.parent / ".draft"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, _PRIVATE)
+        try:
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+        except OSError:
+            os.close(descriptor)
+            draft.unlink(missing_ok=True)
+            raise
+        os.close(descriptor)
+        draft.replace(path)
+        _sync_directory(path.parent)
+
+    def close(self) -> None:
+        """Give the lock file back. May be called twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+if sys.platform == "win32":  # pragma: no cover - another operating system
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+    def _sync_directory(path: Path) -> None:
+        """Windows keeps names by itself."""
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _sync_directory(path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

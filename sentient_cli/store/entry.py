@@ -1,0 +1,48 @@
+"""An entry: one thing that happened in a run."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+__all__ = ["ENTRY_TYPES", "Entry"]
+
+ENTRY_TYPES: Final = frozenset(
+    {
+        "run.started",
+        "event",
+        "llm.request",
+        "llm.attempt",
+        "llm.retry",
+        "llm.failover",
+        "llm.usage",
+        "llm.finished",
+        "llm.chunks",
+        "tool.call",
+        "tool.result",
+        "http.exchange",
+        "log",
+        "delivery",
+        "run.finished",
+    }
+)
+"""The types known today. Readers pass over others, so that the set can grow."""
+
+
+class Entry(NamedTuple):
+    """One thing that happened in a run.
+
+    Args:
+        seq: Counts from 1 without gaps in a run.
+        at: Nanoseconds since the epoch; never less than that of the entry before.
+        type: One of `ENTRY_TYPES`.
+        data: Compact JSON in UTF-8.
+
+    Example:
+        >>> Entry(1, 1_700_000_000_000_000_000, "run.started", b"{}").type
+        'run.started'
+    """
+
+    seq: int
+    at: int
+    type: str
+    data: bytes

@@ -1,0 +1,11 @@
+"""What every test stands on: isolation, loopback only, no leaks, async tests, story marks that are earned."""
+
+from __future__ import annotations
+
+pytest_plugins = [
+    "tests.plugins.isolation",
+    "tests.plugins.doors",
+    "tests.plugins.leaks",
+    "tests.plugins.coroutines",
+    "tests.plugins.places",
+]

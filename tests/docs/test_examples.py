@@ -1,0 +1,78 @@
+"""Every example of the documentation does what the page says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import Block, blocks, commands, pattern
+from tests.docs.running import Page
+from tests.plugins.isolation import REPOSITORY
+
+_RULES = REPOSITORY / "docs" / "tools" / "README.md"
+_PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+_WITH_BLOCKS = [page for page in _PAGES if page != _RULES and blocks(page.read_text("utf-8"))]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("page", _WITH_BLOCKS, ids=lambda page: Path(page).relative_to(REPOSITORY).as_posix())
+def test_the_examples_of_a_page_are_true(page: Path, free_port: int) -> None:
+    name = page.relative_to(REPOSITORY).as_posix()
+    with Page(name, Path.cwd(), free_port) as running:
+        for block in blocks(page.read_text("utf-8")):
+            if block.skip is None:
+                running.run(block)
+            assert block.skip is None or block.skip.strip(), f"{name}:{block.line}: a skip needs a reason"
+
+
+def _run(tmp_path: Path, block: Block) -> None:
+    with Page("page", tmp_path, 1) as page:
+        page.run(block)
+
+
+def _block(language: str, body: str, *, exit_code: int = 0) -> Block:
+    return Block(1, language, None, body, None, exit_code)
+
+
+def test_a_marker_belongs_to_the_block_under_it() -> None:
+    page = "<!-- skip: needs a key -->\n```console\n$ x\n```\n\n<!-- exit: 3 -->\n\n```console\n$ y\n```\n"
+    assert [(block.skip, block.exit_code) for block in blocks(page)] == [("needs a key", 0), (None, 3)]
+
+
+def test_a_titled_block_is_a_file(tmp_path: Path) -> None:
+    (block,) = blocks('```python title="a/agent.py"\nX = 1\n```\n')
+    _run(tmp_path, block)
+    assert (tmp_path / "a" / "agent.py").read_text("utf-8") == "X = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "body"),
+    [
+        ("python", "assert 1 == 2"),
+        ("pycon", ">>> 1 + 1\n3\n"),
+        ("console", "$ echo a\nb\n"),
+        ("console", "$ false\n"),
+        ("console", "echo a\n"),
+        ("console", "$ echo no &\nyes\n"),
+        ("bash", "echo a\n"),
+        ("", "what is this\n"),
+    ],
+)
+def test_an_untrue_block_fails(tmp_path: Path, language: str, body: str) -> None:
+    with pytest.raises(AssertionError):
+        _run(tmp_path, _block(language, body))
+
+
+def test_a_true_console_block_passes(tmp_path: Path) -> None:
+    body = "$ printf 'a\\n1\\n2\\nz 42\\n'\na\n...\nz …\n$ cat &\n$ sh -c 'exit 3'\n"
+    _run(tmp_path, _block("console", body, exit_code=3))
+
+
+def test_commands_go_on_after_a_backslash() -> None:
+    (command,) = commands("$ echo \\\n  a\na\n")
+    assert (command.line, command.expected) == ("echo \\\n  a", "a\n")
+
+
+def test_a_pattern_is_literal_but_for_its_ellipses() -> None:
+    assert pattern("a.b\n").fullmatch("axb\n") is None

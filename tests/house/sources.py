@@ -1,0 +1,54 @@
+"""The project's own files, parsed once for every rule."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.plugins.isolation import REPOSITORY
+
+PACKAGE = REPOSITORY / "sentient_cli"
+_CODE = ("sentient_cli", "tests", "docs", "bench")
+_BUILT = {"__pycache__", ".cache", "node_modules", "site"}
+
+
+class Source(NamedTuple):
+    """One Python file."""
+
+    name: str
+    text: str
+    tree: ast.Module
+
+
+@functools.cache
+def sources() -> tuple[Source, ...]:
+    """Every Python file of package, tests, docs and benchmarks."""
+    files = [
+        file for folder in _CODE for file in sorted((REPOSITORY / folder).rglob("*.py")) if not _BUILT & set(file.parts)
+    ]
+    texts = [(file.relative_to(REPOSITORY).as_posix(), file.read_text("utf-8")) for file in files]
+    return tuple(Source(name, text, ast.parse(text, name)) for name, text in texts)
+
+
+def package() -> tuple[Source, ...]:
+    """Every Python file of the package."""
+    return tuple(source for source in sources() if source.name.startswith("sentient_cli/"))
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function and method, nested ones too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+@functools.cache
+def tracked() -> tuple[Path, ...]:
+    """Every file that git has or would take; a checkout without git gives none."""
+    command = ["git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return tuple(REPOSITORY / name for name in done.stdout.split("\0") if name and (REPOSITORY / name).is_file())
