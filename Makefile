@@ -35,7 +35,7 @@ $(VENV)/.stamp-project: pyproject.toml sentient_cli/__init__.py $(VENV)/.stamp-t
 	$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
-$(WHEELS)/.stamp-locked: $(LOCK)/runtime.txt $(LOCK)/reference.txt $(LOCK)/build.txt $(VENV)/.stamp-tools
+$(WHEELS)/.stamp-locked: $(LOCK)/runtime.txt $(LOCK)/reference.txt $(LOCK)/build.txt | $(VENV)/.stamp-tools
 	@mkdir -p $(WHEELS)
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/runtime.txt
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/reference.txt

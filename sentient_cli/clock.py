@@ -23,6 +23,7 @@ _VALUE = {char: value for value, char in enumerate(_ALPHABET)} | {
 }
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _STREAM_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_LENGTH = 26
 _LOW_BITS = 20
 _LOW_MASK = (1 << _LOW_BITS) - 1
 _RANDOM_BITS = 80
@@ -53,14 +54,15 @@ class Ulid(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        if len(text) != 26 or text[0] not in "01234567" or not all(char in _VALUE for char in text):
+        """Check the text and take it."""
+        if len(text) != _LENGTH or text[0] not in "01234567" or not all(char in _VALUE for char in text):
             raise ValueError("a ULID has 26 characters of Crockford base 32 and begins with 0 to 7")
         return super().__new__(cls, text.upper())
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
         """Let pydantic models hold ULIDs."""
-        from pydantic_core import core_schema  # only loaded where pydantic already is
+        from pydantic_core import core_schema  # noqa: PLC0415 - only loaded where pydantic already is
 
         text = core_schema.str_schema(pattern="^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$")
         return core_schema.no_info_after_validator_function(cls, text)

@@ -67,7 +67,6 @@ __all__ = [
     "CursorError",
     "CursorExpiredError",
     "DifferenceFoundError",
-    "UserInterruptError",
     "InvalidEventError",
     "LogSequenceError",
     "NetworkError",
@@ -87,6 +86,7 @@ __all__ = [
     "ServerError",
     "StoreError",
     "UsageError",
+    "UserInterruptError",
     "VersionConflictError",
 ]
 

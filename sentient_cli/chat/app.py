@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sentient_cli.chat.commands import COMMANDS, help_lines, parse, suggestion
 from sentient_cli.chat.conversation import Conversation, Outcome
+from sentient_cli.chat.flow import broken
 from sentient_cli.chat.glyphs import glyphs_for
 from sentient_cli.chat.interrupts import keys_unseen
 from sentient_cli.chat.lines import JsonLinesView
@@ -160,39 +161,41 @@ class _Chat:
         elif command == "/exit":
             return False
         elif command == "/help":
-            self._say("\n".join(help_lines()))
+            self._tell(*help_lines())
         elif command == "/new":
             self._conversation.renew()
-            self._say("A new session.")
+            self._tell("A new session.")
         elif command == "/session":
             session = self._conversation.session
-            self._say(f"Session {session.activity_id}, {session.turns} turns remembered.")
+            self._tell(f"Session {session.activity_id}, {session.turns} turns remembered.")
         elif command == "/json":
             self._json = not self._json
-            self._say("Events are shown as JSON." if self._json else "Events are shown as text.")
+            self._tell("Events are shown as JSON." if self._json else "Events are shown as text.")
         elif command:
-            self._say(sanitize_line(suggestion(command)))
+            self._tell(*map(sanitize_line, suggestion(command)))
         return True
 
     def _ask(self, runner: asyncio.Runner, question: str) -> None:
         self._gap()
         try:
             with keys_unseen(self._terminal.stdin.fileno()):
-                outcome = runner.run(self._answer(question, shown=True))
+                runner.run(self._answer(question, shown=True))
         except SentientError:
-            outcome = Outcome.DONE
-        if outcome is Outcome.STOPPED:
-            self._say("Stopped.")
+            pass  # it was shown
         self._gap()
 
     async def _answer(self, question: str, *, shown: bool = False) -> Outcome:
         view = self._view()
         try:
-            return await self._conversation.turn(question, view)
+            outcome = await self._conversation.turn(question, view)
         except SentientError as error:
             if shown:
                 view.fail(error)
             raise
+        else:
+            if shown and outcome is Outcome.STOPPED:
+                view.notice("Stopped")
+            return outcome
         finally:
             view.end()
 
@@ -202,7 +205,8 @@ class _Chat:
             return JsonLinesView(terminal.stdout, terminal.stderr, quiet=self._options.quiet)
         if terminal.draws and terminal.size().columns >= NARROWEST_LIVE:
             return LiveView(Screen(terminal.stdout, terminal.size, color=terminal.color), self._glyphs)
-        return PlainView(terminal.stdout, terminal.stderr, quiet=self._options.quiet)
+        width = terminal.size().columns - 1 if terminal.stdout.isatty() else None
+        return PlainView(terminal.stdout, terminal.stderr, width=width, quiet=self._options.quiet)
 
     def _prompt(self) -> Prompt:
         terminal = self._terminal
@@ -221,7 +225,15 @@ class _Chat:
             self._terminal.stdout.write("\n")
             self._terminal.stdout.flush()
 
+    def _tell(self, *lines: str) -> None:
+        """Answer a command of the user's, set as the agent's answers are."""
+        indent = "" if self._terminal.size().columns < NARROWEST_LIVE else "  "
+        width = self._terminal.size().columns - 1 - len(indent)
+        text = "\n".join(broken(line, width) for line in lines)
+        self._terminal.stderr.write(f"\n{indent}{text.replace(chr(10), chr(10) + indent)}\n\n")
+        self._terminal.stderr.flush()
+
     def _say(self, text: str) -> None:
         if not self._options.quiet:
-            self._terminal.stderr.write(f"{text}\n")
+            self._terminal.stderr.write(f"{broken(text, self._terminal.size().columns - 1)}\n")
             self._terminal.stderr.flush()

@@ -35,11 +35,11 @@ def parse(line: str) -> tuple[str, str]:
     return _ALIASES.get(name, name), ""
 
 
-def suggestion(name: str) -> str:
+def suggestion(name: str) -> tuple[str, str]:
     """What to say about an unknown command."""
     close = difflib.get_close_matches(name, COMMANDS, n=1)
     meant = f"Did you mean {close[0]}?" if close else "/help shows the commands."
-    return f"There is no command {name}. {meant} A question that begins with a slash is typed with two."
+    return f"There is no command {name}. {meant}", "A question that begins with a slash is typed with two."
 
 
 def help_lines() -> list[str]:

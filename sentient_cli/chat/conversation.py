@@ -62,7 +62,7 @@ class Conversation:
         Raises:
             SentientError: the answer could not be had, or not to its end.
         """
-        self._observer.view = view
+        self._observer.view, self._observer.resumed = view, False
         turn = _Turn(self._client, self.session, prompt, view)
         task = asyncio.create_task(turn.run())
         with on_interrupt(lambda: turn.interrupt(task)):
@@ -70,6 +70,9 @@ class Conversation:
         await turn.settle()
         if task.cancelled():
             return Outcome.STOPPED
+        view.end()
+        if self._observer.resumed:
+            view.notice("The connection broke and was resumed; nothing is missing")
         error = task.exception()
         if error is not None and not (turn.interrupted and isinstance(error, SentientError)):
             raise error
@@ -126,14 +129,14 @@ class _Observer:
     """Passes on what the client says to the view of the current turn."""
 
     view: View | None = None
+    resumed = False
 
     def reconnecting(self, attempt: int, tries: int) -> None:
         if self.view is not None:
             self.view.status(f"Connection lost, resuming ({attempt} of {tries})")
 
     def reconnected(self) -> None:
-        if self.view is not None:
-            self.view.status("Resumed")
+        self.resumed = True
 
     def passed_over(self, content_type: str) -> None:
         if self.view is not None:

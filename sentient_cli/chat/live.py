@@ -66,7 +66,7 @@ class LiveView:
         """Say something quiet that is not the agent's."""
         self._status = ""
         self._advance()
-        self._ready.extend(self._indented(wrap(Text(sanitize_line(text), style=_DIM), self._width)))
+        self._ready.extend(self._apart(wrap(Text(sanitize_line(text), style=_DIM), self._width)))
         self._draw_soon()
 
     def status(self, text: str) -> None:
@@ -84,8 +84,7 @@ class LiveView:
         for part in (error.why, error.fix):
             if part:
                 lines.extend(wrap(Text(sanitize_line(part), style=_DIM), self._width))
-        self._ready.extend([Text(), *self._indented(lines)] if self._begun else self._indented(lines))
-        self._begun = True
+        self._ready.extend(self._apart(lines))
         self._draw_soon()
 
     def end(self) -> None:
@@ -163,6 +162,13 @@ class LiveView:
             drawing = self._drawings[block] = _Drawing(block, self._glyphs)
         return drawing
 
+    def _apart(self, lines: list[Text]) -> list[Text]:
+        """The lines of something that is not the agent's, set apart; below it the agent's label stands anew."""
+        found = [Text(), *self._indented(lines)] if self._begun else self._indented(lines)
+        self._begun = True
+        self._label = ""
+        return found
+
     def _indented(self, lines: list[Text]) -> list[Text]:
         return [Text(" " * _INDENT) + line for line in lines]
 
@@ -200,7 +206,7 @@ class _Drawing:
         else:
             found = []
         for line in shown:
-            found.extend(wrap(Text(line, style=_DIM), width))
+            found.extend(wrap(Text(line, style=_DIM if self._block.kind is Kind.ERROR else ""), width))
         if len(lines) > MAX_JSON_LINES:
             left = len(lines) - MAX_JSON_LINES
             found.append(Text(f"{self._glyphs.more} {left} more lines; /json shows everything", style=_DIM))

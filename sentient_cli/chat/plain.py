@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sentient_cli.chat.flow import Flow, broken
 from sentient_cli.chat.order import Block, Kind, Order
 from sentient_cli.sanitize import sanitize_line
 
@@ -24,12 +25,15 @@ class PlainView:
     Args:
         out: For text and JSON.
         talk: For labels, errors and notices.
+        width: Columns of the terminal that both streams are; None for a pipe or a file, whose text is left as it is.
         quiet: Leave labels and notices out.
     """
 
-    def __init__(self, out: TextIO, talk: TextIO, *, quiet: bool = False) -> None:
+    def __init__(self, out: TextIO, talk: TextIO, *, width: int | None = None, quiet: bool = False) -> None:
         self._out = out
         self._talk = talk
+        self._width = width
+        self._flow = Flow(width) if width else None
         self._quiet = quiet
         self._order = Order()
         self._label = ""
@@ -85,8 +89,12 @@ class PlainView:
         if block is not self._current:
             self._current = block
             self._head(block)
-        self._out.write(text)
-        self._at_line_start = text.endswith("\n")
+        self._put(self._flow.feed(text) if self._flow else text)
+
+    def _put(self, text: str) -> None:
+        if text:
+            self._out.write(text)
+            self._at_line_start = text.endswith("\n")
 
     def _head(self, block: Block) -> None:
         self._end_line()
@@ -96,12 +104,17 @@ class PlainView:
                 self._say(f"[{block.label}]")
 
     def _end_line(self) -> None:
+        if self._flow:
+            self._put(self._flow.flush())
         if not self._at_line_start:
             self._out.write("\n")
             self._at_line_start = True
 
     def _say(self, text: str) -> None:
-        self._end_line()
+        if self._width:
+            # Both streams are one terminal. Elsewhere a line end would be added to the agent's words.
+            self._end_line()
+            text = broken(text, self._width)
         self._out.flush()
         self._talk.write(text + "\n")
         self._talk.flush()

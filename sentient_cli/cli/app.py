@@ -112,6 +112,17 @@ class _Root(TyperGroup):
         return command
 
     @override
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        if find_command(args[0]) is None:
+            return super().parse_args(ctx, args)
+        # With a command in front there are no options to parse, and Typer would import Pydantic to find that out.
+        params, self.params, self.add_help_option = self.params, [], False
+        try:
+            return super().parse_args(ctx, args)
+        finally:
+            self.params, self.add_help_option = params, True
+
+    @override
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         if not ctx.resilient_parsing and find_command(args[0]) is None:
             raise _unknown_command(args[0])

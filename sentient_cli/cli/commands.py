@@ -22,8 +22,8 @@ decorated nowhere::
 
 - Parameters are typed ``Annotated[...]``; an alias in `options` is used when there is one. An option that is also a
   setting has the default ``None`` ("not given"), so that the layers below it decide.
-- ``--json``, ``-q``, ``-v``, ``--no-color`` and ``--project`` are added to every command, and are read from `current()`.
-- Data goes to ``console.data`` or ``console.json_line`` (stdout), talk to ``console.say`` (stderr). Nothing else prints.
+- ``--json``, ``-q``, ``-v``, ``--no-color`` and ``--project`` are added to every command and read from `current()`.
+- Data goes to ``console.data`` or ``console.json_line`` (stdout), talk to ``console.say`` (stderr). Nobody else prints.
 - A failure is raised as a `SentientError`; an exit code without an error is ``raise typer.Exit(code)``.
 - Other parameters are declared in place: ``name: Annotated[str | None, typer.Option(help="...")] = None``.
 - At import a command module imports the standard library, typer and `sentient_cli.cli`, and nothing heavier.

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from sentient_cli.cli.streams import is_terminal, tolerant, write
+from sentient_cli.cli.streams import flush, is_terminal, tolerant, write
 from sentient_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -135,8 +135,7 @@ class Console:
     def flush(self) -> None:
         """Hand everything written to the operating system."""
         for stream in (self._stdout, self._stderr):
-            if stream is not None:
-                stream.flush()
+            flush(stream)
 
     def color(self, *, stderr: bool = False) -> bool:
         """Whether escape sequences may be written to a stream.

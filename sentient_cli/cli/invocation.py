@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentient_cli.cli.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from sentient_cli.config import FlagValue, Loaded
 
 __all__ = ["Invocation", "current", "start"]
 
 
-@dataclass(slots=True)
 class Invocation:
     """One call of the command line.
 
@@ -28,10 +26,16 @@ class Invocation:
         project: The directory of ``--project``.
     """
 
-    console: Console
-    environment: Mapping[str, str]
-    program: str = "sentient"
-    project: Path | None = None
+    # No dataclass: importing that module would cost a third of `sentient --version`.
+    __slots__ = ("console", "environment", "program", "project")
+
+    def __init__(
+        self, console: Console, environment: Mapping[str, str], program: str = "sentient", project: Path | None = None
+    ) -> None:
+        self.console = console
+        self.environment = environment
+        self.program = program
+        self.project = project
 
     def load(
         self,

@@ -30,7 +30,7 @@ def json_text(value: object) -> str:
 
 
 def error_line(error: SentientError) -> str:
-    """An error as one line of JSON: ``{"error": {code, what, why, fix, exit_code}}``, with ``detail`` if there is any."""
+    """An error as one line of JSON: ``{"error": {code, what, why, fix, exit_code}}``, and ``detail`` if it has one."""
     fields: dict[str, str | int] = {
         "code": error.code,
         "what": redactor.redact(error.what),
@@ -49,10 +49,12 @@ def print_panel(console: rich.console.Console, error: SentientError) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
-    parts: list[RenderableType] = [Text(_safe(error.what), style="bold", overflow="fold")]
-    parts += [_labelled(label, text) for label, text in (("why", error.why), ("fix", error.fix)) if text]
+    parts: list[RenderableType] = [Text(_safe(console, error.what), style="bold", overflow="fold")]
+    parts += [
+        _labelled(label, _safe(console, text)) for label, text in (("why", error.why), ("fix", error.fix)) if text
+    ]
     if error.detail:
-        parts.append(Text("\n" + _safe(error.detail).strip("\n"), overflow="fold"))
+        parts.append(Text("\n" + _safe(console, error.detail).strip("\n"), overflow="fold"))
     panel = Panel(
         Group(*parts),
         title=Text(f"Error: {error.code}", style="bold red"),
@@ -71,9 +73,11 @@ def _labelled(label: str, text: str) -> rich.console.RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row(Text(label, style="cyan"), Text(_safe(text), overflow="fold"))
+    grid.add_row(Text(label, style="cyan"), Text(text, overflow="fold"))
     return grid
 
 
-def _safe(text: str) -> str:
-    return sanitize(redactor.redact(text))
+def _safe(console: rich.console.Console, text: str) -> str:
+    # What the stream cannot encode becomes an escape before the lines are broken, or they would grow.
+    shown = sanitize(redactor.redact(text))
+    return shown.encode(console.encoding, "backslashreplace").decode(console.encoding)

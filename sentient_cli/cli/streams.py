@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import TextIO
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
 
-__all__ = ["is_terminal", "tolerant", "write"]
+from sentient_cli.errors import SentientError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["flush", "is_terminal", "tolerant", "write"]
 
 
 def tolerant(stream: TextIO | None) -> TextIO | None:
@@ -25,6 +31,36 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def write(stream: TextIO | None, text: str) -> None:
-    """Write ``text``, unless the stream was closed before we began."""
+    """Write ``text``, unless the stream was closed before we began.
+
+    Raises:
+        BrokenPipeError: the reader has left.
+        SentientError: the text cannot be written, such as on a full disk.
+    """
     if stream is not None:
-        stream.write(text)
+        with _explained():
+            stream.write(text)
+
+
+def flush(stream: TextIO | None) -> None:
+    """Hand what was written to the operating system.
+
+    Raises:
+        BrokenPipeError: the reader has left.
+        SentientError: the text cannot be written, such as on a full disk.
+    """
+    if stream is not None:
+        with _explained():
+            stream.flush()
+
+
+@contextmanager
+def _explained() -> Generator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SentientError(
+            "The output could not be written", why=error.strerror or "", fix="Check where it goes"
+        ) from error

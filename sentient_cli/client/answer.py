@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Observer"]
 
 MAX_TRIES = 6
-_FIRST_BACKOFF = 0.1
 _MAX_BACKOFF = 3.0
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -207,7 +206,7 @@ class Answer:
         raise self._cut_off(f"{broken}, and {MAX_TRIES} attempts to go on failed") from broken
 
     def _backoff(self) -> float:
-        wait = _FIRST_BACKOFF * (1 << (self._tries - 1))
+        wait = self._timeouts.backoff * (1 << (self._tries - 1))
         asked = (self._decoder.retry_ms or 0) / 1000
         return min(max(wait, asked), _MAX_BACKOFF)
 

@@ -87,7 +87,8 @@ class Turn:
     """
 
     def __init__(self, prompt: str, request_id: Ulid, parent_request_id: Ulid | None, root_request_id: Ulid) -> None:
-        self.prompt = prompt
+        # What a terminal could not decode stands as lone surrogates, which no JSON carries.
+        self.prompt = prompt.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         self.request_id = request_id
         self.parent_request_id = parent_request_id
         self.root_request_id = root_request_id

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sentient_cli.llm.hooks import CallRecord
 from sentient_cli.host.redacted import mask_json
+from sentient_cli.llm.hooks import CallRecord
 from sentient_cli.redact import redactor
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.run import current_run

@@ -22,6 +22,7 @@ from sentient_cli.llm.manager import LLMManager
 from sentient_cli.redact import redactor
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.capture import Capture
+from sentient_cli.runtime.loading.importing import user_code
 from sentient_cli.runtime.log import LogLimits, RunLog
 from sentient_cli.runtime.request import RunRequest
 from sentient_cli.runtime.run import Run, RunLimits
@@ -136,7 +137,7 @@ class Host:
         self._broken_hooks: set[int] = set()
         self._capture = Capture() if capture else None
         self._writer: WriteBehind | None = None
-        self._memory = SessionMemory(stores.state, self.clock, self.ids) if stores and session_memory else None
+        self._memory = SessionMemory(stores.state, self.clock) if stores and session_memory else None
         self._chores: set[asyncio.Task[None]] = set()
         self._started = False
         self._start_lock = asyncio.Lock()
@@ -153,7 +154,8 @@ class Host:
         """Set the agent up. Called by the first run when nobody else does.
 
         Raises:
-            Exception: what the agent's ``setup`` raises.
+            AgentImportError: the agent's ``setup`` raised.
+            StoreError: the store cannot be used.
         """
         async with self._start_lock:
             if self._started:
@@ -163,7 +165,8 @@ class Host:
             if self.stores is not None:
                 await self.stores.ready()
             current_manager.set(self.llm)
-            await _call_optional(self.agent, "setup")
+            with user_code(f"The setup of {self.agent_name} failed"):
+                await _call_optional(self.agent, "setup")
             if self._capture is not None:
                 self._capture.__enter__()
             self._started = True

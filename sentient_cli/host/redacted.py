@@ -10,7 +10,7 @@ import msgspec
 from sentient_cli.redact import Redactor
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.store.entry import Entry
-from sentient_cli.store.ports import EventLog, LogHead
+from sentient_cli.store.ports import EventLog, KeptRun, LogHead
 
 __all__ = ["RedactedLog"]
 
@@ -59,6 +59,10 @@ class RedactedLog:
     async def unfinished(self, *, limit: int = 1000) -> list[str]:
         """The runs without an end."""
         return await self._log.unfinished(limit=limit)
+
+    async def kept(self, *, limit: int = 100_000) -> list[KeptRun]:
+        """What each of the runs kept takes."""
+        return await self._log.kept(limit=limit)
 
     async def discard(self, run_id: str, *, before: int | None = None) -> None:
         """Forget a run or its beginning."""

@@ -6,7 +6,7 @@ import logging
 
 import msgspec
 
-from sentient_cli.clock import Clock, Ids, Ulid
+from sentient_cli.clock import Clock, Ulid
 from sentient_cli.errors import StoreError, VersionConflictError
 from sentient_cli.runtime.events import decode_event
 from sentient_cli.runtime.request import (
@@ -37,13 +37,11 @@ class SessionMemory:
     Args:
         store: Where they are kept.
         clock: Waits between two tries when somebody else wrote first.
-        ids: For requests that have no id of their own.
     """
 
-    def __init__(self, store: StateStore, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: StateStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._ids = ids
 
     async def load(self, activity_id: Ulid) -> list[Interaction]:
         """The interactions of a session, the oldest first; none when they cannot be read."""
@@ -56,7 +54,7 @@ class SessionMemory:
 
     async def remember(self, run: Run) -> None:
         """Append the interaction of a finished run to its session."""
-        item = msgspec.Raw(_interaction(run, self._ids).model_dump_json(by_alias=True).encode())
+        item = msgspec.Raw(_interaction(run).model_dump_json(by_alias=True).encode())
         key = _PREFIX + run.session.activity_id
         for attempt in range(_TRIES):
             try:
@@ -88,12 +86,12 @@ def _trimmed(items: list[msgspec.Raw]) -> bytes:
     return msgspec.json.encode(items[start:])
 
 
-def _interaction(run: Run, ids: Ids) -> Interaction:
+def _interaction(run: Run) -> Interaction:
     request_id = run.session.request_id
-    part = AssistRequestContentPart(prompt=run.query.prompt, files_ids=[])
+    part = AssistRequestContentPart(prompt=run.query.prompt, fileIds=[])
     request = AssistRequest(
         id=request_id,
-        chat_id=run.session.activity_id,
+        chatId=run.session.activity_id,
         content=AssistRequestContent(request_payload=AssistRequestContentParts(parts=[part])),
     )
     source = run.session.processor_id

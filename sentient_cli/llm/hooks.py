@@ -17,7 +17,7 @@ import msgspec
 from sentient_cli.clock import Clock
 from sentient_cli.llm.types import Chunk, JsonValue
 
-__all__ = ["CallHook", "CallRecord", "RecordKind", "Recorder"]
+__all__ = ["CallHook", "CallRecord", "RecordKind", "Recorder", "as_json"]
 
 RecordKind: TypeAlias = Literal[
     "llm.request", "llm.attempt", "llm.retry", "llm.failover", "llm.chunks", "llm.usage", "llm.finished"
@@ -55,6 +55,19 @@ class CallHook(Protocol):
     def on_record(self, record: CallRecord) -> None:
         """Take a record. What it raises is logged and goes no further."""
         ...
+
+
+def as_json(value: object) -> JsonValue:
+    """A structure as JSON holds it; unlike the library's, with lists for tuples."""
+    return _listed(msgspec.to_builtins(value))
+
+
+def _listed(value: JsonValue | tuple[JsonValue, ...]) -> JsonValue:
+    if isinstance(value, list | tuple):
+        return [_listed(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _listed(item) for key, item in value.items()}
+    return value
 
 
 class Recorder:

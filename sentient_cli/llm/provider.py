@@ -6,9 +6,10 @@ Retries, breakers, caches and replay are providers too, around another one; so w
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from sentient_cli.llm.types import Chunk, Completion, JsonValue, Message, Parameters, Tool
 
@@ -87,7 +88,7 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     default_model: str
-    timeout: float = 30.0
+    timeout: Annotated[float, Meta(gt=0, le=86_400)] = 30.0
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from sentient_cli.errors import CredentialNotFoundError, ProviderError, SentientError
 from sentient_cli.llm.assembly import Assembly, truncated
-from sentient_cli.llm.hooks import Recorder
+from sentient_cli.llm.hooks import Recorder, as_json
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
 
@@ -132,9 +132,9 @@ class _Call:
             asked: dict[str, JsonValue] = {
                 "provider": provider,
                 "model": request.model,
-                "messages": msgspec.to_builtins(request.messages),
-                "parameters": msgspec.to_builtins(request.parameters),
-                "tools": msgspec.to_builtins(request.tools),
+                "messages": as_json(request.messages),
+                "parameters": as_json(request.parameters),
+                "tools": as_json(request.tools),
             }
             recorder.tell("llm.request", asked)
         self._attempts = recorder.attempt = 1

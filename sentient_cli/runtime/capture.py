@@ -35,7 +35,7 @@ def append_log_entry(run: Run, *, level: str, source: str, text: str, where: str
         text: What was said; secrets are masked, and what is longer than 16 KiB is cut.
         where: The logger's name, or the place in the code.
     """
-    if run.log.finished or run.log.last_seq > _MAX_ENTRIES and level in {"debug", "info"}:
+    if run.log.finished or (run.log.last_seq > _MAX_ENTRIES and level in {"debug", "info"}):
         return
     data: dict[str, object] = {"level": level, "source": source, "text": redactor.redact(text[:_MAX_TEXT])}
     if where:
@@ -138,7 +138,7 @@ class Capture:
         logging.getLogger().removeHandler(self._handler)
         for name, stream in zip(("stdout", "stderr"), self._streams, strict=True):
             if getattr(sys, name) is stream:
-                setattr(sys, name, stream._under)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                setattr(sys, name, stream._under)  # noqa: SLF001
         if self._showwarning is not None and warnings.showwarning == self._show_warning:
             warnings.showwarning = self._showwarning
         self._streams = []

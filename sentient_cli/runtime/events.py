@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, TypeGuard
+from typing import Literal, TypeAlias, TypeGuard, cast
 
 import msgspec
 
@@ -36,7 +36,7 @@ __all__ = [
     "is_text_chunk",
 ]
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 """Anything that JSON can hold."""
 
 MetadataValue: TypeAlias = str | int | float | bool | list[str]
@@ -133,13 +133,12 @@ Event: TypeAlias = TextBlockEvent | JsonEvent | TextChunkEvent | ErrorEvent | Do
 ContentType: TypeAlias = Literal["atomic.textblock", "atomic.json", "chunked.text", "atomic.error", "atomic.done"]
 
 
-
 def _plain(value: object) -> object:
     """What msgspec writes for a value that it does not know."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Mapping):
-        return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return dict(cast("Mapping[object, object]", value))
     raise TypeError(f"An object of type {type(value).__name__} is not JSON")
 
 
@@ -152,7 +151,7 @@ _BAD_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def encode_json(value: object) -> bytes:
-    """Compact JSON in one line, for every reader's idea of a line.
+    r"""Compact JSON in one line, for every reader's idea of a line.
 
     Args:
         value: An event, or anything that JSON can hold. Lone surrogates become U+FFFD.
@@ -161,8 +160,8 @@ def encode_json(value: object) -> bytes:
         InvalidEventError: the value is no JSON.
 
     Example:
-        >>> encode_json({"a": "x\\u2028y"})
-        b'{"a":"x\\\\u2028y"}'
+        >>> encode_json({"a": "x\u2028y"})
+        b'{"a":"x\\u2028y"}'
     """
     try:
         data = _encoder.encode(value)
@@ -190,12 +189,10 @@ def _without_surrogates(value: object) -> object:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_without_surrogates(item) for item in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {
-            _without_surrogates(key): _without_surrogates(item)
-            for key, item in value.items()  # pyright: ignore[reportUnknownVariableType]
-        }
+        pairs = cast("dict[object, object]", value).items()
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in pairs}
     return value
 
 
@@ -271,7 +268,7 @@ def _is_metadata_value(key: object, value: object) -> bool:
     if isinstance(value, float):
         return value - value == 0  # neither infinite nor NaN
     if isinstance(value, list):
-        return all(isinstance(item, str) for item in value)  # pyright: ignore[reportUnknownVariableType]
+        return all(isinstance(item, str) for item in cast("list[object]", value))
     return isinstance(value, str | int)
 
 

@@ -104,8 +104,7 @@ class RunLog:
         if (len(self._entries) >= self._limits.entries or self._size >= self._limits.size) and not forced:
             self._evict()
         at = self._clock.now_ns()
-        if at < self._at:
-            at = self._at
+        at = max(at, self._at)
         self._at = at
         seq = self.last_seq = self.last_seq + 1
         entry = Entry(seq, at, type, data)
@@ -156,7 +155,7 @@ class RunLog:
         return len(self._wakers)
 
     def acknowledge(self, seq: int | None) -> None:
-        """The owner has sent everything up to ``seq``, which may be forgotten under pressure; None: there is no owner."""
+        """The owner has sent all up to ``seq``, which may be forgotten under pressure; None: there is no owner."""
         self._acknowledged = seq
 
     def _evict(self) -> None:

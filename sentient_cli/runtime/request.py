@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 
 from sentient_cli.clock import Ulid
 from sentient_cli.runtime.events import Event
+from sentient_cli.runtime.transcript import answer_text
 
 __all__ = [
     "AssistRequest",
@@ -29,9 +30,10 @@ __all__ = [
 
 def _to_event(value: object) -> Event:
     try:
-        return msgspec.convert(value, Event)
+        event: Event = msgspec.convert(value, Event)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error
+    return event
 
 
 _EVENT_SCHEMA = {
@@ -158,8 +160,6 @@ class Interaction(_Model):
         Args:
             event_name: Only the text under this name.
         """
-        from sentient_cli.runtime.transcript import answer_text
-
         return answer_text((message.event for message in self.responses), event_name)
 
 

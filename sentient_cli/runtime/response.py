@@ -71,8 +71,8 @@ class Response:
     """The answer to one query, event by event.
 
     Every method that emits returns once the event is in the run's log, and waits only while the client that asked
-    is too far behind. The framework's own names (``emit_text_block``, ``emit_json``, ``create_text_stream``, ``emit_error``)
-    are the same methods.
+    is too far behind. The framework's own names (``emit_text_block``, ``emit_json``, ``create_text_stream``,
+    ``emit_error``) are the same methods.
 
     Args:
         sink: Takes the events.

@@ -147,7 +147,7 @@ class Run:
         self._turn_events += 1
 
     def note(self, type: str, data: bytes) -> None:  # noqa: A002 - the field's name
-        """Append an entry that is no event, unless the run has ended or its log is full. May come from another thread."""
+        """Append an entry that is no event, unless the run has ended or its log is full. Safe from any thread."""
         try:
             if current_loop() is self._loop:
                 if not self.log.finished:

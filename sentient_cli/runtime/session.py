@@ -23,8 +23,8 @@ class Interactions(list[Interaction]):
             yield interaction
 
     def __await__(self) -> Generator[None, None, Self]:
+        yield from ()  # awaiting it never suspends
         return self
-        yield  # a generator that ends before its first yield: awaiting it never suspends
 
 
 class Session:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-
-from starlette.types import Receive, Scope, Send
+from typing import TYPE_CHECKING
 
 from sentient_cli.runtime.events import encode_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from starlette.types import Receive, Scope, Send
 
 __all__ = ["RequestError", "read_body", "send_json"]
 
@@ -69,9 +72,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: floa
         async with asyncio.timeout(seconds):
             return await _read(receive, limit)
     except TimeoutError:
-        raise RequestError(
-            408, "body-too-slow", f"The body took longer than {seconds:g} seconds", close=True
-        ) from None
+        raise RequestError(408, "body-too-slow", f"The body took longer than {seconds:g} seconds", close=True) from None
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

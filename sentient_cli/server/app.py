@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.host import Host
 from sentient_cli.server.answers import RequestError, send_json
 from sentient_cli.server.endpoints import Endpoints
-from sentient_cli.server.gate import Gate, GateRules
+from sentient_cli.server.gate import Gate, GateRules, is_loopback
 from sentient_cli.server.health import Health
 from sentient_cli.server.openapi import openapi_document
+from sentient_cli.server.peers import Peers
 
-__all__ = ["create_app", "is_loopback"]
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
-_LOOPBACK = frozenset({"localhost", "::1"})
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
-
-def is_loopback(address: str) -> bool:
-    """Whether a server on this address can be reached from its own machine only.
-
-    Example:
-        >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
-        (True, False)
-    """
-    return address.lower() in _LOOPBACK or address.startswith("127.")
+__all__ = ["create_app"]
 
 
 class _Endpoint:
@@ -43,7 +36,13 @@ class _Endpoint:
         await self._app(scope, receive, send)
 
 
-def create_app(host: Host, settings: ServerSettings | None = None, *, more_routes: Sequence[Route] = ()) -> ASGIApp:
+def create_app(
+    host: Host,
+    settings: ServerSettings | None = None,
+    *,
+    more_routes: Sequence[Route] = (),
+    peers: Peers | None = None,
+) -> ASGIApp:
     """An ASGI application that serves a host's agent.
 
     It can be mounted in another application: the host then starts with the first request.
@@ -52,6 +51,7 @@ def create_app(host: Host, settings: ServerSettings | None = None, *, more_route
         host: Runs the agent.
         settings: Limits, times, and who may come in.
         more_routes: Further routes, behind the same gate.
+        peers: The other workers on the same port.
     """
     settings = settings or ServerSettings()
     endpoints = Endpoints(host, settings)
@@ -84,7 +84,8 @@ def create_app(host: Host, settings: ServerSettings | None = None, *, more_route
         token=token,
     )
     router = Router(routes, redirect_slashes=False, lifespan=_lifespan(host))
-    return Gate(_plain_errors(router), rules)
+    app = _plain_errors(router)
+    return Gate(peers.wrap(app) if peers is not None else app, rules)
 
 
 def _plain_errors(router: Router) -> ASGIApp:
@@ -103,7 +104,7 @@ def _plain_errors(router: Router) -> ASGIApp:
 
 def _lifespan(host: Host) -> Callable[[object], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(_app: object) -> AsyncIterator[None]:
+    async def lifespan(_app: object) -> AsyncGenerator[None]:
         await host.start()
         try:
             yield

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
-from starlette.types import Receive, Scope, Send
 
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.errors import CursorError, CursorExpiredError, OverloadedError, RunNotFoundError
@@ -17,6 +18,9 @@ from sentient_cli.runtime.run import Run
 from sentient_cli.server.answers import RequestError, read_body, send_json
 from sentient_cli.server.frames import encode_entries
 from sentient_cli.server.stream import SSE_HEADERS, stream_run
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 __all__ = ["Endpoints"]
 
@@ -42,9 +46,7 @@ class Endpoints:
     async def assist(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``POST /assist``: begin a run and stream its events."""
         _require_json(scope)
-        body = await read_body(
-            scope, receive, limit=self._settings.body_limit, seconds=self._settings.body_timeout
-        )
+        body = await read_body(scope, receive, limit=self._settings.body_limit, seconds=self._settings.body_timeout)
         run = await self._start(_parse(body))
         scope["sentient.run_id"] = run.id
         headers = [
@@ -162,8 +164,6 @@ def _cursor(scope: Scope) -> int:
 
 
 def _query_value(scope: Scope, name: str) -> str | None:
-    from urllib.parse import parse_qsl
-
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return next((value for key, value in reversed(pairs) if key == name), None)
 

@@ -6,12 +6,15 @@ A frame is ``id: <seq>``, ``event: <name>``, ``data: <json>`` and a blank line
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sentient_cli.runtime.events import DoneEvent, encode_event
 from sentient_cli.store.entry import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["HEARTBEAT", "encode_entries", "encode_entry"]
 

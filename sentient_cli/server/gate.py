@@ -11,14 +11,17 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Collection
 from dataclasses import dataclass
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing import TYPE_CHECKING
 
 from sentient_cli.server.answers import RequestError, send_json
 
-__all__ = ["Gate", "GateRules"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Gate", "GateRules", "is_loopback"]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -29,6 +32,16 @@ _EXPOSED = b"Sentient-Run-Id, Sentient-Session, Content-Location, X-Request-Id, 
 
 _access = logging.getLogger("sentient_cli.access")
 _logger = logging.getLogger(__name__)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a server on this address can be reached from its own machine only.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
+        (True, False)
+    """
+    return address.lower() in _LOOPBACK_NAMES or address.startswith("127.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,9 @@ class Gate:
 
     def __init__(self, app: ASGIApp, rules: GateRules) -> None:
         self._app = app
-        self._hosts = {host.lower() for host in rules.allow_hosts} | (_LOOPBACK_NAMES if rules.loopback else set())
+        self._hosts = {host.lower() for host in rules.allow_hosts}
+        if rules.loopback:
+            self._hosts |= _LOOPBACK_NAMES
         self._check_hosts = bool(self._hosts)
         self._origins = {origin.rstrip("/").lower() for origin in rules.allow_origins}
         self._token = rules.token.encode() if rules.token is not None else None
@@ -97,7 +112,10 @@ class Gate:
     def _check_host(self, host: str) -> None:
         if self._check_hosts and _host_name(host) not in self._hosts:
             raise RequestError(
-                403, "host-not-allowed", "This Host is not allowed here; the operator can add it with --allow-host", close=True
+                403,
+                "host-not-allowed",
+                "This Host is not allowed here; the operator can add it with --allow-host",
+                close=True,
             )
 
     def _check_origin(self, scope: Scope, headers: dict[bytes, str]) -> str | None:
@@ -111,7 +129,10 @@ class Gate:
         elif headers.get(b"sec-fetch-site", "none") in {"none", "same-origin"}:
             return None
         raise RequestError(
-            403, "origin-not-allowed", "Pages of this origin may not call; the operator can add it with --allow-origin", close=True
+            403,
+            "origin-not-allowed",
+            "Pages of this origin may not call; the operator can add it with --allow-origin",
+            close=True,
         )
 
     def _check_token(self, authorization: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive, Scope, Send
+from typing import TYPE_CHECKING
 
 import sentient_cli
 from sentient_cli.host import Host
 from sentient_cli.server.answers import send_json
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 __all__ = ["Health"]
 

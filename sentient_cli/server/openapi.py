@@ -57,7 +57,12 @@ _COMMON: Document = {"403": _error("The Host or the Origin is not allowed."), "5
 def _operation(
     name: str, tag: str, summary: str, responses: Document, parameters: list[Document] | None = None
 ) -> Document:
-    operation: Document = {"operationId": name, "tags": [tag], "summary": summary, "responses": {**responses, **_COMMON}}
+    operation: Document = {
+        "operationId": name,
+        "tags": [tag],
+        "summary": summary,
+        "responses": {**responses, **_COMMON},
+    }
     if parameters:
         operation["parameters"] = parameters
     return operation
@@ -105,7 +110,9 @@ def _paths() -> Document:
         },
         [_RUN_ID],
     )
-    show = _operation("showRun", "runs", "Where a run stands", {"200": _json("The run.", _ref("Run")), "404": gone}, [_RUN_ID])
+    show = _operation(
+        "showRun", "runs", "Where a run stands", {"200": _json("The run.", _ref("Run")), "404": gone}, [_RUN_ID]
+    )
     return {
         "/assist": {"post": assist},
         "/runs/{run_id}": {"get": show},
@@ -191,4 +198,4 @@ def openapi_document(*, secured: bool) -> Document:
 
 
 def _paths_of(document: Document) -> dict[str, dict[str, dict[str, Document]]]:
-    return document["paths"]  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+    return document["paths"]  # type: ignore[return-value]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["make_protocol"]
 
 
-def make_protocol(header_timeout: float) -> type[HttpToolsProtocol]:
+def make_protocol(header_timeout: float) -> type[HttpToolsProtocol]:  # noqa: C901 - many small callbacks
     """A protocol class for uvicorn's ``http`` setting.
 
     Args:

@@ -7,19 +7,24 @@ runs, and those that go on get their time; what is left is cancelled, each with 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
-import socket
-from collections.abc import Callable
-from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.host import Host
 from sentient_cli.server.protocol import make_protocol
 from sentient_cli.server.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from starlette.types import ASGIApp
 
 __all__ = ["serve", "serve_until_stopped"]
 
@@ -42,22 +47,22 @@ class DrainingServer(uvicorn.Server):
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._drain: asyncio.Task[None] | None = None
-        self._signals = 0
+        self._hurry = asyncio.Event()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         """Begin to drain; a second signal ends what runs at once."""
         self._loop.call_soon_threadsafe(self.stop, sig == signal.SIGINT)
 
-    def stop(self, at_once: bool = False) -> None:  # noqa: FBT001, FBT002 - called by the loop
+    def stop(self, at_once: bool = False) -> None:
         """Begin to drain.
 
         Args:
             at_once: Whether no load balancer has to notice first.
         """
-        self._signals += 1
-        if self._signals == 1:
+        if self._drain is None:
             self._drain = self._loop.create_task(self._leave(0.0 if at_once else self._settings.drain_delay))
-        elif self._signals == 2:
+        elif not self._hurry.is_set():
+            self._hurry.set()
             _logger.info("Stopping at once")
             self._host.refuse_runs()
             for run in self._host.runs:
@@ -73,16 +78,16 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = True
 
     async def _pause(self, seconds: float) -> None:
-        deadline = self._loop.time() + seconds
-        while self._signals < 2 and (left := deadline - self._loop.time()) > 0:
-            await asyncio.sleep(min(left, 0.05))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
 
 
 async def serve_until_stopped(
     app: ASGIApp,
     host: Host,
     settings: ServerSettings,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     *,
     on_ready: Callable[[], None] | None = None,
     on_server: Callable[[DrainingServer], None] | None = None,
@@ -93,7 +98,7 @@ async def serve_until_stopped(
         app: The application.
         host: Its host; started first and closed at the end.
         settings: Limits and times.
-        listener: A listening socket; closed at the end.
+        listeners: Listening sockets; closed at the end.
         on_ready: Called once requests are answered.
         on_server: Is given the server, to stop it otherwise.
 
@@ -121,31 +126,32 @@ async def serve_until_stopped(
             on_server(server)
         if on_ready is not None:
             on_ready()
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=list(listeners))
     finally:
         watchdog.stop()
         await host.aclose()
-        listener.close()
+        for listener in listeners:
+            listener.close()
 
 
 def serve(
     app: ASGIApp,
     host: Host,
     settings: ServerSettings,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     *,
     on_ready: Callable[[], None] | None = None,
     on_server: Callable[[DrainingServer], None] | None = None,
 ) -> None:
     """Run `serve_until_stopped` on the fastest loop that there is."""
-    main = serve_until_stopped(app, host, settings, listener, on_ready=on_ready, on_server=on_server)
+    main = serve_until_stopped(app, host, settings, listeners, on_ready=on_ready, on_server=on_server)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 - absent on some systems
     except ImportError:  # there are no wheels for Windows
         return None
     return uvloop.new_event_loop

@@ -14,6 +14,7 @@ __all__ = ["bind", "port_holder"]
 
 _PROC = Path("/proc")
 _LISTEN = "0A"
+_MAX_PORT = 65535
 
 
 def bind(host: str, port: int, *, backlog: int = 2048) -> socket.socket:
@@ -54,7 +55,7 @@ def _bind_error(host: str, port: int, error: OSError) -> NetworkError:
         return AddressInUseError(
             f"Port {port} on {host} is taken",
             why=f"{holder} listens on it" if holder else "",
-            fix=f"Stop it, or use another port: --port {port + 1 if port < 65535 else port - 1}",
+            fix=f"Stop it, or use another port: --port {port + 1 if port < _MAX_PORT else port - 1}",
         )
     if error.errno == errno.EACCES:
         return AddressNotAllowedError(
@@ -97,6 +98,6 @@ def _has_open(process: Path, wanted: set[str]) -> bool:
     with contextlib.suppress(OSError):
         for descriptor in (process / "fd").iterdir():
             with contextlib.suppress(OSError):
-                if os.readlink(descriptor) in wanted:
+                if str(descriptor.readlink()) in wanted:
                     return True
     return False

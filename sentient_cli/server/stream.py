@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import Protocol
-
-from starlette.types import Receive, Scope, Send
+from typing import TYPE_CHECKING, Protocol
 
 from sentient_cli.errors import CursorExpiredError
 from sentient_cli.runtime.run import Run
 from sentient_cli.server.frames import HEARTBEAT, encode_entries
 from sentient_cli.server.wake import Wake
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.types import Receive, Scope, Send
 
 __all__ = ["SSE_HEADERS", "StreamSettings", "stream_run"]
 
@@ -30,13 +32,24 @@ class StreamSettings(Protocol):
     """What a stream needs to know of the server's settings; all in seconds."""
 
     @property
-    def heartbeat(self) -> float: ...
+    def heartbeat(self) -> float:
+        """Between two comments on a silent stream."""
+        ...
+
     @property
-    def send_timeout(self) -> float: ...
+    def send_timeout(self) -> float:
+        """How long a client may take nothing."""
+        ...
+
     @property
-    def on_disconnect(self) -> str: ...
+    def on_disconnect(self) -> str:
+        """``cancel`` or ``continue``."""
+        ...
+
     @property
-    def disconnect_grace(self) -> float: ...
+    def disconnect_grace(self) -> float:
+        """How long a client that left may come back."""
+        ...
 
 
 class _ClientIsSlowError(Exception):

@@ -8,7 +8,10 @@ import sys
 import threading
 import time
 import traceback
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["Watchdog"]
 

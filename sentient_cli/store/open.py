@@ -57,7 +57,7 @@ def open_stores(url: str) -> Stores:
         'MemoryEventLog'
     """
     scheme, colon, rest = url.partition(":")
-    if scheme == "memory" and not rest:
+    if url == "memory":
         return _memory()
     if scheme in {"sqlite", "file"} and colon and rest.strip() and "\0" not in rest:
         path = _path(rest)

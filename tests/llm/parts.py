@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from sentient_cli.llm import (
+    CallHook,
     CallRecord,
     Capabilities,
     Chunk,
@@ -132,7 +133,7 @@ def offline(script: Script | str | None = None, clock: StepClock | None = None) 
     return OfflineProvider(parse_script(script) if isinstance(script, str) else script, clock=clock or StepClock())
 
 
-def manager(*providers: LLMProvider, hooks: Sequence[Records] = (), default: str | None = None) -> LLMManager:
+def manager(*providers: LLMProvider, hooks: Sequence[CallHook] = (), default: str | None = None) -> LLMManager:
     """A manager whose first provider is the default."""
     return LLMManager(
         providers, default_model=default or providers[0].provider_id, hooks=list(hooks), clock=StepClock()

@@ -114,6 +114,10 @@ async def test_a_lock_of_another_process_only_delays(adapter: str, tmp_path: Pat
             # The loop turns and reads are answered while the write waits.
             assert await log.read("r") == entries(1, 2)
             assert not waiting.done()
+        # Who opens the store only now reads as well.
+        late, _ = _log(adapter, tmp_path, 30)
+        assert await late.head("r") == LogHead(1, 2, finished=False)
+        await late.aclose()
         finish(holder)
         await waiting
     assert await log.read("r") == entries(1, 4)

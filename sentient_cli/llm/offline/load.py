@@ -74,7 +74,7 @@ def parse_script(data: bytes | str, form: Format = "toml", *, name: str = "scrip
     try:
         value: object = tomllib.loads(text) if form == "toml" else json.loads(text)
     except (ValueError, RecursionError, OverflowError) as error:
-        raise _fault(name, _syntax_line(error), _plain(error)) from error
+        raise _fault(name, _syntax_line(error, text), _plain(error)) from error
     locate = toml_line if form == "toml" else json_line
     return _convert(value, Script, name, lambda path: locate(text, path))
 
@@ -122,9 +122,11 @@ def _always(number: int) -> Callable[[str], int]:
     return lambda _path: number
 
 
-def _syntax_line(error: Exception) -> int:
+def _syntax_line(error: Exception, text: str) -> int:
     if isinstance(error, json.JSONDecodeError):
         return error.lineno
+    if "at end of document" in str(error):
+        return text.count("\n") + 1
     found = re.search(r"at line (\d+)", str(error))
     return int(found[1]) if found else 1
 

@@ -45,7 +45,7 @@ def _json_places(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
             stack = stack[:-1]
             key_next = False
         elif word == ",":
-            key_next = not in_array
+            key_next = bool(stack) and not in_array
             if in_array:
                 stack[-1] = int(stack[-1]) + 1
         elif key_next or (in_array and word != ":"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from typing import Annotated, Literal, TypeAlias
@@ -53,10 +52,6 @@ class Pace(_Strict, frozen=True, kw_only=True):
     tokens_per_second: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
     first_token: _Seconds = 0.0
 
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.tokens_per_second) and math.isfinite(self.first_token)):
-            raise ValueError("a pace is a finite number")
-
 
 class ScriptedCall(_Strict, frozen=True, kw_only=True):
     """A tool call to answer with.
@@ -98,10 +93,6 @@ class Failure(_Strict, frozen=True, kw_only=True):
     delay: _Seconds = 0.0
     retry_after: _Seconds | None = None
     message: str = ""
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.delay) or not math.isfinite(self.retry_after or 0):
-            raise ValueError("a delay is a finite number")
 
 
 class Rule(_Strict, frozen=True, kw_only=True):

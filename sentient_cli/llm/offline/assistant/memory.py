@@ -18,7 +18,7 @@ _FACT = re.compile(
 )
 _REMEMBER = re.compile(r"(?i)\b(?:please )?(?:remember|note|keep in mind)(?: that)?[:\s]+(?P<rest>[^\n]{1,300})")
 _ASKS_NAME = re.compile(
-    r"(?i)\b(?:what(?:'s| is)|do you (?:know|remember)|tell me|who am i|say)\b.{0,20}\b(?:my name|i)\b"
+    r"(?i)\b(?:what(?:'s| is)|do you (?:know|remember)|tell me|say)\b.{0,20}\bmy name\b|\bwho am i\b"
 )
 _ASKS_MINE = re.compile(
     r"(?i)\b(?:what|which|where|who)(?:'s| is| are| was)? my "
@@ -63,7 +63,7 @@ def recall(talk: Talk) -> str | None:
     mine = _ASKS_MINE.search(prompt)
     if mine and mine[1].casefold() != "name":
         return _mine(talk, mine[1])
-    if _ASKS_NAME.search(prompt) and ("name" in prompt.casefold() or "who am i" in prompt.casefold()):
+    if _ASKS_NAME.search(prompt):
         name = known_name(talk)
         return f"Your name is {name}." if name else "You have not told me your name in this conversation."
     return _everything(talk) if _ASKS_ALL.search(prompt) else None

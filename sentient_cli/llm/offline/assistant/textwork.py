@@ -160,7 +160,7 @@ def summarise(text: str, sentences: int = 2) -> str:
 
     Example:
         >>> summarise("Logs keep entries. It rained. Entries of logs are ordered. Logs are good.", 1)
-        'Entries of logs are ordered.'
+        'Logs keep entries.'
     """
     parts = [part.strip() for part in _SENTENCE.findall(text) if part.strip(" .!?")]
     if len(parts) <= sentences:

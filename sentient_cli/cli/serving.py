@@ -1,0 +1,134 @@
+"""What `serve` does once the settings are known: one process, or a supervisor and its workers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    import socket
+
+    from sentient_cli.cli.invocation import Invocation
+    from sentient_cli.config import Loaded, Settings
+    from sentient_cli.host import Host
+    from sentient_cli.server.workers import WorkerLink
+
+__all__ = ["run_server"]
+
+
+def run_server(here: Invocation, loaded: Loaded, *, worker: str | None = None) -> None:
+    """Serve the agent that the settings name, until a signal says to stop.
+
+    Args:
+        here: The invocation, whose console is told what goes on.
+        loaded: The settings.
+        worker: Given by a supervisor to each of its workers.
+
+    Raises:
+        AgentLoadError: the agent cannot be loaded.
+        ConfigError: a setting leads nowhere.
+        NetworkError: the address cannot be listened on.
+    """
+    from sentient_cli.cli.streams import is_terminal
+    from sentient_cli.config import export_environment
+    from sentient_cli.server.exposure import check_exposure
+    from sentient_cli.server.logs import configure_logging
+    from sentient_cli.server.sockets import bind
+
+    settings = loaded.settings
+    check_exposure(settings.server)
+    export_environment(loaded.environment)
+    people = loaded.sources["log.format"].layer == "default" and is_terminal(here.console.stderr)
+    configure_logging(settings.log.level, "text" if people else settings.log.format)
+    if worker is not None:
+        from sentient_cli.server.workers import WorkerLink
+
+        _serve_as_worker(here, loaded, WorkerLink.decode(worker))
+        return
+    with bind(settings.server.host, settings.server.port) as listener:
+        if settings.server.workers > 1:
+            raise typer.Exit(_supervise(here, settings, listener))
+        _serve_alone(here, loaded, listener)
+
+
+def _serve_alone(here: Invocation, loaded: Loaded, listener: socket.socket) -> None:
+    from sentient_cli.server.app import create_app
+    from sentient_cli.server.serving import serve
+
+    settings = loaded.settings
+    host = _host(here, loaded)
+    serve(
+        create_app(host, settings.server),
+        host,
+        settings.server,
+        [listener],
+        on_ready=lambda: here.console.say(f"Serving {host.agent_name} on {_url(settings, listener)}"),
+    )
+
+
+def _serve_as_worker(here: Invocation, loaded: Loaded, link: WorkerLink) -> None:
+    import asyncio
+    import socket
+
+    from sentient_cli.server.app import create_app
+    from sentient_cli.server.peers import Peers
+    from sentient_cli.server.serving import serve
+
+    settings = loaded.settings
+    peers = Peers(link.index, link.directory)
+    host = _host(here, loaded, index=link.index)
+    serve(
+        create_app(host, settings.server, peers=peers),
+        host,
+        settings.server,
+        [socket.socket(fileno=link.listener), peers.listen()],
+        on_ready=link.ready,
+        on_server=lambda server: link.watch(asyncio.get_running_loop(), server.stop),
+    )
+
+
+def _host(here: Invocation, loaded: Loaded, index: int | None = None) -> Host:
+    from sentient_cli.clock import SystemClock
+    from sentient_cli.compat import install
+    from sentient_cli.host.compose import build_host
+    from sentient_cli.runtime.loader import load_agent
+    from sentient_cli.server.peers import WorkerIds
+
+    install()
+    project = loaded.project_dir or here.project or Path.cwd()
+    found = load_agent(loaded.settings.agent, project_dir=project)
+    ids = WorkerIds(SystemClock(), index) if index is not None else None
+    return build_host(found.agent, loaded.settings, ids=ids)
+
+
+def _supervise(here: Invocation, settings: Settings, listener: socket.socket) -> int:
+    import asyncio
+    import tempfile
+
+    from sentient_cli.server.workers import Supervisor
+
+    server = settings.server
+    with tempfile.TemporaryDirectory(prefix="sentient-") as directory:
+        supervisor = Supervisor(
+            _worker_command,
+            listener,
+            server.workers,
+            Path(directory),
+            stop_within=server.drain_delay + server.drain_timeout,
+            on_ready=lambda: here.console.say(f"Serving with {server.workers} workers on {_url(settings, listener)}"),
+        )
+        return asyncio.run(supervisor.run())
+
+
+def _worker_command(link: WorkerLink) -> Sequence[str]:
+    # A worker reads the same settings again from the same command line, so no secret travels in its arguments.
+    return [sys.executable, "-m", "sentient_cli", *sys.argv[1:], "--worker", link.encode()]
+
+
+def _url(settings: Settings, listener: socket.socket) -> str:
+    host = settings.server.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"

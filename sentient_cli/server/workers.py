@@ -1,0 +1,206 @@
+"""Several processes that serve on one port: started, watched, replaced when they crash, and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Supervisor", "WorkerLink"]
+
+_READY = b"R"
+_STEADY_SECONDS = 10.0
+_MAX_PAUSE = 10.0
+_MAX_EARLY_FAILURES = 5
+_KILL_AFTER = 8.0
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLink:
+    """What a worker is told on its command line.
+
+    Args:
+        index: Its number, from 0.
+        listener: The descriptor of the shared listening socket.
+        channel: The descriptor of its end of a socket pair: it writes a byte when it is ready, and the end of the
+            file tells it that the supervisor is gone.
+        directory: Where the workers' own sockets are.
+    """
+
+    index: int
+    listener: int
+    channel: int
+    directory: Path
+
+    def encode(self) -> str:
+        """As one word of a command line."""
+        return f"{self.index}:{self.listener}:{self.channel}:{self.directory}"
+
+    @classmethod
+    def decode(cls, text: str) -> WorkerLink:
+        """Read what `encode` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        index, listener, channel, directory = text.split(":", 3)
+        return cls(int(index), int(listener), int(channel), Path(directory))
+
+    def watch(self, loop: asyncio.AbstractEventLoop, on_orphaned: Callable[[], None]) -> None:
+        """Call ``on_orphaned`` when the supervisor is gone."""
+
+        def readable() -> None:
+            if not os.read(self.channel, 1):
+                loop.remove_reader(self.channel)
+                on_orphaned()
+
+        loop.add_reader(self.channel, readable)
+
+    def ready(self) -> None:
+        """Tell the supervisor that requests are answered."""
+        with contextlib.suppress(OSError):
+            os.write(self.channel, _READY)
+
+
+class Supervisor:
+    """Keeps a number of workers going.
+
+    Args:
+        command: The command line of a worker, given its link.
+        listener: The listening socket that they share.
+        count: How many.
+        directory: A private directory for their sockets.
+        stop_within: Seconds that a worker may take to stop before it is killed.
+        on_ready: Called once, when all of them answer.
+    """
+
+    def __init__(
+        self,
+        command: Callable[[WorkerLink], Sequence[str]],
+        listener: socket.socket,
+        count: int,
+        directory: Path,
+        *,
+        stop_within: float,
+        on_ready: Callable[[], None],
+    ) -> None:
+        self._command = command
+        self._listener = listener
+        self._count = count
+        self._directory = directory
+        self._stop_within = stop_within
+        self._on_ready = on_ready
+        self._processes: dict[int, asyncio.subprocess.Process] = {}
+        self._ready: set[int] = set()
+        self._announced = False
+        self._stopping = asyncio.Event()
+        self._failure = 0
+
+    async def run(self) -> int:
+        """Supervise until a signal says to stop; return the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled, number)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index in range(self._count):
+                    group.create_task(self._keep(index))
+        finally:
+            self._kill()
+        return self._failure
+
+    def _signalled(self, number: signal.Signals) -> None:
+        self._stopping.set()
+        for process in self._processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    def _give_up(self, code: int) -> None:
+        self._failure = code
+        self._signalled(signal.SIGINT)
+
+    def _kill(self) -> None:
+        for process in self._processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+
+    async def _keep(self, index: int) -> None:
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            began = loop.time()
+            code = await self._run_one(index)
+            if self._stopping.is_set():
+                return
+            steady = index in self._ready and loop.time() - began >= _STEADY_SECONDS
+            failures = 0 if steady else failures + 1
+            if not self._announced and index not in self._ready:
+                self._give_up(code if code > 0 else 1)  # it never came up: a fault of the agent or the settings
+                return
+            if failures > _MAX_EARLY_FAILURES:
+                _logger.error("Worker %d does not stay up", index)
+                self._give_up(1)
+                return
+            self._ready.discard(index)
+            _logger.error("Worker %d ended (%s) and is started again", index, _ending(code))
+            await self._pause(min(0.1 * 2 ** (failures - 1) if failures > 1 else 0.0, _MAX_PAUSE))
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    async def _run_one(self, index: int) -> int:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                link = WorkerLink(index, self._listener.fileno(), theirs.fileno(), self._directory)
+                process = await asyncio.create_subprocess_exec(
+                    *self._command(link),
+                    pass_fds=(link.listener, link.channel),
+                    start_new_session=True,  # a Ctrl-C reaches the workers through the supervisor alone
+                )
+            self._processes[index] = process
+            listening = asyncio.create_task(self._await_ready(index, ours))
+            try:
+                return await self._wait(process)
+            finally:
+                listening.cancel()
+                del self._processes[index]
+
+    async def _wait(self, process: asyncio.subprocess.Process) -> int:
+        ended = asyncio.create_task(process.wait())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                await asyncio.wait((ended,), timeout=self._stop_within + _KILL_AFTER)
+            if not ended.done():
+                _logger.error("Worker process %d does not stop and is killed", process.pid)
+                process.kill()
+            return await ended
+        finally:
+            stopping.cancel()
+
+    async def _await_ready(self, index: int, channel: socket.socket) -> None:
+        channel.setblocking(False)
+        if await asyncio.get_running_loop().sock_recv(channel, 1) == _READY:
+            self._ready.add(index)
+            if len(self._ready) == self._count and not self._announced:
+                self._announced = True
+                self._on_ready()
+
+
+def _ending(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
