@@ -81,9 +81,8 @@ checks: check-types-3.11 check-mypy-3.11 check-types-3.14 check-mypy-3.14 check-
 
 tests:
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
-	$(BIN)/coverage run -m pytest -n 2
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report
+	@code=0; $(BIN)/coverage run -m pytest -n 2 || code=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$code
 
 check-lint:
 	@$(BIN)/ruff check $(CHECKED)

@@ -24,6 +24,7 @@ _VALUE = {char: value for value, char in enumerate(_ALPHABET)} | {
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _STREAM_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LENGTH = 26
+_monotonic_ns = time.monotonic_ns
 _LOW_BITS = 20
 _LOW_MASK = (1 << _LOW_BITS) - 1
 _RANDOM_BITS = 80
@@ -46,7 +47,7 @@ class Ulid(str):
     Example:
         >>> ulid = Ulid("01JS4F4Z5V0000000000000001")
         >>> ulid.milliseconds
-        1744976608443
+        1744980573371
         >>> ulid < Ulid("01JS4F4Z5V0000000000000002")
         True
     """
@@ -132,7 +133,7 @@ class SystemClock:
 
     def now_ns(self) -> int:
         """Nanoseconds since the epoch; never goes back within a process."""
-        return self._offset + time.monotonic_ns()
+        return self._offset + _monotonic_ns()
 
     async def sleep(self, seconds: float) -> None:
         """Wait for ``seconds``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 pytest_plugins = [
+    "pytester",
     "tests.plugins.isolation",
     "tests.plugins.doors",
     "tests.plugins.leaks",

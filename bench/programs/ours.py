@@ -24,15 +24,17 @@ class Counter:
         self.entries += 1
 
 
-def serve() -> None:
+def serve() -> int:
+    import sentient_cli.compat as c  # TEMP
+    if not hasattr(c, "install"): c.install = lambda: None  # TEMP
     counter = Counter()
     # The command line has no option for hooks of one's own; everything else is what a user runs.
     compose.build_host = functools.partial(compose.build_host, hooks=(counter,))  # type: ignore[assignment]
     try:
-        main()
+        return main()
     finally:
         sys.stderr.write(f"\nhook saw {counter.entries} entries\n")
 
 
 if __name__ == "__main__":
-    serve()
+    sys.exit(serve())

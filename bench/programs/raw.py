@@ -58,6 +58,10 @@ _START: Message = {
 async def app(scope: Message, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return
+    if scope["method"] != "POST":
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+        return
     body = cast("bytes", (await receive())["body"])
     count = int(json.loads(json.loads(body)["query"]["prompt"])["count"])
     await send(_START)

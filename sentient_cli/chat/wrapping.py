@@ -24,4 +24,7 @@ def wrap(text: Text, width: int) -> list[Text]:
     """
     text = text.copy()
     text.expand_tabs(_TAB)
-    return list(text.wrap(_MEASURE, max(width, NARROWEST), overflow="fold")) or [Text()]
+    lines = list(text.wrap(_MEASURE, max(width, NARROWEST), overflow="fold")) or [Text()]
+    for line in lines:
+        line.rstrip()
+    return lines

@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from typing_extensions import override
 
 from sentient_cli.cli.commands import COMMANDS, CommandRow, find_command, load_command
-from sentient_cli.cli.help import HelpCommand, write_help
+from sentient_cli.cli.help import HelpCommand, write_help, write_usage
 from sentient_cli.cli.invocation import current
 from sentient_cli.errors import UsageError, UserInterruptError
 
@@ -60,7 +60,11 @@ def _root(
     json: Annotated[
         bool,
         typer.Option(
-            "--json", help="JSON on stdout, errors as JSON on stderr.", callback=_set_json, expose_value=False
+            "--json",
+            help="JSON on stdout, errors as JSON on stderr.",
+            callback=_set_json,
+            expose_value=False,
+            is_eager=True,
         ),
     ] = False,
     quiet: Annotated[
@@ -127,6 +131,10 @@ class _Root(TyperGroup):
         if not ctx.resilient_parsing and find_command(args[0]) is None:
             raise _unknown_command(args[0])
         return super().resolve_command(ctx, args)
+
+    @override
+    def format_usage(self, ctx: Context, formatter: HelpFormatter) -> None:
+        write_usage(self, ctx, formatter)
 
     @override
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from typer._click import Command, Context, HelpFormatter
 
-__all__ = ["HelpCommand", "write_help"]
+__all__ = ["HelpCommand", "write_help", "write_usage"]
 
 GLOBAL_OPTIONS = frozenset({"json", "quiet", "verbose", "no_color", "project", "version", "help"})
 NARROW = 60
@@ -23,8 +23,18 @@ class HelpCommand(TyperCommand):
     """A command that tells its own options from those that every command has."""
 
     @override
+    def format_usage(self, ctx: Context, formatter: HelpFormatter) -> None:
+        write_usage(self, ctx, formatter)
+
+    @override
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         write_help(self, ctx, formatter)
+
+
+def write_usage(command: Command, ctx: Context, formatter: HelpFormatter) -> None:
+    """Write the first line of a help text."""
+    usage = f"Usage: {ctx.command_path} {' '.join(command.collect_usage_pieces(ctx))}"
+    formatter.write("\n".join(textwrap.wrap(usage, formatter.width, subsequent_indent="  ")) + "\n")
 
 
 def write_help(

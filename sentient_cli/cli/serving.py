@@ -93,14 +93,13 @@ def _serve_as_worker(here: Invocation, loaded: Loaded, link: WorkerLink) -> None
 
 def _host(here: Invocation, loaded: Loaded, index: int | None = None) -> Host:
     from sentient_cli.clock import SystemClock
-    from sentient_cli.compat import install
+    from sentient_cli.compat import load_agent
     from sentient_cli.host.compose import build_host
-    from sentient_cli.runtime.loader import load_agent
     from sentient_cli.server.peers import WorkerIds
 
-    install()
     project = loaded.project_dir or here.project or Path.cwd()
-    found = load_agent(loaded.settings.agent, project_dir=project)
+    typed = loaded.sources["agent"].layer == "flag"
+    found = load_agent(loaded.settings.agent, project_dir=project, base=Path.cwd() if typed else None)
     ids = WorkerIds(SystemClock(), index) if index is not None else None
     return build_host(found.agent, loaded.settings, ids=ids)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
-from sentient_cli.config.settings import LlmSettings, ServerSettings, Settings
+from sentient_cli.config.settings import LlmSettings, Settings
 from sentient_cli.host.calls import RunCallHook
-from sentient_cli.host.host import Host, HostLimits, RunHook
+from sentient_cli.host.hooks import RunHook
+from sentient_cli.host.host import Host
+from sentient_cli.host.limits import HostLimits
 from sentient_cli.host.retention import KeepLimits
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.offline import OfflineProvider
@@ -19,17 +21,19 @@ from sentient_cli.store.open import open_stores
 __all__ = ["build_host", "build_llm", "host_limits"]
 
 
-def host_limits(settings: ServerSettings, *, show_errors: bool = False) -> HostLimits:
-    """The bounds of a host, from the settings of a server.
+def host_limits(settings: Settings, *, show_errors: bool = False) -> HostLimits:
+    """The bounds of a host.
 
     Args:
-        settings: Those of the server.
+        settings: All of them.
         show_errors: Whether clients are told an exception's text; for development only.
     """
+    server, store = settings.server, settings.store
     return HostLimits(
-        run=RunLimits(deadline=settings.run_timeout, show_errors=show_errors),
-        keep=KeepLimits(settings.keep_runs, settings.keep_seconds, settings.keep_bytes),
-        runs=settings.max_runs,
+        run=RunLimits(deadline=server.run_timeout, show_errors=show_errors),
+        keep=KeepLimits(server.keep_runs, server.keep_seconds, server.keep_bytes),
+        stored=KeepLimits(store.keep_runs, store.keep_seconds, store.keep_bytes),
+        runs=server.max_runs,
     )
 
 
@@ -39,7 +43,7 @@ def build_llm(settings: LlmSettings, clock: Clock, ids: Ids) -> LLMManager:
     Raises:
         ConfigError: the script of the offline model is missing or malformed.
     """
-    offline = OfflineProvider(load_script(settings.script) if settings.script else None)
+    offline = OfflineProvider(load_script(settings.script) if settings.script else None, clock=clock)
     return LLMManager([offline], default_model=settings.model, hooks=[RunCallHook()], clock=clock, ids=ids)
 
 
@@ -72,6 +76,6 @@ def build_host(
         hooks=hooks,
         clock=clock,
         ids=ids,
-        limits=host_limits(settings.server, show_errors=show_errors),
+        limits=host_limits(settings, show_errors=show_errors),
         session_memory=settings.server.session_memory,
     )

@@ -7,15 +7,16 @@ import contextlib
 import inspect
 import logging
 import platform
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, cast
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import cast
 
 import sentient_cli
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.errors import OverloadedError, RunNotFoundError, StoreError
+from sentient_cli.host.hooks import GuardedHooks, RunHook, RunInfo
+from sentient_cli.host.limits import HostLimits
 from sentient_cli.host.redacted import RedactedLog
-from sentient_cli.host.retention import KeepLimits, RunTable
+from sentient_cli.host.retention import RunTable
 from sentient_cli.host.sessions import SessionMemory
 from sentient_cli.llm.current import current_manager
 from sentient_cli.llm.manager import LLMManager
@@ -23,56 +24,22 @@ from sentient_cli.redact import redactor
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.capture import Capture
 from sentient_cli.runtime.loading.importing import user_code
-from sentient_cli.runtime.log import LogLimits, RunLog
+from sentient_cli.runtime.log import RunLog
 from sentient_cli.runtime.request import RunRequest
-from sentient_cli.runtime.run import Run, RunLimits
+from sentient_cli.runtime.run import Run
 from sentient_cli.runtime.session import Session
 from sentient_cli.store.entry import Entry
 from sentient_cli.store.memory import MemoryEventLog
-from sentient_cli.store.open import Stores
+from sentient_cli.store.open import Stores, keep
 from sentient_cli.store.writer import WriteBehind
 
-__all__ = ["Host", "HostLimits", "RunHook", "RunInfo"]
+__all__ = ["Host"]
 
 MADE_SOURCE = "sentient"
 _CLOSE_TIMEOUT = 5.0
+_PRUNE_EVERY = 256
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """Which run an entry is of."""
-
-    run_id: str
-    agent: str
-    session: str
-    query: str
-
-
-class RunHook(Protocol):
-    """Sees every entry of every run: metrics, tracing, audit, recording implement it."""
-
-    def on_entry(self, run: RunInfo, entry: Entry) -> None:
-        """Take one entry. Called on the event loop, so it returns at once; what it raises is logged once."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class HostLimits:
-    """The bounds of a host.
-
-    Args:
-        run: Of each run.
-        log: Of each live log.
-        keep: Of the finished runs that are kept.
-        runs: How many runs may go on at once.
-    """
-
-    run: RunLimits = field(default_factory=RunLimits)
-    log: LogLimits = field(default_factory=LogLimits)
-    keep: KeepLimits = field(default_factory=KeepLimits)
-    runs: int = 4000
 
 
 class Host:
@@ -133,12 +100,12 @@ class Host:
         """Whether new traffic should go elsewhere, though it is still served."""
         self.draining = False
         """Whether no new runs are taken."""
-        self._hooks = tuple(hooks)
-        self._broken_hooks: set[int] = set()
+        self._hooks = GuardedHooks(hooks)
         self._capture = Capture() if capture else None
         self._writer: WriteBehind | None = None
         self._memory = SessionMemory(stores.state, self.clock) if stores and session_memory else None
         self._chores: set[asyncio.Task[None]] = set()
+        self._until_pruning = 0
         self._started = False
         self._start_lock = asyncio.Lock()
         self._idle = asyncio.Event()
@@ -261,28 +228,34 @@ class Host:
         if self._writer is not None:
             writer = self._writer
             listeners.append(lambda entry: writer.offer(info.run_id, entry))
-        listeners += [self._guarded(hook, info) for hook in self._hooks]
+        listeners += self._hooks.listeners(info)
         return listeners
-
-    def _guarded(self, hook: RunHook, info: RunInfo) -> Callable[[Entry], None]:
-        def listen(entry: Entry) -> None:
-            try:
-                hook.on_entry(info, entry)
-            except Exception:
-                if id(hook) not in self._broken_hooks:
-                    self._broken_hooks.add(id(hook))
-                    _logger.exception("A hook failed; further failures of it are not reported: %r", hook)
-
-        return listen
 
     def _run_finished(self, run: Run) -> None:
         self.runs.finish(run)
         if not self.runs.live:
             self._idle.set()
         if self._memory is not None and run.outcome == "done":
-            chore = asyncio.get_running_loop().create_task(self._memory.remember(run))
-            self._chores.add(chore)
-            chore.add_done_callback(self._chores.discard)
+            self._do_later(self._memory.remember(run))
+        if self._writer is not None:
+            self._until_pruning -= 1
+            if self._until_pruning <= 0:
+                self._until_pruning = _PRUNE_EVERY
+                self._do_later(self._prune())
+
+    def _do_later(self, work: Coroutine[None, None, None]) -> None:
+        chore = asyncio.get_running_loop().create_task(work)
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+    async def _prune(self) -> None:
+        limits = self.limits.stored
+        if self.stores is None:
+            return
+        try:
+            await keep(self.stores.events, self.clock, count=limits.count, seconds=limits.seconds, size=limits.size)
+        except StoreError:
+            _logger.warning("Old runs could not be removed from the store", exc_info=True)
 
     async def read_stored(self, run_id: str, after: int, limit: int = 256) -> list[Entry]:
         """Entries of a run that memory has forgotten but the store may have.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sentient_cli.llm.hooks import CallHook, CallRecord, RecordKind
     from sentient_cli.llm.manager import LLMManager
     from sentient_cli.llm.offline import OfflineProvider
+    from sentient_cli.llm.parameters import Parameters
     from sentient_cli.llm.provider import (
         Capabilities,
         LLMProvider,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         FinishReason,
         Message,
         Messages,
-        Parameters,
         Part,
         Role,
         TextPart,
@@ -79,6 +79,7 @@ _MODULES = {
     "hooks": ("CallHook", "CallRecord", "RecordKind"),
     "manager": ("LLMManager",),
     "offline": ("OfflineProvider",),
+    "parameters": ("Parameters",),
     "provider": (
         "Capabilities",
         "LLMProvider",
@@ -96,7 +97,6 @@ _MODULES = {
         "FinishReason",
         "Message",
         "Messages",
-        "Parameters",
         "Part",
         "Role",
         "TextPart",

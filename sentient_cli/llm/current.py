@@ -7,8 +7,9 @@ from contextvars import ContextVar
 from functools import cache
 
 from sentient_cli.llm.manager import LLMManager
+from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.streaming import LLMStream
-from sentient_cli.llm.types import Completion, Messages, Parameters, Tool
+from sentient_cli.llm.types import Completion, Messages, Tool
 
 __all__ = ["current_manager", "generate", "get_manager", "stream"]
 

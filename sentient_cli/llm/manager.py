@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.errors import BadRequestError, ConfigError
 from sentient_cli.llm.hooks import CallHook, Recorder
+from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.streaming import KEYLESS_HINT, LLMStream
-from sentient_cli.llm.types import Completion, Message, Messages, Parameters, Tool
+from sentient_cli.llm.types import Completion, Message, Messages, Tool
 
 __all__ = ["LLMManager"]
 

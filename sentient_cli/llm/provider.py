@@ -11,7 +11,8 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from sentient_cli.llm.types import Chunk, Completion, JsonValue, Message, Parameters, Tool
+from sentient_cli.llm.parameters import Parameters
+from sentient_cli.llm.types import Chunk, Completion, JsonValue, Message, Tool
 
 __all__ = [
     "Capabilities",

@@ -15,6 +15,7 @@ import msgspec
 from sentient_cli.errors import InvalidEventError
 
 __all__ = [
+    "ChunkEncoder",
     "DoneEvent",
     "ErrorContent",
     "ErrorEvent",
@@ -29,6 +30,7 @@ __all__ = [
     "decode_event",
     "encode_event",
     "encode_json",
+    "encode_text",
     "is_done",
     "is_error",
     "is_json",
@@ -173,8 +175,10 @@ def encode_json(value: object) -> bytes:
             why=_json_fault(error),
             fix="Emit only strings, numbers, booleans, null, lists, and objects with string keys",
         ) from error
-    if data.isascii():
-        return data
+    return data if data.isascii() else _escape_lines(data)
+
+
+def _escape_lines(data: bytes) -> bytes:
     for raw, escaped in _LINE_SEPARATORS:
         if raw in data:
             data = data.replace(raw, escaped)
@@ -194,6 +198,50 @@ def _without_surrogates(value: object) -> object:
         pairs = cast("dict[object, object]", value).items()
         return {_without_surrogates(key): _without_surrogates(item) for key, item in pairs}
     return value
+
+
+def encode_text(text: str) -> bytes:
+    """A string as JSON: what `encode_json` makes of it, at half the cost.
+
+    Raises:
+        UnicodeEncodeError: it has lone surrogates.
+    """
+    data = _encoder.encode(text)
+    return data if text.isascii() else _escape_lines(data)
+
+
+class ChunkEncoder:
+    """Encodes the chunks of one text stream: only the id and the text differ from one to the next.
+
+    Args:
+        event_name: That of the stream.
+        source: That of the events.
+        stream_id: That of the stream.
+    """
+
+    __slots__ = ("_after_id", "_before_id")
+
+    def __init__(self, event_name: str, source: str, stream_id: str) -> None:
+        mark = "\x00"
+        chunk = TextChunkEvent(
+            event_name=event_name, id=mark, source=source, stream_id=stream_id, is_complete=False, content=""
+        )
+        # A control character is escaped everywhere, and neither a name nor a stream id has one.
+        before, _, after = encode_json(chunk).partition(b"\\u0000")
+        self._before_id = before
+        self._after_id = after.removesuffix(b'""}')
+
+    def encode(self, event_id: str, text: str) -> bytes:
+        """The JSON of a chunk; the same bytes as `encode_event` makes.
+
+        Args:
+            event_id: Its id.
+            text: Its content.
+
+        Raises:
+            UnicodeEncodeError: the text has lone surrogates.
+        """
+        return b"%b%b%b%b}" % (self._before_id, event_id.encode(), self._after_id, encode_text(text))
 
 
 def encode_event(event: Event) -> bytes:

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from sentient_cli.clock import Ids
 from sentient_cli.errors import InvalidEventError, ResponseClosedError
 from sentient_cli.runtime.events import (
+    ChunkEncoder,
     ErrorContent,
     ErrorEvent,
     Event,
@@ -41,6 +42,15 @@ class EventSink(Protocol):
             InvalidEventError: it cannot go on the wire.
             RunOverflowError: nobody reads and the log is full.
         """
+        ...
+
+    def emit_encoded(self, data: bytes) -> None:
+        """Take one event as its wire JSON; otherwise like `emit`."""
+        ...
+
+    @property
+    def pressed(self) -> bool:
+        """Whether `flow` has something to do."""
         ...
 
     async def flow(self) -> None:
@@ -265,7 +275,7 @@ class ResponseStream:
     Made by `Response.stream`, not by hand. One stream's chunks stay in order; several streams may interleave.
     """
 
-    __slots__ = ("_event_name", "_id", "_ids", "_is_complete", "_sink", "_source", "closing_metadata")
+    __slots__ = ("_encoder", "_event_name", "_id", "_ids", "_is_complete", "_sink", "_source", "closing_metadata")
 
     def __init__(self, sink: EventSink, source: str, ids: Ids, event_name: str) -> None:
         self._sink = sink
@@ -273,6 +283,7 @@ class ResponseStream:
         self._ids = ids
         self._event_name = event_name
         self._id = ids.stream_id()
+        self._encoder = ChunkEncoder(event_name, source, self._id)
         self._is_complete = False
         self.closing_metadata: EventMetadata | None = None
 
@@ -302,18 +313,31 @@ class ResponseStream:
                 f"The text stream {self._event_name!r} is complete",
                 fix="Write before the stream or the response ends, or begin another stream",
             )
-        self._sink.emit(
-            TextChunkEvent(
-                event_name=self._event_name,
-                id=self._ids.ulid_text(),
-                source=self._source,
-                metadata=None if metadata is None else check_metadata(metadata),
-                stream_id=self._id,
-                is_complete=False,
-                content=text if type(text) is str else check_text(text),
-            )
+        if metadata is None and type(text) is str:
+            self._write_plain(text)
+        else:
+            self._sink.emit(self._chunk(check_text(text), check_metadata(metadata)))
+        if self._sink.pressed:
+            await self._sink.flow()
+
+    def _write_plain(self, text: str) -> None:
+        try:
+            data = self._encoder.encode(self._ids.ulid_text(), text)
+        except UnicodeEncodeError:
+            self._sink.emit(self._chunk(text, None))
+        else:
+            self._sink.emit_encoded(data)
+
+    def _chunk(self, text: str, metadata: EventMetadata | None, *, last: bool = False) -> TextChunkEvent:
+        return TextChunkEvent(
+            event_name=self._event_name,
+            id=self._ids.ulid_text(),
+            source=self._source,
+            metadata=metadata,
+            stream_id=self._id,
+            is_complete=last,
+            content=text,
         )
-        await self._sink.flow()
 
     async def emit_chunk(self, chunk: str) -> Self:
         """Send a piece of the text, under the public framework's name, and return the stream."""
@@ -331,17 +355,7 @@ class ResponseStream:
         if self.is_complete:
             return
         self._is_complete = True
-        self._sink.emit(
-            TextChunkEvent(
-                event_name=self._event_name,
-                id=self._ids.ulid_text(),
-                source=self._source,
-                metadata=self.closing_metadata,
-                stream_id=self._id,
-                is_complete=True,
-                content=" ",
-            )
-        )
+        self._sink.emit(self._chunk(" ", self.closing_metadata, last=True))
 
     async def __aenter__(self) -> Self:
         return self

@@ -97,6 +97,8 @@ class Run:
         self.session = session
         self.query = query
         self.log = log
+        self.closed = False
+        """Whether the log has its terminal entry."""
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
@@ -122,11 +124,6 @@ class Run:
 
     # -- the sink that the response writes to ------------------------------------------------------------------------
 
-    @property
-    def closed(self) -> bool:
-        """Whether the log has its terminal entry."""
-        return self.log.finished
-
     def emit(self, event: Event) -> None:
         """Append an event to the log.
 
@@ -135,9 +132,12 @@ class Run:
             InvalidEventError: the event is too large.
             RunOverflowError: nobody reads, and the log is full; the run ends.
         """
-        if self.log.finished:
+        self.emit_encoded(encode_json(event))
+
+    def emit_encoded(self, data: bytes) -> None:
+        """Append an event, given as its wire JSON, to the log; otherwise like `emit`."""
+        if self.closed:
             raise ResponseClosedError("The run has ended", fix="Emit everything before the response ends")
-        data = encode_json(event)
         if len(data) > MAX_EVENT_SIZE:
             raise InvalidEventError(
                 f"The event has {len(data)} bytes", why=f"At most {MAX_EVENT_SIZE} are allowed", fix="Split it"
@@ -159,10 +159,20 @@ class Run:
         except RuntimeError:
             pass  # the loop is closed: the run has ended
 
+    @property
+    def pressed(self) -> bool:
+        """Whether it is time to let others have their turn, or to wait for the owner."""
+        log = self.log
+        return (
+            self._turn_events >= _TURN_EVENTS
+            or log.last_at - self._turn_at >= _TURN_NS
+            or self._events == 1
+            or (self._owner_seq is not None and self._owner_is_behind())
+        )
+
     async def flow(self) -> None:
         """Give others their turn after 32 events or 1 ms, and wait while the owner is too far behind."""
-        now = self._clock.now_ns()
-        if self._events == 1 or self._turn_events >= _TURN_EVENTS or now - self._turn_at >= _TURN_NS:
+        if self._events == 1 or self._turn_events >= _TURN_EVENTS or self.log.last_at - self._turn_at >= _TURN_NS:
             await asyncio.sleep(0)
             self._turn_events = 0
             self._turn_at = self._clock.now_ns()
@@ -222,6 +232,7 @@ class Run:
             "request": self.session.request_id,
             "source": self.session.processor_id,
             "agent": self.agent_name,
+            "generation": 0,
             "prompt": self.query.prompt,
             **self._facts,
         }
@@ -298,6 +309,7 @@ class Run:
                 },
             }
         )
+        self.closed = True
         self.log.append("run.finished", data, forced=True)
         self._release()
         if self._on_finished is not None:

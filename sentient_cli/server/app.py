@@ -85,7 +85,7 @@ def create_app(
     )
     router = Router(routes, redirect_slashes=False, lifespan=_lifespan(host))
     app = _plain_errors(router)
-    return Gate(peers.wrap(app) if peers is not None else app, rules)
+    return Gate(peers.wrap(app) if peers is not None else app, rules, lambda: host.leaving)
 
 
 def _plain_errors(router: Router) -> ASGIApp:

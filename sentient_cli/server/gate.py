@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sentient_cli.server.answers import RequestError, send_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,10 +67,12 @@ class Gate:
     Args:
         app: The routes.
         rules: Who may come in.
+        is_leaving: Whether the server drains; then no connection is kept open after its answer.
     """
 
-    def __init__(self, app: ASGIApp, rules: GateRules) -> None:
+    def __init__(self, app: ASGIApp, rules: GateRules, is_leaving: Callable[[], bool] = lambda: False) -> None:
         self._app = app
+        self._is_leaving = is_leaving
         self._hosts = {host.lower() for host in rules.allow_hosts}
         if rules.loopback:
             self._hosts |= _LOOPBACK_NAMES
@@ -85,6 +87,8 @@ class Gate:
             return
         began = time.monotonic_ns()
         answer = _Answer(scope, send)
+        if self._is_leaving():
+            answer.close()
         try:
             await self._serve(scope, receive, answer)
         except RequestError as error:
@@ -166,6 +170,10 @@ class _Answer:
         self._headers = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
         self.status = 0
         self.sent = 0
+
+    def close(self) -> None:
+        """Close the connection after the answer."""
+        self._headers.append((b"connection", b"close"))
 
     def allow(self, origin: str) -> None:
         """Let a page of this origin read the answer."""

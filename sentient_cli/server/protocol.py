@@ -22,8 +22,8 @@ def make_protocol(header_timeout: float) -> type[HttpToolsProtocol]:  # noqa: C9
     class TimedProtocol(HttpToolsProtocol):
         _header_timer: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(cast("asyncio.Transport", transport))
             self._await_headers()
 
         def connection_lost(self, exc: Exception | None) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["serve", "serve_until_stopped"]
 
 _FLUSH_TIMEOUT = 5
+_SPARE_CONNECTIONS = 256
 _logger = logging.getLogger(__name__)
 
 
@@ -116,6 +117,7 @@ async def serve_until_stopped(
         timeout_keep_alive=5,
         timeout_graceful_shutdown=_FLUSH_TIMEOUT,
         proxy_headers=False,
+        limit_concurrency=2 * settings.max_runs + _SPARE_CONNECTIONS,
     )
     watchdog = Watchdog()
     try:
@@ -145,8 +147,21 @@ def serve(
 ) -> None:
     """Run `serve_until_stopped` on the fastest loop that there is."""
     main = serve_until_stopped(app, host, settings, listeners, on_ready=on_ready, on_server=on_server)
+    _raise_descriptor_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main)
+
+
+def _raise_descriptor_limit() -> None:
+    """Each connection is a descriptor, and many systems allow a process 1024 of them unless it asks for more."""
+    try:
+        import resource  # noqa: PLC0415 - absent on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

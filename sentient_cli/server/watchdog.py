@@ -73,12 +73,17 @@ class Watchdog:
         except RuntimeError:
             self._stopped.set()  # the loop is closed
 
+    def _culprit(self) -> str:
+        task = asyncio.current_task(self._loop) if self._loop is not None else None
+        return f" by {task.get_name()}" if task is not None and task.get_name().startswith("run-") else ""
+
     def _report(self, stood: float) -> None:
         frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - the documented way to see another thread
         _logger.warning(
-            "The event loop has been blocked for %.1f s: every run waits. Use `await asyncio.to_thread(...)` for work "
-            "that blocks. It is here:\n%s",
+            "The event loop has been blocked for %.1f s%s: every run waits. Use `await asyncio.to_thread(...)` for "
+            "work that blocks. It is here:\n%s",
             stood,
+            self._culprit(),
             _stack(frame),
         )
 

@@ -87,7 +87,6 @@ class Database:
         self._timeout = busy_timeout
         self._users = 0
         self._closed = False
-        self._ready = False
         self._queue: deque[_AnyWrite] = deque()
         self._lock = threading.Lock()
         self._writing: sqlite3.Connection | None = None
@@ -123,8 +122,10 @@ class Database:
         """
         if self._closed:
             raise closed_error()
-        if not self._ready:
+        # A store that is there is opened by the reader: the writer may be waiting for another process.
+        if self._reading is None and not await self._reader.call(self._open_reader):
             await self.open()
+            await self._reader.call(self._open_reader)
         return await self._reader.call(lambda: self._snapshot(work))
 
     async def open(self) -> None:
@@ -161,7 +162,6 @@ class Database:
     def _connection(self) -> sqlite3.Connection:
         if self._writing is None:
             self._writing = connect_writer(self.path, timeout=self._timeout)
-            self._ready = True
         return self._writing
 
     def _drain(self) -> None:
@@ -198,15 +198,21 @@ class Database:
                 connection.execute("ROLLBACK")
             raise
 
+    def _open_reader(self) -> bool:
+        if self._reading is None:
+            self._reading = connect_reader(self.path, timeout=self._timeout)
+        return self._reading is not None
+
     def _snapshot(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            if self._reading is None:
-                self._reading = connect_reader(self.path, timeout=self._timeout)
-            self._reading.execute("BEGIN")
+            connection = self._reading
+            if connection is None:
+                raise closed_error()
+            connection.execute("BEGIN")
             try:
-                return work(self._reading)
+                return work(connection)
             finally:
-                self._reading.execute("ROLLBACK")
+                connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise store_error(self.path, error) from error
 

@@ -38,14 +38,9 @@ async def keep(
     Example:
         >>> import asyncio
         >>> from sentient_cli.clock import SystemClock
-        >>> from sentient_cli.store.entry import Entry
         >>> from sentient_cli.store.memory import MemoryEventLog
-        >>> async def main() -> list[str]:
-        ...     log = MemoryEventLog()
-        ...     await log.append("0f3c", [Entry(1, 0, "run.started", b"{}"), Entry(2, 0, "run.finished", b"{}")])
-        ...     return await keep(log, SystemClock(), seconds=3600)
-        >>> asyncio.run(main())
-        ['0f3c']
+        >>> asyncio.run(keep(MemoryEventLog(), SystemClock(), count=1000, seconds=3600))
+        []
     """
     oldest = None if seconds is None else clock.now_ns() - int(seconds * _NANOSECONDS)
     held = used = 0

@@ -91,18 +91,29 @@ def connect_writer(path: Path, *, timeout: float) -> sqlite3.Connection:
             time.sleep(_RETRY_SECONDS)
 
 
-def connect_reader(path: Path, *, timeout: float) -> sqlite3.Connection:
-    """Open a store that `connect_writer` has opened before, for reading only.
+def connect_reader(path: Path, *, timeout: float) -> sqlite3.Connection | None:
+    """Open a store for reading only, or give None when there is none yet. It waits for nobody who writes.
 
     Raises:
-        StoreError: it cannot be opened.
+        StoreError: it is damaged, newer than this program, no store, or cannot be opened.
     """
     try:
-        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
-        connection.execute("PRAGMA query_only = ON")
-    except sqlite3.Error as error:
+        if not path.exists() or not path.stat().st_size:
+            return None
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=timeout, isolation_level=None)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            _check_integrity(connection, path)
+            if _tables(connection):
+                _check_schema(connection, path)
+                return connection
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
         raise store_error(path, error) from error
-    return connection
+    connection.close()
+    return None
 
 
 def _create_private(path: Path) -> None:
@@ -130,12 +141,13 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA journal_size_limit = 67108864")
-    if path.stat().st_size <= _CHECKED_BYTES:
-        _check_integrity(connection, path)
+    _check_integrity(connection, path)
     _migrate(connection, path)
 
 
 def _check_integrity(connection: sqlite3.Connection, path: Path) -> None:
+    if path.stat().st_size > _CHECKED_BYTES:
+        return
     found: tuple[str] = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found[0] != "ok":
         raise StoreError(
@@ -159,6 +171,10 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
+    _check_schema(connection, path)
+
+
+def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
     if "sentient_schema" not in _tables(connection):
         raise StoreError(
             f"The file {path} is not a store", why="It is a database of something else", fix="Name another file"

@@ -177,6 +177,7 @@ class WriteBehind:
         if not 0 < stored <= len(entries):
             self._give_up(run_id, error)
             return
+        pending.attempts = 0
         pending.entries[:0] = entries[stored:]
         self._written(run_id, pending, entries[:stored])
         self._wake.set()

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from sentient_cli import errors
+from sentient_cli import __version__, errors
+from sentient_cli.cli.commands import COMMANDS
+from sentient_cli.cli.crash import KEPT_REPORTS
 from sentient_cli.cli.main import main
+from sentient_cli.paths import crash_dir
 from tests.cli.conftest import Sentient
 from tests.plugins.isolation import REPOSITORY
 
@@ -64,8 +67,6 @@ def test_after_two_dashes_nothing_is_an_option(sentient: Sentient) -> None:
 
 
 def test_help_lists_every_command_and_writes_nothing(sentient: Sentient) -> None:
-    from sentient_cli.cli.commands import COMMANDS
-
     done = sentient("--help")
     bare = sentient()
     assert done.returncode == bare.returncode == 0
@@ -93,8 +94,6 @@ def test_help_fits_the_terminal(sentient: Sentient, columns: str) -> None:
 
 
 def test_the_version_as_text_and_json(sentient: Sentient) -> None:
-    from sentient_cli import __version__
-
     assert sentient("--version").stdout == f"sentient {__version__}\n"
     assert json.loads(sentient("--json", "--version").stdout) == {"version": __version__}
     assert json.loads(sentient("--json", "--project", ".", "--version").stdout) == {"version": __version__}
@@ -216,11 +215,7 @@ def test_an_unknown_exception_is_a_bug_with_a_private_report(probe: Sentient) ->
     assert "Traceback" not in probe("probe", "-v").stderr
 
 
-def test_only_the_newest_reports_are_kept(probe: Sentient) -> None:
-    from sentient_cli.cli.crash import KEPT_REPORTS
-    from sentient_cli.paths import crash_dir
-
-    crash_dir().mkdir(parents=True)
+def test_only_the_newest_reports_are_kept(probe: Sentient) -> None:    crash_dir().mkdir(parents=True)
     for number in range(KEPT_REPORTS + 5):
         (crash_dir() / f"crash-{number:03}-1.txt").touch()
     Path("probe.py").write_text("def probe() -> None:\n    raise KeyError\n")

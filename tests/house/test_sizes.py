@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+
 from tests.house.sources import functions, sources
 
 _FILE_LINES = 400
 _FUNCTION_LINES = 50
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of a body without its docstring: a flag or an argument a line, and what is promised, are no logic."""
+    documented = ast.get_docstring(function) is not None and len(function.body) > 1
+    first = function.body[1] if documented else function.body[0]
+    return (function.end_lineno or first.lineno) - first.lineno + 1
 
 
 def test_files_stay_short() -> None:
@@ -18,14 +27,14 @@ def test_functions_stay_short() -> None:
         f"{source.name}:{function.lineno} {function.name}": size
         for source in sources()
         for function in functions(source.tree)
-        if (size := (function.end_lineno or function.lineno) - function.lineno + 1) > _FUNCTION_LINES
+        if (size := _lines(function)) > _FUNCTION_LINES
     }
     assert long == {}
 
 
 def test_most_functions_are_under_twenty_lines() -> None:
     lengths = [
-        (function.end_lineno or function.lineno) - function.lineno + 1
+        _lines(function)
         for source in sources()
         if source.name.startswith("sentient_cli/")
         for function in functions(source.tree)

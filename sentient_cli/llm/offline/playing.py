@@ -11,8 +11,9 @@ from sentient_cli.llm.offline.answering import Answer
 from sentient_cli.llm.offline.faults import failure_error
 from sentient_cli.llm.offline.script import Failure, Pace
 from sentient_cli.llm.offline.tokens import request_tokens, split_tokens
+from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.provider import Request
-from sentient_cli.llm.types import Chunk, FinishReason, Parameters, ToolCall, ToolCallDelta, Usage
+from sentient_cli.llm.types import Chunk, FinishReason, ToolCall, ToolCallDelta, Usage
 
 __all__ = ["Player"]
 

@@ -58,10 +58,8 @@ def _about(prompt: str, named: list[date], today: date) -> str | None:
 def _shifted(now: datetime, shift: re.Match[str]) -> str:
     days = int(shift[2]) * (7 if shift[3].casefold() == "week" else 1)
     back = (shift[4] or "").casefold() == "ago"
-    try:
-        moment = now - timedelta(days=days) if back else now + timedelta(days=days)
-    except OverflowError:
-        return "That is beyond the calendar I have."
+    # Five digits of weeks stay within the calendar.
+    moment = now - timedelta(days=days) if back else now + timedelta(days=days)
     return f"That {'was' if back else 'will be'} {_long(moment)}."
 
 

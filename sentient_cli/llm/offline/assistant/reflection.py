@@ -27,7 +27,7 @@ _KINDS = (
     (re.compile(r"(?i)^\W*(?:when)\b"), "You ask for a time"),
     (re.compile(r"(?i)^\W*(?:where)\b"), "You ask for a place"),
     (re.compile(r"(?i)^\W*(?:explain|describe|tell)\b"), "You want something explained"),
-    (re.compile(r"\?\s*$"), "You ask a question"),
+    (re.compile(r"(?i)\?\s*$|^\W*(?:what|which|is|are|do|does|did|can|could)\b"), "You ask a question"),
     (
         re.compile(r"(?i)^\W*(?:write|list|make|give|create|draw|translate|find|search|build|generate)\b"),
         "You want something made",

@@ -45,11 +45,6 @@ class Talk:
         return next(said, "")[:MAX_LOOKED_AT].strip()
 
     @property
-    def instructed(self) -> bool:
-        """Whether there is a system message."""
-        return any(message.role == "system" and message.text for message in self._messages)
-
-    @property
     def now(self) -> datetime:
         """The moment, in UTC."""
         return datetime.fromtimestamp(self._now_ns / 1e9, UTC)

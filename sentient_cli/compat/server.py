@@ -1,0 +1,100 @@
+"""The framework's server: its interface, our server."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, cast
+
+from sentient_cli.config.settings import ServerSettings, Settings
+from sentient_cli.errors import AgentImportError
+from sentient_cli.runtime.agent import AgentLike
+from sentient_cli.runtime.loader import loading
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from starlette.types import ASGIApp
+
+__all__ = ["DefaultServer", "ServeOptions", "serve_with"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How servers that a script starts serve.
+
+    Args:
+        settings: All settings.
+        fixed: Those of ``host`` and ``port`` that win over what the script says.
+        log_style: What the log looks like, unless the script has set logging up.
+        on_ready: Told the agent's name and the URL once requests are answered.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    fixed: frozenset[str] = frozenset()
+    log_style: Literal["json", "text"] = "json"
+    on_ready: Callable[[str, str], None] | None = None
+
+
+_options = [ServeOptions()]
+
+
+def _serving() -> ModuleType:
+    # The web stack is for those who serve, not for everybody who imports an agent.
+    return importlib.import_module("sentient_cli.compat.serving")
+
+
+@contextlib.contextmanager
+def serve_with(options: ServeOptions) -> Generator[None]:
+    """Use these options in every `DefaultServer` that is run while this is entered, in any thread."""
+    _options.append(options)
+    try:
+        yield
+    finally:
+        _options.remove(options)
+
+
+class DefaultServer:
+    """Serves an agent.
+
+    Args:
+        agent: Answers.
+    """
+
+    def __init__(self, agent: AgentLike) -> None:
+        self._agent = agent
+        self._built: ASGIApp | None = None
+
+    @property
+    def _app(self) -> ASGIApp:
+        # Scripts that start a server of their own reach for this name.
+        built = self._built
+        if built is None:
+            built = self._built = cast("ASGIApp", _serving().make_app(self._agent, _options[-1].settings))
+        return built
+
+    def run(self, host: str | None = None, port: int | None = None) -> None:
+        """Serve until a signal says to stop, then drain.
+
+        Args:
+            host: The address to listen on; the one of the settings unless given, and that is 127.0.0.1.
+            port: The port to listen on; 8000 unless given.
+
+        Raises:
+            AddressInUseError: the port is taken.
+            AddressNotAllowedError: the port is privileged, or the address is public and nothing protects it.
+            AgentImportError: the script is only being imported.
+        """
+        if loading.get():
+            raise AgentImportError(
+                "The module starts a server while it is imported",
+                fix='Call run() below `if __name__ == "__main__":`, or use `sentient run`',
+            )
+        options = _options[-1]
+        given = {"host": host, "port": port}
+        changes = {name: value for name, value in given.items() if value is not None and name not in options.fixed}
+        server = ServerSettings.model_validate({**dict(options.settings.server), **changes})
+        settings = options.settings.model_copy(update={"server": server})
+        _serving().serve_agent(self._agent, settings, log_style=options.log_style, on_ready=options.on_ready)

@@ -1,0 +1,62 @@
+"""Completion in four shells: the scripts, and the answers that the shells get."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Sentient
+from tests.plugins.isolation import REPOSITORY
+
+_WORDS: dict[str, dict[str, str]] = {
+    "bash": {"COMP_WORDS": "sentient comp", "COMP_CWORD": "1"},
+    "zsh": {"_TYPER_COMPLETE_ARGS": "sentient comp"},
+    "fish": {"_TYPER_COMPLETE_ARGS": "sentient comp", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    "powershell": {"_TYPER_COMPLETE_ARGS": "sentient comp", "_TYPER_COMPLETE_WORD_TO_COMPLETE": "comp"},
+}
+
+
+@pytest.mark.parametrize("shell", list(_WORDS))
+def test_a_script_for_each_shell(sentient: Sentient, shell: str) -> None:
+    done = sentient("completion", shell)
+    assert done.returncode == 0
+    assert f"complete_{shell}" in done.stdout
+    assert "_SENTIENT_COMPLETE" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("shell", list(_WORDS))
+def test_a_command_is_completed(sentient: Sentient, shell: str) -> None:
+    done = sentient(env={"_SENTIENT_COMPLETE": f"complete_{shell}", **_WORDS[shell]})
+    assert done.returncode == 0
+    assert "completion" in done.stdout
+    assert "serve" not in done.stdout
+
+
+def test_options_are_completed(sentient: Sentient) -> None:
+    asked = {"_SENTIENT_COMPLETE": "complete_bash", "COMP_WORDS": "sentient serve --", "COMP_CWORD": "2"}
+    options = sentient(env=asked).stdout.split()
+    assert {"--port", "--host", "--json", "--project"} <= set(options)
+
+
+def test_a_shell_that_is_not_known(sentient: Sentient) -> None:
+    done = sentient("completion", "tcsh")
+    assert done.returncode == 2
+    assert "'powershell'" in done.stderr
+
+
+def test_bash_itself_completes(sentient: Sentient) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash on this machine")
+    program = Path("sentient")
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={REPOSITORY} exec {sys.executable} -m sentient_cli "$@"\n')
+    program.chmod(0o755)
+    script = sentient("completion", "bash").stdout
+    ask = 'COMP_WORDS=(sentient com); COMP_CWORD=1; _sentient_completion ./sentient; echo "${COMPREPLY[@]}"'
+    done = subprocess.run([bash, "--norc", "-c", f"{script}\n{ask}"], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "completion", done.stderr
