@@ -49,7 +49,7 @@ _PATTERNS = (
     (
         rf"(?P<keep3>(?i:{_NAME_ENDS})\\?[\"']?[ \t]{{0,4}}(?:=|:)[ \t]{{0,4}}"
         r"(?:(?i:bearer|basic|token|digest)[ \t]{1,4})?)"
-        r"(?P<quote>\\?[\"'])?(?!(?i:none|null|true|false)\b|\$\{|\[redacted)"
+        r"(?P<quote>\\?[\"'])?(?!(?i:none|null|true|false)\b|(?i:bearer|basic|token|digest)[ \t]|\$\{|\[redacted)"
         r"(?(quote)(?:(?!(?P=quote))(?:\\.|[^\r\n\\])){1,7000}|[^\s\"'&,;(){}\[\]<>]{6,8000})"
     ),
 )

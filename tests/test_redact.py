@@ -18,10 +18,30 @@ _JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N"
 _KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAKC\n-----END RSA PRIVATE KEY-----"
 _WORDS = st.sampled_from(
     [
-        "token=", "Bearer ", "abcdef123456", "sk-", "a" * 20, "0" * 17, "AKIA", "://u:", "@host", " ", "\n", '"', "'", "\\",
-        "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", _JWT, SECRET, SECRET[:5], "password", ": ", "none",
+        "token=",
+        "Bearer ",
+        "abcdef123456",
+        "sk-",
+        "a" * 20,
+        "0" * 17,
+        "AKIA",
+        "://u:",
+        "@host",
+        " ",
+        "\n",
+        '"',
+        "'",
+        "\\",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END PRIVATE KEY-----",
+        _JWT,
+        SECRET,
+        SECRET[:5],
+        "password",
+        ": ",
+        "none",
     ]
-)  # fmt: skip
+)
 _TEXT = st.lists(_WORDS | st.text(max_size=4), max_size=25).map("".join)
 
 
@@ -33,7 +53,7 @@ def redactor() -> Redactor:
 
 
 @pytest.mark.parametrize(
-    "text,expected",
+    ("text", "expected"),
     [
         ("sk-abcdefghijklmnop1234", REDACTED),
         ("sk-proj-abc_defghijklmnop1234.", f"{REDACTED}."),
@@ -134,7 +154,7 @@ def test_the_environment() -> None:
 
 
 @pytest.mark.parametrize(
-    "name,secret",
+    ("name", "secret"),
     [
         ("OPENAI_API_KEY", True),
         ("apiKey", True),
@@ -199,7 +219,7 @@ def test_a_filter_for_logging(redactor: Redactor, caplog: pytest.LogCaptureFixtu
     logger.addFilter(found := RedactingFilter(redactor))
     try:
         try:
-            raise ValueError(SECRET)
+            int(SECRET)
         except ValueError:
             logger.exception("failed with %s", SECRET, stack_info=True)
     finally:

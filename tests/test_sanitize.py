@@ -12,8 +12,39 @@ from hypothesis import strategies as st
 
 from sentient_cli.sanitize import MAX_SEQUENCE_LENGTH, Sanitizer, sanitize, sanitize_line
 
-_PIECES = st.sampled_from(["\x1b", "[", "]", "31m", "0;t", "\x07", "\x1b\\", "\x9b", "\x9d", "\x9c", "P", "(", "B", "?", "text", "\n", "\t",
-    "\u200b", "\u202e", "\U000e0041", "\ud800", "\u2028", "\x18", "\x85", "\r", "é", "😀", ";", " "])
+_PIECES = st.sampled_from(
+    [
+        "\x1b",
+        "[",
+        "]",
+        "31m",
+        "0;t",
+        "\x07",
+        "\x1b\\",
+        "\x9b",
+        "\x9d",
+        "\x9c",
+        "P",
+        "(",
+        "B",
+        "?",
+        "text",
+        "\n",
+        "\t",
+        "\u200b",
+        "\u202e",
+        "\U000e0041",
+        "\ud800",
+        "\u2028",
+        "\x18",
+        "\x85",
+        "\r",
+        "é",
+        "😀",
+        ";",
+        " ",
+    ]
+)
 _HOSTILE = st.lists(_PIECES | st.text(max_size=3), max_size=40).map("".join)
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff\ud800-\udfff]"
@@ -21,7 +52,7 @@ _FORBIDDEN = re.compile(
 
 
 @pytest.mark.parametrize(
-    "hostile,safe",
+    ("hostile", "safe"),
     [
         ("plain\ttext\nwith é and 😀\ufe0f", "plain\ttext\nwith é and 😀\ufe0f"),
         ("a\x1b[31;1mb\x1b[0mc", "abc"),

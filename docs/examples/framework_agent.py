@@ -1,3 +1,5 @@
+# ruff: noqa: ANN201, ANN204, ARG002, UP035
+# type: ignore
 import logging
 from typing import AsyncIterator
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import signal
 import socket
 import subprocess
@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = "docs/examples/assistant.py"
-QUESTION = "What is 12 * 34? And what are you?"
+QUESTION = "What is 15% of 80?"
+_HERE = ".venv/bin"
 _START = 60.0
 """Seconds that the server gets to answer its readiness check."""
 _STOP = 30.0
@@ -27,10 +28,13 @@ def _sentient() -> str:
     return str(Path(sys.executable).parent / "sentient")
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+def free_port(wanted: int = 8000) -> int:
+    """The wanted port of 127.0.0.1, or another one when somebody has it."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        try:
+            listener.bind(("127.0.0.1", wanted))
+        except OSError:
+            listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
@@ -61,24 +65,57 @@ def served(port: int, log: Path) -> Generator[str]:
             process.wait(_STOP)
 
 
-def _show(*arguments: str) -> int:
-    """Run a command in front of the reader."""
-    print(f"\n\033[1m$ sentient {subprocess.list2cmdline(arguments)}\033[0m" if sys.stdout.isatty() else
-          f"\n$ sentient {subprocess.list2cmdline(arguments)}", flush=True)  # fmt: skip
-    return subprocess.run([_sentient(), *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+def _say(command: str) -> None:
+    print(f"\033[1;32m$\033[0m \033[1m{command}\033[0m" if sys.stdout.isatty() else f"$ {command}", flush=True)
+
+
+def _start(*arguments: str, output: int | None = None) -> subprocess.Popen[str]:
+    command = [_sentient(), *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, text=True)
+
+
+def event_line(line: str) -> str:
+    """One event as one short line: its type, its name and its content.
+
+    >>> event_line('{"content_type": "atomic.textblock", "event_name": "PLAN", "content": "Think."}')
+    'atomic.textblock  PLAN            "Think."'
+    """
+    event = json.loads(line)
+    content = json.dumps(event.get("content", ""), ensure_ascii=False)
+    return f"{event['content_type']:<17} {event['event_name']:<15} {content}"
+
+
+def _events(url: str) -> int:
+    """Ask, and show each event the moment it arrives; ids and metadata are left out."""
+    with _start("chat", url, "-m", QUESTION, "--json", output=subprocess.PIPE) as process:
+        for line in process.stdout or ():
+            print(event_line(line), flush=True)
+    return process.returncode
+
+
+def _answer(url: str) -> int:
+    """Ask, and show what a user sees."""
+    with _start("chat", url, "-m", QUESTION) as process:
+        return process.wait()
 
 
 def main() -> int:
     """Run the demo; the exit code of the first part that failed, else 0."""
     log = ROOT / ".cache" / "demo.log"
     log.parent.mkdir(exist_ok=True)
-    port = int(os.environ.get("DEMO_PORT") or free_port())
-    print(f"$ sentient serve {AGENT} --port {port} &", flush=True)
+    port = free_port()
+    _say(f"sentient serve {AGENT} --port {port} &")
     with served(port, log) as url:
-        print(f"serving on {url}, answering {url}/health/ready with 200")
-        failed = _show("chat", url, "-m", QUESTION, "--json") or _show("chat", url, "-m", QUESTION)
-    print("\nThe server has drained and ended. Now try it yourself:\n")
-    print(f"  .venv/bin/sentient serve {AGENT}\n  .venv/bin/sentient chat")
+        print(f"{url}/health/ready answers 200\n")
+        _say(f'sentient chat {url} -m "{QUESTION}" --json')
+        failed = _events(url)
+        print()
+        _say(f'sentient chat {url} -m "{QUESTION}"')
+        failed = _answer(url) or failed
+    print(
+        f"\nThe server has drained and ended. To do it yourself, in two terminals:\n\n  {_HERE}/sentient serve {AGENT}"
+    )
+    print(f"  {_HERE}/sentient chat")
     return failed
 
 

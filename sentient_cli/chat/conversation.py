@@ -70,12 +70,12 @@ class Conversation:
         await turn.settle()
         if task.cancelled():
             return Outcome.STOPPED
-        view.end()
-        if self._observer.resumed:
-            view.notice("The connection broke and was resumed; nothing is missing")
         error = task.exception()
         if error is not None and not (turn.interrupted and isinstance(error, SentientError)):
             raise error
+        view.end()
+        if self._observer.resumed:
+            view.notice("The connection broke and was resumed; nothing is missing")
         return Outcome.STOPPED if turn.interrupted else turn.outcome
 
 

@@ -117,7 +117,7 @@ class _Root(TyperGroup):
 
     @override
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        if find_command(args[0]) is None:
+        if not args or find_command(args[0]) is None:
             return super().parse_args(ctx, args)
         # With a command in front there are no options to parse, and Typer would import Pydantic to find that out.
         params, self.params, self.add_help_option = self.params, [], False

@@ -19,7 +19,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 def chat(
-    url: Annotated[str, typer.Argument(metavar="[URL]", help="Where the agent is.")] = DEFAULT_URL,
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where the agent is.")] = DEFAULT_URL,
     message: Annotated[
         str | None,
         typer.Option("--message", "-m", metavar="TEXT", help="Ask this and end; `-` reads the question from stdin."),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sentient_cli.config import FlagValue
 
 
-def run(
+def run(  # noqa: PLR0917 - one parameter an option
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The Python file.", show_default=False)],
     arguments: Annotated[
         list[str] | None,

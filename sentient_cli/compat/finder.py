@@ -12,7 +12,7 @@ from types import ModuleType
 
 from typing_extensions import override
 
-__all__ = ["ROOT", "install", "installed", "is_real", "uninstall"]
+__all__ = ["ROOT", "install", "installed", "is_installed", "is_real", "uninstall"]
 
 ROOT = "sentient_agent_framework"
 
@@ -121,15 +121,20 @@ def is_real() -> bool:
     return module is not None and not isinstance(getattr(spec, "loader", None), _Loader)
 
 
+def is_installed() -> bool:
+    """Whether `install` was called."""
+    return _finder in sys.meta_path
+
+
 def install() -> None:
     """Make an import of ``sentient_agent_framework`` work where the package is absent. May be called twice."""
-    if _finder not in sys.meta_path:
+    if not is_installed():
         sys.meta_path.append(_finder)
 
 
 def uninstall() -> None:
     """Undo `install`, and forget the modules that it made."""
-    if _finder in sys.meta_path:
+    if is_installed():
         sys.meta_path.remove(_finder)
     if not is_real():
         for name in [name for name in sys.modules if name == ROOT or name.startswith(f"{ROOT}.")]:
@@ -146,7 +151,7 @@ def installed() -> Generator[None]:
         >>> AbstractAgent.__name__
         'AbstractAgent'
     """
-    before = _finder in sys.meta_path
+    before = is_installed()
     install()
     try:
         yield

@@ -79,5 +79,8 @@ def _vocabulary(real: bool) -> Vocabulary:
 def _both(errors: ModuleType, name: str, ours: type[RunError]) -> type[RunError]:
     """A class that ``except`` finds under either name."""
     theirs = cast("type[Exception]", getattr(errors, name))
-    bases: list[type] = [theirs, ours]
-    return cast("type[RunError]", new_class(name, bases, exec_body=lambda body: body.update(__module__=__name__)))
+    return cast("type[RunError]", new_class(name, (theirs, ours), exec_body=_say_where))
+
+
+def _say_where(body: dict[str, object]) -> None:
+    body["__module__"] = __name__

@@ -123,7 +123,8 @@ def _from_files(files: Sequence[SettingsFile], project_file: Path | None) -> dic
 
 def _from_profile(files: Sequence[SettingsFile], chosen: Value | None) -> dict[str, Value]:
     name = chosen.raw if chosen is not None else DEFAULT_PROFILE
-    known = sorted(frozenset[str]().union(*(file.profiles() for file in files)))
+    found = {(file.path, profile): file.profile_values(profile) for file in files for profile in file.profiles()}
+    known = sorted({profile for _, profile in found})
     if not isinstance(name, str):
         return {}  # The check of types says what is wrong with it.
     if name not in known and name != DEFAULT_PROFILE:
@@ -137,7 +138,7 @@ def _from_profile(files: Sequence[SettingsFile], chosen: Value | None) -> dict[s
         )
     values: dict[str, Value] = {}
     for file in files:
-        values |= file.profile_values(name)
+        values |= found.get((file.path, name), {})
     return values
 
 
@@ -167,8 +168,9 @@ def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
     known = [key.variable for key in all_keys().values()]
     ours = tuple(f"{PREFIX}{section.upper()}_" for section in sections())
     unknown = [name for name in environment if name.startswith(ours) and name not in known]
-    hints = [(name, nearest(name, known)) for name in sorted(unknown)]
-    return [f"{name} is no setting" + (f"; did you mean {near}?" if near else "") for name, near in hints]
+    short = [name.removeprefix(PREFIX) for name in known]
+    hints = [(name, nearest(name.removeprefix(PREFIX), short)) for name in sorted(unknown)]
+    return [f"{name} is no setting" + (f"; did you mean {PREFIX}{near}?" if near else "") for name, near in hints]
 
 
 def _register(settings: Settings, key: str) -> None:

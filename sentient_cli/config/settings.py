@@ -84,7 +84,9 @@ class StoreSettings(_Section):
 
     url: StoreUrl = Field(default="memory", description="`memory`, `sqlite:PATH` or `file:DIR`.")
     keep_runs: Count = Field(default=10_000, description="How many finished runs a store on disk keeps.")
-    keep_seconds: Seconds = Field(default=30 * 24 * 3600.0, description="How long a store on disk keeps a finished run.")
+    keep_seconds: Seconds = Field(
+        default=30 * 24 * 3600.0, description="How long a store on disk keeps a finished run."
+    )
     keep_bytes: Count = Field(default=1024 * MIB, description="How much of finished runs a store on disk keeps.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sentient_cli.clock import Clock
 from sentient_cli.errors import CursorError, CursorExpiredError, LogSequenceError, RunOverflowError
@@ -12,7 +13,7 @@ from sentient_cli.store.entry import Entry
 __all__ = ["LogLimits", "RunLog"]
 
 _EVICT_AT_ONCE = 1024
-_new_entry = tuple.__new__
+_new_entry = cast("Callable[[type[Entry], tuple[int, int, str, bytes]], Entry]", tuple.__new__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class RunLog:
     """The entries of one run, from the first that is still held to the last.
 
     Appending never waits. Past its limits the log forgets what its owner, the connection that started the run, has sent
-    already; what nobody has read is never forgotten: then appending fails.
+    already, or, when only others read, the oldest entries. When nobody reads nothing is forgotten: appending fails.
 
     Args:
         run_id: The run that the entries are of.
@@ -161,8 +162,9 @@ class RunLog:
         self._acknowledged = seq
 
     def _evict(self) -> None:
-        kept_from = min(self._acknowledged or 0, self._first_seq + _EVICT_AT_ONCE - 1)
-        count = kept_from + 1 - self._first_seq
+        # With an owner, what it has sent; without one, whoever watches has to keep up, but somebody has to watch.
+        read = self._acknowledged if self._acknowledged is not None else self.last_seq if self._wakers else 0
+        count = min(read + 1 - self._first_seq, _EVICT_AT_ONCE)
         if count <= 0:
             raise RunOverflowError(
                 f"Run {self.run_id} wrote {len(self._entries)} entries ({self._size} bytes) that nobody has read",

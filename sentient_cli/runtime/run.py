@@ -112,6 +112,7 @@ class Run:
         self._on_finished = on_finished
         self._ending: Outcome | None = None
         self._ending_reason = ""
+        self._last_words = False
         self._timer: asyncio.TimerHandle | None = None
         self._started_at = 0
         self._events = 0
@@ -142,7 +143,7 @@ class Run:
             raise InvalidEventError(
                 f"The event has {len(data)} bytes", why=f"At most {MAX_EVENT_SIZE} are allowed", fix="Split it"
             )
-        self.log.append("event", data)
+        self.log.append("event", data, forced=self._last_words)
         self._events += 1
         self._turn_events += 1
 
@@ -316,14 +317,12 @@ class Run:
             self._on_finished(self)
 
     def _say_last_words(self, outcome: Outcome) -> None:
-        try:
-            self.response.close_streams()
-            if outcome == "cancelled":
-                self.response.emit_error_now(self._ending_reason or "The run was cancelled", 499)
-            elif outcome == "deadline":
-                self.response.emit_error_now(f"The run took longer than {self._limits.deadline:g} seconds", 504)
-            elif outcome == "error" and self.failure is not None:
-                failure = describe_failure(self, self.failure, show=self._limits.show_errors)
-                self.response.emit_error_now(failure.message, failure.code, failure.details)
-        except (RunOverflowError, InvalidEventError):
-            pass  # the log is full: the terminal entry alone says how the run ended
+        self._last_words = True
+        self.response.close_streams()
+        if outcome == "cancelled":
+            self.response.emit_error_now(self._ending_reason or "The run was cancelled", 499)
+        elif outcome == "deadline":
+            self.response.emit_error_now(f"The run took longer than {self._limits.deadline:g} seconds", 504)
+        elif outcome == "error" and self.failure is not None:
+            failure = describe_failure(self, self.failure, show=self._limits.show_errors)
+            self.response.emit_error_now(failure.message, failure.code, failure.details)

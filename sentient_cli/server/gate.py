@@ -26,6 +26,7 @@ __all__ = ["Gate", "GateRules", "is_loopback"]
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/health/startup"})
+_ONLY_ONCE = frozenset({b"host", b"origin", b"authorization", b"sec-fetch-site", b"content-type", b"last-event-id"})
 _METHODS = b"GET, HEAD, POST, OPTIONS"
 _CORS_HEADERS = b"Authorization, Content-Type, Last-Event-ID, X-Request-Id"
 _EXPOSED = b"Sentient-Run-Id, Sentient-Session, Content-Location, X-Request-Id, Retry-After"
@@ -101,7 +102,7 @@ class Gate:
             _log_access(scope, answer, began)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _single_headers(scope)
         self._check_host(headers.get(b"host", ""))
         origin = self._check_origin(scope, headers)
         if origin is not None:
@@ -150,6 +151,15 @@ class Gate:
                 headers=[(b"www-authenticate", b'Bearer realm="sentient"')],
                 close=True,
             )
+
+
+def _single_headers(scope: Scope) -> dict[bytes, str]:
+    headers: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name in headers and name in _ONLY_ONCE:
+            raise RequestError(400, "duplicate-header", f"There are two {name.decode()} headers", close=True)
+        headers[name] = value.decode("latin-1")
+    return headers
 
 
 def _host_name(host: str) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["serve", "serve_until_stopped"]
 
 _FLUSH_TIMEOUT = 5
+_LEFTOVER_TIMEOUT = 1.0
 _SPARE_CONNECTIONS = 256
 _logger = logging.getLogger(__name__)
 
@@ -148,8 +151,39 @@ def serve(
     """Run `serve_until_stopped` on the fastest loop that there is."""
     main = serve_until_stopped(app, host, settings, listeners, on_ready=on_ready, on_server=on_server)
     _raise_descriptor_limit()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(main)
+    loop = _new_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(main)
+    finally:
+        if loop.run_until_complete(_end_leftovers()):
+            asyncio.set_event_loop(None)
+            loop.close()
+        else:
+            _logger.warning("Code of the agent does not end when it is cancelled; the process ends without it")
+            logging.shutdown()
+            _leave_now()
+
+
+async def _end_leftovers() -> bool:
+    """Cancel the tasks that are left and wait a moment for them and for threads; return whether all have ended."""
+    loop = asyncio.get_running_loop()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=_LEFTOVER_TIMEOUT)
+    await loop.shutdown_asyncgens()
+    threads_ended = loop.create_task(loop.shutdown_default_executor())
+    await asyncio.wait((threads_ended,), timeout=_LEFTOVER_TIMEOUT)
+    return threads_ended.done() and all(task.done() for task in left)
+
+
+def _leave_now() -> None:
+    # A thread or a task that cannot be ended would hold the interpreter for ever.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1 if sys.exc_info()[0] is not None else 0)
 
 
 def _raise_descriptor_limit() -> None:
@@ -164,9 +198,9 @@ def _raise_descriptor_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _new_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop  # noqa: PLC0415 - absent on some systems
     except ImportError:  # there are no wheels for Windows
-        return None
-    return uvloop.new_event_loop
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,17 +95,45 @@ def test_a_block_without_end_is_cut_and_nothing_of_it_lost() -> None:
     assert " ".join(found).split() == words
 
 
-_LINES = st.sampled_from(
-    ["", "word", "two words *and* `more`", "- item", "  - nested", "1. first", "2. second", "> quote", "```", "```py"]
-    + ["    indented", "# head", "---", "===", "| a | b |", "|---|---|", "**bold", "[x](y)", "[r]: /u", "[r]", "* star"]
-    + ["\ttab", "long " * 12, "<div>", "&#27;[2J", "~~~", "+ plus", "\\", "  ", "漢字漢字漢字", "🏠 house"]
-)
+_SOURCE = """\
+
+word
+two words *and* `more`
+- item
+  - nested
+1. first
+2. second
+> quote
+```
+```py
+    indented
+# head
+---
+===
+| a | b |
+|---|---|
+**bold
+[x](y)
+[r]: /u
+[r]
+* star
+long long long long long long long long long long long
+<div>
+&#27;[2J
+~~~
++ plus
+\\
+  two spaces
+	tab
+漢字漢字漢字
+🏠 house"""
+_LINES = st.sampled_from(_SOURCE.split("\n"))
 
 
 @given(source=st.lists(_LINES, max_size=12).map("\n".join), cuts=st.lists(st.integers(0, 500), max_size=12))
 def test_however_it_arrives_the_same_lines_are_drawn(source: str, cuts: list[int]) -> None:
     points = sorted({0, len(source), *(cut % (len(source) + 1) for cut in cuts)})
-    pieces = [source[start:end] for start, end in zip(points, points[1:], strict=False)]
+    pieces = [source[start:end] for start, end in itertools.pairwise(points)]
     assert drawn(pieces) == lines(source)
 
 
@@ -112,7 +142,9 @@ def test_any_text_can_be_drawn_in_any_width(source: str, width: int) -> None:
     drawn([source[index : index + 7] for index in range(0, len(source), 7)], width)
 
 
-@pytest.mark.parametrize("source", ["*a **b " * 2000, "[" * 16_000, "> " * 5000, "`" * 9000 + "x", "- " * 3000, "|" * 9000])
+@pytest.mark.parametrize(
+    "source", ["*a **b " * 2000, "[" * 16_000, "> " * 5000, "`" * 9000 + "x", "- " * 3000, "|" * 9000]
+)
 def test_hostile_markdown_does_not_blow_up(source: str) -> None:
     growing = GrowingMarkdown(MarkdownPainter(UNICODE))
     growing.feed(source)

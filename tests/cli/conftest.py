@@ -1,61 +1,53 @@
-"""The command line as a process of its own."""
+"""The command line, in a process of its own or in this one."""
 
 from __future__ import annotations
 
-import os
+import importlib
+import io
 import subprocess
 import sys
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Generator
 
 import pytest
 
-from tests.plugins.isolation import REPOSITORY
-
-_PREAMBLE = """
-import sys
-from sentient_cli.cli import commands
-commands.COMMANDS += (commands.CommandRow("probe", "probe", "A command of a test."),)
+from sentient_cli.cli import app, commands
+from sentient_cli.cli.commands import COMMANDS, CommandRow
 from sentient_cli.cli.main import main
-sys.exit(main())
-"""
-
-
-class Sentient(Protocol):
-    """Runs the command line and returns how it ended."""
-
-    def __call__(
-        self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "", encoding: str = "utf-8"
-    ) -> subprocess.CompletedProcess[str]: ...
-
-
-def _run(command: list[str], env: dict[str, str] | None, stdin: str, encoding: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **(env or {})}
-    return subprocess.run(
-        command, env=environment, input=stdin, capture_output=True, encoding=encoding, timeout=50, check=False
-    )
+from tests.cli.processes import Sentient, run_probe, run_sentient
 
 
 @pytest.fixture
 def sentient() -> Sentient:
-    """The command line."""
-
-    def run(
-        *arguments: str, env: dict[str, str] | None = None, stdin: str = "", encoding: str = "utf-8"
-    ) -> subprocess.CompletedProcess[str]:
-        return _run([sys.executable, "-m", "sentient_cli", *arguments], env, stdin, encoding)
-
-    return run
+    """The command line as a process."""
+    return run_sentient
 
 
 @pytest.fixture
-def probe() -> Sentient:
-    """The command line with a further command, ``probe``, whose function is in ``probe.py`` of the directory."""
+def probe_process() -> Sentient:
+    """The command line as a process, with a further command that is in ``probe.py`` of the directory."""
+    return run_probe
+
+
+@pytest.fixture
+def probe(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Generator[Sentient]:
+    """The same within this process, where starting one would prove nothing more."""
+    monkeypatch.setattr(commands, "COMMANDS", (*COMMANDS, CommandRow("probe", "probe", "A command of a test.")))
+    monkeypatch.setattr(app, "COMMANDS", (*COMMANDS, CommandRow("probe", "probe", "A command of a test.")))
+    monkeypatch.setattr(sys, "path", [".", *sys.path])
 
     def run(
         *arguments: str, env: dict[str, str] | None = None, stdin: str = "", encoding: str = "utf-8"
     ) -> subprocess.CompletedProcess[str]:
-        Path("start.py").write_text(_PREAMBLE)
-        return _run([sys.executable, "start.py", *arguments], env, stdin, encoding)
+        monkeypatch.delitem(sys.modules, "probe", raising=False)
+        importlib.invalidate_caches()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "dont_write_bytecode", True)
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            code = main(arguments)
+        written = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, written.out, written.err)
 
-    return run
+    yield run
+    sys.modules.pop("probe", None)

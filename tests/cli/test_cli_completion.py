@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Sentient
+from tests.cli.processes import Sentient
 from tests.plugins.isolation import REPOSITORY
 
 _WORDS: dict[str, dict[str, str]] = {

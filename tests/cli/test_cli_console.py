@@ -52,7 +52,7 @@ def test_quiet_and_verbose() -> None:
 
 
 @pytest.mark.parametrize(
-    "terminal,environment,no_color,expected",
+    ("terminal", "environment", "no_color", "expected"),
     [
         (True, {}, False, True),
         (False, {}, False, False),
@@ -78,7 +78,7 @@ def test_when_there_is_color(terminal: bool, environment: dict[str, str], no_col
 
 
 @pytest.mark.parametrize(
-    "environment,system",
+    ("environment", "system"),
     [
         ({"COLORTERM": "truecolor"}, "truecolor"),
         ({"TERM": "xterm-256color"}, "256"),
@@ -90,7 +90,7 @@ def test_how_much_color(environment: dict[str, str], system: str) -> None:
     assert console.rich().color_system == system
 
 
-@pytest.mark.parametrize("columns,width", [("7", 20), ("50", 50), ("x", 80), ("", 80), ("0", 80), ("²", 80)])
+@pytest.mark.parametrize(("columns", "width"), [("7", 20), ("50", 50), ("x", 80), ("", 80), ("0", 80), ("²", 80)])
 def test_the_width(columns: str, width: int) -> None:
     console, _, _ = _console(COLUMNS=columns)
     assert console.width() == console.width(stderr=True) == width

@@ -1,0 +1,225 @@
+"""``sentient run``: a file as it is, in a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.compat.framework_kit import CATCHING, REMEMBERING
+from tests.plugins.isolation import REPOSITORY
+
+EXAMPLE = REPOSITORY / "docs" / "examples" / "framework_agent.py"
+SERVER = """\
+import sys
+from sentient_agent_framework import AbstractAgent, DefaultServer
+class Echo(AbstractAgent):
+    async def assist(self, session, query, response_handler):
+        await response_handler.respond("ANSWER", query.prompt)
+DefaultServer(Echo("Echo")).run({arguments})
+print("ended", flush=True)
+"""
+
+
+def environment(*path: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*path, REPOSITORY]))}
+
+
+def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sentient_cli", "run", *arguments]
+    done = environment() | (env or {})
+    return subprocess.run(command, env=done, capture_output=True, text=True, timeout=50, check=False)
+
+
+@contextmanager
+def serving(*arguments: str, env: dict[str, str] | None = None) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """A process that serves, and its URL."""
+    command = [sys.executable, "-m", "sentient_cli", "run", *arguments]
+    with subprocess.Popen(
+        command, env=env or environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                found = re.search(r"http://\S+:\d+", line)
+                if found:
+                    yield process, found[0]
+                    break
+            else:
+                pytest.fail("it never served")
+        finally:
+            process.kill()
+
+
+def ask(url: str, prompt: str) -> str:
+    body = json.dumps({"query": {"id": "01JS4F4Z5V0000000000000001", "prompt": prompt}})
+    request = urllib.request.Request(f"{url}/assist", body.encode(), {"Content-Type": "application/json"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
+        return str(answer.read().decode())
+
+
+def ended(process: subprocess.Popen[str], signal_: signal.Signals = signal.SIGINT) -> int:
+    process.send_signal(signal_)
+    return process.wait(30)
+
+
+@pytest.mark.story("16.3")
+def test_an_unedited_example_serves_where_the_framework_is_absent() -> None:
+    with serving("--port", "0", str(EXAMPLE)) as (process, url):
+        text = ask(url, "tea")
+        assert "event: SEARCH" in text
+        assert '"content":{"results":[{"title":"tea"' in text
+        assert "event: FINAL_RESPONSE" in text
+        assert text.rstrip().splitlines()[-2] == "event: done"
+        assert '"id":"' in text
+        assert ended(process) == 0
+
+
+@pytest.mark.story("16.3")
+def test_the_file_says_where_it_serves_and_goes_on_after(tmp_path: Path, free_port: int) -> None:
+    file = tmp_path / "serve.py"
+    file.write_text(SERVER.format(arguments=f"host='127.0.0.1', port={free_port}"))
+    with serving(str(file)) as (process, url):
+        assert url == f"http://127.0.0.1:{free_port}"
+        assert '"content":"hi"' in ask(url, "hi")
+        assert ended(process) == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == "ended\n"
+
+
+@pytest.mark.story("16.3")
+def test_a_flag_wins_over_the_file(tmp_path: Path, free_port: int) -> None:
+    file = tmp_path / "serve.py"
+    file.write_text(SERVER.format(arguments="'127.0.0.1', 1"))
+    with serving("--port", str(free_port), str(file)) as (_, url):
+        assert url.endswith(f":{free_port}")
+
+
+@pytest.mark.story("16.3")
+def test_a_public_address_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "serve.py"
+    file.write_text(SERVER.format(arguments="'0.0.0.0', 0"))
+    done = run(str(file))
+    assert done.returncode == 4
+    assert "nothing protects the agent" in done.stderr
+
+
+@pytest.mark.story("16.3")
+def test_a_file_may_run_the_application_itself(tmp_path: Path, free_port: int) -> None:
+    file = tmp_path / "serve.py"
+    code = SERVER.replace('DefaultServer(Echo("Echo")).run({arguments})', "server = DefaultServer(Echo('Echo'))")
+    ask_it = """
+import asyncio, uvicorn, threading, urllib.request
+config = uvicorn.Config(server._app, port=%d, lifespan="on")
+async def main():
+    serving = uvicorn.Server(config)
+    task = asyncio.create_task(serving.serve())
+    while not serving.started:
+        await asyncio.sleep(0)
+    print("http://127.0.0.1:%d", file=sys.stderr, flush=True)
+    await task
+asyncio.run(main())
+"""
+    file.write_text(code + ask_it % (free_port, free_port))
+    with serving(str(file)) as (_, url):
+        assert '"content":"hi"' in ask(url, "hi")
+
+
+@pytest.mark.story("16.3")
+def test_it_is_the_main_program_with_its_own_arguments(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("WORD = 'beside'\n")
+    file = tmp_path / "main.py"
+    file.write_text("import sys\nfrom beside import WORD\nprint(__name__, __file__, WORD, sys.argv)\n")
+    done = run(str(file), "--", "--port", "x")
+    assert done.stdout == f"__main__ {file} beside {[str(file), '--port', 'x']}\n"
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "returned", "said"),
+    [
+        ("raise SystemExit(7)", 7, ""),
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit('no more')", 1, "no more"),
+        ("def f():\n    raise ValueError('bad')\nf()", 1, "ValueError: bad"),
+        ("import not_there", 1, "pip install not-there"),
+        ("x = (", 5, "no valid Python"),
+        ("raise KeyboardInterrupt", 130, "Interrupted"),
+    ],
+)
+@pytest.mark.story("16.3")
+def test_how_it_ends(code: str, returned: int, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "main.py"
+    file.write_text(f"{code}\n")
+    done = run(str(file))
+    assert done.returncode == returned
+    assert said in done.stderr
+    assert "sentient_cli" not in done.stderr
+    assert "runpy" not in done.stderr
+
+
+@pytest.mark.story("16.3")
+def test_no_such_file(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").touch()
+    done = run(str(tmp_path / "agnet.py"))
+    assert done.returncode == 5
+    assert "Did you mean agent.py?" in " ".join(done.stderr.replace("│", " ").split())
+    assert run(str(tmp_path)).returncode == 5
+
+
+PROBE = """
+import sys
+from pathlib import Path
+from sentient_cli.compat import load_agent
+from sentient_cli.testing import make_session, run_agent_sync
+session = make_session([("hi", "hello"), ("how?", "well")], processor_id="chat")
+run = run_agent_sync(load_agent(sys.argv[1], project_dir=Path()).agent, "now", session=session)
+run.raise_for_outcome()
+print(sys.modules["sentient_agent_framework"].__file__)
+print(run.json("LINES")["lines"] if "LINES" in run.names else getattr(sys.modules["catching"], "CAUGHT"))
+"""
+
+
+def site_packages(reference_python: Path) -> Path:
+    return next(reference_python.parent.parent.glob("lib/python*/site-packages"))
+
+
+@pytest.mark.slow
+@pytest.mark.story("16.3", "F7")
+def test_where_the_framework_is_present_it_is_used(reference_python: Path, tmp_path: Path) -> None:
+    code = EXAMPLE.read_text().replace("server.run()", "print(type(server).__module__)")
+    file = tmp_path / "agent.py"
+    file.write_text(code)
+    command = [sys.executable, "-m", "sentient_cli", "run", str(file)]
+    site = site_packages(reference_python)
+    done = subprocess.run(command, env=environment(site), capture_output=True, text=True, timeout=50, check=False)
+    assert done.stdout == "sentient_agent_framework.implementation.default_server\n", done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.story("16.3", "F7")
+@pytest.mark.parametrize("name", ["catching", "remembering"])
+def test_its_own_agents_run_with_its_own_classes(name: str, reference_python: Path, tmp_path: Path) -> None:
+    catching = CATCHING.replace("self.caught.append", "CAUGHT.append") + "\nCAUGHT = []\n"
+    (tmp_path / "catching.py").write_text(catching)
+    (tmp_path / "remembering.py").write_text(REMEMBERING)
+    site = site_packages(reference_python)
+    command = [sys.executable, "-c", PROBE, f"{name}.py"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(site), capture_output=True, text=True, timeout=50, check=False
+    )
+    where, said = done.stdout.splitlines() or (done.stderr, "")
+    assert where.startswith(str(site))
+    if name == "catching":
+        assert said == str(["no json", "stream closed", *["response closed"] * 5, "no stream"])
+    else:
+        assert said.startswith("['hi', 'hello', 'how?', 'well', True, True, 'chat', 'chat', 'chat', '")

@@ -1,0 +1,161 @@
+"""What is wrong with a settings file is said with its place, and never with a traceback."""
+
+from __future__ import annotations
+
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentient_cli.config import load
+from sentient_cli.config.files import MAXIMUM_SIZE
+from sentient_cli.config.lines import key_lines, line_of
+from sentient_cli.errors import ConfigError, UsageError
+from tests.cli.processes import run_sentient
+
+
+def _fault(text: str, **flags: str) -> ConfigError:
+    Path("sentient.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(dict(flags), environment={})
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[server]\nprot = 1\n", 2, "There is no setting `server.prot` Did you mean `server.port`?"),
+        ("\nagnet = 'x'\n", 2, "There is no setting `agnet` Did you mean `agent`?"),
+        ("[sevrer]\nport = 1\n", 1, "There is no setting `sevrer` Did you mean `server`?"),
+        ("[zzzzzz]\n", 1, "There is no setting `zzzzzz` docs/configuration.md"),
+        ("[profile.x.server]\nprot = 1\n", 2, "There is no setting `server.prot`"),
+        ("[profile.default]\nprofile = 'x'\n", 2, "There is no setting `profile`"),
+        ("profile.default = 5\n", 1, "`profile.default` has the wrong type [profile.NAME.server]"),
+        ("server = 5\n", 1, "`server` has the wrong type table [server]"),
+        ("[server]\nhost = 'x'\n\nport = 'eight'\n", 4, "`server.port` is wrong must be a valid integer"),
+        ("[server]\nport = true\n", 2, "`server.port` is wrong must be a valid number"),
+        ("[server]\nport = 65536\n", 2, "`server.port` must be less than or equal to 65535"),
+        ("[server]\nrun_timeout = inf\n", 2, "`server.run_timeout` must be a finite number"),
+        ("[server]\nrun_timeout = 0\n", 2, "`server.run_timeout` must be greater than 0"),
+        ("[server]\non_disconnect = 'no'\n", 2, "`server.on_disconnect` must be 'cancel' or 'continue'"),
+        ("[server]\nallow_origins = [\n  1,\n]\n", 2, "`server.allow_origins` must be a valid string"),
+        ("[server]\ntoken = 5\n", 2, "`server.token` must be a string that is not empty"),
+        ("[server]\ntoken = ''\n", 2, "`server.token` must be a string that is not empty"),
+        ("[store]\nurl = 'redis:'\n", 2, "`store.url` must be `memory`, `sqlite:PATH` or `file:DIR`"),
+        ("agent = 2020-01-01\n", 1, "`agent` must be a valid string"),
+        ("profile = 5\n", 1, "`profile` must be a valid string"),
+    ],
+)
+def test_file_line_key_and_what_belongs_there(text: str, line: int, words: str) -> None:
+    error = _fault(text)
+    said = f"{error} {error.detail}"
+    assert f"{Path.cwd()}/sentient.toml:{line}" in said
+    for word in words.split():
+        assert word in said
+    assert error.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[server\n", "not valid TOML sentient.toml:1:8"),
+        ("a = 1\na = 2\n", "not valid TOML sentient.toml:2:"),
+        ("a = '", "not valid TOML"),
+        ("a = " + "[" * 5000, "sentient.toml"),
+    ],
+)
+def test_what_is_no_toml(text: str, words: str) -> None:
+    said = str(_fault(text))
+    for word in words.split():
+        assert word in said
+
+
+def test_files_that_cannot_be_read() -> None:
+    Path("sentient.toml").write_bytes(b"[server]\nhost = '\xff'\n")
+    with pytest.raises(ConfigError, match="Line 2"):
+        load(environment={})
+    Path("sentient.toml").write_bytes(b"#" * (MAXIMUM_SIZE + 1))
+    with pytest.raises(ConfigError, match="1 MiB"):
+        load(environment={})
+    Path("sentient.toml").unlink()
+    Path("pyproject.toml").write_text("tool.sentient = 5\n")
+    with pytest.raises(ConfigError, match=r"pyproject.toml:1"):
+        load(environment={})
+
+
+def test_a_file_that_went_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("sentient.toml").symlink_to("/proc/self/mem")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(environment={})
+
+
+def test_all_wrong_values_are_named_at_once() -> None:
+    error = _fault("[server]\nport = 'x'\nworkers = 0\n")
+    assert "`server.port`" in error.what
+    assert f"{Path.cwd()}/sentient.toml:3: `server.workers` must be" in error.detail
+
+
+def test_a_wrong_flag_is_a_wrong_usage() -> None:
+    with pytest.raises(UsageError, match=r"--level.*must be 'debug'"):
+        load({"log.level": "loud"}, environment={})
+
+
+def test_a_wrong_variable_is_named() -> None:
+    with pytest.raises(ConfigError, match="SENTIENT_SERVER_PORT") as caught:
+        load(environment={"SENTIENT_SERVER_PORT": "tcp://10.0.0.1:8000"})
+    assert "enableServiceLinks" in caught.value.fix
+
+
+def test_a_secret_is_not_repeated() -> None:
+    error = _fault("[server]\ntoken = ['very-secret']\n")
+    assert "very-secret" not in f"{error} {error.detail}"
+
+
+@pytest.mark.story("19.4")
+def test_a_wrong_setting_at_the_command_line() -> None:
+    Path("sentient.toml").write_text("[server]\nprot = 1\n")
+    done = run_sentient("serve", "agent.py")
+    assert done.returncode == 3
+    assert "Did you mean `server.port`?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+_KEYS = st.from_regex(r"[a-z]{1,3}", fullmatch=True)
+_VALUES = st.sampled_from(
+    ["1", "'x'", '"a # [b]"', "[\n 1, # c\n [2],\n]", '"""\n[a]\nb = 1\n"""', "'''\nx = 1\n'''", "{ a = 1 }", '"\\""']
+)
+
+
+@given(tables=st.dictionaries(_KEYS, st.dictionaries(_KEYS, _VALUES, max_size=4), max_size=4), gaps=st.integers(0, 3))
+def test_the_line_of_every_key(tables: dict[str, dict[str, str]], gaps: int) -> None:
+    lines: list[str] = []
+    expected: dict[tuple[str, ...], int] = {}
+    for table, values in tables.items():
+        lines += ["# comment = 1"] * gaps + [f"[{table}] # x"]
+        expected[(table,)] = len(lines)
+        for key, value in values.items():
+            expected[table, key] = len(lines) + 1
+            lines += f"{key} = {value}".split("\n")
+    source = "\n".join(lines)
+    tomllib.loads(source)
+    assert key_lines(source) == expected
+
+
+def test_the_line_of_what_is_not_there() -> None:
+    lines = key_lines("a.b = 1\n['c d'.e]\nf = 2\n[[g]]\n")
+    assert lines == {("a", "b"): 1, ("c d", "e"): 2, ("c d", "e", "f"): 3, ("g",): 4}
+    assert line_of(lines, ("c d", "e", "x", "y")) == 2
+    assert line_of(lines, ("z",)) == 1
+
+
+@given(
+    text=st.text(max_size=60)
+    | st.lists(st.sampled_from(["[", "]", "server", "=", "\n", '"', "'", "{", "}", ".", "profile", "1"])).map("".join)
+)
+def test_no_file_gives_another_error_than_ours(text: str) -> None:
+    Path("sentient.toml").write_text(text, encoding="utf-8", errors="replace")
+    with suppress(ConfigError):
+        load(environment={})
