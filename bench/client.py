@@ -7,11 +7,12 @@ import json
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar, cast
 
 from typing_extensions import override
 
-__all__ = ["Answer", "Call", "connect", "ask", "ask_all", "request_body", "run"]
+__all__ = ["Answer", "Call", "ask", "ask_all", "connect", "request_body", "run"]
 
 _DATA = b"data: {"
 _DONE = b'"content_type":"atomic.done"'
@@ -121,7 +122,7 @@ def request_body(count: int, pause: float) -> bytes:
         pause: Seconds between them.
     """
     query = {"id": "01JS4F4Z5V0000000000000001", "prompt": json.dumps({"count": count, "pause": pause})}
-    session = {
+    session: dict[str, object] = {
         "processor_id": "sentient-chat-client",
         "activity_id": "01JS4F4Z5V0000000000000002",
         "request_id": "01JS4F4Z5V0000000000000003",
@@ -144,7 +145,7 @@ async def connect(port: int, bodies: Sequence[bytes], *, at_once: int = 100) -> 
     calls: list[Call] = []
     for start in range(0, len(bodies), at_once):
         opening = [
-            loop.create_connection(lambda body=body: Call(_request(port, body)), "127.0.0.1", port)  # type: ignore[misc]
+            loop.create_connection(partial(Call, _request(port, body)), "127.0.0.1", port)
             for body in bodies[start : start + at_once]
         ]
         calls += [call for _, call in await asyncio.gather(*opening)]

@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--peer", action="append", choices=[kind for kind, _ in PEERS])
     chosen = parser.parse_args(arguments)
     client_core()
-    peers = [(kind, least) for kind, least in PEERS if not chosen.peer or kind in chosen.peer]
+    peers: list[tuple[Kind, float]] = [(kind, least) for kind, least in PEERS if not chosen.peer or kind in chosen.peer]
     head = ("against", "load", "times the events/s", "target", "", "CPU µs ours", "theirs", "wall µs ours", "theirs")
     show("Events: server CPU per event", head, run(3 if chosen.quick else chosen.rounds, LOADS, peers))
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, TypeAlias
@@ -88,7 +88,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def start(kind: Kind, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+def start(kind: Kind, *options: str, env: Mapping[str, str] | None = None) -> Generator[Server]:
     """Run a server on a core of its own until the end of the block.
 
     Args:

@@ -13,7 +13,7 @@ def show(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> N
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     print(f"\n{title}")
     for number, line in enumerate(lines):
-        first, *others = (cell.ljust(width) if not at else cell.rjust(width) for at, (cell, width) in enumerate(zip(line, widths, strict=True)))
-        print("  " + "  ".join([first, *others]).rstrip(), flush=True)
+        rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        print("  " + "  ".join([line[0].ljust(widths[0]), *rest]).rstrip(), flush=True)
         if not number:
             print("  " + "  ".join("-" * width for width in widths))

@@ -31,11 +31,8 @@ _RANDOM_BITS = 80
 
 
 def _encode(value: int, length: int) -> str:
-    chars: list[str] = []
-    for _ in range(length):
-        chars.append(_ALPHABET[value & 31])
-        value >>= 5
-    return "".join(reversed(chars))
+    pairs = [_PAIRS[value >> shift & 1023] for shift in range(5 * length - 10, -1, -10)]
+    return "".join(pairs)
 
 
 class Ulid(str):
@@ -153,8 +150,9 @@ class SystemIds:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self._now_ns = clock.now_ns
         self._millisecond = -1
+        self._next_ns = 0
         self._low = 0
         self._high = 0
         self._head = ""
@@ -165,9 +163,9 @@ class SystemIds:
 
     def ulid_text(self) -> str:
         """The same as a plain string, which is three times cheaper: one for each event."""
-        millisecond = self._clock.now_ns() // 1_000_000
-        if millisecond > self._millisecond:
-            self._begin(millisecond, secrets.randbits(_RANDOM_BITS - 1))
+        now = self._now_ns()
+        if now >= self._next_ns:
+            self._begin(now // 1_000_000, secrets.randbits(_RANDOM_BITS - 1))
         else:
             self._low += 1
             if self._low > _LOW_MASK:
@@ -177,6 +175,7 @@ class SystemIds:
 
     def _begin(self, millisecond: int, random: int) -> None:
         self._millisecond = millisecond
+        self._next_ns = (millisecond + 1) * 1_000_000
         self._low = random & _LOW_MASK
         self._high = random >> _LOW_BITS
         self._head = _encode(millisecond, 10) + _encode(self._high, 12)

@@ -36,8 +36,11 @@ _SECRET_NAME = re.compile(rf"(?i)(?:^|[^a-z0-9]|(?<=[a-z]))(?:{_NAME_ENDS})(?:[_
 
 # The group `keep` stays in the text, the rest of a match is replaced.
 _PATTERNS = (
-    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]{0,16000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
-    r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,5000}\.[A-Za-z0-9_-]{5,5000}\.[A-Za-z0-9_-]{0,5000}",
+    (
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:(?!-----(?:END|BEGIN) )[A-Za-z0-9+/=\s\\:,-]){0,16000}"
+        r"(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
+    ),
+    r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,5000}\.[A-Za-z0-9_-]{5,5000}\.[A-Za-z0-9_-]{0,5000}",
     (
         r"(?P<keep1>(?<![A-Za-z0-9])(?i:bearer|basic)[ \t]{1,8})"
         r"(?=[A-Za-z0-9._~+/=-]{0,64}[0-9._~+/=-])[A-Za-z0-9._~+/=-]{8,16000}"

@@ -10,7 +10,7 @@ import asyncio
 import json
 from typing import Protocol
 
-WORDS = "the quick answer to a short question is often a longer one with several words about what was asked".split()
+WORDS = ("The", "answer", "to", "a", "short", "question", "is", "often", "longer", "than", "what", "was", "asked")
 
 
 class Asked(Protocol):

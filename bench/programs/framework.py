@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, cast
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from agent import flood  # noqa: E402  # pyright: ignore[reportImplicitRelativeImport]
+from bench.programs.agent import flood
 
 
 class _Server(Protocol):
@@ -16,9 +18,10 @@ class _Server(Protocol):
 
 
 def _server() -> _Server:
-    import sentient_agent_framework as framework  # type: ignore[import-not-found]  # its own environment has it
-
-    return cast("_Server", framework.DefaultServer(flood))
+    # Only the Python of the framework's own environment has it.
+    framework = importlib.import_module("sentient_agent_framework")
+    make = cast("Callable[[object], _Server]", vars(framework)["DefaultServer"])
+    return make(flood)
 
 
 if __name__ == "__main__":

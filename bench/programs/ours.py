@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Sequence
 
 from sentient_cli.cli.main import main
 from sentient_cli.host import RunInfo, compose
@@ -19,17 +20,15 @@ class Counter:
     def __init__(self) -> None:
         self.entries = 0
 
-    def on_entry(self, run: RunInfo, entry: Entry) -> None:
-        del run, entry
-        self.entries += 1
+    def on_entries(self, run: RunInfo, entries: Sequence[Entry]) -> None:
+        del run
+        self.entries += len(entries)
 
 
 def serve() -> int:
-    import sentient_cli.compat as c  # TEMP
-    if not hasattr(c, "install"): c.install = lambda: None  # TEMP
     counter = Counter()
     # The command line has no option for hooks of one's own; everything else is what a user runs.
-    compose.build_host = functools.partial(compose.build_host, hooks=(counter,))  # type: ignore[assignment]
+    compose.build_host = functools.partial(compose.build_host, hooks=(counter,))
     try:
         return main()
     finally:

@@ -13,9 +13,9 @@ from typing import TypeAlias, cast
 
 import uvicorn
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from agent import text  # noqa: E402  # pyright: ignore[reportImplicitRelativeImport]
+from bench.programs.agent import text
 
 Message: TypeAlias = Mapping[str, object]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN201, ANN204, ARG002, UP035
+# ruff: noqa: ANN201, ANN204, ARG002, PGH003, UP035
 # type: ignore
 import logging
 from typing import AsyncIterator

@@ -22,17 +22,26 @@ _DOCS = _ROOT / "docs"
 _WORK = _ROOT / ".cache" / "docs"
 _PAGES = _WORK / "pages"
 _NOT_PAGES = {"tools", "reference"}
+_FIRST = ["getting-started", "agents", "testing", "serving", "chat", "cli", "configuration", "offline-model", "compat"]
+_LAST = ["errors", "decisions", "coverage"]
 _WARNING = re.compile(r"warning|error|not found|unresolved", re.IGNORECASE)
 _FOREIGN = re.compile(r"""(?:src|href)=["']?(https?:)?//[^"'> ]+\.(?:css|js|woff2?)""")
 
 
 def _navigation(modules: list[str]) -> str:
     """The pages in reading order: the front page, the guides by title, the reference."""
-    guides = sorted(page.name for page in _PAGES.glob("*.md") if page.name != "index.md")
+    guides = sorted((page.stem for page in _PAGES.glob("*.md") if page.stem != "index"), key=_place)
     reference: list[_Tree] = [{"Overview": "reference/index.md"}]
     for name in modules:
         reference.append({name: f"reference/{name}.md"})  # noqa: PERF401 the type of a recursive list is invariant
-    return "nav = " + _toml(["index.md", *guides, {"Reference": reference}])
+    return "nav = " + _toml(["index.md", *(f"{name}.md" for name in guides), {"Reference": reference}])
+
+
+def _place(name: str) -> tuple[int, int, str]:
+    """Where a page stands in the reading order; a page that no list names stands between the two."""
+    if name in _FIRST:
+        return 0, _FIRST.index(name), name
+    return (2, _LAST.index(name), name) if name in _LAST else (1, 0, name)
 
 
 def _toml(value: _Tree) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = "docs/examples/assistant.py"
+PACE = "docs/examples/pace.toml"
 QUESTION = "What is 15% of 80?"
 _HERE = ".venv/bin"
 _START = 60.0
@@ -49,7 +50,7 @@ def _is_ready(url: str) -> bool:
 @contextmanager
 def served(port: int, log: Path) -> Generator[str]:
     """The example agent's URL while it is served; its log goes into a file, and is shown when it does not start."""
-    command = [_sentient(), "serve", AGENT, "--port", str(port)]
+    command = [_sentient(), "serve", AGENT, "--script", PACE, "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as sink, subprocess.Popen(command, cwd=ROOT, stdout=sink, stderr=sink) as process:
         try:
@@ -104,7 +105,7 @@ def main() -> int:
     log = ROOT / ".cache" / "demo.log"
     log.parent.mkdir(exist_ok=True)
     port = free_port()
-    _say(f"sentient serve {AGENT} --port {port} &")
+    _say(f"sentient serve {AGENT} --script {PACE} --port {port} &")
     with served(port, log) as url:
         print(f"{url}/health/ready answers 200\n")
         _say(f'sentient chat {url} -m "{QUESTION}" --json')

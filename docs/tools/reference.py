@@ -161,9 +161,8 @@ def _thing(thing: griffe.Object | griffe.Alias, shown: str, level: int) -> str:
             return head + _docstring(target)
 
 
-def _where(member: griffe.Object | griffe.Alias, module: griffe.Module) -> griffe.Module | None:
+def _where(target: griffe.Object, module: griffe.Module) -> griffe.Module | None:
     """The public module that defines a name which this module only hands on."""
-    target = member.final_target if isinstance(member, griffe.Alias) else member
     defined = target.module
     is_public = defined.exports is not None and not any(part.startswith("_") for part in defined.path.split("."))
     return defined if defined.path != module.path and is_public else None
@@ -177,8 +176,12 @@ def page(module: griffe.Module) -> str:
         if member is None or (isinstance(member, griffe.Alias) and not member.resolved):
             parts.append(f"## `{name}`\n\nSupplied when it is first asked for.\n\n")
             continue
-        defined = _where(member, module)
-        if defined is None or isinstance(member, griffe.Module):
+        target = member.final_target if isinstance(member, griffe.Alias) else member
+        if isinstance(target, griffe.Module):
+            parts.append(f"## `{name}`\n\nThe module [`{target.path}`]({target.path}.md).\n\n")
+            continue
+        defined = _where(target, module)
+        if defined is None:
             parts.append(_thing(member, name, 2))
         else:
             parts.append(f"## `{name}`\n\nSee [`{defined.path}.{name}`]({defined.path}.md).\n\n")

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from sentient_cli.config.settings import ServerSettings, Settings
 from sentient_cli.errors import AgentImportError
@@ -16,7 +16,6 @@ from sentient_cli.runtime.loader import loading
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from starlette.types import ASGIApp
 
 __all__ = ["DefaultServer", "ServeOptions", "serve_with"]
 
@@ -65,15 +64,14 @@ class DefaultServer:
 
     def __init__(self, agent: AgentLike) -> None:
         self._agent = agent
-        self._built: ASGIApp | None = None
+        self._built: object = None
 
     @property
-    def _app(self) -> ASGIApp:
+    def _app(self) -> object:
         # Scripts that start a server of their own reach for this name.
-        built = self._built
-        if built is None:
-            built = self._built = cast("ASGIApp", _serving().make_app(self._agent, _options[-1].settings))
-        return built
+        if self._built is None:
+            self._built = _serving().make_app(self._agent, _options[-1].settings)
+        return self._built
 
     def run(self, host: str | None = None, port: int | None = None) -> None:
         """Serve until a signal says to stop, then drain.

@@ -17,16 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
-    from starlette.types import ASGIApp
-
     from sentient_cli.config.settings import Settings
     from sentient_cli.runtime.agent import AgentLike
 
 __all__ = ["make_app", "serve_agent"]
 
 
-def make_app(agent: AgentLike, settings: Settings) -> ASGIApp:
-    """The application that serves an agent."""
+def make_app(agent: AgentLike, settings: Settings) -> object:
+    """The ASGI application that serves an agent."""
     return create_app(build_host(adapt(agent), settings), settings.server)
 
 

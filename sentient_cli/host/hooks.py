@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sentient_cli.runtime.log import LogListener
+from sentient_cli.runtime.run import current_run
 from sentient_cli.store.entry import Entry
 
 __all__ = ["GuardedHooks", "RunHook", "RunInfo"]
@@ -25,10 +27,13 @@ class RunInfo:
 
 
 class RunHook(Protocol):
-    """Sees every entry of every run: metrics, tracing, audit, recording implement it."""
+    """Sees the entries of every run: metrics, tracing, audit and recording are such."""
 
-    def on_entry(self, run: RunInfo, entry: Entry) -> None:
-        """Take one entry. Called on the event loop, so it returns at once; what it raises is logged once."""
+    def on_entries(self, run: RunInfo, entries: Sequence[Entry]) -> None:
+        """Take the new entries of a run, in order: those of one turn of the event loop, or the last of a run at once.
+
+        Called on the event loop, so it returns at once; what it raises is logged once.
+        """
         ...
 
 
@@ -43,17 +48,21 @@ class GuardedHooks:
         self._hooks = tuple(hooks)
         self._broken: set[int] = set()
 
-    def listeners(self, info: RunInfo) -> list[Callable[[Entry], None]]:
-        """What to call with each entry of a run."""
+    def listeners(self, info: RunInfo) -> list[LogListener]:
+        """What to call with the entries of a run."""
         return [self._listener(hook, info) for hook in self._hooks]
 
-    def _listener(self, hook: RunHook, info: RunInfo) -> Callable[[Entry], None]:
-        def listen(entry: Entry) -> None:
+    def _listener(self, hook: RunHook, info: RunInfo) -> LogListener:
+        def listen(entries: Sequence[Entry]) -> None:
+            # What a hook logs or prints is no part of the run that it is told about.
+            token = current_run.set(None)
             try:
-                hook.on_entry(info, entry)
+                hook.on_entries(info, entries)
             except Exception:
                 if id(hook) not in self._broken:
                     self._broken.add(id(hook))
                     _logger.exception("A hook failed; further failures of it are not reported: %r", hook)
+            finally:
+                current_run.reset(token)
 
         return listen

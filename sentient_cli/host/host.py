@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 import logging
 import platform
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import cast
 
 import sentient_cli
@@ -22,9 +24,9 @@ from sentient_cli.llm.current import current_manager
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.redact import redactor
 from sentient_cli.runtime.agent import AgentLike
-from sentient_cli.runtime.capture import Capture
+from sentient_cli.runtime.capture import process_capture
 from sentient_cli.runtime.loading.importing import user_code
-from sentient_cli.runtime.log import RunLog
+from sentient_cli.runtime.log import LogListener, RunLog
 from sentient_cli.runtime.request import RunRequest
 from sentient_cli.runtime.run import Run
 from sentient_cli.runtime.session import Session
@@ -101,10 +103,11 @@ class Host:
         self.draining = False
         """Whether no new runs are taken."""
         self._hooks = GuardedHooks(hooks)
-        self._capture = Capture() if capture else None
+        self._capture = process_capture if capture else None
         self._writer: WriteBehind | None = None
         self._memory = SessionMemory(stores.state, self.clock) if stores and session_memory else None
         self._chores: set[asyncio.Task[None]] = set()
+        self._no_context = contextvars.Context()
         self._until_pruning = 0
         self._started = False
         self._start_lock = asyncio.Lock()
@@ -135,7 +138,7 @@ class Host:
             with user_code(f"The setup of {self.agent_name} failed"):
                 await _call_optional(self.agent, "setup")
             if self._capture is not None:
-                self._capture.__enter__()
+                self._capture.install()
             self._started = True
 
     def _open_writer(self, stores: Stores) -> WriteBehind | None:
@@ -145,14 +148,14 @@ class Host:
 
     async def aclose(self) -> None:
         """End what runs, close the agent, and give everything back. May be called twice."""
+        self.refuse_runs()
         await self.cancel_all("The server is shutting down")
-        for chore in tuple(self._chores):
-            with contextlib.suppress(asyncio.CancelledError):
-                await chore
+        if self._chores:
+            await asyncio.wait(self._chores, timeout=_CLOSE_TIMEOUT)
         if self._started:
             self._started = False
             if self._capture is not None:
-                self._capture.__exit__(None, None, None)
+                self._capture.remove()
             try:
                 async with asyncio.timeout(_CLOSE_TIMEOUT):
                     await _call_optional(self.agent, "aclose")
@@ -177,15 +180,11 @@ class Host:
         Raises:
             OverloadedError: too many runs go on, or the host is draining.
         """
-        if self.draining:
-            raise OverloadedError("The server is shutting down", fix="Try again; another one may answer")
-        if self.runs.live >= self.limits.runs:
-            raise OverloadedError(
-                f"{self.runs.live} runs are going on, as many as are allowed", fix="Try again in a moment"
-            )
+        self._admit()
         if not self._started:
             await self.start()
         session = await self._session(request)
+        self._admit()  # much may have happened meanwhile
         run = self._make_run(request, session)
         self.runs.add(run)
         self._idle.clear()
@@ -195,6 +194,14 @@ class Host:
         finally:
             current_manager.reset(token)
         return run
+
+    def _admit(self) -> None:
+        if self.draining:
+            raise OverloadedError("The server is shutting down", fix="Try again; another one may answer")
+        if self.runs.live >= self.limits.runs:
+            raise OverloadedError(
+                f"{self.runs.live} runs are going on, as many as are allowed", fix="Try again in a moment"
+            )
 
     async def _session(self, request: RunRequest) -> Session:
         if request.session is None:
@@ -207,7 +214,9 @@ class Host:
     def _make_run(self, request: RunRequest, session: Session) -> Run:
         run_id = self.ids.run_id()
         info = RunInfo(run_id, self.agent_name, session.activity_id, request.query.id)
-        log = RunLog(run_id, self.clock, self.limits.log, self._listeners(info))
+        # Scheduled in an empty context: what listens is no part of the run, and copying a context costs more.
+        schedule = partial(asyncio.get_running_loop().call_soon, context=self._no_context)
+        log = RunLog(run_id, self.clock, self.limits.log, self._listeners(info), schedule)
         return Run(
             run_id=run_id,
             agent=self.agent,
@@ -223,11 +232,10 @@ class Host:
             on_finished=self._run_finished,
         )
 
-    def _listeners(self, info: RunInfo) -> list[Callable[[Entry], None]]:
-        listeners: list[Callable[[Entry], None]] = []
+    def _listeners(self, info: RunInfo) -> list[LogListener]:
+        listeners: list[LogListener] = []
         if self._writer is not None:
-            writer = self._writer
-            listeners.append(lambda entry: writer.offer(info.run_id, entry))
+            listeners.append(partial(_offer_all, self._writer, info.run_id))
         listeners += self._hooks.listeners(info)
         return listeners
 
@@ -236,7 +244,9 @@ class Host:
         if not self.runs.live:
             self._idle.set()
         if self._memory is not None and run.outcome == "done":
-            self._do_later(self._memory.remember(run))
+            entries = run.log.read(run.log.first_seq - 1, limit=run.log.last_seq)
+            self._do_later(self._memory.remember(run.session, run.query, entries))
+        run.forget()
         if self._writer is not None:
             self._until_pruning -= 1
             if self._until_pruning <= 0:
@@ -299,6 +309,11 @@ class Host:
         for run in self.runs:
             run.cancel(reason)
         await self.wait_idle()
+
+
+def _offer_all(writer: WriteBehind, run_id: str, entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        writer.offer(run_id, entry)
 
 
 def _report_unstored(run_id: str, error: StoreError) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from sentient_cli.redact import Redactor
 from sentient_cli.runtime.events import encode_json
@@ -38,7 +39,7 @@ class RedactedLog:
         await self._log.append(run_id, masked)
 
     def _mask(self, entries: Sequence[Entry]) -> list[Entry]:
-        return [entry._replace(data=mask_json(entry.data, self._redactor)) for entry in entries]
+        return [replace(entry, data=mask_json(entry.data, self._redactor)) for entry in entries]
 
     async def read(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Entry]:
         """Read entries."""

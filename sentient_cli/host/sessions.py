@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import msgspec
+from pydantic import TypeAdapter, ValidationError
 
 from sentient_cli.clock import Clock, Ulid
 from sentient_cli.errors import StoreError, VersionConflictError
-from sentient_cli.runtime.events import decode_event
-from sentient_cli.runtime.request import (
-    AssistRequest,
-    AssistRequestContent,
-    AssistRequestContentPart,
-    AssistRequestContentParts,
-    Interaction,
-    RequestMessage,
-    ResponseMessage,
-)
-from sentient_cli.runtime.run import Run
+from sentient_cli.runtime.events import encode_json
+from sentient_cli.runtime.request import Interaction, Query
+from sentient_cli.runtime.session import Session
+from sentient_cli.store.entry import Entry
 from sentient_cli.store.ports import StateStore
 
 __all__ = ["SessionMemory"]
@@ -28,6 +23,8 @@ MAX_SIZE = 1024 * 1024
 _TRIES = 8
 _PREFIX = "session/"
 
+_interactions = TypeAdapter(list[Interaction])
+_raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 _logger = logging.getLogger(__name__)
 
 
@@ -47,61 +44,68 @@ class SessionMemory:
         """The interactions of a session, the oldest first; none when they cannot be read."""
         try:
             row = await self._store.get(_PREFIX + activity_id)
-        except StoreError:
+            return [] if row is None else _interactions.validate_json(row.value)
+        except (StoreError, ValidationError):
             _logger.warning("The interactions of session %s could not be read", activity_id, exc_info=True)
             return []
-        return [] if row is None else [Interaction.model_validate(item) for item in _decode(row.value)]
 
-    async def remember(self, run: Run) -> None:
-        """Append the interaction of a finished run to its session."""
-        item = msgspec.Raw(_interaction(run).model_dump_json(by_alias=True).encode())
-        key = _PREFIX + run.session.activity_id
+    async def remember(self, session: Session, query: Query, entries: Sequence[Entry]) -> None:
+        """Append a turn to its session.
+
+        Args:
+            session: Which.
+            query: What was asked.
+            entries: Those of the run.
+        """
+        item = _encode_turn(session, query, entries)
+        if len(item) > MAX_SIZE:
+            _logger.warning("A turn of session %s is too large to be kept: %d bytes", session.activity_id, len(item))
+            return
         for attempt in range(_TRIES):
             try:
-                row = await self._store.get(key)
-                items = [] if row is None else msgspec.json.decode(row.value, type=list[msgspec.Raw])
-                await self._store.put(key, _trimmed([*items, item]), expected=0 if row is None else row.version)
+                await self._append(_PREFIX + session.activity_id, item)
             except VersionConflictError:
                 await self._clock.sleep(0.01 * 2**attempt)
-            except StoreError:
-                _logger.warning("The interaction of run %s could not be kept", run.id, exc_info=True)
-                return
+            except (StoreError, msgspec.DecodeError):
+                break
             else:
                 return
-        _logger.warning("The interaction of run %s was not kept: the session changes all the time", run.id)
+        _logger.warning("A turn of session %s could not be kept", session.activity_id)
+
+    async def _append(self, key: str, item: bytes) -> None:
+        row = await self._store.get(key)
+        items = [] if row is None else _raw_items.decode(row.value)
+        value = _join_within_limits([*(bytes(kept) for kept in items), item])
+        await self._store.put(key, value, expected=0 if row is None else row.version)
 
 
-def _decode(value: bytes) -> list[object]:
-    return msgspec.json.decode(value, type=list[object])
+def _join_within_limits(items: list[bytes]) -> bytes:
+    """The newest items, as many as may be kept, as a JSON list."""
+    size = 2
+    start = len(items)
+    while start and len(items) - start < MAX_INTERACTIONS and size + len(items[start - 1]) + 1 <= MAX_SIZE:
+        start -= 1
+        size += len(items[start]) + 1
+    return b"[" + b",".join(items[start:]) + b"]"
 
 
-def _trimmed(items: list[msgspec.Raw]) -> bytes:
-    items = items[-MAX_INTERACTIONS:]
-    sizes = [len(bytes(item)) + 1 for item in items]
-    total = sum(sizes)
-    start = 0
-    while total > MAX_SIZE and start < len(items):
-        total -= sizes[start]
-        start += 1
-    return msgspec.json.encode(items[start:])
-
-
-def _interaction(run: Run) -> Interaction:
-    request_id = run.session.request_id
-    part = AssistRequestContentPart(prompt=run.query.prompt, fileIds=[])
-    request = AssistRequest(
-        id=request_id,
-        chatId=run.session.activity_id,
-        content=AssistRequestContent(request_payload=AssistRequestContentParts(parts=[part])),
-    )
-    source = run.session.processor_id
-    after = run.log.first_seq - 1
-    events: list[ResponseMessage] = []
-    while entries := run.log.read(after):
-        after = entries[-1].seq
-        events += [
-            ResponseMessage(sender=source, recipients=None, event=decode_event(entry.data))
-            for entry in entries
-            if entry.type == "event"
-        ]
-    return Interaction(request=RequestMessage(sender=None, recipients={source}, event=request), responses=events)
+def _encode_turn(session: Session, query: Query, entries: Sequence[Entry]) -> bytes:
+    """The JSON of an `Interaction`, put together from the events as they are: decoding them would block the loop."""
+    source = session.processor_id
+    request: dict[str, object] = {
+        "sender": None,
+        "recipients": [source],
+        "event": {
+            "id": session.request_id,
+            "chatId": session.activity_id,
+            "content": {
+                "capability": "assist",
+                "request_payload": {"parts": [{"prompt": query.prompt, "fileIds": []}]},
+            },
+            "parent_request_id": None,
+            "root_request_id": session.request_id,
+        },
+    }
+    before = b'{"sender":' + encode_json(source) + b',"recipients":null,"event":'
+    responses = [before + entry.data + b"}" for entry in entries if entry.type == "event"]
+    return b'{"request":' + encode_json(request) + b',"responses":[' + b",".join(responses) + b"]}"

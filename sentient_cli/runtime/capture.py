@@ -11,18 +11,18 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable
 from io import TextIOBase
-from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 from sentient_cli.redact import redactor
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.run import Run, current_run
 
-__all__ = ["Capture", "append_log_entry"]
+__all__ = ["Capture", "append_log_entry", "process_capture"]
 
 _MAX_TEXT = 16_384
 _MAX_LINE = 8_192
-_MAX_ENTRIES = 10_000
+MAX_LINES = 10_000
+"""Log entries of one run."""
 
 
 def append_log_entry(run: Run, *, level: str, source: str, text: str, where: str = "") -> None:
@@ -35,8 +35,11 @@ def append_log_entry(run: Run, *, level: str, source: str, text: str, where: str
         text: What was said; secrets are masked, and what is longer than 16 KiB is cut.
         where: The logger's name, or the place in the code.
     """
-    if run.log.finished or (run.log.last_seq > _MAX_ENTRIES and level in {"debug", "info"}):
+    if run.log.finished or run.log_lines > MAX_LINES:
         return
+    run.log_lines += 1
+    if run.log_lines > MAX_LINES:
+        level, source, text, where = "warning", "sentient", "Further log lines of this run are not kept", ""
     data: dict[str, object] = {"level": level, "source": source, "text": redactor.redact(text[:_MAX_TEXT])}
     if where:
         data["where"] = where
@@ -68,7 +71,7 @@ class _RunStream(TextIOBase):
 
     def write(self, text: str) -> int:
         run = current_run.get()
-        if run is not None:
+        if run is not None and not run.closed:
             for line in self._lines(run, text):
                 append_log_entry(run, level="info", source=self._source, text=line)
         return self._under.write(text)
@@ -89,6 +92,9 @@ class _RunStream(TextIOBase):
             rest = self._partial.pop(run.id, "")
         if rest:
             append_log_entry(run, level="info", source=self._source, text=rest)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._under, name)  # buffer, reconfigure, name and the like
 
     def flush(self) -> None:
         self._under.flush()
@@ -112,29 +118,36 @@ class _RunStream(TextIOBase):
 
 
 class Capture:
-    """Installs the copying for as long as it is entered; one for a process.
+    """Installs the copying for the whole process while at least one host needs it.
 
     Example:
-        >>> with Capture() as capture:
-        ...     pass
+        >>> capture = Capture()
+        >>> capture.install()
+        >>> capture.remove()
     """
 
     def __init__(self) -> None:
         self._handler = _RunHandler()
         self._streams: list[_RunStream] = []
         self._showwarning: Callable[..., None] | None = None
+        self._users = 0
 
-    def __enter__(self) -> Self:
+    def install(self) -> None:
+        """Begin to copy, unless another host has begun already."""
+        self._users += 1
+        if self._users > 1:
+            return
         logging.getLogger().addHandler(self._handler)
         self._streams = [_RunStream(sys.stdout, "stdout"), _RunStream(sys.stderr, "stderr")]
         sys.stdout, sys.stderr = self._streams
         self._showwarning = warnings.showwarning
         warnings.showwarning = self._show_warning
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def remove(self) -> None:
+        """Undo `install`, once the last host is gone."""
+        self._users -= 1
+        if self._users:
+            return
         logging.getLogger().removeHandler(self._handler)
         for name, stream in zip(("stdout", "stderr"), self._streams, strict=True):
             if getattr(sys, name) is stream:
@@ -163,3 +176,7 @@ class Capture:
             append_log_entry(run, level="warning", source="warning", text=text, where=f"{filename}:{lineno}")
         if self._showwarning is not None:
             self._showwarning(message, category, filename, lineno, file, line)
+
+
+process_capture = Capture()
+"""The one of this process: logging, stdout and warnings belong to the process, however many hosts it has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import traceback
@@ -41,16 +42,24 @@ def describe_failure(run: _Named, error: BaseException, when: str = "", *, show:
         show: Whether the client is told the exception's text.
     """
     reference = secrets.token_hex(6)
-    frames = "".join(traceback.format_exception(error))
+    frames = _frames(error)
     told = f"The agent {run.agent_name!r} failed{' ' + when if when else ''} (reference {reference})"
-    _logger.error("%s\n%s", told, frames.rstrip(), extra={"run_id": run.id, "reference": reference})
+    with contextlib.suppress(Exception):  # a handler of the agent's own must not keep the run from its end
+        _logger.error("%s\n%s", told, frames, extra={"run_id": run.id, "reference": reference})
     details: dict[str, object] = {"reference": reference}
     if isinstance(error, RunOverflowError):
         return Failure("The agent wrote more than its log can hold", 500, details)
     if not show:
         return Failure(f"The agent failed. Reference: {reference}", 500, details)
-    summary = "".join(traceback.format_exception_only(error)).strip()
+    summary = _frames(error).rpartition("\n")[2]
     return Failure(summary[:2000], 500, {**details, "type": type(error).__name__, **_place(error)})
+
+
+def _frames(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error)).rstrip()
+    except Exception as broken:  # noqa: BLE001 - an exception whose own text cannot be had
+        return f"{type(error).__name__} (its text cannot be had: {type(broken).__name__})"
 
 
 def _place(error: BaseException) -> dict[str, object]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias
 
 from sentient_cli.clock import Clock
 from sentient_cli.errors import CursorError, CursorExpiredError, LogSequenceError, RunOverflowError
 from sentient_cli.store.entry import Entry
 
-__all__ = ["LogLimits", "RunLog"]
+__all__ = ["LogLimits", "LogListener", "RunLog"]
+
+LogListener: TypeAlias = Callable[[Sequence[Entry]], None]
+"""Is given new entries, in order; it neither raises nor waits."""
 
 _EVICT_AT_ONCE = 1024
-_new_entry = cast("Callable[[type[Entry], tuple[int, int, str, bytes]], Entry]", tuple.__new__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class LogLimits:
     size: int = 64 * 1024 * 1024
 
 
+def _at_once(deliver: Callable[[], None]) -> None:
+    deliver()
+
+
 class RunLog:
     """The entries of one run, from the first that is still held to the last.
 
@@ -39,21 +45,28 @@ class RunLog:
         run_id: The run that the entries are of.
         clock: Stamps the entries.
         limits: How much is held.
-        listeners: Called with each entry as it is appended: storage and hooks. They must not raise or wait.
+        listeners: Storage and hooks; they get the entries in batches.
+        schedule: Calls what it is given at the end of the loop's turn; at once unless given. The terminal entry is
+            always delivered at once.
     """
 
     __slots__ = (
         "_acknowledged",
-        "_clock",
+        "_delivered",
+        "_due",
         "_entries",
         "_first_seq",
-        "_limits",
         "_listeners",
+        "_max_entries",
+        "_max_size",
+        "_now_ns",
+        "_schedule",
         "_size",
-        "_wakers",
+        "_waiting",
         "finished",
         "last_at",
         "last_seq",
+        "readers",
         "run_id",
         "total_size",
     )
@@ -63,21 +76,28 @@ class RunLog:
         run_id: str,
         clock: Clock,
         limits: LogLimits | None = None,
-        listeners: Sequence[Callable[[Entry], None]] = (),
+        listeners: Sequence[LogListener] = (),
+        schedule: Callable[[Callable[[], None]], object] = _at_once,
     ) -> None:
+        limits = limits or LogLimits()
         self.run_id = run_id
         self.last_seq = 0
+        self.last_at = 0
         self.finished = False
         self.total_size = 0
-        self._clock = clock
-        self._limits = limits or LogLimits()
+        self.readers = 0
+        self._now_ns = clock.now_ns
+        self._max_entries = limits.entries
+        self._max_size = limits.size
         self._listeners = tuple(listeners)
+        self._schedule = schedule
+        self._due = False
+        self._delivered = 0
         self._entries: list[Entry] = []
         self._first_seq = 1
         self._size = 0
-        self.last_at = 0
         self._acknowledged: int | None = None
-        self._wakers: list[Callable[[], None]] = []
+        self._waiting: dict[Callable[[], None], None] = {}
 
     @property
     def first_seq(self) -> int:
@@ -89,8 +109,8 @@ class RunLog:
         """The bytes of data held."""
         return self._size
 
-    def append(self, type: str, data: bytes, *, forced: bool = False) -> Entry:  # noqa: A002 - the field's name
-        """Add an entry and wake the readers.
+    def append(self, type: str, data: bytes, *, forced: bool = False) -> None:  # noqa: A002 - the field's name
+        """Add an entry and wake those who wait.
 
         Args:
             type: One of the types of `sentient_cli.store.entry`.
@@ -101,27 +121,42 @@ class RunLog:
             LogSequenceError: the log is finished.
             RunOverflowError: the log is full of entries that nobody has read.
         """
+        # Every event passes here: what is written out would be tidier in functions, and twice as slow.
         if self.finished:
             raise LogSequenceError(f"The log of run {self.run_id} is finished")
-        if (len(self._entries) >= self._limits.entries or self._size >= self._limits.size) and not forced:
+        entries = self._entries
+        if (len(entries) >= self._max_entries or self._size >= self._max_size) and not forced:
             self._evict()
-        at = self._clock.now_ns()
+        at = self._now_ns()
         if at < self.last_at:  # noqa: PLR1730 - max() costs three times as much
             at = self.last_at
         self.last_at = at
         seq = self.last_seq = self.last_seq + 1
-        entry = _new_entry(Entry, (seq, at, type, data))  # half the cost of Entry(...)
-        self._entries.append(entry)
+        entries.append(Entry(seq, at, type, data))
         size = len(data)
         self._size += size
         self.total_size += size
+        if self._waiting:
+            self._wake()
         if type == "run.finished":
             self.finished = True
-        for listener in self._listeners:
-            listener(entry)
-        for wake in self._wakers:
+            self._deliver()
+        elif self._listeners and not self._due:
+            self._due = True
+            self._schedule(self._deliver)
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for wake in waiting:
             wake()
-        return entry
+
+    def _deliver(self) -> None:
+        self._due = False
+        if self._listeners and self._delivered < self.last_seq:
+            entries = self._entries[max(self._delivered + 1 - self._first_seq, 0) :]
+            self._delivered = self.last_seq
+            for listener in self._listeners:
+                listener(entries)
 
     def read(self, after: int, limit: int = 256) -> list[Entry]:
         """At most ``limit`` entries with a seq greater than ``after``.
@@ -143,19 +178,18 @@ class RunLog:
             raise CursorError(f"Run {self.run_id} has no entry {after} yet", why=f"Its last is {self.last_seq}")
         return self._entries[start : start + limit]
 
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` after each appended entry, until `unsubscribe`."""
-        self._wakers.append(wake)
+    def wake_once(self, wake: Callable[[], None]) -> None:
+        """Call ``wake`` after the next entry; asking twice is asking once."""
+        self._waiting[wake] = None
 
-    def unsubscribe(self, wake: Callable[[], None]) -> None:
-        """Undo `subscribe`."""
-        if wake in self._wakers:
-            self._wakers.remove(wake)
+    def attach(self) -> None:
+        """A reader comes."""
+        self.readers += 1
 
-    @property
-    def readers(self) -> int:
-        """How many readers are subscribed."""
-        return len(self._wakers)
+    def detach(self, wake: Callable[[], None]) -> None:
+        """A reader leaves, and is not to be woken any more."""
+        self.readers -= 1
+        self._waiting.pop(wake, None)
 
     def acknowledge(self, seq: int | None) -> None:
         """The owner has sent all up to ``seq``, which may be forgotten under pressure; None: there is no owner."""
@@ -163,14 +197,15 @@ class RunLog:
 
     def _evict(self) -> None:
         # With an owner, what it has sent; without one, whoever watches has to keep up, but somebody has to watch.
-        read = self._acknowledged if self._acknowledged is not None else self.last_seq if self._wakers else 0
+        read = self._acknowledged if self._acknowledged is not None else self.last_seq if self.readers else 0
         count = min(read + 1 - self._first_seq, _EVICT_AT_ONCE)
         if count <= 0:
             raise RunOverflowError(
                 f"Run {self.run_id} wrote {len(self._entries)} entries ({self._size} bytes) that nobody has read",
-                why=f"A log holds at most {self._limits.entries} entries and {self._limits.size} bytes",
+                why=f"A log holds at most {self._max_entries} entries and {self._max_size} bytes",
                 fix="Emit less, or keep a client connected that reads",
             )
-        self._size -= sum(len(entry.data) for entry in self._entries[:count])
+        self._deliver()
+        self._size -= sum([len(entry.data) for entry in self._entries[:count]])
         del self._entries[:count]
         self._first_seq += count

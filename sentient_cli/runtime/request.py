@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 from sentient_cli.clock import Ulid
 from sentient_cli.runtime.events import Event
@@ -26,6 +35,10 @@ __all__ = [
     "RunRequest",
     "SessionData",
 ]
+
+
+MAX_SOURCE_LENGTH = 256
+"""Characters of a processor id, which is repeated in every event."""
 
 
 def _to_event(value: object) -> Event:
@@ -77,13 +90,13 @@ class AssistRequestContentPart(_Model):
     """A part of an earlier request: words and the files that came with them."""
 
     prompt: str
-    files_ids: list[str] = Field(alias="fileIds")
+    files_ids: Annotated[list[str], FailFast()] = Field(alias="fileIds")
 
 
 class AssistRequestContentParts(_Model):
     """The parts of an earlier request."""
 
-    parts: list[AssistRequestContentPart]
+    parts: Annotated[list[AssistRequestContentPart], FailFast()]
 
 
 class AssistRequestContent(_Model):
@@ -147,7 +160,7 @@ class Interaction(_Model):
     """One turn of a session: a request and the events of its response."""
 
     request: RequestMessage
-    responses: list[ResponseMessage]
+    responses: Annotated[list[ResponseMessage], FailFast()]
 
     @property
     def prompt(self) -> str:
@@ -166,10 +179,10 @@ class Interaction(_Model):
 class SessionData(_Model):
     """The session as a client sends it."""
 
-    processor_id: str
+    processor_id: str = Field(max_length=MAX_SOURCE_LENGTH)
     activity_id: Ulid
     request_id: Ulid
-    interactions: list[Interaction]
+    interactions: Annotated[list[Interaction], FailFast()]
 
 
 class RunRequest(_Model):

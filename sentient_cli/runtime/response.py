@@ -224,7 +224,7 @@ class Response:
                 async for text in stream:
                     await out.write(text, metadata={**stream.metadata, "is_first_chunk": not pieces})
                     pieces.append(text)
-                out.closing_metadata = check_metadata(stream.metadata)
+                out.describe(stream.metadata)
         finally:
             await stream.aclose()
         return "".join(pieces)
@@ -251,9 +251,9 @@ class Response:
 
     def close_streams(self) -> None:
         """Complete the streams that are still open."""
-        for stream in self._streams.values():
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
             stream.close_now()
-        self._streams.clear()
 
     emit_text_block = text_block
     emit_json = json
@@ -275,7 +275,7 @@ class ResponseStream:
     Made by `Response.stream`, not by hand. One stream's chunks stay in order; several streams may interleave.
     """
 
-    __slots__ = ("_encoder", "_event_name", "_id", "_ids", "_is_complete", "_sink", "_source", "closing_metadata")
+    __slots__ = ("_closing_metadata", "_encoder", "_event_name", "_id", "_ids", "_is_complete", "_sink", "_source")
 
     def __init__(self, sink: EventSink, source: str, ids: Ids, event_name: str) -> None:
         self._sink = sink
@@ -285,7 +285,7 @@ class ResponseStream:
         self._id = ids.stream_id()
         self._encoder = ChunkEncoder(event_name, source, self._id)
         self._is_complete = False
-        self.closing_metadata: EventMetadata | None = None
+        self._closing_metadata: EventMetadata | None = None
 
     @property
     def id(self) -> str:
@@ -355,7 +355,18 @@ class ResponseStream:
         if self.is_complete:
             return
         self._is_complete = True
-        self._sink.emit(self._chunk(" ", self.closing_metadata, last=True))
+        self._sink.emit(self._chunk(" ", self._closing_metadata, last=True))
+
+    def describe(self, metadata: Metadata) -> None:
+        """What the closing chunk says about the stream.
+
+        Args:
+            metadata: At most 16 pairs of plain values.
+
+        Raises:
+            InvalidEventError: it cannot go on the wire.
+        """
+        self._closing_metadata = check_metadata(metadata)
 
     async def __aenter__(self) -> Self:
         return self
@@ -377,7 +388,7 @@ def check_text(text: str) -> str:
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidEventError(f"The text of an event is a string, not {type(text).__name__}")
-    return str(text)
+    return str.__str__(text)
 
 
 def _check_code(code: int) -> int:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import logging
+import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -25,6 +29,8 @@ Outcome: TypeAlias = Literal["done", "error", "cancelled", "deadline"]
 
 current_run: contextvars.ContextVar[Run | None] = contextvars.ContextVar("sentient_current_run", default=None)
 """The run that the current task belongs to, or None outside of runs."""
+
+_logger = logging.getLogger(__name__)
 
 MAX_EVENT_SIZE = 16 * 1024 * 1024
 _TURN_EVENTS = 32
@@ -99,11 +105,15 @@ class Run:
         self.log = log
         self.closed = False
         """Whether the log has its terminal entry."""
+        self.pressed = True
+        """Whether it is time to let others have their turn, or to wait for the owner."""
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
+        self.log_lines = 0
+        """How many lines of logging, warnings and prints are in the log."""
         self.response = Response(self, session.processor_id, ids)
-        self._agent = agent
+        self._agent: AgentLike | None = agent
         self._limits = limits
         self._clock = clock
         self._ids = ids
@@ -116,8 +126,9 @@ class Run:
         self._timer: asyncio.TimerHandle | None = None
         self._started_at = 0
         self._events = 0
-        self._turn_events = 0
-        self._turn_at = 0
+        self._credit = 0
+        self._turn_end = 0
+        self._size_end = 0
         self._owner_seq: int | None = None
         self._owner_size = 0
         self._owner_moved: asyncio.Future[None] | None = None
@@ -143,9 +154,22 @@ class Run:
             raise InvalidEventError(
                 f"The event has {len(data)} bytes", why=f"At most {MAX_EVENT_SIZE} are allowed", fix="Split it"
             )
-        self.log.append("event", data, forced=self._last_words)
+        log = self.log
+        try:
+            log.append("event", data, forced=self._last_words)
+        except RunOverflowError as error:
+            self._overflow(error)
+            raise
         self._events += 1
-        self._turn_events += 1
+        self._credit -= 1
+        if self._credit <= 0 or log.last_at >= self._turn_end or log.total_size >= self._size_end:
+            self.pressed = True
+
+    def _overflow(self, error: RunOverflowError) -> None:
+        self.failure = error
+        self._finish("error")
+        if self.task is not None:
+            self.task.cancel()
 
     def note(self, type: str, data: bytes) -> None:  # noqa: A002 - the field's name
         """Append an entry that is no event, unless the run has ended or its log is full. Safe from any thread."""
@@ -160,30 +184,31 @@ class Run:
         except RuntimeError:
             pass  # the loop is closed: the run has ended
 
-    @property
-    def pressed(self) -> bool:
-        """Whether it is time to let others have their turn, or to wait for the owner."""
-        log = self.log
-        return (
-            self._turn_events >= _TURN_EVENTS
-            or log.last_at - self._turn_at >= _TURN_NS
-            or self._events == 1
-            or (self._owner_seq is not None and self._owner_is_behind())
-        )
-
     async def flow(self) -> None:
-        """Give others their turn after 32 events or 1 ms, and wait while the owner is too far behind."""
-        if self._events == 1 or self._turn_events >= _TURN_EVENTS or self.log.last_at - self._turn_at >= _TURN_NS:
-            await asyncio.sleep(0)
-            self._turn_events = 0
-            self._turn_at = self._clock.now_ns()
+        """Give others their turn, and wait while the owner is too far behind.
+
+        A turn is 32 events or 1 ms, so that runs share fairly; the first event is a turn too, and so is sent at once.
+        """
+        await asyncio.sleep(0)
         while self._owner_is_behind():
-            self._owner_moved = asyncio.get_running_loop().create_future()
-            await self._owner_moved
+            if self._owner_moved is None or self._owner_moved.done():
+                self._owner_moved = asyncio.get_running_loop().create_future()
+            # Several tasks of an agent may wait here: that one of them is cancelled must not wake the others.
+            await asyncio.shield(self._owner_moved)
+        self._begin_turn()
+
+    def _begin_turn(self) -> None:
+        self.pressed = False
+        self._turn_end = self._clock.now_ns() + _TURN_NS
+        self._credit = _TURN_EVENTS
+        self._size_end = sys.maxsize
+        if self._owner_seq is not None:
+            self._credit = min(_TURN_EVENTS, self._owner_seq + self._limits.unsent_entries - self.log.last_seq)
+            self._size_end = self._owner_size + self._limits.unsent_size
 
     def complete(self) -> None:
         """The agent has said all it has to say: the log ends, though the agent may go on for a while."""
-        self._finish("done")
+        self._finish(self._ending or "done")
 
     # -- the owner: the connection that started the run --------------------------------------------------------------
 
@@ -217,12 +242,13 @@ class Run:
 
     def start(self) -> None:
         """Append ``run.started`` and begin to work."""
-        self._started_at = self._turn_at = self._clock.now_ns()
+        self._started_at = self._clock.now_ns()
         self.log.append("run.started", encode_json(self._start_facts()))
         self._loop = loop = asyncio.get_running_loop()
         context = contextvars.copy_context()
         context.run(current_run.set, self)
         self.task = loop.create_task(self._work(), name=f"run-{self.id}", context=context)
+        self.task.add_done_callback(self._conclude)
         self._timer = loop.call_later(self._limits.deadline, self._end_early, "deadline", "")
 
     def _start_facts(self) -> dict[str, object]:
@@ -270,24 +296,30 @@ class Run:
             await asyncio.wait((self.task,))
 
     async def _work(self) -> None:
+        agent = self._agent
+        if agent is None:
+            return
         try:
-            await self._agent.assist(self.session, self.query, self.response)
+            await agent.assist(self.session, self.query, self.response)
         except asyncio.CancelledError as error:
             # A cancellation that nobody asked for comes from the agent itself: a failure like any other.
             self.failure = None if self._ending else error
         except BaseException as error:  # noqa: BLE001 - SystemExit in an agent must not end the server
             self.failure = error
-        self._conclude()
 
-    def _conclude(self) -> None:
-        if self.log.finished:
-            if self.failure is not None and not isinstance(self.failure, ResponseClosedError):
-                describe_failure(self, self.failure, "after the response was complete")
-            return
-        if self._ending is not None:
-            self._finish(self._ending)
-        else:
-            self._finish("done" if self.failure is None else "error")
+    def _conclude(self, _task: asyncio.Task[None]) -> None:
+        failure = self.failure
+        if not self.log.finished:
+            self._finish(self._ending or ("done" if failure is None else "error"))
+        elif failure is not None and not isinstance(failure, ResponseClosedError | RunOverflowError):
+            describe_failure(self, failure, "after the response was complete")
+        if failure is not None and failure.__traceback__ is not None:
+            traceback.clear_frames(failure.__traceback__)  # the agent's variables are not kept with the run
+
+    def forget(self) -> None:
+        """Let go of what only a live run needs, since finished ones are kept for a while."""
+        self.session = Session(self.session.processor_id, self.session.activity_id, self.session.request_id)
+        self._agent = None
 
     def _finish(self, outcome: Outcome) -> None:
         if self.log.finished:
@@ -296,7 +328,11 @@ class Run:
             self._timer.cancel()
         if self._on_ending is not None:
             self._on_ending(self)
-        self._say_last_words(outcome)
+        try:
+            self._say_last_words(outcome)
+        except Exception:  # whatever is wrong with the words, the run ends
+            with contextlib.suppress(Exception):
+                _logger.exception("The last events of run %s could not be written", self.id)
         self.outcome = outcome
         data = encode_json(
             {

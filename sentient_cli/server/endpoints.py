@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING
@@ -12,12 +13,12 @@ from pydantic import ValidationError
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.errors import CursorError, CursorExpiredError, OverloadedError, RunNotFoundError
 from sentient_cli.host import Host
-from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.request import RunRequest
 from sentient_cli.runtime.run import Run
 from sentient_cli.server.answers import RequestError, read_body, send_json
+from sentient_cli.server.departures import Departures
 from sentient_cli.server.frames import encode_entries
-from sentient_cli.server.stream import SSE_HEADERS, stream_run
+from sentient_cli.server.stream import SSE_HEADERS, Connection, stream_run
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -27,6 +28,7 @@ __all__ = ["Endpoints"]
 _CURSOR = re.compile(r"[0-9]{1,18}")
 _MAX_FAULTS = 50
 _MAX_ECHO = 200
+_SMALL_BODY = 64 * 1024
 
 _logger = logging.getLogger(__name__)
 
@@ -42,21 +44,35 @@ class Endpoints:
     def __init__(self, host: Host, settings: ServerSettings) -> None:
         self._host = host
         self._settings = settings
+        self._departures = Departures(cancel=settings.on_disconnect == "cancel", grace=settings.disconnect_grace)
 
     async def assist(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``POST /assist``: begin a run and stream its events."""
         _require_json(scope)
         body = await read_body(scope, receive, limit=self._settings.body_limit, seconds=self._settings.body_timeout)
-        run = await self._start(_parse(body))
+        run = await self._start(_parse(body) if len(body) < _SMALL_BODY else await asyncio.to_thread(_parse, body))
         scope["sentient.run_id"] = run.id
+        location = f"{scope.get('root_path', '')}/runs/{run.id}/events"
         headers = [
             *SSE_HEADERS,
             (b"sentient-run-id", run.id.encode()),
             (b"sentient-session", run.session.activity_id.encode()),
-            (b"content-location", f"/runs/{run.id}/events".encode()),
+            (b"content-location", location.encode()),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await stream_run(run, 0, self._settings, scope, receive, send, owner=True)
+        await self._stream(run, 0, scope, receive, send, owner=True)
+
+    async def _stream(self, run: Run, after: int, scope: Scope, receive: Receive, send: Send, *, owner: bool) -> None:
+        self._departures.came(run)
+        try:
+            with self._connection(scope, receive, send) as connection:
+                await stream_run(run, after, connection, owner=owner)
+        finally:
+            self._departures.left(run)
+
+    def _connection(self, scope: Scope, receive: Receive, send: Send) -> Connection:
+        settings = self._settings
+        return Connection(scope, receive, send, heartbeat=settings.heartbeat, send_timeout=settings.send_timeout)
 
     async def _start(self, request: RunRequest) -> Run:
         try:
@@ -75,7 +91,7 @@ class Endpoints:
         after = _cursor(scope)
         run = self._host.runs.get(run_id)
         if run is None:
-            await self._stored_events(run_id, after, send)
+            await self._stored_events(run_id, after, scope, receive, send)
             return
         try:
             run.log.read(after, 1)
@@ -90,9 +106,9 @@ class Endpoints:
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
-        await stream_run(run, after, self._settings, scope, receive, send, owner=False)
+        await self._stream(run, after, scope, receive, send, owner=False)
 
-    async def _stored_events(self, run_id: str, after: int, send: Send) -> None:
+    async def _stored_events(self, run_id: str, after: int, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             entries = await self._host.read_stored(run_id, after)
         except RunNotFoundError as error:
@@ -105,10 +121,11 @@ class Endpoints:
             return
         headers = [*SSE_HEADERS, (b"sentient-run-id", run_id.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        while entries:
-            await send({"type": "http.response.body", "body": encode_entries(entries), "more_body": True})
-            entries = await self._host.read_stored(run_id, entries[-1].seq)
-        await send({"type": "http.response.body", "body": b""})
+        with self._connection(scope, receive, send) as connection:
+            while entries and not connection.left and scope["method"] != "HEAD":
+                await connection.send(encode_entries(entries))
+                entries = await self._host.read_stored(run_id, entries[-1].seq)
+            await connection.send(b"", more=False)
 
     async def show(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """``GET /runs/{run_id}``: where the run stands."""
@@ -194,7 +211,9 @@ def _faults(error: ValidationError) -> list[dict[str, object]]:
 
 
 def _echo(value: object) -> object:
-    """What was given, as far as it is short: an answer must not be larger than what it answers."""
+    """What was given, as far as it is short: an answer must not be larger than what it answers, nor take long."""
     if isinstance(value, str):
         return value if len(value) <= _MAX_ECHO else value[:_MAX_ECHO] + "…"
-    return value if len(encode_json(value)) <= _MAX_ECHO else "…"
+    if isinstance(value, list | dict):
+        return {} if isinstance(value, dict) else []
+    return value

@@ -16,7 +16,7 @@ from sentient_cli.store.entry import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["HEARTBEAT", "encode_entries", "encode_entry"]
+__all__ = ["HEARTBEAT", "encode_entries"]
 
 HEARTBEAT = b": still here\n"
 """One comment line. No blank line follows: the public client's reader would make an event of it and fail."""
@@ -35,30 +35,29 @@ _end_decoder = msgspec.json.Decoder(_End)
 
 def encode_entries(entries: Iterable[Entry]) -> bytes:
     """The frames of the entries that go to a client; the others have none."""
-    return b"".join([encode_entry(entry) for entry in entries])
+    frames: list[bytes] = []
+    # Most entries are chunks of the same stream as the one before, so they begin with the same bytes.
+    beginning = b"\0"
+    name = b""
+    for entry in entries:
+        data = entry.data
+        if entry.type == "event":
+            if not data.startswith(beginning):
+                beginning, name = _event_name(data)
+            frames.append(b"id: %d\nevent: %b\ndata: %b\n\n" % (entry.seq, name, data))
+        elif entry.type == "run.finished":
+            end = _end_decoder.decode(data)
+            done = encode_event(DoneEvent(id=end.id, source=end.source))
+            frames.append(b"id: %d\nevent: done\ndata: %b\n\n" % (entry.seq, done))
+    return b"".join(frames)
 
 
-def encode_entry(entry: Entry) -> bytes:
-    """The frame of an entry, or nothing when it does not go to a client.
-
-    Example:
-        >>> entry = Entry(9, 0, "run.finished", b'{"outcome":"done","id":"01J","source":"a"}')
-        >>> encode_entry(entry).splitlines()[:2]
-        [b'id: 9', b'event: done']
-    """
-    if entry.type == "event":
-        return b"id: %d\nevent: %b\ndata: %b\n\n" % (entry.seq, _event_name(entry.data), entry.data)
-    if entry.type == "run.finished":
-        end = _end_decoder.decode(entry.data)
-        done = encode_event(DoneEvent(id=end.id, source=end.source))
-        return b"id: %d\nevent: done\ndata: %b\n\n" % (entry.seq, done)
-    return b""
-
-
-def _event_name(data: bytes) -> bytes:
+def _event_name(data: bytes) -> tuple[bytes, bytes]:
+    """What the JSON of an event begins with, up to and with its name, and the name."""
     # The layout is that of our own encoder, in which a quote inside the name is always escaped.
     start = data.index(_NAME) + len(_NAME)
-    name = data[start : data.index(_AFTER_NAME, start)]
+    end = data.index(_AFTER_NAME, start)
+    name = data[start:end]
     if b"\\" in name:
-        return msgspec.json.decode(b'"' + name + b'"', type=str).encode()
-    return name
+        name = msgspec.json.decode(b'"' + name + b'"', type=str).encode()
+    return data[: end + len(_AFTER_NAME)], name

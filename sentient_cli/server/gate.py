@@ -7,6 +7,7 @@ and can give a name of its own to 127.0.0.1, so Host and Origin are looked at on
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import logging
 import re
 import secrets
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Gate", "GateRules", "is_loopback"]
+__all__ = ["Gate", "GateRules", "is_loopback", "local_path"]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -42,7 +43,12 @@ def is_loopback(address: str) -> bool:
         >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
         (True, False)
     """
-    return address.lower() in _LOOPBACK_NAMES or address.startswith("127.")
+    if address.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False  # a name that somebody else may point anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ class Gate:
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
                 await answer.preflight()
                 return
-        if self._token is not None and scope["path"] not in _OPEN_PATHS:
+        if self._token is not None and local_path(scope) not in _OPEN_PATHS:
             self._check_token(headers.get(b"authorization", ""))
         await self._app(scope, receive, answer.send)
 
@@ -160,6 +166,13 @@ def _single_headers(scope: Scope) -> dict[bytes, str]:
             raise RequestError(400, "duplicate-header", f"There are two {name.decode()} headers", close=True)
         headers[name] = value.decode("latin-1")
     return headers
+
+
+def local_path(scope: Scope) -> str:
+    """The path within this application, which may be mounted below another one's."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
 def _host_name(host: str) -> str:

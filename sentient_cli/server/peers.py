@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 from typing import TYPE_CHECKING
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["Peers", "WorkerIds"]
 
 _RUN_PATH = re.compile(r"/runs/[0-9a-f]{32}-([0-9]{1,4})(?:/.*)?")
-_PASSED_ON = frozenset({b"content-type", b"cache-control", b"x-accel-buffering", b"sentient-run-id"})
+_SENT_ON = frozenset({b"host", b"origin", b"sec-fetch-site", b"authorization", b"last-event-id", b"accept"})
+_PASSED_ON = frozenset(
+    {b"content-type", b"cache-control", b"x-accel-buffering", b"sentient-run-id", b"allow", b"retry-after"}
+)
+_WITHOUT_BODY = frozenset({204, 304})
+
+_logger = logging.getLogger(__name__)
 
 
 class WorkerIds(SystemIds):
@@ -84,7 +91,7 @@ class Peers:
         left = asyncio.create_task(_wait_for_leaving(receive))
         try:
             writer.write(_request_head(scope))
-            relay = asyncio.create_task(_relay(reader, send))
+            relay = asyncio.create_task(_relay(reader, send, head_only=scope["method"] == "HEAD"))
             await asyncio.wait((relay, left), return_when=asyncio.FIRST_COMPLETED)
             relay.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -97,9 +104,8 @@ class Peers:
 def _request_head(scope: Scope) -> bytes:
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
     lines = [scope["method"].encode() + b" " + scope["raw_path"] + query + b" HTTP/1.1", b"connection: close"]
-    lines += [
-        name + b": " + value for name, value in scope["headers"] if name not in {b"connection", b"content-length"}
-    ]
+    lines += [name + b": " + value for name, value in scope["headers"] if name in _SENT_ON]
+    lines.append(b"x-request-id: " + scope.get("sentient.request_id", "").encode())
     return b"\r\n".join([*lines, b"content-length: 0", b"", b""])
 
 
@@ -108,21 +114,28 @@ async def _wait_for_leaving(receive: Receive) -> None:
         pass
 
 
-async def _relay(reader: asyncio.StreamReader, send: Send) -> None:
+async def _relay(reader: asyncio.StreamReader, send: Send, *, head_only: bool) -> None:
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
         raise RequestError(404, "run-not-found", "The worker that had this run is gone.") from None
     status_line, *lines = head[:-4].split(b"\r\n")
+    status = int(status_line.split()[1])
     headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
     kept = [(name, value) for name, value in headers if name in _PASSED_ON]
-    await send({"type": "http.response.start", "status": int(status_line.split()[1]), "headers": kept})
+    await send({"type": "http.response.start", "status": status, "headers": kept})
     values = dict(headers)
-    if values.get(b"transfer-encoding") == b"chunked":
-        await _relay_chunks(reader, send)
-    else:
-        body = await reader.readexactly(int(values.get(b"content-length", b"0")))
-        await send({"type": "http.response.body", "body": body})
+    try:
+        if head_only or status in _WITHOUT_BODY:
+            await send({"type": "http.response.body", "body": b""})
+        elif values.get(b"transfer-encoding") == b"chunked":
+            await _relay_chunks(reader, send)
+        else:
+            body = await reader.readexactly(int(values.get(b"content-length", b"0")))
+            await send({"type": "http.response.body", "body": body})
+    except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+        # The answer is left without its end, which tells the client that it is not whole.
+        _logger.warning("A worker went away in the middle of an answer that was passed on")
 
 
 async def _relay_chunks(reader: asyncio.StreamReader, send: Send) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 if TYPE_CHECKING:
     import asyncio
@@ -76,8 +76,11 @@ def make_protocol(header_timeout: float) -> type[HttpToolsProtocol]:  # noqa: C9
 
         def _refuse(self, status: bytes) -> None:
             self._headers_came()
+            cycle = cast("RequestResponseCycle | None", self.cycle)
+            answering = cycle is not None and not cycle.response_complete
             if not self.transport.is_closing():
-                self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+                if not answering:  # an answer that is going on must not have this in its middle
+                    self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
                 self.transport.close()
 
     return TimedProtocol

@@ -43,15 +43,25 @@ class DrainingServer(uvicorn.Server):
         config: uvicorn's.
         host: Whose runs are drained.
         settings: How long each step takes.
+        on_ready: Called once requests are answered and signals are obeyed.
     """
 
-    def __init__(self, config: uvicorn.Config, host: Host, settings: ServerSettings) -> None:
+    def __init__(
+        self, config: uvicorn.Config, host: Host, settings: ServerSettings, on_ready: Callable[[], None] | None = None
+    ) -> None:
         super().__init__(config)
+        self._on_ready = on_ready
         self._host = host
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._drain: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        await super().startup(sockets)
+        if self._on_ready is not None:
+            self._on_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         """Begin to drain; a second signal ends what runs at once."""
@@ -126,11 +136,9 @@ async def serve_until_stopped(
     try:
         await host.start()
         watchdog.start()
-        server = DrainingServer(config, host, settings)
+        server = DrainingServer(config, host, settings, on_ready)
         if on_server is not None:
             on_server(server)
-        if on_ready is not None:
-            on_ready()
         await server.serve(sockets=list(listeners))
     finally:
         watchdog.stop()

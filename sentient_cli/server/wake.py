@@ -1,4 +1,4 @@
-"""How a connection waits: for entries, for the client to leave, or for the time of a heartbeat."""
+"""How a connection waits: for entries, for the client to leave, for a heartbeat, for a client that takes nothing."""
 
 from __future__ import annotations
 
@@ -8,43 +8,96 @@ __all__ = ["Wake"]
 
 
 class Wake:
-    """One connection's bell. Ringing it costs next to nothing while nobody waits."""
+    """One connection's bell and clock. Ringing costs next to nothing, and there is one timer however much is sent.
 
-    __slots__ = ("_future", "_loop", "_rung", "left")
+    Args:
+        heartbeat: Seconds of silence after which something is due.
+        send_timeout: Seconds that one send may take.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_active_at",
+        "_future",
+        "_heartbeat",
+        "_loop",
+        "_rung",
+        "_send_timeout",
+        "_sending",
+        "_task",
+        "_timer",
+        "left",
+        "slow",
+    )
+
+    def __init__(self, heartbeat: float, send_timeout: float) -> None:
         self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._heartbeat = heartbeat
+        self._send_timeout = send_timeout
         self._future: asyncio.Future[bool] | None = None
         self._rung = False
+        self._sending = False
+        self._active_at = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
         self.left = False
         """Whether the client is gone."""
+        self.slow = False
+        """Whether the task was cancelled because a send took too long."""
+        self._arm()
 
     def ring(self) -> None:
         """There is something to do."""
         self._rung = True
-        future = self._future
-        if future is not None and not future.done():
-            future.set_result(True)
+        self._resolve(rung=True)
 
     def leave(self) -> None:
         """The client is gone."""
         self.left = True
         self.ring()
 
-    async def wait(self, seconds: float) -> bool:
-        """Return True once rung since the last wait, or False after ``seconds``."""
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def wait(self) -> bool:
+        """Return True once rung since the last wait, or False when a heartbeat is due."""
         if not self._rung:
-            future = self._future = self._loop.create_future()
-            timer = self._loop.call_later(seconds, _expire, future)
+            self._future = self._loop.create_future()
             try:
-                await future
+                await self._future
             finally:
-                timer.cancel()
                 self._future = None
         rung, self._rung = self._rung, False
         return rung
 
+    def begin_send(self) -> None:
+        """Something is being sent from now on."""
+        self._active_at = self._loop.time()
+        self._sending = True
 
-def _expire(future: asyncio.Future[bool]) -> None:
-    if not future.done():
-        future.set_result(False)
+    def end_send(self) -> None:
+        """It is sent."""
+        self._sending = False
+
+    def _resolve(self, *, rung: bool) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(rung)
+
+    def _arm(self) -> None:
+        silent = self._loop.time() - self._active_at
+        due = self._send_timeout - silent if self._sending else min(self._heartbeat - silent, self._send_timeout)
+        self._timer = self._loop.call_later(max(due, 0.001), self._tick)
+
+    def _tick(self) -> None:
+        silent = self._loop.time() - self._active_at
+        if self._sending and silent >= self._send_timeout:
+            self.slow = True
+            if self._task is not None:
+                self._task.cancel()
+            return
+        if not self._sending and silent >= self._heartbeat:
+            self._active_at += silent
+            self._resolve(rung=False)
+        self._arm()

@@ -30,7 +30,8 @@ class Watchdog:
         self._limit = limit
         self._interval = interval
         self._stopped = threading.Event()
-        self._turned_at = time.monotonic()
+        self._asked_at = 0.0
+        self._answered = True
         self._reported = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -40,7 +41,6 @@ class Watchdog:
         """Watch the running loop of this thread."""
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._turned()
         self._thread = threading.Thread(target=self._watch, name="sentient-watchdog", daemon=True)
         self._thread.start()
 
@@ -51,22 +51,27 @@ class Watchdog:
             self._thread.join(timeout=2)
 
     def _turned(self) -> None:
-        now = time.monotonic()
         if self._reported:
             self._reported = False
-            _logger.warning("The event loop turns again after %.1f s", now - self._turned_at)
-        self._turned_at = now
+            _logger.warning("The event loop turns again after %.1f s", time.monotonic() - self._asked_at)
+        self._answered = True
 
     def _watch(self) -> None:
+        looked_at = time.monotonic()
         while not self._stopped.wait(self._interval):
-            stood = time.monotonic() - self._turned_at
-            if stood >= self._limit and not self._reported:
+            now = time.monotonic()
+            # When this thread itself did not run, the whole process was held: that says nothing about the loop.
+            held = now - looked_at > self._limit
+            looked_at = now
+            if self._answered or held:
+                self._ask(now)
+            elif now - self._asked_at >= self._limit and not self._reported:
                 self._reported = True
-                self._report(stood)
-            elif not self._reported:
-                self._ask()
+                self._report(now - self._asked_at)
 
-    def _ask(self) -> None:
+    def _ask(self, now: float) -> None:
+        self._asked_at = now
+        self._answered = False
         try:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._turned)

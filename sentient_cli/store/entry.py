@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 __all__ = ["ENTRY_TYPES", "Entry"]
 
@@ -28,7 +30,7 @@ ENTRY_TYPES: Final = frozenset(
 """The types known today. Readers pass over others, so that the set can grow."""
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened in a run.
 
     Args:

@@ -45,12 +45,16 @@ def breaking(port: int, cuts: list[int]) -> Generator[int]:
     async def through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         limit = cuts.pop(0) if cuts else 1 << 40
         there, back = await asyncio.open_connection("127.0.0.1", port)
-        with contextlib.suppress(ConnectionError):
-            up = asyncio.create_task(_copy(reader, back, 1 << 40))
+        up = asyncio.create_task(_copy(reader, back, 1 << 40))
+        try:
             await _copy(there, writer, limit)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
             up.cancel()
-        writer.transport.abort()
-        back.transport.abort()
+            await asyncio.gather(up, return_exceptions=True)
+            writer.transport.abort()
+            back.transport.abort()
 
     async def run() -> None:
         ending = asyncio.Event()

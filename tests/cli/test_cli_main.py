@@ -104,7 +104,7 @@ def test_the_version_needs_no_typer_and_no_rich() -> None:
         "import sys; from sentient_cli.cli.main import main; main(['--version']); print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert {"typer", "rich", "pydantic", "dataclasses"}.isdisjoint(done.stderr.split())
+    assert {"typer", "rich", "pydantic"}.isdisjoint(done.stderr.split())
 
 
 def test_help_needs_no_rich_and_no_pydantic() -> None:

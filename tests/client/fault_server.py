@@ -114,10 +114,12 @@ async def served(handler: Handler) -> AsyncGenerator[FaultServer]:
     """A server in this loop; each connection serves one request."""
     server = FaultServer(handler)
     tasks: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(server.connected(reader, writer))
         tasks.add(task)
+        writers.append(writer)
         task.add_done_callback(tasks.discard)
 
     listening = await asyncio.start_server(connected, "127.0.0.1", 0)
@@ -129,6 +131,10 @@ async def served(handler: Handler) -> AsyncGenerator[FaultServer]:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        # An aborted transport is let go of in the next turn of the loop.
+        await asyncio.sleep(0)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from sentient_cli.compat import install, uninstall
+from sentient_cli.compat.finder import is_installed
 
 MANY_NAMES = """\
 from sentient_agent_framework import (
@@ -101,12 +102,22 @@ class Rememberer(AbstractAgent):
 
 
 @pytest.fixture
-def framework() -> Iterator[None]:
+def absent() -> Iterator[None]:
+    """Take the stand-in out, which this package's own pytest plugin may have installed."""
+    before = is_installed()
+    uninstall()
+    yield
+    uninstall()
+    if before:
+        install()
+
+
+@pytest.fixture
+def framework(absent: None) -> Iterator[None]:
     """Put the stand-in in place, and give the interpreter back as it was."""
     path, modules = list(sys.path), set(sys.modules)
     install()
     yield
-    uninstall()
     sys.path[:] = path
     if "agent" not in modules:
         sys.modules.pop("agent", None)

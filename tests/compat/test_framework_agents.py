@@ -13,10 +13,10 @@ from sentient_cli.compat.adapting import FrameworkAgent
 from sentient_cli.errors import AgentImportError, AgentNotFoundError
 from sentient_cli.runtime.agent import Agent
 from sentient_cli.testing import AgentRun, make_session, run_agent
-from tests.compat.framework_kit import CATCHING, REMEMBERING, framework
+from tests.compat.framework_kit import CATCHING, REMEMBERING, absent, framework
 from tests.plugins.isolation import REPOSITORY
 
-__all__ = ["framework"]
+__all__ = ["absent", "framework"]
 
 EXAMPLE = REPOSITORY / "docs" / "examples" / "framework_agent.py"
 
@@ -78,7 +78,7 @@ async def test_our_own_agents_are_left_alone(framework: None) -> None:
     assert run.outcome == "done"
 
 
-def test_without_the_framework_every_agent_is_left_alone() -> None:
+def test_without_the_framework_every_agent_is_left_alone(absent: None) -> None:
     class Duck:
         async def assist(self, session: object, query: object, response: object, /) -> None: ...
 

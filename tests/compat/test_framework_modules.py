@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from sentient_cli import compat
 from sentient_cli.clock import Ulid
 from sentient_cli.compat import install, installed, uninstall
 from sentient_cli.compat.events import (
@@ -33,17 +35,17 @@ from sentient_cli.compat.identity import Identity
 from sentient_cli.compat.request import Request
 from sentient_cli.compat.session import AssistRequest, DefaultSession
 from sentient_cli.errors import InvalidEventError, ResponseClosedError
-from tests.compat.framework_kit import MANY_NAMES, framework
+from tests.compat.framework_kit import MANY_NAMES, absent, framework
 from tests.plugins.isolation import REPOSITORY
 
-__all__ = ["framework"]
+__all__ = ["absent", "framework"]
 
 ROOT = "sentient_agent_framework"
 ID = "01M804RTN2S3T3NJE3ZJM8TJGT"
 
 
 def python(code: str, *path: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PYTHONPATH": ":".join(map(str, [REPOSITORY, *path])), "PATH": "/usr/bin:/bin"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY, *path]))}
     command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -52,13 +54,12 @@ def test_every_name_that_agents_import_is_there(framework: None) -> None:
     exec(compile(MANY_NAMES, "agent.py", "exec"), {})  # noqa: S102 - the code of an agent
 
 
-def test_without_it_the_import_fails_as_ever() -> None:
-    uninstall()
+def test_without_it_the_import_fails_as_ever(absent: None) -> None:
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module(ROOT)
 
 
-def test_it_is_there_for_as_long_as_it_is_wanted() -> None:
+def test_it_is_there_for_as_long_as_it_is_wanted(absent: None) -> None:
     with installed(), installed():
         module = importlib.import_module(ROOT)
         assert "AbstractAgent" in module.__all__
@@ -68,11 +69,16 @@ def test_it_is_there_for_as_long_as_it_is_wanted() -> None:
     uninstall()
 
 
-def test_installing_twice_and_taking_out_once_is_enough() -> None:
+def test_installing_twice_and_taking_out_once_is_enough(absent: None) -> None:
     install()
     install()
     uninstall()
     assert importlib.util.find_spec(ROOT) is None
+
+
+def test_a_name_that_the_package_does_not_have() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = getattr(compat, "nothing")  # noqa: B009 - no type knows it
 
 
 def test_installing_costs_nothing() -> None:

@@ -57,7 +57,7 @@ def serving(*arguments: str, env: dict[str, str] | None = None) -> Generator[tup
             else:
                 pytest.fail("it never served")
         finally:
-            process.kill()
+            ended(process)
 
 
 def ask(url: str, prompt: str) -> str:
@@ -69,7 +69,10 @@ def ask(url: str, prompt: str) -> str:
 
 def ended(process: subprocess.Popen[str], signal_: signal.Signals = signal.SIGINT) -> int:
     process.send_signal(signal_)
-    return process.wait(30)
+    try:
+        return process.wait(30)
+    finally:
+        process.kill()
 
 
 @pytest.mark.story("16.3")
@@ -132,6 +135,17 @@ asyncio.run(main())
     file.write_text(code + ask_it % (free_port, free_port))
     with serving(str(file)) as (_, url):
         assert '"content":"hi"' in ask(url, "hi")
+
+
+@pytest.mark.story("16.3")
+def test_the_project_can_be_imported_from(tmp_path: Path) -> None:
+    (tmp_path / "sentient.toml").touch()
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "shared.py").write_text("WORD = 'shared'\n")
+    (tmp_path / "scripts").mkdir()
+    file = tmp_path / "scripts" / "main.py"
+    file.write_text("from shared import WORD\nprint(WORD)\n")
+    assert run("--project", str(tmp_path), str(file)).stdout == "shared\n"
 
 
 @pytest.mark.story("16.3")

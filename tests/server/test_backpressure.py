@@ -91,7 +91,7 @@ def test_a_cursor_that_is_no_longer_kept_is_gone(patient: Served) -> None:
         answer = ask(asking, puppet.prompt)
         frames = answer.frames()
         puppet.take()
-        count = 90
+        count = 70
         puppet.say("many", count, 1024 * 1024)
         for _ in range(count):
             next(frames)
@@ -131,7 +131,7 @@ def test_a_resumed_reader_keeps_a_long_run_alive(patient: Served) -> None:
             next(answer.frames())
             watched = watching.request("GET", f"/runs/{answer.run_id}/events?after=0").frames()
             assert next(watched).event == "A"
-        for _ in range(90):
+        for _ in range(70):
             puppet.say("many", 1, 1024 * 1024)
             next(watched)
             assert puppet.hear() == "ok"

@@ -175,7 +175,9 @@ def test_a_path_that_is_not_there(server: Served, path: str) -> None:
     assert (status, answer["code"]) == (404, "not-found")
 
 
-@pytest.mark.parametrize("run_id", ["x", "0" * 32, "0" * 32 + "-1", "a" * 3000, "%2e%2e", "..%5cx", "%F0%9F%98%80", "%00"])
+@pytest.mark.parametrize(
+    "run_id", ["x", "0" * 32, "0" * 32 + "-1", "a" * 3000, "%2e%2e", "..%5cx", "%F0%9F%98%80", "%00"]
+)
 def test_a_run_that_is_not_there(server: Served, run_id: str) -> None:
     for method, end in (("GET", ""), ("GET", "/events"), ("POST", "/cancel")):
         status, answer = fetch_json(server.address, f"/runs/{run_id}{end}", method)

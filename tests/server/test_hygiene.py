@@ -105,7 +105,9 @@ def test_a_foreign_host_is_refused(server: Served, door: Door, host: str) -> Non
 
 
 @every_door
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1", "http://127.0.0.1.evil.example"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:1", "http://127.0.0.1.evil.example"]
+)
 def test_a_foreign_origin_is_refused(server: Served, door: Door, origin: str) -> None:
     answer, body = knock(server, door, {"Origin": origin})
     assert (answer.status, code_of(body)) == (403, "origin-not-allowed")

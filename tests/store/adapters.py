@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
+import msgspec.structs
+
 from sentient_cli.store.database import Database
 from sentient_cli.store.entry import Entry
 from sentient_cli.store.file import FileEventLog
@@ -52,5 +54,5 @@ def entries(first: int, last: int, *, finished: bool = False, data: bytes = b"{}
     """Entries that continue a log; the first of a log starts it, and the last may finish it."""
     made = [entry(seq, "run.started" if seq == 1 else "event", data) for seq in range(first, last + 1)]
     if finished:
-        made[-1] = made[-1]._replace(type="run.finished")
+        made[-1] = msgspec.structs.replace(made[-1], type="run.finished")
     return made

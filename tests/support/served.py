@@ -119,7 +119,7 @@ def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str,
 
 def command(*arguments: object) -> list[str]:
     """The command line of ``sentient``."""
-    return [sys.executable, "-c", "import sentient_cli.compat as c; c.install=getattr(c,'install',lambda: None); import sys; sys.argv[0]='x'; from sentient_cli.__main__ import main; main()", *map(str, arguments)]
+    return [sys.executable, "-m", "sentient_cli", *map(str, arguments)]
 
 
 def start(

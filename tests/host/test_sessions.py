@@ -1,0 +1,196 @@
+"""Sessions: what the client sends wins; else what was kept, within limits, whoever else writes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from pathlib import Path
+
+import pytest
+
+from sentient_cli.clock import SystemClock, SystemIds
+from sentient_cli.errors import StoreError, VersionConflictError
+from sentient_cli.host.sessions import SessionMemory
+from sentient_cli.runtime.request import Query
+from sentient_cli.runtime.response import Response
+from sentient_cli.runtime.session import Session
+from sentient_cli.store.memory import MemoryEventLog, MemoryStateStore
+from sentient_cli.store.open import Stores, open_stores
+from sentient_cli.store.ports import Row
+from tests.host.host_kit import CHAT, answer, hosting, turn
+
+_seen: list[list[tuple[str, str]]] = []
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    _seen.clear()
+
+
+async def remember(session: Session, query: Query, response: Response) -> None:
+    _seen.append([(item.prompt, item.answer()) for item in session.interactions])
+    await response.text_block("ANSWER", f"re: {query.prompt}")
+
+
+async def fail(session: Session, query: Query, response: Response) -> None:
+    await response.text_block("ANSWER", "half")
+    raise ValueError
+
+
+async def test_turns_are_remembered_when_that_is_on() -> None:
+    async with hosting(remember, memory=True) as host:
+        for prompt in ("one", "two", "three"):
+            await answer(host, prompt)
+    assert _seen == [[], [("one", "re: one")], [("one", "re: one"), ("two", "re: two")]]
+
+
+async def test_and_not_when_it_is_off() -> None:
+    async with hosting(remember) as host:
+        await answer(host, "one")
+        await answer(host, "two")
+    assert _seen == [[], []]
+
+
+async def test_what_the_client_sends_wins() -> None:
+    async with hosting(remember, memory=True) as host:
+        await answer(host, "kept")
+        await answer(host, "x", interactions=[turn("mine")])
+        await answer(host, "y")
+    assert _seen[1] == [("mine", "")]
+    assert [prompt for prompt, _ in _seen[2]] == ["kept", "x"]
+
+
+async def test_chats_are_kept_apart() -> None:
+    async with hosting(remember, memory=True) as host:
+        await answer(host, "one")
+        await answer(host, "two", chat=CHAT[:-1] + "9")
+        await answer(host, "three", chat=None)
+    assert _seen == [[], [], []]
+
+
+async def test_a_session_that_was_made_has_an_id_and_our_source() -> None:
+    async with hosting(remember, memory=True) as host:
+        run = await answer(host, "x", chat=None)
+    assert run.session.processor_id == "sentient"
+    assert len(run.session.activity_id) == 26
+
+
+async def test_a_run_that_failed_is_not_remembered() -> None:
+    stores = open_stores("memory")
+    async with hosting(fail, memory=True, stores=stores) as host:
+        assert (await answer(host, "x")).outcome == "error"
+        assert await stores.state.keys("session/") == []
+
+
+async def test_the_last_two_hundred_turns_are_kept() -> None:
+    async with hosting(remember, memory=True) as host:
+        for number in range(205):
+            await answer(host, str(number))
+    assert [prompt for prompt, _ in _seen[-1]] == [str(number) for number in range(4, 204)]
+
+
+async def test_at_most_a_mebibyte_is_kept() -> None:
+    stores = open_stores("memory")
+    async with hosting(remember, memory=True, stores=stores) as host:
+        for number in range(12):
+            await answer(host, f"{number}" + "x" * 100_000)
+        row = await stores.state.get(f"session/{CHAT}")
+        assert row is not None
+        assert len(row.value) <= 1024 * 1024
+        await answer(host, "last")
+    kept = [prompt.rstrip("x") for prompt, _ in _seen[-1]]
+    assert kept == [str(number) for number in range(12 - len(kept), 12)]
+    assert len(kept) >= 4
+
+
+async def test_a_turn_that_is_too_large_is_not_kept_but_the_others_are(caplog: pytest.LogCaptureFixture) -> None:
+    async with hosting(remember, memory=True) as host:
+        await answer(host, "one")
+        await answer(host, "x" * 2_000_000)
+        await answer(host, "two")
+    assert [prompt for prompt, _ in _seen[-1]] == ["one"]
+    assert "too large" in caplog.text
+
+
+async def test_turns_survive_in_a_file(tmp_path: Path) -> None:
+    for prompt in ("one", "two"):
+        async with hosting(remember, memory=True, stores=open_stores(f"sqlite:{tmp_path / 'runs.db'}")) as host:
+            await answer(host, prompt)
+    assert _seen[-1] == [("one", "re: one")]
+
+
+class Contested(MemoryStateStore):
+    """A store in which somebody else is always a little faster, for a while."""
+
+    def __init__(self, conflicts: int) -> None:
+        super().__init__()
+        self.conflicts = conflicts
+
+    async def put(self, key: str, value: bytes, *, expected: int) -> int:  # noqa: D102
+        if self.conflicts:
+            self.conflicts -= 1
+            raise VersionConflictError("somebody else was faster")
+        return await super().put(key, value, expected=expected)
+
+
+class Quick(SystemClock):
+    """A clock on which nobody waits."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+async def _remember_one(store: MemoryStateStore) -> Row | None:
+    ids = SystemIds(SystemClock())
+    session = Session("s", ids.ulid(), ids.ulid())
+    await SessionMemory(store, Quick()).remember(session, Query(id=ids.ulid(), prompt="p"), [])
+    return await store.get(f"session/{session.activity_id}")
+
+
+async def test_somebody_else_who_writes_first_only_delays() -> None:
+    assert await _remember_one(Contested(3)) is not None
+
+
+async def test_a_session_that_changes_all_the_time_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    assert await _remember_one(Contested(1000)) is None
+    assert "could not be kept" in caplog.text
+
+
+async def test_of_turns_that_end_at_once_none_is_lost() -> None:
+    gate = asyncio.Event()
+
+    async def wait(session: Session, query: Query, response: Response) -> None:
+        await gate.wait()
+
+    async with hosting(wait, memory=True) as host:
+        asking: list[Awaitable[object]] = [asyncio.create_task(answer(host, str(number))) for number in range(6)]
+        while host.runs.live < len(asking):
+            await asyncio.sleep(0)
+        gate.set()
+        await asyncio.gather(*asking)
+        run = await answer(host, "last")
+        assert sorted(item.prompt for item in run.session.interactions) == [str(number) for number in range(6)]
+
+
+class Broken(MemoryStateStore):
+    """A store that does not work."""
+
+    async def get(self, key: str) -> Row | None:  # noqa: D102
+        raise StoreError("the disk is gone")
+
+
+async def test_a_broken_store_does_not_stop_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    async with hosting(remember, memory=True, stores=Stores(MemoryEventLog(), Broken())) as host:
+        assert (await answer(host, "x")).outcome == "done"
+    assert _seen == [[]]
+    assert "could not be read" in caplog.text
+
+
+async def test_a_row_that_is_no_session_does_not_stop_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    stores = open_stores("memory")
+    await stores.state.put(f"session/{CHAT}", b'[{"nonsense":1}]', expected=0)
+    async with hosting(remember, memory=True, stores=stores) as host:
+        assert (await answer(host, "x")).outcome == "done"
+    assert "could not be read" in caplog.text
