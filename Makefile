@@ -88,10 +88,10 @@ check-lint:
 	@$(BIN)/ruff check $(CHECKED)
 	@$(BIN)/ruff format --check $(CHECKED)
 
-check-types-%:
+check-types-3.11 check-types-3.14: check-types-%:
 	@$(BIN)/basedpyright --pythonversion $*
 
-check-mypy-%:
+check-mypy-3.11 check-mypy-3.14: check-mypy-%:
 	@$(BIN)/mypy --python-version $*
 
 check-verifytypes:

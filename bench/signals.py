@@ -50,6 +50,8 @@ async def _stop_under(server: Server, scene: Scene, wait: float) -> Counter[str]
     for call in calls:
         call.send()
     await asyncio.wait([call.began for call in calls])
+    if dead := [call for call in calls if call.answer().first is None]:
+        raise RuntimeError(f"{len(dead)} streams did not begin: there is nothing to cut off. {dead[0].answer()}")
     await asyncio.sleep(wait)
     server.terminate()
     await asyncio.wait([call.ended for call in calls], timeout=_IN_TIME)

@@ -63,6 +63,7 @@ async def _hold(server: Server, streams: int, seconds: int) -> Held:
     before = _memory(server)
     began, cpu = time.perf_counter(), server.cpu
     calls = await connect(server.port, [request_body(seconds, 1.0)] * streams)
+    await asyncio.sleep(1.0)  # the kernel has accepted them; now let the server
     connected = _memory(server)
     first = await _ask(server, calls)
     left = len(calls) // 2

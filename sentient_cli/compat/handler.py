@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from sentient_cli.clock import SystemClock, SystemIds
 from sentient_cli.compat.events import ResponseEventAdapter
@@ -11,7 +12,7 @@ from sentient_cli.compat.identity import Identity
 from sentient_cli.compat.protocols import Hook
 from sentient_cli.compat.responding import FrameworkResponse, FrameworkStream
 from sentient_cli.compat.vocabulary import vocabulary
-from sentient_cli.runtime.events import DoneEvent, Event, encode_event
+from sentient_cli.runtime.events import ChunkEncoder, DoneEvent, Event, encode_event
 from sentient_cli.runtime.response import Response, ResponseStream
 
 __all__ = ["DefaultResponseHandler", "DefaultTextStream"]
@@ -29,15 +30,18 @@ class _HookSink:
         self._waiting: deque[bytes] = deque()
         self._turn = asyncio.Lock()
 
-    @property
-    def pressed(self) -> bool:
-        return bool(self._waiting)
-
     def emit(self, event: Event) -> None:
         self.emit_encoded(encode_event(event))
 
     def emit_encoded(self, data: bytes) -> None:
         self._waiting.append(data)
+
+    def chunk_writer(self, encoder: ChunkEncoder) -> Callable[[str], bool]:
+        def write(text: str) -> bool:
+            self.emit_encoded(encoder.encode(_ids.ulid_text(), text))
+            return True
+
+        return write
 
     async def flow(self) -> None:
         async with self._turn:

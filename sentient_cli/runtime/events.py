@@ -30,6 +30,7 @@ __all__ = [
     "decode_event",
     "encode_event",
     "encode_json",
+    "encode_text",
     "is_done",
     "is_error",
     "is_json",
@@ -205,16 +206,29 @@ def _without_surrogates(value: object) -> object:
     return value
 
 
+def encode_text(text: str) -> bytes:
+    """A string as JSON: what `encode_json` makes of it, at a third of the cost."""
+    try:
+        data = _encode(text)
+    except UnicodeEncodeError:
+        return encode_json(text)
+    return data if text.isascii() else _escape_lines(data)
+
+
 class ChunkEncoder:
-    """Encodes the chunks of one text stream: only the id and the text differ from one to the next.
+    """What the JSON of all chunks of one text stream has in common: only the id and the text differ.
 
     Args:
         event_name: That of the stream.
         source: That of the events.
         stream_id: That of the stream.
+
+    Attributes:
+        before_id: What stands before the id.
+        after_id: What stands between the id and the text.
     """
 
-    __slots__ = ("_after_id", "_before_id")
+    __slots__ = ("after_id", "before_id")
 
     def __init__(self, event_name: str, source: str, stream_id: str) -> None:
         mark = "\x00"
@@ -222,9 +236,8 @@ class ChunkEncoder:
             event_name=event_name, id=mark, source=source, stream_id=stream_id, is_complete=False, content=""
         )
         # A control character is escaped everywhere, and neither a name nor a stream id has one.
-        before, _, after = encode_json(chunk).partition(b"\\u0000")
-        self._before_id = before
-        self._after_id = after.removesuffix(b'""}')
+        self.before_id, _, after = encode_json(chunk).partition(b"\\u0000")
+        self.after_id = after.removesuffix(b'""}')
 
     def encode(self, event_id: str, text: str) -> bytes:
         """The JSON of a chunk; the same bytes as `encode_event` makes.
@@ -232,14 +245,8 @@ class ChunkEncoder:
         Args:
             event_id: Its id.
             text: Its content.
-
-        Raises:
-            UnicodeEncodeError: the text has lone surrogates.
         """
-        data = _encode(text)
-        if not text.isascii():
-            data = _escape_lines(data)
-        return b"%b%b%b%b}" % (self._before_id, event_id.encode(), self._after_id, data)
+        return b"".join((self.before_id, event_id.encode(), self.after_id, encode_text(text), b"}"))
 
 
 def encode_event(event: Event) -> bytes:

@@ -56,12 +56,14 @@ class RunLog:
         "_due",
         "_entries",
         "_first_seq",
+        "_forgotten_size",
         "_listeners",
         "_max_entries",
         "_max_size",
         "_now_ns",
         "_schedule",
-        "_size",
+        "_seq_end",
+        "_size_end",
         "_waiting",
         "finished",
         "last_at",
@@ -95,7 +97,9 @@ class RunLog:
         self._delivered = 0
         self._entries: list[Entry] = []
         self._first_seq = 1
-        self._size = 0
+        self._forgotten_size = 0
+        self._seq_end = limits.entries
+        self._size_end = limits.size
         self._acknowledged: int | None = None
         self._waiting: dict[Callable[[], None], None] = {}
 
@@ -107,35 +111,35 @@ class RunLog:
     @property
     def size(self) -> int:
         """The bytes of data held."""
-        return self._size
+        return self.total_size - self._forgotten_size
 
     def append(self, type: str, data: bytes, *, forced: bool = False) -> None:  # noqa: A002 - the field's name
+        """Add an entry of this moment; see `add`."""
+        self.add(type, data, self._now_ns(), forced)
+
+    def add(self, type: str, data: bytes, at: int, forced: bool = False) -> None:  # noqa: A002
         """Add an entry and wake those who wait.
 
         Args:
             type: One of the types of `sentient_cli.store.entry`.
             data: Compact JSON.
+            at: Nanoseconds since the epoch.
             forced: The end of a run is written whatever the limits say.
 
         Raises:
             LogSequenceError: the log is finished.
             RunOverflowError: the log is full of entries that nobody has read.
         """
-        # Every event passes here: what is written out would be tidier in functions, and twice as slow.
         if self.finished:
             raise LogSequenceError(f"The log of run {self.run_id} is finished")
-        entries = self._entries
-        if (len(entries) >= self._max_entries or self._size >= self._max_size) and not forced:
+        if (self.last_seq >= self._seq_end or self.total_size >= self._size_end) and not forced:
             self._evict()
-        at = self._now_ns()
         if at < self.last_at:  # noqa: PLR1730 - max() costs three times as much
             at = self.last_at
         self.last_at = at
         seq = self.last_seq = self.last_seq + 1
-        entries.append(Entry(seq, at, type, data))
-        size = len(data)
-        self._size += size
-        self.total_size += size
+        self._entries.append(Entry(seq, at, type, data))
+        self.total_size += len(data)
         if self._waiting:
             self._wake()
         if type == "run.finished":
@@ -201,11 +205,13 @@ class RunLog:
         count = min(read + 1 - self._first_seq, _EVICT_AT_ONCE)
         if count <= 0:
             raise RunOverflowError(
-                f"Run {self.run_id} wrote {len(self._entries)} entries ({self._size} bytes) that nobody has read",
+                f"Run {self.run_id} wrote {len(self._entries)} entries ({self.size} bytes) that nobody has read",
                 why=f"A log holds at most {self._max_entries} entries and {self._max_size} bytes",
                 fix="Emit less, or keep a client connected that reads",
             )
         self._deliver()
-        self._size -= sum([len(entry.data) for entry in self._entries[:count]])
+        self._forgotten_size += sum([len(entry.data) for entry in self._entries[:count]])
         del self._entries[:count]
         self._first_seq += count
+        self._seq_end = self._first_seq - 1 + self._max_entries
+        self._size_end = self._forgotten_size + self._max_size

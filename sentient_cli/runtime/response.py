@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -48,9 +48,12 @@ class EventSink(Protocol):
         """Take one event as its wire JSON; otherwise like `emit`."""
         ...
 
-    @property
-    def pressed(self) -> bool:
-        """Whether `flow` has something to do."""
+    def chunk_writer(self, encoder: ChunkEncoder) -> Callable[[str], bool]:
+        """A function that takes the chunks of one text stream, and returns whether to wait for `flow`.
+
+        Args:
+            encoder: That of the stream.
+        """
         ...
 
     async def flow(self) -> None:
@@ -275,7 +278,7 @@ class ResponseStream:
     Made by `Response.stream`, not by hand. One stream's chunks stay in order; several streams may interleave.
     """
 
-    __slots__ = ("_closing_metadata", "_encoder", "_event_name", "_id", "_ids", "_is_complete", "_sink", "_source")
+    __slots__ = ("_closing_metadata", "_event_name", "_id", "_ids", "_is_complete", "_sink", "_source", "_write_chunk")
 
     def __init__(self, sink: EventSink, source: str, ids: Ids, event_name: str) -> None:
         self._sink = sink
@@ -283,7 +286,7 @@ class ResponseStream:
         self._ids = ids
         self._event_name = event_name
         self._id = ids.stream_id()
-        self._encoder = ChunkEncoder(event_name, source, self._id)
+        self._write_chunk = sink.chunk_writer(ChunkEncoder(event_name, source, self._id))
         self._is_complete = False
         self._closing_metadata: EventMetadata | None = None
 
@@ -308,25 +311,20 @@ class ResponseStream:
             ResponseClosedError: the stream, or the whole response, is complete.
             InvalidEventError: the text or metadata cannot go on the wire.
         """
-        if self._is_complete or self._sink.closed:
+        if metadata is None and type(text) is str and not self._is_complete:
+            if self._write_chunk(text):
+                await self._sink.flow()
+        else:
+            self._check_open()
+            self._sink.emit(self._chunk(check_text(text), check_metadata(metadata)))
+            await self._sink.flow()
+
+    def _check_open(self) -> None:
+        if self.is_complete:
             raise ResponseClosedError(
                 f"The text stream {self._event_name!r} is complete",
                 fix="Write before the stream or the response ends, or begin another stream",
             )
-        if metadata is None and type(text) is str:
-            self._write_plain(text)
-        else:
-            self._sink.emit(self._chunk(check_text(text), check_metadata(metadata)))
-        if self._sink.pressed:
-            await self._sink.flow()
-
-    def _write_plain(self, text: str) -> None:
-        try:
-            data = self._encoder.encode(self._ids.ulid_text(), text)
-        except UnicodeEncodeError:
-            self._sink.emit(self._chunk(text, None))
-        else:
-            self._sink.emit_encoded(data)
 
     def _chunk(self, text: str, metadata: EventMetadata | None, *, last: bool = False) -> TextChunkEvent:
         return TextChunkEvent(
@@ -341,7 +339,11 @@ class ResponseStream:
 
     async def emit_chunk(self, chunk: str) -> Self:
         """Send a piece of the text, under the public framework's name, and return the stream."""
-        await self.write(chunk)
+        if type(chunk) is str and not self._is_complete:
+            if self._write_chunk(chunk):
+                await self._sink.flow()
+        else:
+            await self.write(chunk)
         return self
 
     async def complete(self) -> None:

@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sentient_cli.clock import Clock, Ids
-from sentient_cli.errors import InvalidEventError, ResponseClosedError, RunOverflowError
+from sentient_cli.errors import ResponseClosedError, RunOverflowError
 from sentient_cli.runtime.agent import AgentLike
-from sentient_cli.runtime.events import Event, encode_json
+from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.faults import describe_failure
 from sentient_cli.runtime.log import RunLog
+from sentient_cli.runtime.outlet import Outlet
 from sentient_cli.runtime.request import Query
 from sentient_cli.runtime.response import Response
 from sentient_cli.runtime.session import Session
@@ -31,10 +31,6 @@ current_run: contextvars.ContextVar[Run | None] = contextvars.ContextVar("sentie
 """The run that the current task belongs to, or None outside of runs."""
 
 _logger = logging.getLogger(__name__)
-
-MAX_EVENT_SIZE = 16 * 1024 * 1024
-_TURN_EVENTS = 32
-_TURN_NS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +99,22 @@ class Run:
         self.session = session
         self.query = query
         self.log = log
-        self.closed = False
-        """Whether the log has its terminal entry."""
-        self.pressed = True
-        """Whether it is time to let others have their turn, or to wait for the owner."""
+        self.outlet = Outlet(
+            log,
+            clock,
+            ids,
+            unsent_entries=limits.unsent_entries,
+            unsent_size=limits.unsent_size,
+            on_complete=self._complete,
+            on_overflow=self._overflow,
+        )
+        """Takes the events; the connection that started the run says there how far it is."""
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
         self.log_lines = 0
         """How many lines of logging, warnings and prints are in the log."""
-        self.response = Response(self, session.processor_id, ids)
+        self.response = Response(self.outlet, session.processor_id, ids)
         self._agent: AgentLike | None = agent
         self._limits = limits
         self._clock = clock
@@ -122,54 +124,14 @@ class Run:
         self._on_finished = on_finished
         self._ending: Outcome | None = None
         self._ending_reason = ""
-        self._last_words = False
         self._timer: asyncio.TimerHandle | None = None
         self._started_at = 0
-        self._events = 0
-        self._credit = 0
-        self._turn_end = 0
-        self._size_end = 0
-        self._owner_seq: int | None = None
-        self._owner_size = 0
-        self._owner_moved: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    # -- the sink that the response writes to ------------------------------------------------------------------------
-
-    def emit(self, event: Event) -> None:
-        """Append an event to the log.
-
-        Raises:
-            ResponseClosedError: the run has ended.
-            InvalidEventError: the event is too large.
-            RunOverflowError: nobody reads, and the log is full; the run ends.
-        """
-        self.emit_encoded(encode_json(event))
-
-    def emit_encoded(self, data: bytes) -> None:
-        """Append an event, given as its wire JSON, to the log; otherwise like `emit`."""
-        if self.closed:
-            raise ResponseClosedError("The run has ended", fix="Emit everything before the response ends")
-        if len(data) > MAX_EVENT_SIZE:
-            raise InvalidEventError(
-                f"The event has {len(data)} bytes", why=f"At most {MAX_EVENT_SIZE} are allowed", fix="Split it"
-            )
-        log = self.log
-        try:
-            log.append("event", data, forced=self._last_words)
-        except RunOverflowError as error:
-            self._overflow(error)
-            raise
-        self._events += 1
-        self._credit -= 1
-        if self._credit <= 0 or log.last_at >= self._turn_end or log.total_size >= self._size_end:
-            self.pressed = True
-
-    def _overflow(self, error: RunOverflowError) -> None:
-        self.failure = error
-        self._finish("error")
-        if self.task is not None:
-            self.task.cancel()
+    @property
+    def closed(self) -> bool:
+        """Whether the log has its terminal entry."""
+        return self.outlet.closed
 
     def note(self, type: str, data: bytes) -> None:  # noqa: A002 - the field's name
         """Append an entry that is no event, unless the run has ended or its log is full. Safe from any thread."""
@@ -184,59 +146,14 @@ class Run:
         except RuntimeError:
             pass  # the loop is closed: the run has ended
 
-    async def flow(self) -> None:
-        """Give others their turn, and wait while the owner is too far behind.
+    def _overflow(self, error: RunOverflowError) -> None:
+        self.failure = error
+        self._finish("error")
+        if self.task is not None:
+            self.task.cancel()
 
-        A turn is 32 events or 1 ms, so that runs share fairly; the first event is a turn too, and so is sent at once.
-        """
-        await asyncio.sleep(0)
-        while self._owner_is_behind():
-            if self._owner_moved is None or self._owner_moved.done():
-                self._owner_moved = asyncio.get_running_loop().create_future()
-            # Several tasks of an agent may wait here: that one of them is cancelled must not wake the others.
-            await asyncio.shield(self._owner_moved)
-        self._begin_turn()
-
-    def _begin_turn(self) -> None:
-        self.pressed = False
-        self._turn_end = self._clock.now_ns() + _TURN_NS
-        self._credit = _TURN_EVENTS
-        self._size_end = sys.maxsize
-        if self._owner_seq is not None:
-            self._credit = min(_TURN_EVENTS, self._owner_seq + self._limits.unsent_entries - self.log.last_seq)
-            self._size_end = self._owner_size + self._limits.unsent_size
-
-    def complete(self) -> None:
-        """The agent has said all it has to say: the log ends, though the agent may go on for a while."""
+    def _complete(self) -> None:
         self._finish(self._ending or "done")
-
-    # -- the owner: the connection that started the run --------------------------------------------------------------
-
-    def _owner_is_behind(self) -> bool:
-        if self._owner_seq is None or self.log.finished:
-            return False
-        return (
-            self.log.last_seq - self._owner_seq >= self._limits.unsent_entries
-            or self.log.total_size - self._owner_size >= self._limits.unsent_size
-        )
-
-    def own(self, seq: int, size: int = 0) -> None:
-        """The owner has sent everything up to ``seq``, ``size`` bytes of data more than before."""
-        self._owner_seq = seq
-        self._owner_size += size
-        self.log.acknowledge(seq)
-        self._release()
-
-    def disown(self) -> None:
-        """The owner is gone: nobody holds the agent back any more."""
-        self._owner_seq = None
-        self.log.acknowledge(None)
-        self._release()
-
-    def _release(self) -> None:
-        moved = self._owner_moved
-        if moved is not None and not moved.done():
-            moved.set_result(None)
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -340,20 +257,19 @@ class Run:
                 "id": self._ids.ulid_text(),
                 "source": self.session.processor_id,
                 "totals": {
-                    "events": self._events,
+                    "events": self.outlet.events,
                     "bytes": self.log.total_size,
                     "duration_ns": self._clock.now_ns() - self._started_at,
                 },
             }
         )
-        self.closed = True
+        self.outlet.close()
         self.log.append("run.finished", data, forced=True)
-        self._release()
         if self._on_finished is not None:
             self._on_finished(self)
 
     def _say_last_words(self, outcome: Outcome) -> None:
-        self._last_words = True
+        self.outlet.forced = True
         self.response.close_streams()
         if outcome == "cancelled":
             self.response.emit_error_now(self._ending_reason or "The run was cancelled", 499)

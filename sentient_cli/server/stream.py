@@ -100,7 +100,7 @@ async def stream_run(run: Run, after: int, connection: Connection, *, owner: boo
     wake = connection.wake
     log.attach()
     if owner:
-        run.own(after)
+        run.outlet.own(after)
     try:
         while not wake.left:
             entries = log.read(after, _BATCH)
@@ -112,7 +112,7 @@ async def stream_run(run: Run, after: int, connection: Connection, *, owner: boo
                 if last:
                     return
                 if owner:
-                    run.own(after, sum([len(entry.data) for entry in entries]))
+                    run.outlet.own(after, sum([len(entry.data) for entry in entries]))
             else:
                 log.wake_once(wake.ring)
                 if not await wake.wait():
@@ -123,4 +123,4 @@ async def stream_run(run: Run, after: int, connection: Connection, *, owner: boo
     finally:
         log.detach(wake.ring)
         if owner:
-            run.disown()
+            run.outlet.disown()

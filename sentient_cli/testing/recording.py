@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sentient_cli.clock import Ids
-from sentient_cli.runtime.events import DoneEvent, Event, decode_event, encode_event
+from sentient_cli.runtime.events import ChunkEncoder, DoneEvent, Event, decode_event, encode_event
 from sentient_cli.runtime.response import Response
 from sentient_cli.runtime.transcript import answer_text
 from sentient_cli.testing.time import SequentialIds
@@ -15,7 +17,6 @@ class _Recorder:
     def __init__(self, source: str, ids: Ids) -> None:
         self.events: list[Event] = []
         self.closed = False
-        self.pressed = False
         self._source = source
         self._ids = ids
 
@@ -25,6 +26,13 @@ class _Recorder:
 
     def emit_encoded(self, data: bytes) -> None:
         self.events.append(decode_event(data))
+
+    def chunk_writer(self, encoder: ChunkEncoder) -> Callable[[str], bool]:
+        def write(text: str) -> bool:
+            self.emit_encoded(encoder.encode(self._ids.ulid_text(), text))
+            return False
+
+        return write
 
     async def flow(self) -> None:
         pass

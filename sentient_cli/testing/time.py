@@ -57,6 +57,11 @@ class SequentialIds:
         """The next ULID; its time is the first second of 2026."""
         return Ulid(self.ulid_text())
 
+    def ulid_bytes(self, now_ns: int) -> bytes:
+        """The next ULID as bytes."""
+        del now_ns
+        return self.ulid_text().encode()
+
     def ulid_text(self) -> str:
         """The next ULID as a plain string."""
         self._ulids += 1

@@ -108,7 +108,7 @@ def test_streams_that_are_held_end_well_and_their_memory_is_known() -> None:
     assert held.memory[3] >= held.memory[2]
 
 
-@pytest.mark.story("14.8")
+@pytest.mark.story("14.1", "14.2", "E14.1")
 @pytest.mark.parametrize("scene", signals.SCENES, ids=lambda scene: scene.name)
 def test_one_signal_under_load_cuts_nothing_off(scene: signals.Scene) -> None:
     found = signals.stop_once(scene, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -49,6 +50,7 @@ async def answer(host: Host, prompt: str, *, chat: str | None = CHAT, interactio
     await run.wait()
     while host._chores:
         await next(iter(host._chores))
+        await asyncio.sleep(0)  # it is taken off the list in the next turn
     return run
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import sys
@@ -59,17 +60,17 @@ async def test_logging_warnings_and_prints_become_entries(capsys: pytest.Capture
         logging.getLogger("shop").warning("low on %s", "tea")
         print("to out")  # noqa: T201 - what is tested
         sys.stderr.write("to err, without an end of line")
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.warn("an old way", UserWarning, stacklevel=1)
+        warnings.warn("an old way", UserWarning, stacklevel=1)
         await asyncio.to_thread(print, "from a thread")
         await asyncio.create_task(_print_later())
 
     async def _print_later() -> None:
         print("from a task")  # noqa: T201 - what is tested
 
-    async with hosting(tell, capture=True) as host:
-        run = await answer(host, "x")
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        async with hosting(tell, capture=True) as host:
+            run = await answer(host, "x")
     found = {(item["level"], item["source"], item["text"]) for item in logs(run)}
     assert found >= {
         ("warning", "logging", "low on tea"),
@@ -139,9 +140,9 @@ async def test_an_agent_waits_at_256_unsent_entries() -> None:
 
     async with hosting(flood) as host:
         run = await host.start_run(request("x"))
-        run.own(0)
+        run.outlet.own(0)
         for sent in (0, 100, 500):
-            run.own(min(sent, run.log.last_seq))
+            run.outlet.own(min(sent, run.log.last_seq))
             for _ in range(200):
                 await asyncio.sleep(0)
             assert run.log.last_seq == min(sent, run.log.last_seq) + 256
@@ -154,12 +155,12 @@ async def test_an_agent_waits_at_a_mebibyte_unsent() -> None:
 
     async with hosting(flood) as host:
         run = await host.start_run(request("x"))
-        run.own(0)
+        run.outlet.own(0)
         for _ in range(200):
             await asyncio.sleep(0)
         assert 1024 * 1024 <= run.log.total_size <= 1024 * 1024 + 101_000
         held = run.log.last_seq
-        run.disown()
+        run.outlet.disown()
         for _ in range(200):
             await asyncio.sleep(0)
         assert run.log.last_seq > held  # nobody holds it back any more
@@ -186,19 +187,19 @@ async def test_a_flood_with_no_reader_fails_with_a_typed_error() -> None:
 
 
 async def test_runs_share_the_loop_fairly() -> None:
-    counts = dict.fromkeys("abc", 0)
+    turns: list[str] = []
 
     async def flood(session: Session, query: Query, response: Response) -> None:
         for _ in range(2000):
             await response.text_block("FLOOD", "")
-            counts[query.prompt] += 1
-            assert max(counts.values()) - min(counts.values()) <= 2 * 32 or min(counts.values()) == 2000
+            turns.append(query.prompt)
 
     async with hosting(flood) as host:
-        runs = [await host.start_run(request(name)) for name in counts]
+        runs = [await host.start_run(request(name)) for name in "abc"]
         for run in runs:
             await run.wait()
-        assert [run.outcome for run in runs] == ["done"] * 3
+    stretches = [len(list(same)) for _, same in itertools.groupby(turns[: turns.index("c") + 1000])]
+    assert max(stretches) <= 32
 
 
 async def test_an_agent_may_clean_up_when_it_is_cancelled() -> None:

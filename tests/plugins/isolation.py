@@ -62,3 +62,10 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def repository() -> Path:
     """The root of the checkout."""
     return REPOSITORY
+
+
+@pytest.fixture
+def unmeasured(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started processes are not measured: for tests of what a program imports or of the CPU time it takes."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
