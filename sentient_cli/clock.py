@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Clock", "Ids", "SystemClock", "SystemIds", "Ulid"]
 
+ULID_PATTERN = "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUE = {char: value for value, char in enumerate(_ALPHABET)} | {
     char.lower(): value for value, char in enumerate(_ALPHABET)
 }
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _STREAM_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-_LENGTH = 26
+_ULID = re.compile(ULID_PATTERN)
 _monotonic_ns = time.monotonic_ns
 _BYTE_PAIRS = tuple(pair.encode() for pair in _PAIRS)
 _TAIL_BITS = 10
@@ -55,7 +57,7 @@ class Ulid(str):
 
     def __new__(cls, text: str) -> Self:
         """Check the text and take it."""
-        if len(text) != _LENGTH or text[0] not in "01234567" or not all(char in _VALUE for char in text):
+        if not _ULID.fullmatch(text):
             raise ValueError("a ULID has 26 characters of Crockford base 32 and begins with 0 to 7")
         return super().__new__(cls, text.upper())
 
@@ -64,7 +66,7 @@ class Ulid(str):
         """Let pydantic models hold ULIDs."""
         from pydantic_core import core_schema  # noqa: PLC0415 - only loaded where pydantic already is
 
-        text = core_schema.str_schema(pattern="^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$")
+        text = core_schema.str_schema(pattern=f"^{ULID_PATTERN}$")
         return core_schema.no_info_after_validator_function(cls, text)
 
     @property

@@ -27,17 +27,23 @@ class _JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _clean(record.getMessage()),
+            "message": record.getMessage(),
         }
         for name, value in vars(record).items():
             if name not in _PLAIN and value not in ("", None):
-                data[name] = value if isinstance(value, int | float) else _clean(str(value))
+                data[name] = value if isinstance(value, int | float) else str(value)
         run = current_run.get()
         if run is not None:
             data.setdefault("run_id", run.id)
         if record.exc_info:
-            data["exception"] = _clean(self.formatException(record.exc_info))
-        return encode_json(data).decode()
+            data["exception"] = self.formatException(record.exc_info)
+        line = encode_json(data)
+        # Most lines are harmless, and one look at the whole is much cheaper than cleaning each field.
+        if not line.isascii() or b"\\u" in line or redactor.suspects(line.decode()):
+            line = encode_json(
+                {name: _clean(value) if isinstance(value, str) else value for name, value in data.items()}
+            )
+        return line.decode()
 
 
 class _TextFormatter(logging.Formatter):
