@@ -38,6 +38,7 @@
     │   └── CursorError                  1    cursor
     │       └── CursorExpiredError       1    cursor-expired
     ├── DifferenceFoundError             6    difference
+    ├── InternalError                    1    internal
     └── UserInterruptError              130    interrupted
 
 An error says what happened, why, and what to do. Exit codes are stable: 0 ok, 1 failed, 2 usage, 3 configuration or
@@ -67,6 +68,7 @@ __all__ = [
     "CursorError",
     "CursorExpiredError",
     "DifferenceFoundError",
+    "InternalError",
     "InvalidEventError",
     "LogSequenceError",
     "NetworkError",
@@ -111,6 +113,11 @@ class SentientError(Exception):
     exit_code: ClassVar[int] = 1
     """What the process ends with when this error reaches ``main()``."""
 
+    def __init_subclass__(cls, *, code: str | None = None, exit_code: int | None = None) -> None:
+        super().__init_subclass__()
+        cls.code = code or cls.code
+        cls.exit_code = cls.exit_code if exit_code is None else exit_code
+
     def __init__(self, what: str, *, why: str = "", fix: str = "", detail: str = "") -> None:
         super().__init__(what)
         self.what = what
@@ -133,52 +140,35 @@ def _rebuild(cls: type[SentientError], args: tuple[object, ...], state: dict[str
     return error
 
 
-class UsageError(SentientError):
+class UsageError(SentientError, code="usage", exit_code=2):
     """The command was called in a way that it does not understand."""
 
-    code = "usage"
-    exit_code = 2
 
-
-class ConfigError(SentientError):
+class ConfigError(SentientError, code="config", exit_code=3):
     """A setting is missing, malformed or contradictory."""
 
-    code = "config"
-    exit_code = 3
 
-
-class ConfigurationNotFoundError(ConfigError):
+class ConfigurationNotFoundError(ConfigError, code="config-not-found"):
     """A named configuration (profile, preset, file) does not exist."""
 
-    code = "config-not-found"
 
-
-class CredentialNotFoundError(ConfigError):
+class CredentialNotFoundError(ConfigError, code="credential-not-found"):
     """No credential was found for a provider that needs one."""
 
-    code = "credential-not-found"
 
-
-class NetworkError(SentientError):
+class NetworkError(SentientError, code="network", exit_code=4):
     """A connection could not be made, or broke and could not be resumed."""
 
-    code = "network"
-    exit_code = 4
 
-
-class AddressInUseError(NetworkError):
+class AddressInUseError(NetworkError, code="address-in-use"):
     """The port to listen on is taken."""
 
-    code = "address-in-use"
 
-
-class AddressNotAllowedError(NetworkError):
+class AddressNotAllowedError(NetworkError, code="address-not-allowed"):
     """The address or port may not be listened on: privileged, not of this machine, or public without protection."""
 
-    code = "address-not-allowed"
 
-
-class ProviderError(SentientError):
+class ProviderError(SentientError, code="provider", exit_code=4):
     """An LLM provider failed.
 
     Args:
@@ -192,9 +182,14 @@ class ProviderError(SentientError):
         retryable: Whether the same request can succeed when sent again.
     """
 
-    code = "provider"
-    exit_code = 4
-    default_retryable: ClassVar[bool] = False
+    _retryable: ClassVar[bool] = False
+
+    def __init_subclass__(
+        cls, *, code: str | None = None, exit_code: int | None = None, retryable: bool | None = None
+    ) -> None:
+        super().__init_subclass__(code=code, exit_code=exit_code)
+        if retryable is not None:
+            cls._retryable = retryable
 
     def __init__(
         self,
@@ -212,179 +207,118 @@ class ProviderError(SentientError):
         self.provider = provider
         self.partial_text = partial_text
         self.retry_after = retry_after
-        self.retryable = self.default_retryable if retryable is None else retryable
+        self.retryable: bool = self._retryable if retryable is None else retryable
 
 
-class ProviderConnectionError(ProviderError):
+class ProviderConnectionError(ProviderError, code="provider-connection", retryable=True):
     """The provider could not be reached, or the connection broke."""
 
-    code = "provider-connection"
-    default_retryable = True
 
-
-class ProviderTimeoutError(ProviderError):
+class ProviderTimeoutError(ProviderError, code="provider-timeout", retryable=True):
     """The provider did not answer in time."""
 
-    code = "provider-timeout"
-    default_retryable = True
 
-
-class AuthenticationError(ProviderError):
+class AuthenticationError(ProviderError, code="authentication", exit_code=3):
     """The provider refused the credential."""
 
-    code = "authentication"
-    exit_code = 3
 
-
-class PermissionDeniedError(ProviderError):
+class PermissionDeniedError(ProviderError, code="permission-denied", exit_code=3):
     """The credential is valid but may not do this."""
 
-    code = "permission-denied"
-    exit_code = 3
 
-
-class RateLimitError(ProviderError):
+class RateLimitError(ProviderError, code="rate-limit", retryable=True):
     """The provider asks for fewer requests; ``retry_after`` says when to come back."""
 
-    code = "rate-limit"
-    default_retryable = True
 
-
-class QuotaError(ProviderError):
+class QuotaError(ProviderError, code="quota"):
     """The account has no budget left; waiting does not help."""
 
-    code = "quota"
 
-
-class ServerError(ProviderError):
+class ServerError(ProviderError, code="provider-server", retryable=True):
     """The provider failed on its side (5xx)."""
 
-    code = "provider-server"
-    default_retryable = True
 
-
-class BadRequestError(ProviderError):
+class BadRequestError(ProviderError, code="bad-request"):
     """The provider does not accept the request as it is."""
 
-    code = "bad-request"
 
-
-class ContextLengthExceededError(BadRequestError):
+class ContextLengthExceededError(BadRequestError, code="context-length"):
     """The request is longer than the model's context."""
 
-    code = "context-length"
 
-
-class ContentFilterError(ProviderError):
+class ContentFilterError(ProviderError, code="content-filter"):
     """The provider filtered the request or the answer."""
 
-    code = "content-filter"
 
-
-class CircuitOpenError(ProviderError):
+class CircuitOpenError(ProviderError, code="circuit-open"):
     """The provider failed too often a moment ago and is not called for now."""
 
-    code = "circuit-open"
 
-
-class ProjectError(SentientError):
+class ProjectError(SentientError, code="project", exit_code=5):
     """A project or a template is not usable."""
 
-    code = "project"
-    exit_code = 5
 
-
-class AgentLoadError(ProjectError):
+class AgentLoadError(ProjectError, code="agent-load"):
     """The agent could not be loaded."""
 
-    code = "agent-load"
 
-
-class AgentNotFoundError(AgentLoadError):
+class AgentNotFoundError(AgentLoadError, code="agent-not-found"):
     """There is no agent where one was looked for."""
 
-    code = "agent-not-found"
 
-
-class AgentAmbiguousError(AgentLoadError):
+class AgentAmbiguousError(AgentLoadError, code="agent-ambiguous"):
     """There are several agents and none was named."""
 
-    code = "agent-ambiguous"
 
-
-class AgentImportError(AgentLoadError):
+class AgentImportError(AgentLoadError, code="agent-import"):
     """The agent's code raised while it was imported or set up; ``detail`` holds the frames of the user's own code."""
 
-    code = "agent-import"
 
-
-class AgentSignatureError(AgentLoadError):
+class AgentSignatureError(AgentLoadError, code="agent-signature"):
     """The object that was found is no agent: its ``assist`` is missing, not async, or takes other arguments."""
 
-    code = "agent-signature"
 
-
-class RunError(SentientError):
+class RunError(SentientError, code="run"):
     """A run failed for a reason of its own."""
 
-    code = "run"
 
-
-class ResponseClosedError(RunError):
+class ResponseClosedError(RunError, code="response-closed"):
     """Something was emitted after the response, or one of its streams, was complete."""
 
-    code = "response-closed"
 
-
-class InvalidEventError(RunError):
+class InvalidEventError(RunError, code="invalid-event"):
     """An event cannot go on the wire: bad name, bad metadata, content that is no JSON."""
 
-    code = "invalid-event"
 
-
-class RunOverflowError(RunError):
+class RunOverflowError(RunError, code="run-overflow"):
     """A run that nobody reads wrote more than its log may hold."""
 
-    code = "run-overflow"
 
-
-class RunNotFoundError(RunError):
+class RunNotFoundError(RunError, code="run-not-found"):
     """There is no run of this id, or it is no longer kept."""
 
-    code = "run-not-found"
 
-
-class OverloadedError(RunError):
+class OverloadedError(RunError, code="overloaded"):
     """No further run is taken: as many as allowed are running, or the server is leaving."""
 
-    code = "overloaded"
 
-
-class StoreError(SentientError):
+class StoreError(SentientError, code="store"):
     """A store could not do what it was asked."""
 
-    code = "store"
 
-
-class VersionConflictError(StoreError):
+class VersionConflictError(StoreError, code="version-conflict"):
     """A row was changed by somebody else since it was read."""
 
-    code = "version-conflict"
 
-
-class LogSequenceError(StoreError):
+class LogSequenceError(StoreError, code="log-sequence"):
     """Entries were appended that do not continue the log."""
 
-    code = "log-sequence"
 
-
-class CursorError(StoreError):
+class CursorError(StoreError, code="cursor"):
     """A cursor is not one of this log."""
 
-    code = "cursor"
 
-
-class CursorExpiredError(CursorError):
+class CursorExpiredError(CursorError, code="cursor-expired"):
     """The entries after this cursor are no longer kept.
 
     Args:
@@ -392,22 +326,18 @@ class CursorExpiredError(CursorError):
         first_seq: The first seq that can still be read.
     """
 
-    code = "cursor-expired"
-
     def __init__(self, what: str, *, first_seq: int, why: str = "", fix: str = "", detail: str = "") -> None:
         super().__init__(what, why=why, fix=fix, detail=detail)
         self.first_seq = first_seq
 
 
-class DifferenceFoundError(SentientError):
+class DifferenceFoundError(SentientError, code="difference", exit_code=6):
     """A comparison was asked for and its sides differ."""
 
-    code = "difference"
-    exit_code = 6
+
+class InternalError(SentientError, code="internal"):
+    """A bug of this package: an exception that nobody expected."""
 
 
-class UserInterruptError(SentientError):
+class UserInterruptError(SentientError, code="interrupted", exit_code=130):
     """The user interrupted the command."""
-
-    code = "interrupted"
-    exit_code = 130

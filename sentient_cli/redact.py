@@ -94,7 +94,7 @@ class Redactor:
     """Replaces secrets by ``[redacted]``.
 
     Example:
-        >>> redactor = Redactor()
+        >>> redactor: Redactor = Redactor()
         >>> redactor.register("correct horse battery")
         True
         >>> redactor.redact("pass=correct horse battery, max_tokens=5, Bearer abcdef123456")

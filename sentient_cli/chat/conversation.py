@@ -45,8 +45,8 @@ class Conversation:
     def __init__(self, url: str, *, token: str | None = None, timeouts: Timeouts | None = None) -> None:
         self._observer = _Observer()
         self._client = AgentClient(url, token=token, timeouts=timeouts, observer=self._observer)
-        self.url = self._client.url
-        self.session = ClientSession()
+        self.url: str = self._client.url
+        self.session: ClientSession = ClientSession()
 
     def renew(self) -> None:
         """Begin a new session."""

@@ -37,11 +37,11 @@ class Block:
 
     def __init__(self, kind: Kind, label: str) -> None:
         self.kind = kind
-        self.label = sanitize_line(label)
-        self.closed = False
+        self.label: str = sanitize_line(label)
+        self.closed: bool = False
         self._sanitizer = Sanitizer()
         self._pieces: list[str] = []
-        self.waiting = 0
+        self.waiting: int = 0
         """How many characters were added and not taken."""
 
     def add(self, text: str) -> None:

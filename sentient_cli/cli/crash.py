@@ -9,23 +9,16 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from sentient_cli.errors import SentientError
+from sentient_cli.errors import InternalError
 from sentient_cli.redact import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["InternalError", "report_crash"]
+__all__ = ["report_crash"]
 
 KEPT_REPORTS = 20
-
-
-class InternalError(SentientError):
-    """A bug of this package: an exception that nobody expected."""
-
-    code = "internal"
-    exit_code = 1
 
 
 def report_crash(error: BaseException, argv: Sequence[str], *, whole: bool) -> InternalError:

@@ -32,10 +32,10 @@ class Invocation:
     def __init__(
         self, console: Console, environment: Mapping[str, str], program: str = "sentient", project: Path | None = None
     ) -> None:
-        self.console = console
-        self.environment = environment
-        self.program = program
-        self.project = project
+        self.console: Console = console
+        self.environment: Mapping[str, str] = environment
+        self.program: str = program
+        self.project: Path | None = project
 
     def load(
         self,

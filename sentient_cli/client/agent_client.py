@@ -50,7 +50,7 @@ class AgentClient:
     def __init__(
         self, url: str, *, token: str | None = None, timeouts: Timeouts | None = None, observer: Observer | None = None
     ) -> None:
-        self.url = base_url(url)
+        self.url: str = base_url(url)
         self._timeouts = timeouts or Timeouts()
         self._observer = observer
         self._http = client_for(self.url, token, self._timeouts)

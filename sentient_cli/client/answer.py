@@ -76,7 +76,7 @@ class Answer:
         run_id = response.headers.get("sentient-run-id", "")
         self.run_id: str | None = run_id if _RUN_ID.fullmatch(run_id) else None
         """The id of the run; None when the server names none, and nothing can be resumed or stopped."""
-        self.raw = ""
+        self.raw: str = ""
         """The JSON of the event that was given last, as it came."""
         self._http = http
         self._url = url

@@ -88,7 +88,7 @@ class Turn:
 
     def __init__(self, prompt: str, request_id: Ulid, parent_request_id: Ulid | None, root_request_id: Ulid) -> None:
         # What a terminal could not decode stands as lone surrogates, which no JSON carries.
-        self.prompt = prompt.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        self.prompt: str = prompt.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         self.request_id = request_id
         self.parent_request_id = parent_request_id
         self.root_request_id = root_request_id
@@ -161,7 +161,7 @@ class ClientSession:
     def __init__(self, *, processor_id: str = "sentient-chat-client", ids: Ids | None = None) -> None:
         self._ids = ids or SystemIds(SystemClock())
         self.processor_id = processor_id
-        self.activity_id = self._ids.ulid()
+        self.activity_id: Ulid = self._ids.ulid()
         """The id of the chat; the same in all its turns."""
         self._last: Ulid | None = None
         self._root: Ulid | None = None

@@ -57,7 +57,7 @@ class SseDecoder:
         self._event = ""
         self._data: list[str] = []
         self._id = ""
-        self.last_id = ""
+        self.last_id: str = ""
         """The id that a reconnecting client names."""
         self.retry_ms: int | None = None
         """How long the server wants a client to wait before it connects again."""

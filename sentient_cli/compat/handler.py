@@ -12,7 +12,8 @@ from sentient_cli.compat.identity import Identity
 from sentient_cli.compat.protocols import Hook
 from sentient_cli.compat.responding import FrameworkResponse, FrameworkStream
 from sentient_cli.compat.vocabulary import vocabulary
-from sentient_cli.runtime.events import ChunkEncoder, DoneEvent, Event, encode_event
+from sentient_cli.runtime.chunks import ChunkEncoder
+from sentient_cli.runtime.events import DoneEvent, Event, encode_event
 from sentient_cli.runtime.response import Response, ResponseStream
 
 __all__ = ["DefaultResponseHandler", "DefaultTextStream"]
@@ -38,7 +39,7 @@ class _HookSink:
 
     def chunk_writer(self, encoder: ChunkEncoder) -> Callable[[str], bool]:
         def write(text: str) -> bool:
-            self.emit_encoded(encoder.encode(_ids.ulid_text(), text))
+            self.emit_encoded(encoder.encode(_ids.ulid_text().encode(), text))
             return True
 
         return write

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Generic, Protocol, Self, TypeVar
+from typing import ClassVar, Final, Generic, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -64,7 +64,7 @@ class CapabilityRequestContent(BaseModel, Generic[_Content]):
 class AssistRequestContentPart(BaseModel):
     """A part of a request: words, and the files that came with them."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
 
     prompt: str
     files_ids: list[str] = Field(alias="fileIds")
@@ -85,7 +85,7 @@ class AssistRequestContent(CapabilityRequestContent[AssistRequestContentParts]):
 class Request(BaseModel, Generic[_Content]):
     """An earlier request of a session."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
 
     id: UlidField = Field(default_factory=new_ulid)
     chat_id: UlidField = Field(alias="chatId")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Protocol
 
 from sentient_cli.runtime.log import LogListener
 from sentient_cli.runtime.run import current_run
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 
 __all__ = ["GuardedHooks", "RunHook", "RunInfo"]
 
@@ -29,7 +31,7 @@ class RunInfo:
 class RunHook(Protocol):
     """Sees the entries of every run: metrics, tracing, audit and recording are such."""
 
-    def on_entries(self, run: RunInfo, entries: Sequence[Entry]) -> None:
+    def on_entries(self, run: RunInfo, entries: Sequence[LogEntry]) -> None:
         """Take the new entries of a run, in order: those of one turn of the event loop, or the last of a run at once.
 
         Called on the event loop, so it returns at once; what it raises is logged once.
@@ -53,16 +55,22 @@ class GuardedHooks:
         return [self._listener(hook, info) for hook in self._hooks]
 
     def _listener(self, hook: RunHook, info: RunInfo) -> LogListener:
-        def listen(entries: Sequence[Entry]) -> None:
+        def listen(entries: Sequence[LogEntry]) -> None:
             # What a hook logs or prints is no part of the run that it is told about.
             token = current_run.set(None)
             try:
                 hook.on_entries(info, entries)
-            except Exception:
-                if id(hook) not in self._broken:
-                    self._broken.add(id(hook))
-                    _logger.exception("A hook failed; further failures of it are not reported: %r", hook)
+            except Exception as error:  # noqa: BLE001 - a hook's failure stays its own
+                self._report(hook, error)
+            except asyncio.CancelledError as error:  # as the result of a cancelled future raises it
+                self._report(hook, error)
             finally:
                 current_run.reset(token)
 
         return listen
+
+    def _report(self, hook: RunHook, error: BaseException) -> None:
+        if id(hook) not in self._broken:
+            self._broken.add(id(hook))
+            with contextlib.suppress(Exception):  # neither may a handler of the agent's logging harm the run
+                _logger.error("A hook failed; further failures of it are not reported: %r", hook, exc_info=error)

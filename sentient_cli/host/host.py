@@ -8,18 +8,20 @@ import contextvars
 import inspect
 import logging
 import platform
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from functools import partial
 from typing import cast
 
 import sentient_cli
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
-from sentient_cli.errors import OverloadedError, RunNotFoundError, StoreError
+from sentient_cli.errors import OverloadedError, StoreError
 from sentient_cli.host.hooks import GuardedHooks, RunHook, RunInfo
 from sentient_cli.host.limits import HostLimits
 from sentient_cli.host.redacted import RedactedLog
 from sentient_cli.host.retention import RunTable
 from sentient_cli.host.sessions import SessionMemory
+from sentient_cli.host.stored import StoredRuns
+from sentient_cli.host.threads import Threads
 from sentient_cli.llm.current import current_manager
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.redact import redactor
@@ -30,9 +32,9 @@ from sentient_cli.runtime.log import LogListener, RunLog
 from sentient_cli.runtime.request import RunRequest
 from sentient_cli.runtime.run import Run
 from sentient_cli.runtime.session import Session
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import Entry, LogEntry
 from sentient_cli.store.memory import MemoryEventLog
-from sentient_cli.store.open import Stores, keep
+from sentient_cli.store.open import Stores
 from sentient_cli.store.writer import WriteBehind
 
 __all__ = ["Host"]
@@ -98,10 +100,15 @@ class Host:
         self.llm = llm
         self.stores = stores
         self.runs = RunTable(self.limits.keep, self.clock)
+        self.stored = StoredRuns(stores)
+        """What the store has of runs that `runs` does not know any more."""
         self.leaving = False
         """Whether new traffic should go elsewhere, though it is still served."""
         self.draining = False
         """Whether no new runs are taken."""
+        self.threads = Threads()
+        """For what would hold the loop; closed with the host."""
+        self._masking = Threads()
         self._hooks = GuardedHooks(hooks)
         self._capture = process_capture if capture else None
         self._writer: WriteBehind | None = None
@@ -110,6 +117,7 @@ class Host:
         self._no_context = contextvars.Context()
         self._until_pruning = 0
         self._started = False
+        self._starting: asyncio.Task[None] | None = None
         self._start_lock = asyncio.Lock()
         self._idle = asyncio.Event()
 
@@ -134,21 +142,48 @@ class Host:
                 self._writer = self._open_writer(self.stores)
             if self.stores is not None:
                 await self.stores.ready()
-            current_manager.set(self.llm)
-            with user_code(f"The setup of {self.agent_name} failed"):
+            with self._models(), user_code(f"The setup of {self.agent_name} failed"):
                 await _call_optional(self.agent, "setup")
             if self._capture is not None:
                 self._capture.install()
             self._started = True
 
+    def begin_start(self) -> None:
+        """Set the agent up without waiting for it; what fails is logged. Once it goes on, asking is nothing."""
+        if self._started or self.leaving or self._starting is not None:
+            return
+        # Whoever asks, such as a probe of an application that this one is mounted in, leaves nothing of its context.
+        loop = asyncio.get_running_loop()
+        self._starting = loop.create_task(self._start_logged(), context=contextvars.Context())
+
+    async def _start_logged(self) -> None:
+        try:
+            await self.start()
+        except Exception:
+            _logger.exception("The agent %r could not be set up", self.agent_name)
+        finally:
+            self._starting = None
+
+    @contextlib.contextmanager
+    def _models(self) -> Generator[None]:
+        """What `sentient_cli.llm` uses is ours for a while."""
+        token = current_manager.set(self.llm)
+        try:
+            yield
+        finally:
+            current_manager.reset(token)
+
     def _open_writer(self, stores: Stores) -> WriteBehind | None:
         if isinstance(stores.events, MemoryEventLog):
             return None  # the live logs are in memory already
-        return WriteBehind(RedactedLog(stores.events, redactor), on_failure=_report_unstored)
+        return WriteBehind(RedactedLog(stores.events, redactor, self._masking), on_failure=_report_unstored)
 
     async def aclose(self) -> None:
         """End what runs, close the agent, and give everything back. May be called twice."""
         self.refuse_runs()
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait((self._starting,), timeout=_CLOSE_TIMEOUT)
         await self.cancel_all("The server is shutting down")
         if self._chores:
             await asyncio.wait(self._chores, timeout=_CLOSE_TIMEOUT)
@@ -157,13 +192,16 @@ class Host:
             if self._capture is not None:
                 self._capture.remove()
             try:
-                async with asyncio.timeout(_CLOSE_TIMEOUT):
-                    await _call_optional(self.agent, "aclose")
+                with self._models():
+                    async with asyncio.timeout(_CLOSE_TIMEOUT):
+                        await _call_optional(self.agent, "aclose")
             except Exception:
                 _logger.exception("The agent %r failed while it was closed", self.agent_name)
         if self._writer is not None:
             await self._writer.aclose(_CLOSE_TIMEOUT)
             self._writer = None
+        await self._masking.aclose(_CLOSE_TIMEOUT)
+        await self.threads.aclose(_CLOSE_TIMEOUT)
         if self.stores is not None:
             await self.stores.aclose()
         if self.llm is not None:
@@ -188,11 +226,8 @@ class Host:
         run = self._make_run(request, session)
         self.runs.add(run)
         self._idle.clear()
-        token = current_manager.set(self.llm)
-        try:
+        with self._models():
             run.start()
-        finally:
-            current_manager.reset(token)
         return run
 
     def _admit(self) -> None:
@@ -251,38 +286,12 @@ class Host:
             self._until_pruning -= 1
             if self._until_pruning <= 0:
                 self._until_pruning = _PRUNE_EVERY
-                self._do_later(self._prune())
+                self._do_later(self.stored.prune(self.limits.stored, self.clock))
 
     def _do_later(self, work: Coroutine[None, None, None]) -> None:
         chore = asyncio.get_running_loop().create_task(work)
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
-
-    async def _prune(self) -> None:
-        limits = self.limits.stored
-        if self.stores is None:
-            return
-        try:
-            await keep(self.stores.events, self.clock, count=limits.count, seconds=limits.seconds, size=limits.size)
-        except StoreError:
-            _logger.warning("Old runs could not be removed from the store", exc_info=True)
-
-    async def read_stored(self, run_id: str, after: int, limit: int = 256) -> list[Entry]:
-        """Entries of a run that memory has forgotten but the store may have.
-
-        Raises:
-            RunNotFoundError: the store does not have it either.
-            CursorError: the cursor is not one of this log.
-        """
-        if self.stores is not None:
-            try:
-                if await self.stores.events.head(run_id) is not None:
-                    return await self.stores.events.read(run_id, after=after, limit=limit)
-            except StoreError as error:
-                if error.code.startswith("cursor"):
-                    raise
-                _logger.warning("The log of run %s could not be read", run_id, exc_info=True)
-        raise RunNotFoundError("There is no such run", fix="Runs are kept for a while only: ask again")
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -311,9 +320,9 @@ class Host:
         await self.wait_idle()
 
 
-def _offer_all(writer: WriteBehind, run_id: str, entries: Sequence[Entry]) -> None:
+def _offer_all(writer: WriteBehind, run_id: str, entries: Sequence[LogEntry]) -> None:
     for entry in entries:
-        writer.offer(run_id, entry)
+        writer.offer(run_id, Entry(entry.seq, entry.at, entry.type, entry.data))
 
 
 def _report_unstored(run_id: str, error: StoreError) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
+from sentient_cli.host.threads import Threads
 from sentient_cli.redact import Redactor
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.store.entry import Entry
@@ -24,16 +24,18 @@ class RedactedLog:
     Args:
         log: Keeps the entries.
         redactor: Knows the secrets.
+        threads: Mask what would hold the loop; not closed with the log.
     """
 
-    def __init__(self, log: EventLog, redactor: Redactor) -> None:
+    def __init__(self, log: EventLog, redactor: Redactor, threads: Threads) -> None:
         self._log = log
         self._redactor = redactor
+        self._threads = threads
 
     async def append(self, run_id: str, entries: Sequence[Entry]) -> None:
         """Append entries, masked."""
         if sum(len(entry.data) for entry in entries) > _INLINE:
-            masked = await asyncio.to_thread(self._mask, entries)
+            masked = await self._threads.run(self._mask, entries)
         else:
             masked = self._mask(entries)
         await self._log.append(run_id, masked)

@@ -13,7 +13,7 @@ from sentient_cli.errors import StoreError, VersionConflictError
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.request import Interaction, Query
 from sentient_cli.runtime.session import Session
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.ports import StateStore
 
 __all__ = ["SessionMemory"]
@@ -49,7 +49,7 @@ class SessionMemory:
             _logger.warning("The interactions of session %s could not be read", activity_id, exc_info=True)
             return []
 
-    async def remember(self, session: Session, query: Query, entries: Sequence[Entry]) -> None:
+    async def remember(self, session: Session, query: Query, entries: Sequence[LogEntry]) -> None:
         """Append a turn to its session.
 
         Args:
@@ -89,7 +89,7 @@ def _join_within_limits(items: list[bytes]) -> bytes:
     return b"[" + b",".join(items[start:]) + b"]"
 
 
-def _encode_turn(session: Session, query: Query, entries: Sequence[Entry]) -> bytes:
+def _encode_turn(session: Session, query: Query, entries: Sequence[LogEntry]) -> bytes:
     """The JSON of an `Interaction`, put together from the events as they are: decoding them would block the loop."""
     source = session.processor_id
     request: dict[str, object] = {

@@ -36,7 +36,7 @@ class Assembly:
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._calls: list[_OpenCall] = []
-        self.usage = Usage()
+        self.usage: Usage = Usage()
         self.finish_reason: FinishReason | None = None
 
     @property

@@ -7,7 +7,7 @@ One structure per content type; the order of the fields is the order on the wire
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, TypeGuard, cast
 
 import msgspec
@@ -15,7 +15,6 @@ import msgspec
 from sentient_cli.errors import InvalidEventError
 
 __all__ = [
-    "ChunkEncoder",
     "DoneEvent",
     "ErrorContent",
     "ErrorEvent",
@@ -31,6 +30,7 @@ __all__ = [
     "encode_event",
     "encode_json",
     "encode_text",
+    "encode_texts",
     "is_done",
     "is_error",
     "is_json",
@@ -215,38 +215,11 @@ def encode_text(text: str) -> bytes:
     return data if text.isascii() else _escape_lines(data)
 
 
-class ChunkEncoder:
-    """What the JSON of all chunks of one text stream has in common: only the id and the text differ.
-
-    Args:
-        event_name: That of the stream.
-        source: That of the events.
-        stream_id: That of the stream.
-
-    Attributes:
-        before_id: What stands before the id.
-        after_id: What stands between the id and the text.
-    """
-
-    __slots__ = ("after_id", "before_id")
-
-    def __init__(self, event_name: str, source: str, stream_id: str) -> None:
-        mark = "\x00"
-        chunk = TextChunkEvent(
-            event_name=event_name, id=mark, source=source, stream_id=stream_id, is_complete=False, content=""
-        )
-        # A control character is escaped everywhere, and neither a name nor a stream id has one.
-        self.before_id, _, after = encode_json(chunk).partition(b"\\u0000")
-        self.after_id = after.removesuffix(b'""}')
-
-    def encode(self, event_id: str, text: str) -> bytes:
-        """The JSON of a chunk; the same bytes as `encode_event` makes.
-
-        Args:
-            event_id: Its id.
-            text: Its content.
-        """
-        return b"".join((self.before_id, event_id.encode(), self.after_id, encode_text(text), b"}"))
+def encode_texts(texts: Sequence[str]) -> Iterable[bytes]:
+    """Many strings as JSON, each as `encode_text` does it."""
+    if all(map(str.isascii, texts)):
+        return map(_encode, texts)
+    return map(encode_text, texts)
 
 
 def encode_event(event: Event) -> bytes:

@@ -7,11 +7,11 @@ import logging
 import secrets
 import traceback
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 from sentient_cli.errors import RunOverflowError
 
-__all__ = ["Failure", "describe_failure"]
+__all__ = ["Failure", "describe_failure", "forget_frames"]
 
 _logger = logging.getLogger(__name__)
 
@@ -53,6 +53,25 @@ def describe_failure(run: _Named, error: BaseException, when: str = "", *, show:
         return Failure(f"The agent failed. Reference: {reference}", 500, details)
     summary = _frames(error).rpartition("\n")[2]
     return Failure(summary[:2000], 500, {**details, "type": type(error).__name__, **_place(error)})
+
+
+def forget_frames(error: BaseException) -> None:
+    """Let go of the variables that an exception holds through the frames it passed, and those it came from.
+
+    Args:
+        error: An exception whose traceback is not needed any more beyond its lines.
+    """
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        waiting += [origin for origin in (one.__cause__, one.__context__) if origin is not None]
+        if isinstance(one, BaseExceptionGroup):
+            waiting += cast("BaseExceptionGroup[BaseException]", one).exceptions
 
 
 def _frames(error: BaseException) -> str:

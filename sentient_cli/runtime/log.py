@@ -8,11 +8,12 @@ from typing import TypeAlias
 
 from sentient_cli.clock import Clock
 from sentient_cli.errors import CursorError, CursorExpiredError, LogSequenceError, RunOverflowError
-from sentient_cli.store.entry import Entry
+from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
+from sentient_cli.store.entry import Entry, LogEntry
 
 __all__ = ["LogLimits", "LogListener", "RunLog"]
 
-LogListener: TypeAlias = Callable[[Sequence[Entry]], None]
+LogListener: TypeAlias = Callable[[Sequence[LogEntry]], None]
 """Is given new entries, in order; it neither raises nor waits."""
 
 _EVICT_AT_ONCE = 1024
@@ -29,6 +30,10 @@ class LogLimits:
 
     entries: int = 100_000
     size: int = 64 * 1024 * 1024
+
+
+def _size_of(entry: LogEntry) -> int:
+    return entry.encoder.overhead + len(entry.text) if isinstance(entry, ChunkEntry) else len(entry.data)
 
 
 def _at_once(deliver: Callable[[], None]) -> None:
@@ -95,7 +100,7 @@ class RunLog:
         self._schedule = schedule
         self._due = False
         self._delivered = 0
-        self._entries: list[Entry] = []
+        self._entries: list[LogEntry] = []
         self._first_seq = 1
         self._forgotten_size = 0
         self._seq_end = limits.entries
@@ -110,7 +115,7 @@ class RunLog:
 
     @property
     def size(self) -> int:
-        """The bytes of data held."""
+        """The bytes of data held; those of chunks are counted before they are escaped."""
         return self.total_size - self._forgotten_size
 
     def append(self, type: str, data: bytes, *, forced: bool = False) -> None:  # noqa: A002 - the field's name
@@ -149,6 +154,24 @@ class RunLog:
             self._due = True
             self._schedule(self._deliver)
 
+    def add_chunk(self, encoder: ChunkEncoder, event_id: bytes, text: str, at: int) -> None:
+        """Add a chunk of a text stream; `add` for what most entries are."""
+        if self.finished:
+            raise LogSequenceError(f"The log of run {self.run_id} is finished")
+        if self.last_seq >= self._seq_end or self.total_size >= self._size_end:
+            self._evict()
+        if at < self.last_at:  # noqa: PLR1730 - max() costs three times as much
+            at = self.last_at
+        self.last_at = at
+        seq = self.last_seq = self.last_seq + 1
+        self._entries.append(ChunkEntry(seq, at, encoder, event_id, text))
+        self.total_size += encoder.overhead + len(text)
+        if self._waiting:
+            self._wake()
+        if self._listeners and not self._due:
+            self._due = True
+            self._schedule(self._deliver)
+
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, {}
         for wake in waiting:
@@ -162,7 +185,7 @@ class RunLog:
             for listener in self._listeners:
                 listener(entries)
 
-    def read(self, after: int, limit: int = 256) -> list[Entry]:
+    def read(self, after: int, limit: int = 256) -> list[LogEntry]:
         """At most ``limit`` entries with a seq greater than ``after``.
 
         Raises:
@@ -210,7 +233,7 @@ class RunLog:
                 fix="Emit less, or keep a client connected that reads",
             )
         self._deliver()
-        self._forgotten_size += sum([len(entry.data) for entry in self._entries[:count]])
+        self._forgotten_size += sum(map(_size_of, self._entries[:count]))
         del self._entries[:count]
         self._first_seq += count
         self._seq_end = self._first_seq - 1 + self._max_entries

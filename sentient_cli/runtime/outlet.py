@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.errors import InvalidEventError, ResponseClosedError, RunOverflowError
-from sentient_cli.runtime.events import ChunkEncoder, Event, encode_json, encode_text
+from sentient_cli.runtime.chunks import ChunkEncoder
+from sentient_cli.runtime.events import Event, encode_json
 from sentient_cli.runtime.log import RunLog
 
 __all__ = ["MAX_EVENT_SIZE", "Outlet"]
@@ -16,6 +17,7 @@ __all__ = ["MAX_EVENT_SIZE", "Outlet"]
 MAX_EVENT_SIZE = 16 * 1024 * 1024
 """Bytes of one event."""
 
+_LONG_TEXT = 1024 * 1024
 _TURN_EVENTS = 32
 _TURN_NS = 1_000_000
 
@@ -113,21 +115,16 @@ class Outlet:
             encoder: That of the stream.
         """
         log = self._log
-        add = log.add
+        add_chunk = log.add_chunk
         now_ns = self._clock.now_ns
         ulid_bytes = self._ids.ulid_bytes
-        before_id, after_id = encoder.before_id, encoder.after_id
-        join = b"".join
 
         def write(text: str) -> bool:
-            if self.closed:
-                raise _closed_error()
+            if self.closed or len(text) > _LONG_TEXT:
+                return self._write_other(encoder, text)
             at = now_ns()
-            data = join((before_id, ulid_bytes(at), after_id, encode_text(text), b"}"))
-            if len(data) > MAX_EVENT_SIZE:
-                raise _size_error(data)
             try:
-                add("event", data, at)
+                add_chunk(encoder, ulid_bytes(at), text, at)
             except RunOverflowError as error:
                 self._on_overflow(error)
                 raise
@@ -139,6 +136,11 @@ class Outlet:
             return True
 
         return write
+
+    def _write_other(self, encoder: ChunkEncoder, text: str) -> bool:
+        at = self._clock.now_ns()
+        self._append(encoder.encode(self._ids.ulid_bytes(at), text), at)
+        return True
 
     def _append(self, data: bytes, at: int) -> None:
         if self.closed:
@@ -193,10 +195,15 @@ class Outlet:
             or self._log.total_size - self._owner_size >= self._unsent_size
         )
 
-    def own(self, seq: int, size: int = 0) -> None:
-        """The owner has sent everything up to ``seq``, ``size`` bytes of data more than before."""
+    def own(self, seq: int, total_size: int) -> None:
+        """The owner has sent everything up to ``seq``.
+
+        Args:
+            seq: Of the last entry sent.
+            total_size: The log's ``total_size`` at that entry.
+        """
         self._owner_seq = seq
-        self._owner_size += size
+        self._owner_size = total_size
         self._log.acknowledge(seq)
         self._release()
 

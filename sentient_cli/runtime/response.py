@@ -8,8 +8,8 @@ from typing import Protocol, Self
 
 from sentient_cli.clock import Ids
 from sentient_cli.errors import InvalidEventError, ResponseClosedError
+from sentient_cli.runtime.chunks import ChunkEncoder
 from sentient_cli.runtime.events import (
-    ChunkEncoder,
     ErrorContent,
     ErrorEvent,
     Event,

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -15,7 +14,7 @@ from sentient_cli.clock import Clock, Ids
 from sentient_cli.errors import ResponseClosedError, RunOverflowError
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.events import encode_json
-from sentient_cli.runtime.faults import describe_failure
+from sentient_cli.runtime.faults import describe_failure, forget_frames
 from sentient_cli.runtime.log import RunLog
 from sentient_cli.runtime.outlet import Outlet
 from sentient_cli.runtime.request import Query
@@ -77,6 +76,33 @@ class Run:
         on_ending: Called once, before the last entries.
         on_finished: Called once, after the terminal entry.
     """
+
+    # Two thousand of them may live at once, and an instance dictionary costs a kilobyte.
+    __slots__ = (
+        "_agent",
+        "_clock",
+        "_ending",
+        "_ending_reason",
+        "_facts",
+        "_ids",
+        "_limits",
+        "_loop",
+        "_on_ending",
+        "_on_finished",
+        "_started_at",
+        "_timer",
+        "agent_name",
+        "failure",
+        "id",
+        "log",
+        "log_lines",
+        "outcome",
+        "outlet",
+        "query",
+        "response",
+        "session",
+        "task",
+    )
 
     def __init__(
         self,
@@ -148,6 +174,7 @@ class Run:
 
     def _overflow(self, error: RunOverflowError) -> None:
         self.failure = error
+        self._ending = "error"
         self._finish("error")
         if self.task is not None:
             self.task.cancel()
@@ -220,7 +247,8 @@ class Run:
             await agent.assist(self.session, self.query, self.response)
         except asyncio.CancelledError as error:
             # A cancellation that nobody asked for comes from the agent itself: a failure like any other.
-            self.failure = None if self._ending else error
+            if self._ending is None:
+                self.failure = error
         except BaseException as error:  # noqa: BLE001 - SystemExit in an agent must not end the server
             self.failure = error
 
@@ -230,8 +258,9 @@ class Run:
             self._finish(self._ending or ("done" if failure is None else "error"))
         elif failure is not None and not isinstance(failure, ResponseClosedError | RunOverflowError):
             describe_failure(self, failure, "after the response was complete")
-        if failure is not None and failure.__traceback__ is not None:
-            traceback.clear_frames(failure.__traceback__)  # the agent's variables are not kept with the run
+        if failure is not None:
+            forget_frames(failure)  # the agent's variables are not kept with the run
+        self.task = self._timer = None  # nor is the context of the request that began it
 
     def forget(self) -> None:
         """Let go of what only a live run needs, since finished ones are kept for a while."""
@@ -243,9 +272,9 @@ class Run:
             return
         if self._timer is not None:
             self._timer.cancel()
-        if self._on_ending is not None:
-            self._on_ending(self)
         try:
+            if self._on_ending is not None:
+                self._on_ending(self)
             self._say_last_words(outcome)
         except Exception:  # whatever is wrong with the words, the run ends
             with contextlib.suppress(Exception):
@@ -264,9 +293,11 @@ class Run:
             }
         )
         self.outlet.close()
-        self.log.append("run.finished", data, forced=True)
-        if self._on_finished is not None:
-            self._on_finished(self)
+        try:
+            self.log.append("run.finished", data, forced=True)
+        finally:  # whatever a listener does, the run has ended
+            if self._on_finished is not None:
+                self._on_finished(self)
 
     def _say_last_words(self, outcome: Outcome) -> None:
         self.outlet.forced = True

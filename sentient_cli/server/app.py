@@ -13,7 +13,7 @@ from sentient_cli.config.settings import ServerSettings
 from sentient_cli.host import Host
 from sentient_cli.server.answers import RequestError, send_json
 from sentient_cli.server.endpoints import Endpoints
-from sentient_cli.server.gate import Gate, GateRules, is_loopback
+from sentient_cli.server.gate import Gate, GateRules, is_loopback, local_path
 from sentient_cli.server.health import Health
 from sentient_cli.server.openapi import openapi_document
 from sentient_cli.server.peers import Peers
@@ -84,20 +84,27 @@ def create_app(
         token=token,
     )
     router = Router(routes, redirect_slashes=False, lifespan=_lifespan(host))
-    app = _plain_errors(router)
-    return Gate(peers.wrap(app) if peers is not None else app, rules, lambda: host.leaving)
+    app = _plain_errors(router, endpoints.assist)
+    return Gate(peers.wrap(app, settings.send_timeout) if peers is not None else app, rules, lambda: host.leaving)
 
 
-def _plain_errors(router: Router) -> ASGIApp:
+def _plain_errors(router: Router, assist: ASGIApp) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        # Starlette raises, instead of answering in plain text, where an application is in the scope.
-        scope["app"] = app
+        if scope["type"] == "http" and scope["method"] == "POST" and local_path(scope) == "/assist":
+            await assist(scope, receive, send)  # straight to where nearly all requests go
+            return
+        # Starlette raises, instead of answering in plain text, where an application is in the scope. When this one is
+        # mounted, that of the other application is there, and stays.
+        alone = scope.setdefault("app", app) is app
         try:
             await router(scope, receive, send)
         except HTTPException as error:
             code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
             headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
             raise RequestError(error.status_code, code, HTTPStatus(error.status_code).phrase, headers=headers) from None
+        finally:
+            if alone:
+                scope.pop("app", None)
 
     return app
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
-
-from pydantic import ValidationError
+from urllib.parse import parse_qsl, quote
 
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.errors import CursorError, CursorExpiredError, OverloadedError, RunNotFoundError
 from sentient_cli.host import Host
-from sentient_cli.runtime.request import RunRequest
+from sentient_cli.host.stored import StoredRun
 from sentient_cli.runtime.run import Run
 from sentient_cli.server.answers import RequestError, read_body, send_json
+from sentient_cli.server.body import parse_request
 from sentient_cli.server.departures import Departures
 from sentient_cli.server.frames import encode_entries
 from sentient_cli.server.stream import SSE_HEADERS, Connection, stream_run
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Endpoints"]
 
 _CURSOR = re.compile(r"[0-9]{1,18}")
-_MAX_FAULTS = 50
-_MAX_ECHO = 200
 _SMALL_BODY = 64 * 1024
 
 _logger = logging.getLogger(__name__)
@@ -50,14 +46,16 @@ class Endpoints:
         """``POST /assist``: begin a run and stream its events."""
         _require_json(scope)
         body = await read_body(scope, receive, limit=self._settings.body_limit, seconds=self._settings.body_timeout)
-        run = await self._start(_parse(body) if len(body) < _SMALL_BODY else await asyncio.to_thread(_parse, body))
+        # Where this is mounted can be the client's words, as below `/{tenant}`: no header gets them as they are.
+        root = quote(scope.get("root_path", ""), safe="/~")
+        run = await self._start(body)
+        del body  # the stream may take long
         scope["sentient.run_id"] = run.id
-        location = f"{scope.get('root_path', '')}/runs/{run.id}/events"
         headers = [
             *SSE_HEADERS,
             (b"sentient-run-id", run.id.encode()),
             (b"sentient-session", run.session.activity_id.encode()),
-            (b"content-location", location.encode()),
+            (b"content-location", f"{root}/runs/{run.id}/events".encode()),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._stream(run, 0, scope, receive, send, owner=True)
@@ -74,9 +72,13 @@ class Endpoints:
         settings = self._settings
         return Connection(scope, receive, send, heartbeat=settings.heartbeat, send_timeout=settings.send_timeout)
 
-    async def _start(self, request: RunRequest) -> Run:
+    async def _start(self, body: bytes) -> Run:
         try:
+            small = len(body) < _SMALL_BODY
+            request = parse_request(body) if small else await self._host.threads.run(parse_request, body)
             return await self._host.start_run(request)
+        except RequestError:
+            raise
         except OverloadedError as error:
             raise RequestError(503, error.code, str(error), headers=[(b"retry-after", b"1")]) from None
         except Exception as error:
@@ -110,7 +112,7 @@ class Endpoints:
 
     async def _stored_events(self, run_id: str, after: int, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            entries = await self._host.read_stored(run_id, after)
+            entries = await self._host.stored.read(run_id, after)
         except RunNotFoundError as error:
             raise _not_found(error) from None
         except CursorError as error:
@@ -124,40 +126,66 @@ class Endpoints:
         with self._connection(scope, receive, send) as connection:
             while entries and not connection.left and scope["method"] != "HEAD":
                 await connection.send(encode_entries(entries))
-                entries = await self._host.read_stored(run_id, entries[-1].seq)
+                entries = await self._host.stored.read(run_id, entries[-1].seq)
             await connection.send(b"", more=False)
 
     async def show(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """``GET /runs/{run_id}``: where the run stands."""
-        run = self._run(scope)
-        body = {
-            "run": run.id,
-            "agent": run.agent_name,
-            "session": run.session.activity_id,
-            "query": run.query.id,
-            "status": "finished" if run.log.finished else "running",
-            "outcome": run.outcome,
-            "first_seq": run.log.first_seq,
-            "last_seq": run.log.last_seq,
-        }
-        await send_json(send, 200, body)
+        run = await self._find(scope)
+        await send_json(send, 200, _stored_state(run) if isinstance(run, StoredRun) else _live_state(run))
 
     async def cancel(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """``POST /runs/{run_id}/cancel``: end the run."""
-        run = self._run(scope)
-        if run.log.finished:
+        run = await self._find(scope)
+        if isinstance(run, StoredRun):
+            await send_json(send, 200, {"run": run.run_id, "status": _status(run), "outcome": run.outcome})
+            return
+        if run.closed:
             await send_json(send, 200, {"run": run.id, "status": "finished", "outcome": run.outcome})
             return
         run.cancel("The run was cancelled")
         await send_json(send, 202, {"run": run.id, "status": "cancelling", "outcome": None})
 
-    def _run(self, scope: Scope) -> Run:
+    async def _find(self, scope: Scope) -> Run | StoredRun:
         run_id: str = scope["path_params"]["run_id"]
         scope["sentient.run_id"] = run_id
         run = self._host.runs.get(run_id)
-        if run is None:
-            raise _not_found(RunNotFoundError("There is no such run", fix="Runs are kept for a while only"))
-        return run
+        if run is not None:
+            return run
+        try:
+            return await self._host.stored.find(run_id)
+        except RunNotFoundError as error:
+            raise _not_found(error) from None
+
+
+def _live_state(run: Run) -> dict[str, object]:
+    return {
+        "run": run.id,
+        "agent": run.agent_name,
+        "session": run.session.activity_id,
+        "query": run.query.id,
+        "status": "finished" if run.closed else "running",
+        "outcome": run.outcome,
+        "first_seq": run.log.first_seq,
+        "last_seq": run.log.last_seq,
+    }
+
+
+def _stored_state(run: StoredRun) -> dict[str, object]:
+    return {
+        "run": run.run_id,
+        "agent": run.agent,
+        "session": run.session,
+        "query": run.query,
+        "status": _status(run),
+        "outcome": run.outcome,
+        "first_seq": run.first_seq,
+        "last_seq": run.last_seq,
+    }
+
+
+def _status(run: StoredRun) -> str:
+    return "finished" if run.finished else "interrupted"
 
 
 def _not_found(error: RunNotFoundError) -> RequestError:
@@ -189,31 +217,3 @@ def _require_json(scope: Scope) -> None:
     given = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     if given.split(b";")[0].strip().lower() != b"application/json":
         raise RequestError(415, "unsupported-media-type", "The body has to be application/json", close=True)
-
-
-def _parse(body: bytes) -> RunRequest:
-    try:
-        return RunRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestError(422, "invalid-request", _faults(error)) from None
-
-
-def _faults(error: ValidationError) -> list[dict[str, object]]:
-    return [
-        {
-            "type": fault["type"],
-            "loc": ["body", *fault["loc"]],
-            "msg": fault["msg"],
-            "input": _echo(fault["input"]),
-        }
-        for fault in error.errors(include_url=False, include_context=False)[:_MAX_FAULTS]
-    ]
-
-
-def _echo(value: object) -> object:
-    """What was given, as far as it is short: an answer must not be larger than what it answers, nor take long."""
-    if isinstance(value, str):
-        return value if len(value) <= _MAX_ECHO else value[:_MAX_ECHO] + "…"
-    if isinstance(value, list | dict):
-        return {} if isinstance(value, dict) else []
-    return value

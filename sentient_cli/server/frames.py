@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.runtime.events import DoneEvent, encode_event
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-from itertools import chain, repeat, takewhile
 
 __all__ = ["HEARTBEAT", "encode_entries"]
 
@@ -37,38 +37,29 @@ class _End(msgspec.Struct):
 _end_decoder = msgspec.json.Decoder(_End)
 
 
-def encode_entries(entries: Sequence[Entry]) -> bytes:
+def encode_entries(entries: Sequence[LogEntry]) -> bytes:
     """The frames of the entries that go to a client; the others have none."""
     parts: list[bytes] = []
     start = 0
     while start < len(entries):
         entry = entries[start]
-        if entry.type == "event":
-            start += _add_alike(parts, entries, start)
+        if isinstance(entry, ChunkEntry):
+            start += _add_chunks(parts, entry.encoder, entries, start)
             continue
-        if entry.type == "run.finished":
-            end = _end_decoder.decode(entry.data)
-            parts += (b"id: %d\nevent: done\ndata: " % entry.seq, encode_event(DoneEvent(id=end.id, source=end.source)))
-            parts.append(b"\n\n")
+        parts.append(_encode_entry(entry))
         start += 1
     return b"".join(parts)
 
 
-def _add_alike(parts: list[bytes], entries: Sequence[Entry], start: int) -> int:
-    """Add the frames of the events from ``start`` on that have the same name, and return how many they are.
-
-    Most are chunks of the same text stream, so they are put together without a step of Python for each.
-    """
-    beginning, name = _event_name(entries[start].data)
-    rest = entries[start:] if start else entries
-    # Only events begin with a content type, so what begins like this one is an event too.
-    alike = [entry.data for entry in takewhile(lambda entry: entry.data.startswith(beginning), rest)]
-    first = entries[start].seq
-    middle = b"\nevent: %b\ndata: " % name
-    parts += chain.from_iterable(
-        zip(_id_lines(first, len(alike)), repeat(middle), alike, repeat(b"\n\n"), strict=False)
-    )
-    return len(alike)
+def _add_chunks(parts: list[bytes], encoder: ChunkEncoder, entries: Sequence[LogEntry], start: int) -> int:
+    """Add the frames of the chunks of one stream from ``start`` on, and return how many they are."""
+    chunks: list[ChunkEntry] = []
+    for entry in entries[start:] if start else entries:
+        if not isinstance(entry, ChunkEntry) or entry.encoder is not encoder:
+            break
+        chunks.append(entry)
+    parts.append(encoder.frames(_id_lines(chunks[0].seq, len(chunks)), chunks))
+    return len(chunks)
 
 
 def _id_lines(first: int, count: int) -> Sequence[bytes]:
@@ -77,12 +68,18 @@ def _id_lines(first: int, count: int) -> Sequence[bytes]:
     return [b"id: %d" % seq for seq in range(first, first + count)]
 
 
-def _event_name(data: bytes) -> tuple[bytes, bytes]:
-    """What the JSON of an event begins with, up to and with its name, and the name."""
+def _encode_entry(entry: LogEntry) -> bytes:
+    data = entry.data
+    if entry.type == "event":
+        return b"id: %d\nevent: %b\ndata: %b\n\n" % (entry.seq, _event_name(data), data)
+    if entry.type == "run.finished":
+        end = _end_decoder.decode(data)
+        return b"id: %d\nevent: done\ndata: %b\n\n" % (entry.seq, encode_event(DoneEvent(id=end.id, source=end.source)))
+    return b""
+
+
+def _event_name(data: bytes) -> bytes:
     # The layout is that of our own encoder, in which a quote inside the name is always escaped.
     start = data.index(_NAME) + len(_NAME)
-    end = data.index(_AFTER_NAME, start)
-    name = data[start:end]
-    if b"\\" in name:
-        name = msgspec.json.decode(b'"' + name + b'"', type=str).encode()
-    return data[: end + len(_AFTER_NAME)], name
+    name = data[start : data.index(_AFTER_NAME, start)]
+    return msgspec.json.decode(b'"' + name + b'"', type=str).encode() if b"\\" in name else name

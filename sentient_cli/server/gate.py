@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Gate", "GateRules", "is_loopback", "local_path"]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NOT_IN_A_HEADER = re.compile(rb"[\0\r\n]")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/health/startup"})
 _ONLY_ONCE = frozenset({b"host", b"origin", b"authorization", b"sec-fetch-site", b"content-type", b"last-event-id"})
@@ -219,8 +220,11 @@ class _Answer:
     async def send(self, message: Message) -> None:
         """Pass a message on."""
         if message["type"] == "http.response.start":
+            headers = [*message["headers"], *self._headers]
+            if any(_NOT_IN_A_HEADER.search(value) for _, value in headers):
+                raise ValueError("A header has a line break in it")
             self.status = message["status"]
-            message["headers"] = [*message["headers"], *self._headers]
+            message["headers"] = headers
         else:
             self.sent += len(message.get("body", b""))
         await self._send(message)

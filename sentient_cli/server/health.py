@@ -31,17 +31,19 @@ class Health:
 
     async def ready(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Whether new runs are welcome."""
-        if self._host.leaving:
-            await send_json(send, 503, {"status": "draining"})
-        elif not self._host.started:
-            await send_json(send, 503, {"status": "starting"})
-        else:
-            await send_json(send, 200, {"status": "ok"})
+        status = "draining" if self._host.leaving else self._started()
+        await send_json(send, 200 if status == "ok" else 503, {"status": status})
 
     async def startup(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Whether the agent is set up."""
-        started = self._host.started
-        await send_json(send, 200 if started else 503, {"status": "ok" if started else "starting"})
+        status = self._started()
+        await send_json(send, 200 if status == "ok" else 503, {"status": status})
+
+    def _started(self) -> str:
+        # Mounted in another application nothing starts the host but the first run, and whoever asks here sends no run
+        # before the answer is yes.
+        self._host.begin_start()
+        return "ok" if self._host.started else "starting"
 
     async def details(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Everything that is known."""

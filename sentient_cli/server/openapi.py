@@ -51,6 +51,7 @@ def _sse(description: str) -> Document:
     return {"description": description, "headers": headers, "content": content}
 
 
+_NO_RUN = _error("There is no such run.")
 _COMMON: Document = {"403": _error("The Host or the Origin is not allowed."), "500": _error("The server failed.")}
 
 
@@ -68,10 +69,8 @@ def _operation(
     return operation
 
 
-def _paths() -> Document:
-    gone = _error("There is no such run.")
-    health = _ref("Health")
-    assist = _operation(
+def _assist() -> Document:
+    operation = _operation(
         "assist",
         "runs",
         "Ask the agent, and stream its answer as Sentient Chat events",
@@ -85,8 +84,12 @@ def _paths() -> Document:
             "503": _error("No further run is taken for now."),
         },
     )
-    assist["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref("RunRequest")}}}
-    events = _operation(
+    operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref("RunRequest")}}}
+    return operation
+
+
+def _watch_run() -> Document:
+    return _operation(
         "watchRun",
         "runs",
         "Stream the events of a run from a cursor on, then live",
@@ -94,42 +97,47 @@ def _paths() -> Document:
             "200": _sse("The events after the cursor."),
             "204": {"description": "There is nothing after the cursor, and the run has ended."},
             "400": _error("The cursor is no event of this run."),
-            "404": gone,
+            "404": _NO_RUN,
             "410": _error("The events after the cursor are no longer kept; `first_seq` says what is."),
         },
         [_RUN_ID, _AFTER, _LAST_EVENT_ID],
     )
-    cancel = _operation(
-        "cancelRun",
-        "runs",
-        "End a run",
-        {
-            "200": _json("It had ended already.", _ref("Cancelled")),
-            "202": _json("It is ending.", _ref("Cancelled")),
-            "404": gone,
-        },
-        [_RUN_ID],
-    )
-    show = _operation(
-        "showRun", "runs", "Where a run stands", {"200": _json("The run.", _ref("Run")), "404": gone}, [_RUN_ID]
-    )
+
+
+def _cancel_run() -> Document:
+    responses: Document = {
+        "200": _json("It had ended already.", _ref("Cancelled")),
+        "202": _json("It is ending.", _ref("Cancelled")),
+        "404": _NO_RUN,
+    }
+    return _operation("cancelRun", "runs", "End a run", responses, [_RUN_ID])
+
+
+def _show_run() -> Document:
+    responses: Document = {"200": _json("The run.", _ref("Run")), "404": _NO_RUN}
+    return _operation("showRun", "runs", "Where a run stands", responses, [_RUN_ID])
+
+
+def _openapi() -> Document:
+    return _operation("openapi", "meta", "This document", {"200": _json("The document.", {"type": "object"})})
+
+
+def _paths() -> Document:
     return {
-        "/assist": {"post": assist},
-        "/runs/{run_id}": {"get": show},
-        "/runs/{run_id}/events": {"get": events},
-        "/runs/{run_id}/cancel": {"post": cancel},
-        "/health": {"get": _health("health", "Everything that is known of the server's health", health)},
-        "/health/live": {"get": _health("live", "Whether the process answers", health)},
-        "/health/ready": {"get": _health("ready", "Whether new runs are welcome", health)},
-        "/health/startup": {"get": _health("startup", "Whether the agent is set up", health)},
-        "/openapi.json": {
-            "get": _operation("openapi", "meta", "This document", {"200": _json("The document.", {"type": "object"})})
-        },
+        "/assist": {"post": _assist()},
+        "/runs/{run_id}": {"get": _show_run()},
+        "/runs/{run_id}/events": {"get": _watch_run()},
+        "/runs/{run_id}/cancel": {"post": _cancel_run()},
+        "/health": {"get": _health("health", "Everything that is known of the server's health")},
+        "/health/live": {"get": _health("live", "Whether the process answers")},
+        "/health/ready": {"get": _health("ready", "Whether new runs are welcome")},
+        "/health/startup": {"get": _health("startup", "Whether the agent is set up")},
+        "/openapi.json": {"get": _openapi()},
     }
 
 
-def _health(name: str, summary: str, schema: Document) -> Document:
-    responses: Document = {"200": _json("Yes.", schema), "503": _json("No.", schema)}
+def _health(name: str, summary: str) -> Document:
+    responses: Document = {"200": _json("Yes.", _ref("Health")), "503": _json("No.", _ref("Health"))}
     return _operation(name, "health", summary, responses)
 
 
@@ -140,6 +148,7 @@ def _object(**properties: Document) -> Document:
 
 def _schemas() -> Document:
     text: Document = {"type": "string"}
+    known: Document = {"type": ["string", "null"]}
     integer: Document = {"type": "integer"}
     outcome: Document = {"enum": ["done", "error", "cancelled", "deadline", None]}
     fault = _object(
@@ -155,13 +164,15 @@ def _schemas() -> Document:
         "RunRequest": request,
         "Error": _object(detail=dict(text), code=dict(text), first_seq={"type": "integer", "optional": True}),
         "InvalidRequest": _object(detail={"type": "array", "items": fault}, code=dict(text)),
-        "Cancelled": _object(run=dict(text), status={"enum": ["cancelling", "finished"]}, outcome=outcome),
+        "Cancelled": _object(
+            run=dict(text), status={"enum": ["cancelling", "finished", "interrupted"]}, outcome=outcome
+        ),
         "Run": _object(
             run=dict(text),
-            agent=dict(text),
-            session=dict(text),
-            query=dict(text),
-            status={"enum": ["running", "finished"]},
+            agent=dict(known),
+            session=dict(known),
+            query=dict(known),
+            status={"enum": ["running", "finished", "interrupted"]},
             outcome=outcome,
             first_seq=dict(integer),
             last_seq=dict(integer),

@@ -6,7 +6,6 @@ A run's id ends with the number of its worker. Each worker also listens on a Uni
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 import socket
@@ -71,34 +70,59 @@ class Peers:
         listener.setblocking(False)
         return listener
 
-    def wrap(self, app: ASGIApp) -> ASGIApp:
-        """An application that answers itself, or passes on what another worker has to answer."""
+    def wrap(self, app: ASGIApp, send_timeout: float) -> ASGIApp:
+        """An application that answers itself, or passes on what another worker has to answer.
+
+        Args:
+            app: Answers here.
+            send_timeout: Seconds that a client may take nothing of what is passed on.
+        """
 
         async def routed(scope: Scope, receive: Receive, send: Send) -> None:
             found = _RUN_PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
-            if found is None or int(found[1]) == self._index:
+            index = int(found[1]) if found is not None else self._index
+            connection = await self._connect(index) if index != self._index else None
+            if connection is None:  # also when that worker is gone: the store may have what it ran
                 await app(scope, receive, send)
             else:
-                await self._forward(int(found[1]), scope, receive, send)
+                await _forward(*connection, scope, receive, send, send_timeout)
 
         return routed
 
-    async def _forward(self, index: int, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _connect(self, index: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         try:
-            reader, writer = await asyncio.open_unix_connection(str(self._directory / f"{index}.sock"))
+            return await asyncio.open_unix_connection(str(self._directory / f"{index}.sock"))
         except OSError:
-            raise RequestError(404, "run-not-found", "There is no such run. Runs are kept for a while only.") from None
-        left = asyncio.create_task(_wait_for_leaving(receive))
-        try:
-            writer.write(_request_head(scope))
-            relay = asyncio.create_task(_relay(reader, send, head_only=scope["method"] == "HEAD"))
-            await asyncio.wait((relay, left), return_when=asyncio.FIRST_COMPLETED)
-            relay.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await relay
-        finally:
-            left.cancel()
-            writer.close()
+            return None
+
+
+async def _forward(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    send_timeout: float,
+) -> None:
+    leaving = asyncio.create_task(_break_off_when_left(receive, writer))
+    relay = _Relay(reader, send, send_timeout, head_only=scope["method"] == "HEAD")
+    try:
+        writer.write(_request_head(scope))
+        await relay.run()
+    except TimeoutError:
+        abort = scope.get("sentient.abort")
+        if abort is not None:
+            abort()
+    except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+        if leaving.done():
+            return
+        if not relay.begun:
+            raise RequestError(404, "run-not-found", "The worker that had this run is gone.") from None
+        # The answer is left without its end, which tells the client that it is not whole.
+        _logger.warning("A worker went away in the middle of an answer that was passed on")
+    finally:
+        leaving.cancel()
+        writer.close()
 
 
 def _request_head(scope: Scope) -> bytes:
@@ -109,37 +133,57 @@ def _request_head(scope: Scope) -> bytes:
     return b"\r\n".join([*lines, b"content-length: 0", b"", b""])
 
 
-async def _wait_for_leaving(receive: Receive) -> None:
+async def _break_off_when_left(receive: Receive, writer: asyncio.StreamWriter) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    writer.transport.abort()  # whoever waits for the worker's next word gets an end instead
 
 
-async def _relay(reader: asyncio.StreamReader, send: Send, *, head_only: bool) -> None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, ConnectionError):
-        raise RequestError(404, "run-not-found", "The worker that had this run is gone.") from None
-    status_line, *lines = head[:-4].split(b"\r\n")
-    status = int(status_line.split()[1])
-    headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
-    kept = [(name, value) for name, value in headers if name in _PASSED_ON]
-    await send({"type": "http.response.start", "status": status, "headers": kept})
-    values = dict(headers)
-    try:
-        if head_only or status in _WITHOUT_BODY:
-            await send({"type": "http.response.body", "body": b""})
+class _Relay:
+    """Passes the answer of another worker on.
+
+    Args:
+        reader: Has the answer.
+        send: Takes it.
+        send_timeout: Seconds that the client may take nothing.
+        head_only: Whether it is the answer to a HEAD, which has no body whatever it says of one.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, send: Send, send_timeout: float, *, head_only: bool) -> None:
+        self._reader = reader
+        self._send = send
+        self._send_timeout = send_timeout
+        self._head_only = head_only
+        self.begun = False
+        """Whether the client has the beginning of the answer."""
+
+    async def run(self) -> None:
+        """Pass everything on.
+
+        Raises:
+            TimeoutError: the client takes nothing.
+            IncompleteReadError, ConnectionError, ValueError: the worker went away.
+        """
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        status_line, *lines = head[:-4].split(b"\r\n")
+        status = int(status_line.split()[1])
+        headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+        kept = [(name, value) for name, value in headers if name in _PASSED_ON]
+        self.begun = True
+        await self._send({"type": "http.response.start", "status": status, "headers": kept})
+        values = dict(headers)
+        if self._head_only or status in _WITHOUT_BODY:
+            await self._pass_on(b"", last=True)
         elif values.get(b"transfer-encoding") == b"chunked":
-            await _relay_chunks(reader, send)
+            await self._pass_chunks_on()
         else:
-            body = await reader.readexactly(int(values.get(b"content-length", b"0")))
-            await send({"type": "http.response.body", "body": body})
-    except (asyncio.IncompleteReadError, ConnectionError, ValueError):
-        # The answer is left without its end, which tells the client that it is not whole.
-        _logger.warning("A worker went away in the middle of an answer that was passed on")
+            await self._pass_on(await self._reader.readexactly(int(values.get(b"content-length", b"0"))), last=True)
 
+    async def _pass_chunks_on(self) -> None:
+        while size := int(await self._reader.readline(), 16):
+            await self._pass_on((await self._reader.readexactly(size + 2))[:-2])
+        await self._pass_on(b"", last=True)
 
-async def _relay_chunks(reader: asyncio.StreamReader, send: Send) -> None:
-    while size := int(await reader.readline(), 16):
-        body = (await reader.readexactly(size + 2))[:-2]
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    async def _pass_on(self, body: bytes, *, last: bool = False) -> None:
+        async with asyncio.timeout(self._send_timeout):
+            await self._send({"type": "http.response.body", "body": body, "more_body": not last})

@@ -12,11 +12,12 @@ import logging
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
 from sentient_cli.config.settings import ServerSettings
+from sentient_cli.errors import SentientError
 from sentient_cli.host import Host
 from sentient_cli.server.protocol import make_protocol
 from sentient_cli.server.watchdog import Watchdog
@@ -160,17 +161,19 @@ def serve(
     main = serve_until_stopped(app, host, settings, listeners, on_ready=on_ready, on_server=on_server)
     _raise_descriptor_limit()
     loop = _new_loop()
+    failure: BaseException | None = None
     try:
         asyncio.set_event_loop(loop)
         loop.run_until_complete(main)
+    except BaseException as error:
+        failure = error
+        raise
     finally:
         if loop.run_until_complete(_end_leftovers()):
             asyncio.set_event_loop(None)
             loop.close()
         else:
-            _logger.warning("Code of the agent does not end when it is cancelled; the process ends without it")
-            logging.shutdown()
-            _leave_now()
+            _leave_now(failure)
 
 
 async def _end_leftovers() -> bool:
@@ -187,11 +190,19 @@ async def _end_leftovers() -> bool:
     return threads_ended.done() and all(task.done() for task in left)
 
 
-def _leave_now() -> None:
-    # A thread or a task that cannot be ended would hold the interpreter for ever.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1 if sys.exc_info()[0] is not None else 0)
+def _leave_now(failure: BaseException | None) -> NoReturn:
+    """End the process although a thread or a task cannot be ended, which would hold the interpreter for ever."""
+    code = 0
+    if failure is not None:  # nobody above will get to tell it
+        code = failure.exit_code if isinstance(failure, SentientError) else 1
+        _logger.error("%s", failure, exc_info=None if isinstance(failure, SentientError) else failure)
+    _logger.warning("Code of the agent does not end when it is cancelled; the process ends without it")
+    with contextlib.suppress(Exception):
+        logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _raise_descriptor_limit() -> None:

@@ -100,19 +100,21 @@ async def stream_run(run: Run, after: int, connection: Connection, *, owner: boo
     wake = connection.wake
     log.attach()
     if owner:
-        run.outlet.own(after)
+        run.outlet.own(after, log.total_size if after else 0)
     try:
         while not wake.left:
             entries = log.read(after, _BATCH)
             if entries:
                 after = entries[-1].seq
                 last = entries[-1].type == "run.finished"
+                # The owner is never a batch behind: where it is, so many bytes are sent, and perhaps a few more.
+                total_size = log.total_size
                 if body := encode_entries(entries):
                     await connection.send(body, more=not last)
                 if last:
                     return
                 if owner:
-                    run.outlet.own(after, sum([len(entry.data) for entry in entries]))
+                    run.outlet.own(after, total_size)
             else:
                 log.wake_once(wake.ring)
                 if not await wake.wait():

@@ -8,12 +8,16 @@ import logging
 import os
 import signal
 import socket
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentient_cli.errors import ConfigError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
 __all__ = ["Supervisor", "WorkerLink"]
 
@@ -22,6 +26,9 @@ _STEADY_SECONDS = 10.0
 _MAX_PAUSE = 10.0
 _MAX_EARLY_FAILURES = 5
 _KILL_AFTER = 8.0
+_SHORT_DIRECTORY = "/tmp"  # noqa: S108 - a private directory with a random name is made in it
+_MAX_SOCKET_PATH = 103
+_SOCKET_NAME = len("/9999.sock")
 
 _logger = logging.getLogger(__name__)
 
@@ -83,6 +90,9 @@ class Supervisor:
         directory: A private directory for their sockets.
         stop_within: Seconds that a worker may take to stop before it is killed.
         on_ready: Called once, when all of them answer.
+
+    Raises:
+        ConfigError: this system cannot run several.
     """
 
     def __init__(
@@ -95,6 +105,11 @@ class Supervisor:
         stop_within: float,
         on_ready: Callable[[], None],
     ) -> None:
+        if sys.platform == "win32" or not hasattr(socket, "AF_UNIX"):
+            raise ConfigError(
+                "Several workers need Unix sockets and signals, which this system does not have",
+                fix="Leave out --workers, and start several servers on ports of their own behind a proxy",
+            )
         self._command = command
         self._listener = listener
         self._count = count
@@ -109,6 +124,10 @@ class Supervisor:
 
     async def run(self) -> int:
         """Supervise until a signal says to stop; return the exit code."""
+        with _short_enough(self._directory) as self._directory:
+            return await self._supervise()
+
+    async def _supervise(self) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
@@ -200,6 +219,24 @@ class Supervisor:
             if len(self._ready) == self._count and not self._announced:
                 self._announced = True
                 self._on_ready()
+
+
+@contextlib.contextmanager
+def _short_enough(directory: Path) -> Generator[Path]:
+    """The directory, or one whose path leaves room for a socket's name: systems take about a hundred bytes."""
+    if len(os.fsencode(directory)) + _SOCKET_NAME <= _MAX_SOCKET_PATH:
+        yield directory
+        return
+    try:
+        short = tempfile.TemporaryDirectory(prefix="sentient-", dir=_SHORT_DIRECTORY)
+    except OSError as error:
+        raise ConfigError(
+            "The directory for temporary files has too long a path for the sockets of the workers",
+            why=f"{directory}, and {_SHORT_DIRECTORY} cannot be used: {error.strerror}",
+            fix="Set TMPDIR to a directory with a short path, or leave out --workers",
+        ) from error
+    with short as name:
+        yield Path(name)
 
 
 def _ending(code: int) -> str:

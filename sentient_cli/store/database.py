@@ -82,8 +82,8 @@ class Database:
     """
 
     def __init__(self, path: Path, *, busy_timeout: float = BUSY_SECONDS) -> None:
-        self.path = path.absolute()
-        self.hints = Hints()
+        self.path: Path = path.absolute()
+        self.hints: Hints = Hints()
         self._timeout = busy_timeout
         self._users = 0
         self._closed = False

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
-__all__ = ["ENTRY_TYPES", "Entry"]
+__all__ = ["ENTRY_TYPES", "Entry", "LogEntry"]
 
 ENTRY_TYPES: Final = frozenset(
     {
@@ -28,6 +28,30 @@ ENTRY_TYPES: Final = frozenset(
     }
 )
 """The types known today. Readers pass over others, so that the set can grow."""
+
+
+class LogEntry(Protocol):
+    """What can be read of an entry, however it is held."""
+
+    @property
+    def seq(self) -> int:
+        """Counts from 1 without gaps in a run."""
+        ...
+
+    @property
+    def at(self) -> int:
+        """Nanoseconds since the epoch; never less than that of the entry before."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """One of `ENTRY_TYPES`."""
+        ...
+
+    @property
+    def data(self) -> bytes:
+        """Compact JSON in UTF-8."""
+        ...
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

@@ -79,7 +79,7 @@ class FileEventLog:
     """
 
     def __init__(self, directory: Path, *, clock: Clock | None = None, lock_timeout: float = LOCK_SECONDS) -> None:
-        self.directory = directory.absolute()
+        self.directory: Path = directory.absolute()
         self._clock = clock or SystemClock()
         self._shared = SharedDirectory(self.directory, timeout=lock_timeout)
         self._hints = Hints()

@@ -53,7 +53,7 @@ class Lane:
     """
 
     def __init__(self, name: str, *, wanted: Callable[[], bool] = _nobody, tick: Callable[[], None] = _nothing) -> None:
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self._name = name
         self._wanted = wanted
         self._tick = tick

@@ -41,10 +41,10 @@ class RunFile:
     def _forget(self) -> None:
         self.header: Header | None = None
         self._start = b""
-        self.end = 0
+        self.end: int = 0
         """The offset behind the last entry that counts."""
-        self.last_at = 0
-        self.damaged = False
+        self.last_at: int = 0
+        self.damaged: bool = False
         self._finished = False
         self._offsets = array("Q")
 

@@ -21,7 +21,7 @@ from sentient_cli.runtime.events import (
 from sentient_cli.runtime.run import Outcome
 from sentient_cli.runtime.session import Session
 from sentient_cli.runtime.transcript import answer_text
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 
 __all__ = ["AgentRun", "events_of"]
 
@@ -41,7 +41,7 @@ class AgentRun:
 
     prompt: str
     session: Session
-    entries: tuple[Entry, ...]
+    entries: tuple[LogEntry, ...]
     events: tuple[Event, ...]
     outcome: Outcome
     failure: BaseException | None = None
@@ -101,7 +101,7 @@ class _End(msgspec.Struct):
     source: str
 
 
-def events_of(entries: Iterable[Entry]) -> tuple[Event, ...]:
+def events_of(entries: Iterable[LogEntry]) -> tuple[Event, ...]:
     """What a client receives of a log."""
     events: list[Event] = []
     for entry in entries:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sentient_cli.clock import Ids
-from sentient_cli.runtime.events import ChunkEncoder, DoneEvent, Event, decode_event, encode_event
+from sentient_cli.runtime.chunks import ChunkEncoder
+from sentient_cli.runtime.events import DoneEvent, Event, decode_event, encode_event
 from sentient_cli.runtime.response import Response
 from sentient_cli.runtime.transcript import answer_text
 from sentient_cli.testing.time import SequentialIds
@@ -29,7 +30,7 @@ class _Recorder:
 
     def chunk_writer(self, encoder: ChunkEncoder) -> Callable[[str], bool]:
         def write(text: str) -> bool:
-            self.emit_encoded(encoder.encode(self._ids.ulid_text(), text))
+            self.emit_encoded(encoder.encode(self._ids.ulid_text().encode(), text))
             return False
 
         return write

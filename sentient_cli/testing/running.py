@@ -16,7 +16,7 @@ from sentient_cli.runtime.agent import AgentLike, AssistFunction, FunctionAgent
 from sentient_cli.runtime.request import Interaction, Query, RunRequest, SessionData
 from sentient_cli.runtime.run import Outcome, Run, RunLimits
 from sentient_cli.runtime.session import Session
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 from sentient_cli.testing.agent_run import AgentRun, events_of
 from sentient_cli.testing.models import scripted_llm
 from sentient_cli.testing.sessions import make_session
@@ -143,7 +143,7 @@ def _request(prompt: str, session: Session, interactions: Iterable[Interaction],
 
 
 def _result(run: Run) -> AgentRun:
-    entries: list[Entry] = []
+    entries: list[LogEntry] = []
     after = run.log.first_seq - 1
     while more := run.log.read(after):
         entries += more

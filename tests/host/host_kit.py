@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from sentient_cli.host import Host, HostLimits
@@ -11,7 +11,7 @@ from sentient_cli.runtime.agent import AssistFunction, FunctionAgent
 from sentient_cli.runtime.events import Event, JsonValue, decode_event
 from sentient_cli.runtime.request import RunRequest
 from sentient_cli.runtime.run import Run
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.open import Stores, open_stores
 
 CHAT = "01JS4F4Z5V0000000000000002"
@@ -25,7 +25,7 @@ async def hosting(
     memory: bool = False,
     limits: HostLimits | None = None,
     capture: bool = False,
-) -> AsyncIterator[Host]:
+) -> AsyncGenerator[Host]:
     """A host for one function, closed at the end."""
     opened = stores or open_stores("memory")
     host = Host(FunctionAgent(function), stores=opened, session_memory=memory, limits=limits, capture=capture)
@@ -54,7 +54,7 @@ async def answer(host: Host, prompt: str, *, chat: str | None = CHAT, interactio
     return run
 
 
-def entries(run: Run) -> list[Entry]:
+def entries(run: Run) -> list[LogEntry]:
     """All entries of a run."""
     return run.log.read(0, 1_000_000)
 

@@ -127,7 +127,7 @@ class Contested(MemoryStateStore):
         super().__init__()
         self.conflicts = conflicts
 
-    async def put(self, key: str, value: bytes, *, expected: int) -> int:  # noqa: D102
+    async def put(self, key: str, value: bytes, *, expected: int) -> int:
         if self.conflicts:
             self.conflicts -= 1
             raise VersionConflictError("somebody else was faster")
@@ -166,8 +166,9 @@ async def test_of_turns_that_end_at_once_none_is_lost() -> None:
 
     async with hosting(wait, memory=True) as host:
         asking: list[Awaitable[object]] = [asyncio.create_task(answer(host, str(number))) for number in range(6)]
-        while host.runs.live < len(asking):
+        for _ in range(10):
             await asyncio.sleep(0)
+        assert host.runs.live == len(asking)
         gate.set()
         await asyncio.gather(*asking)
         await answer(host, "last")
@@ -177,7 +178,7 @@ async def test_of_turns_that_end_at_once_none_is_lost() -> None:
 class Broken(MemoryStateStore):
     """A store that does not work."""
 
-    async def get(self, key: str) -> Row | None:  # noqa: D102
+    async def get(self, key: str) -> Row | None:
         raise StoreError("the disk is gone")
 
 

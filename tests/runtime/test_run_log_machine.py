@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sentient_cli.clock import SystemClock
 from sentient_cli.errors import CursorError, CursorExpiredError, LogSequenceError, RunOverflowError
 from sentient_cli.runtime.log import LogLimits, RunLog
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 
 _LIMITS = LogLimits(entries=12, size=400)
 
@@ -33,7 +33,7 @@ class RunLogMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.delivered: list[Entry] = []
+        self.delivered: list[LogEntry] = []
         self.later: list[object] = []
         self.log = RunLog("r", BackwardClock(), _LIMITS, [self._listen], self.later.append)
         self.written: list[tuple[str, bytes]] = []
@@ -44,7 +44,7 @@ class RunLogMachine(RuleBasedStateMachine):
         self.readers = 0
         self._append("run.started", b"{}")
 
-    def _listen(self, entries: Sequence[Entry]) -> None:
+    def _listen(self, entries: Sequence[LogEntry]) -> None:
         self.delivered += entries
 
     def _ring(self) -> None:

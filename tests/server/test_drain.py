@@ -1,4 +1,4 @@
-"""SIGTERM: readiness says no, then no new runs, then those that go on get their time, then a last event, then exit 0."""
+"""SIGTERM: readiness says no, then no new runs, those that go on get their time and a last event, then exit 0."""
 
 from __future__ import annotations
 
@@ -111,11 +111,11 @@ def test_a_second_signal_ends_what_runs_at_once(tmp_path: Path) -> None:
 
 
 def test_a_client_that_does_not_read_does_not_hold_the_drain(tmp_path: Path) -> None:
-    with serve(tmp_path, "--drain-delay", 0, "--drain-timeout", "0.1") as server:
-        with Wire(server.address, receive_buffer=4096) as wire:
-            next(ask(wire, "flood 100000").frames())
-            server.signal(signal.SIGTERM)
-            assert server.wait() == 0
+    flags = ["--drain-delay", 0, "--drain-timeout", "0.1"]
+    with serve(tmp_path, *flags) as server, Wire(server.address, receive_buffer=4096) as wire:
+        next(ask(wire, "flood 100000").frames())
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
 
 
 def test_an_idle_connection_does_not_hold_the_drain(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
         content=_TEXT,
     ),
 )
-_END = {"outcome": "done", "id": "01J", "source": "s\u2028", "totals": {}}
+_END: dict[str, object] = {"outcome": "done", "id": "01J", "source": "s\u2028", "totals": None}
 
 
 def parse(data: str, splits: int) -> list[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from sentient_cli.runtime.response import Response
 from sentient_cli.runtime.session import Session
 from sentient_cli.server.app import create_app
 from tests.support.served import Served, serve
-from tests.support.wire import JSON_BODY, Answer, Wire, ask_all, fetch, fetch_json, question
+from tests.support.wire import JSON_BODY, Answer, Wire, as_object, ask_all, fetch, fetch_json, question
 
 pytestmark = pytest.mark.story("14.8", "F9")
 
@@ -71,8 +71,7 @@ async def _silent(session: Session, query: Query, response: Response) -> None:
 
 def test_these_are_all_doors(server: Served) -> None:
     paths = fetch_json(server.address, "/openapi.json")[1]["paths"]
-    assert isinstance(paths, dict)
-    told = {Door(method.upper(), path) for path, methods in paths.items() for method in methods}
+    told = {Door(method.upper(), path) for path, methods in as_object(paths).items() for method in as_object(methods)}
     assert told == set(DOORS)
     routes = _routes(create_app(Host(FunctionAgent(_silent))))
     there = {Door(method, route.path) for route in routes for method in (route.methods or set())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -16,7 +16,7 @@ _NEVER = 3600.0
 
 
 @contextmanager
-def waking(heartbeat: float = _NEVER, send_timeout: float = _NEVER) -> Iterator[Wake]:
+def waking(heartbeat: float = _NEVER, send_timeout: float = _NEVER) -> Generator[Wake]:
     wake = Wake(heartbeat, send_timeout)
     try:
         yield wake

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def test_all_workers_serve(crew: Served) -> None:
 
 
 @contextlib.contextmanager
-def owned(crew: Served) -> Iterator[tuple[Puppet, str, Iterator[Frame], Wire]]:
+def owned(crew: Served) -> Generator[tuple[Puppet, str, Iterator[Frame], Wire]]:
     """A run in one worker, and a connection to another worker."""
     with ExitStack() as stack:
         puppet = stack.enter_context(Puppet())

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from tests.support.wire import PATIENCE, Address
@@ -152,7 +152,7 @@ def start(
 @contextlib.contextmanager
 def serve(
     home: Path, *flags: object, agent: object = BEHAVIOURS, env: Mapping[str, str] | None = None, code: int = 0
-) -> Iterator[Served]:
+) -> Generator[Served]:
     """A server for as long as the block lasts, from the moment it answers.
 
     Args:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, cast
 
 Address: TypeAlias = tuple[str, int]
 Headers: TypeAlias = Mapping[str, str]
@@ -21,6 +21,18 @@ _START = re.compile(r"id: (\d+)\nevent: ([^\n\r]+)\ndata: ")
 _READ = 1024 * 1024
 
 
+def as_object(value: object) -> dict[str, object]:
+    """A JSON object, or a failed test."""
+    assert isinstance(value, dict), f"no object: {value!r}"
+    return cast("dict[str, object]", value)
+
+
+def as_list(value: object) -> list[object]:
+    """A JSON list, or a failed test."""
+    assert isinstance(value, list), f"no list: {value!r}"
+    return cast("list[object]", value)
+
+
 def dig(value: object, *path: str | int) -> object:
     """What stands at a path in decoded JSON.
 
@@ -28,12 +40,7 @@ def dig(value: object, *path: str | int) -> object:
     1
     """
     for step in path:
-        if isinstance(step, str):
-            assert isinstance(value, dict), f"no object at {step!r}: {value!r}"
-            value = value[step]
-        else:
-            assert isinstance(value, list), f"no list at {step!r}: {value!r}"
-            value = value[step]
+        value = as_object(value)[step] if isinstance(step, str) else as_list(value)[step]
     return value
 
 
@@ -185,6 +192,11 @@ class Answer:
             assert newline, f"a cut line at the end: {line!r}"
             self._comment(line)
 
+    def first(self) -> Frame:
+        """The first frame of a body that is read whole."""
+        frames = list(self.frames())
+        return frames[0]
+
     def _frame(self, block: str) -> Frame:
         while block.startswith(":"):
             line, _, block = block.partition("\n")
@@ -217,10 +229,19 @@ REQUEST_ID = "01JS4F4Z5V0000000000000003"
 SOURCE = "sentient-chat-client"
 
 
-def session(interactions: list[object] | None = None, activity_id: str = ACTIVITY_ID) -> dict[str, object]:
+def session(interactions: Iterable[object] = ()) -> dict[str, object]:
     """A session as a client sends it."""
-    ids = {"processor_id": SOURCE, "activity_id": activity_id, "request_id": REQUEST_ID}
-    return {**ids, "interactions": interactions or []}
+    ids = {"processor_id": SOURCE, "activity_id": ACTIVITY_ID, "request_id": REQUEST_ID}
+    return {**ids, "interactions": list(interactions)}
+
+
+def interaction(prompt: str, responses: Iterable[object] = (), **request: object) -> dict[str, object]:
+    """An earlier turn as a client sends it."""
+    part: dict[str, object] = {"prompt": prompt, "fileIds": list[str]()}
+    content = {"capability": "assist", "request_payload": {"parts": [part]}}
+    event = {"id": REQUEST_ID, "chatId": ACTIVITY_ID, "content": content, **request}
+    sent = [{"sender": SOURCE, "recipients": ["user"], "event": response} for response in responses]
+    return {"request": {"sender": "user", "recipients": [SOURCE], "event": event}, "responses": sent}
 
 
 def question(prompt: str, chat: object = None) -> bytes:
@@ -262,6 +283,7 @@ def fetch_json(
 
 def wait_finished(address: Address, run_id: str) -> dict[str, object]:
     """Ask after a run until it has ended. Every question lets the server's loop turn, so there is no need to sleep."""
+    run: dict[str, object] = {}
     with Wire(address) as wire:
         for _ in range(20_000):
             run = wire.request("GET", f"/runs/{run_id}").json()

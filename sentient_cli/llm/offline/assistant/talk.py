@@ -27,7 +27,7 @@ class Talk:
         self._messages = messages
         self._seed = seed
         self._now_ns = now_ns
-        self.prompt = messages[-1].text[:MAX_LOOKED_AT].strip()
+        self.prompt: str = messages[-1].text[:MAX_LOOKED_AT].strip()
 
     def within(self, limit: int) -> bool:
         """Whether the prompt has at most ``limit`` characters: longer ones are texts, not questions."""

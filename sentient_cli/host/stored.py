@@ -1,0 +1,154 @@
+"""Runs that memory has forgotten but a store may have."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from sentient_cli.clock import Clock
+from sentient_cli.errors import CursorError, RunNotFoundError, StoreError
+from sentient_cli.host.retention import KeepLimits
+from sentient_cli.store.entry import Entry
+from sentient_cli.store.open import Stores, keep
+from sentient_cli.store.ports import LogHead
+
+__all__ = ["StoredRun", "StoredRuns"]
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_RUN_ID = re.compile("[0-9a-z-]{1,128}")
+
+_logger = logging.getLogger(__name__)
+
+
+class _Start(msgspec.Struct):
+    agent: str | None = None
+    session: str | None = None
+    query: str | None = None
+
+
+class _End(msgspec.Struct):
+    outcome: str | None = None
+
+
+_start_decoder = msgspec.json.Decoder(_Start)
+_end_decoder = msgspec.json.Decoder(_End)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """Where a run stands that only the store has. What its log does not tell is None.
+
+    Args:
+        run_id: Which.
+        agent: Who answered.
+        session: The chat.
+        query: What was asked.
+        finished: Whether its log has its end; otherwise whatever ran it was cut off.
+        outcome: How it ended.
+        first_seq: The first seq that is kept.
+        last_seq: The last.
+    """
+
+    run_id: str
+    agent: str | None
+    session: str | None
+    query: str | None
+    finished: bool
+    outcome: str | None
+    first_seq: int
+    last_seq: int
+
+
+class StoredRuns:
+    """Looks at the runs of a store.
+
+    Args:
+        stores: Which; None: there are no runs.
+    """
+
+    def __init__(self, stores: Stores | None) -> None:
+        self._stores = stores
+
+    async def find(self, run_id: str) -> StoredRun:
+        """Where a run stands.
+
+        Raises:
+            RunNotFoundError: the store does not have it, or cannot be read.
+        """
+        head = await self._head(run_id)
+        try:
+            return await self._describe(run_id, head)
+        except StoreError as error:
+            raise _unreadable(run_id, error) from error
+
+    async def _describe(self, run_id: str, head: LogHead) -> StoredRun:
+        first = await self._entry(run_id, head.first_seq)
+        last = await self._entry(run_id, head.last_seq)
+        start = _decode(_start_decoder, first, "run.started") or _Start()
+        end = _decode(_end_decoder, last, "run.finished") or _End()
+        return StoredRun(
+            run_id, start.agent, start.session, start.query, head.finished, end.outcome, head.first_seq, head.last_seq
+        )
+
+    async def _entry(self, run_id: str, seq: int) -> Entry | None:
+        if self._stores is None:
+            return None
+        return next(iter(await self._stores.events.read(run_id, after=seq - 1, limit=1)), None)
+
+    async def read(self, run_id: str, after: int, limit: int = 256) -> list[Entry]:
+        """Entries of a run.
+
+        Raises:
+            RunNotFoundError: the store does not have it, or cannot be read.
+            CursorError: the cursor is not one of this log.
+        """
+        await self._head(run_id)
+        try:
+            return [] if self._stores is None else await self._stores.events.read(run_id, after=after, limit=limit)
+        except CursorError:
+            raise
+        except StoreError as error:
+            raise _unreadable(run_id, error) from error
+
+    async def _head(self, run_id: str) -> LogHead:
+        if not _RUN_ID.fullmatch(run_id):
+            raise _unknown()
+        try:
+            head = None if self._stores is None else await self._stores.events.head(run_id)
+        except StoreError as error:
+            raise _unreadable(run_id, error) from error
+        if head is None:
+            raise _unknown()
+        return head
+
+    async def prune(self, limits: KeepLimits, clock: Clock) -> None:
+        """Forget the finished runs that are beyond the limits."""
+        if self._stores is None:
+            return
+        try:
+            await keep(self._stores.events, clock, count=limits.count, seconds=limits.seconds, size=limits.size)
+        except StoreError:
+            _logger.warning("Old runs could not be removed from the store", exc_info=True)
+
+
+def _decode(decoder: msgspec.json.Decoder[S], entry: Entry | None, type: str) -> S | None:  # noqa: A002
+    if entry is None or entry.type != type:
+        return None
+    try:
+        return decoder.decode(entry.data)
+    except msgspec.DecodeError:
+        return None
+
+
+def _unknown() -> RunNotFoundError:
+    return RunNotFoundError("There is no such run", fix="Runs are kept for a while only: ask again")
+
+
+def _unreadable(run_id: str, error: StoreError) -> RunNotFoundError:
+    _logger.warning("The log of run %s could not be read", run_id, exc_info=error)
+    return _unknown()

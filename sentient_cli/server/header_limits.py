@@ -1,0 +1,52 @@
+"""What uvicorn's HTTP protocols lack: limits of time and size for the headers, and a way to drop a client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["MAX_HEADERS", "HeaderLimits"]
+
+MAX_HEADERS = 64 * 1024
+"""Bytes of a request's line and headers."""
+
+
+class HeaderLimits:
+    """Mixed into a protocol of uvicorn's, which tells it when headers are waited for and when they have come."""
+
+    header_timeout = 10.0
+    """Seconds from the connection, or the first byte of a later request, to the end of the headers."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+
+    _header_timer: asyncio.TimerHandle | None = None
+
+    def is_answering(self) -> bool:
+        """Whether an answer is going on."""
+        raise NotImplementedError
+
+    def await_headers(self) -> None:
+        """Give the headers their time, unless they have it already."""
+        if self._header_timer is None:
+            self._header_timer = self.loop.call_later(self.header_timeout, self._headers_late)
+
+    def headers_came(self) -> None:
+        """The headers are complete, or nobody waits for them any more."""
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _headers_late(self) -> None:
+        self._header_timer = None
+        self.refuse(b"408 Request Timeout")
+
+    def refuse(self, status: bytes) -> None:
+        """Answer with nothing but a status, and close the connection."""
+        self.headers_came()
+        if not self.transport.is_closing():
+            if not self.is_answering():  # an answer must not have this in its middle
+                self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            self.transport.close()

@@ -1,0 +1,130 @@
+"""Health in the terms of probes, and the server's own log: JSON lines with ids, and no secret."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.agents.behaviours import KEY
+from tests.support.puppet import Puppet
+from tests.support.served import Served, serve
+from tests.support.wire import Wire, ask, ask_all, fetch, fetch_json
+
+pytestmark = pytest.mark.story("14.8")
+
+_QUIET = {"SENTIENT_SERVER_HEARTBEAT": "0.05", "SENTIENT_SERVER_DRAIN_DELAY": "0"}
+
+
+@pytest.mark.story("11.2")
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/health/startup"])
+def test_a_server_that_works_answers_its_probes(server: Served, path: str) -> None:
+    assert fetch_json(server.address, path) == (200, {"status": "ok"})
+    answer, body = fetch(server.address, path, "HEAD")
+    assert (answer.status, body) == (200, b"")
+
+
+@pytest.mark.story("11.1")
+def test_the_details(server: Served) -> None:
+    with Puppet() as puppet, Wire(server.address) as wire:
+        answer = ask(wire, puppet.prompt)
+        puppet.take()
+        status, body = fetch_json(server.address, "/health")
+        puppet.end()
+        answer.read()
+    assert (status, body["status"], body["agent"]) == (200, "ok", "behaviours")
+    runs = body["runs"]
+    assert isinstance(runs, dict)
+    assert runs["live"] >= 1
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", str(body["version"]))
+
+
+@pytest.mark.story("E11.1")
+def test_it_is_alive_with_all_places_taken(tmp_path: Path) -> None:
+    env = {**_QUIET, "SENTIENT_SERVER_MAX_RUNS": "2"}
+    with serve(tmp_path, env=env) as server, Wire(server.address) as one, Wire(server.address) as two:
+        floods = [ask(one, "flood 100").frames(), ask(two, "flood 100").frames()]
+        for _ in range(100):
+            assert {next(flood).event for flood in floods} == {"FLOOD"}
+        assert fetch_json(server.address, "/health/live")[0] == 200
+
+
+def test_a_silent_stream_has_a_heartbeat_without_a_blank_line(tmp_path: Path) -> None:
+    with serve(tmp_path, env=_QUIET) as server, Puppet() as puppet, Wire(server.address) as wire:
+        answer = ask(wire, puppet.prompt)
+        puppet.take()
+        assert wire.until(b"\r\n") == b"d"  # a chunk of 13 bytes
+        assert wire.exactly(15) == b": still here\n\r\n"
+        assert wire.until(b"\r\n") == b"d"
+        assert wire.exactly(15) == b": still here\n\r\n"
+        puppet.do("text", "A", "x")
+        puppet.end()
+        assert [frame.event for frame in answer.frames()] == ["A", "done"]
+
+
+def test_each_request_is_one_line_of_json_with_its_ids(server: Served) -> None:
+    with Wire(server.address) as wire:
+        answer = ask(wire, "echo x", headers={"X-Request-Id": "req-4711"})
+        body = answer.read()
+    record = server.wait_record(request_id="req-4711")
+    assert record["run_id"] == answer.run_id
+    assert (record["method"], record["path"], record["status"]) == ("POST", "/assist", 200)
+    assert record["bytes"] == len(body)
+    assert isinstance(record["duration_ms"], float)
+    assert str(record["time"]).endswith("+00:00")
+    assert record["level"] == "info"
+
+
+def test_every_line_is_json(server: Served) -> None:
+    fetch(server.address, "/x%0a%7b%22level%22:1%7d%1b[31m", headers={"X-Request-Id": "forged"})
+    server.wait_record(request_id="forged")
+    for line in server.lines[1:]:
+        assert isinstance(json.loads(line), dict)
+        assert line.isprintable()
+
+
+def test_what_an_agent_logs_names_its_run(server: Served) -> None:
+    with Wire(server.address) as wire:
+        answer = ask(wire, "tell")
+        assert [frame.event for frame in answer.frames()] == ["TOLD", "done"]
+    record = server.wait_record(logger="agent", run_id=answer.run_id)
+    assert record["level"] == "warning"
+    assert "a warning with" in str(record["message"])
+
+
+def test_no_secret_is_logged(server: Served) -> None:
+    ask_all(server.address, "tell")
+    server.wait_line("a warning with")
+    assert KEY not in "\n".join(server.lines)
+
+
+def test_values_of_secret_variables_are_not_logged(tmp_path: Path) -> None:
+    secret = "correct horse battery staple"
+    agent = tmp_path / "leaky.py"
+    agent.write_text(
+        "import logging, os\n"
+        "async def assist(session, query, response):\n"
+        "    logging.getLogger('x').warning('it is %s', os.environ['OPENAI_API_KEY'])\n"
+        "    raise ValueError(os.environ['OPENAI_API_KEY'])\n"
+    )
+    env = {"OPENAI_API_KEY": secret, "SENTIENT_SERVER_DRAIN_DELAY": "0"}
+    with serve(tmp_path, agent=agent, env=env) as server:
+        frames = ask_all(server.address, "x")
+        server.wait_line("failed")
+    assert [frame.event for frame in frames] == ["error", "done"]
+    assert secret not in "\n".join([*server.lines, *(frame.data for frame in frames)])
+
+
+def test_text_for_people(tmp_path: Path) -> None:
+    env = {"SENTIENT_SERVER_DRAIN_DELAY": "0"}
+    with serve(tmp_path, "--log-format", "text", env=env) as server:
+        fetch(server.address, "/health")
+        server.wait_line(r"^\d\d:\d\d:\d\d info +GET /health 200$")
+
+
+def test_a_quiet_log(tmp_path: Path) -> None:
+    with serve(tmp_path, "--log-level", "error", "--drain-delay", 0) as server:
+        ask_all(server.address, "tell")
+    assert [line for line in server.lines if line.startswith("{")] == []
