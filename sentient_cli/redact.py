@@ -287,5 +287,5 @@ def _forms(text: str, data: bytes) -> Iterator[str]:
             yield body[skipped : len(body) - (1 if (offset + len(data)) % 3 else 0)]
 
 
-redactor = Redactor()
+redactor: Redactor = Redactor()
 """The redactor of the process: what is registered here, every sink leaves out."""

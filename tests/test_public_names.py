@@ -34,6 +34,7 @@ def test_an_unknown_name_is_an_attribute_error(module: object) -> None:
         getattr(module, "nothing")  # noqa: B009 - a type checker would refuse the name
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_importing_the_package_imports_nothing_else() -> None:
     code = "import sys, sentient_cli; print([name for name in sys.modules if name.startswith('sentient_cli.')])"
     command = [sys.executable, "-c", code]

@@ -10,8 +10,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from docs.tools.reference import write
 
@@ -22,26 +23,26 @@ _DOCS = _ROOT / "docs"
 _WORK = _ROOT / ".cache" / "docs"
 _PAGES = _WORK / "pages"
 _NOT_PAGES = {"tools", "reference"}
-_FIRST = ["getting-started", "agents", "testing", "serving", "chat", "cli", "configuration", "offline-model", "compat"]
-_LAST = ["errors", "decisions", "coverage"]
 _WARNING = re.compile(r"warning|error|not found|unresolved", re.IGNORECASE)
 _FOREIGN = re.compile(r"""(?:src|href)=["']?(https?:)?//[^"'> ]+\.(?:css|js|woff2?)""")
 
 
 def _navigation(modules: list[str]) -> str:
-    """The pages in reading order: the front page, the guides by title, the reference."""
-    guides = sorted((page.stem for page in _PAGES.glob("*.md") if page.stem != "index"), key=_place)
+    """The pages in the order of ``zensical.toml``, then the reference.
+
+    Raises:
+        ValueError: a page is in no place of the navigation.
+    """
+    config = tomllib.loads((_DOCS / "zensical.toml").read_text("utf-8"))
+    order = cast("list[_Tree]", config["project"]["extra"]["navigation"])
+    known = _toml(order)
+    missing = sorted(page.name for page in _PAGES.glob("*.md") if json.dumps(page.name) not in known)
+    if missing:
+        raise ValueError(f"docs/zensical.toml has no place for {', '.join(missing)}")
     reference: list[_Tree] = [{"Overview": "reference/index.md"}]
     for name in modules:
         reference.append({name: f"reference/{name}.md"})  # noqa: PERF401 the type of a recursive list is invariant
-    return "nav = " + _toml(["index.md", *(f"{name}.md" for name in guides), {"Reference": reference}])
-
-
-def _place(name: str) -> tuple[int, int, str]:
-    """Where a page stands in the reading order; a page that no list names stands between the two."""
-    if name in _FIRST:
-        return 0, _FIRST.index(name), name
-    return (2, _LAST.index(name), name) if name in _LAST else (1, 0, name)
+    return "nav = " + _toml([*order, {"Reference": reference}])
 
 
 def _toml(value: _Tree) -> str:

@@ -152,7 +152,8 @@ def _unknown_command(name: str) -> UsageError:
 
 def _command(row: CommandRow) -> Command:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(row.name, cls=HelpCommand)(load_command(row))
+    settings = {"allow_interspersed_args": not row.hands_on}
+    app.command(row.name, cls=HelpCommand, context_settings=settings)(load_command(row))
     return typer.main.get_command(app)
 
 

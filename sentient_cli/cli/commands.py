@@ -42,17 +42,21 @@ __all__ = ["COMMANDS", "CommandRow", "find_command", "load_command"]
 
 
 class CommandRow(NamedTuple):
-    """One command: its name, the module that holds it, and one line of help that needs no import."""
+    """One command: its name, the module that holds it, and one line of help that needs no import.
+
+    A command that ``hands_on`` has options only before its first argument; what follows that is for what it executes.
+    """
 
     name: str
     module: str
     help: str
+    hands_on: bool = False
 
 
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("serve", "sentient_cli.cli.serve", "Serve an agent over HTTP, for production."),
     CommandRow("chat", "sentient_cli.cli.chat", "Talk to a running agent."),
-    CommandRow("run", "sentient_cli.cli.run", "Execute an agent file as it is."),
+    CommandRow("run", "sentient_cli.cli.run", "Execute an agent file as it is.", hands_on=True),
     CommandRow("completion", "sentient_cli.cli.completion", "Print the completion script of a shell."),
 )
 

@@ -10,7 +10,7 @@ from sentient_cli.cli.console import Console
 from sentient_cli.cli.invocation import Invocation, start
 from sentient_cli.cli.version import print_version
 from sentient_cli.config.environ import process_environment
-from sentient_cli.errors import SentientError, UserInterruptError
+from sentient_cli.errors import SentientError, UsageError, UserInterruptError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,8 +70,9 @@ def _fail(console: Console, arguments: list[str], error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         _abandon(console)
         return 1
-    _settle(console, arguments)
     shown = _shown(error)
+    if isinstance(shown, UsageError):
+        _settle(console, arguments)
     if shown is None:
         from sentient_cli.cli.crash import report_crash
 

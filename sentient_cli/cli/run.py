@@ -29,7 +29,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The Python file.", show_default=False)],
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- ARGS]", help="Arguments for the file, after `--`.", show_default=False),
+        typer.Argument(metavar="ARGS", help="Arguments for the file: all that follows it.", show_default=False),
     ] = None,
     host: HostOption = None,
     port: PortOption = None,
@@ -45,7 +45,8 @@ def run(  # noqa: PLR0917 - one parameter an option
     """Execute an agent file as it is.
 
     A file that was written for sentient-agent-framework runs without an edit. Where that package is not installed, a
-    DefaultServer in it serves with our server, on the address of --host and --port if they are given.
+    DefaultServer in it serves with our server, on the address of --host and --port if they are given. Options stand
+    before the file; what stands after it is for the file.
     """
     flags: dict[str, FlagValue] = {
         "server.host": host,
@@ -56,6 +57,7 @@ def run(  # noqa: PLR0917 - one parameter an option
         "llm.script": script,
         "log.level": log_level,
     }
+    given = arguments or []
     from sentient_cli.cli.streams import is_terminal
     from sentient_cli.compat import ServeOptions, run_script, serve_with
     from sentient_cli.config import export_environment
@@ -71,6 +73,6 @@ def run(  # noqa: PLR0917 - one parameter an option
         on_ready=lambda name, url: here.console.say(f"Serving {name} on {url}"),
     )
     with serve_with(options):
-        code = run_script(file, arguments or (), project_dir=loaded.project_dir or here.project)
+        code = run_script(file, given[given[:1] == ["--"] :], project_dir=loaded.project_dir or here.project)
     if code:
         raise typer.Exit(code)

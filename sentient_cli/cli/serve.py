@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def serve(  # noqa: PLR0917 - one parameter an option
     target: Annotated[
-        str | None, typer.Argument(metavar="[AGENT]", help="The agent: `module:attr` or a file.", show_default=False)
+        str | None, typer.Argument(metavar="AGENT", help="The agent: `module:attr` or a file.", show_default=False)
     ] = None,
     agent: AgentOption = None,
     host: HostOption = None,

@@ -1,6 +1,7 @@
 """Logging, warnings and prints of a run's own code become entries of its log.
 
-They also go where they went before. Code outside of runs is not touched.
+They also go where they went before; prints without secrets, and to a terminal without escape sequences. Code outside of
+runs is not touched.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import TextIOBase
 from typing import TextIO
 
 from sentient_cli.redact import redactor
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.run import Run, current_run
+from sentient_cli.sanitize import sanitize
 
 __all__ = ["Capture", "append_log_entry", "process_capture"]
 
@@ -46,6 +49,17 @@ def append_log_entry(run: Run, *, level: str, source: str, text: str, where: str
     run.note("log", encode_json(data))
 
 
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # it is closed
+        return False
+
+
+def _clean_for_terminal(text: str) -> str:
+    return sanitize(redactor.redact(text))
+
+
 class _RunHandler(logging.Handler):
     """Copies records of a run's code into its log."""
 
@@ -60,44 +74,80 @@ class _RunHandler(logging.Handler):
         append_log_entry(run, level=record.levelname.lower(), source="logging", text=text, where=record.name)
 
 
+@dataclass(slots=True)
+class _Line:
+    """A line that a run has begun: its text, how much of that has been passed on already, and how it ends."""
+
+    text: str = ""
+    passed: int = 0
+    end: str = "\n"
+
+
 class _RunStream(TextIOBase):
-    """Stands in for stdout or stderr: the lines that a run writes become entries."""
+    """Stands in for stdout or stderr: the lines that a run writes become entries.
+
+    They are also passed on, without secrets, and on a terminal without escape sequences: a line when it is whole, or
+    what there is of it when the run flushes.
+    """
 
     def __init__(self, under: TextIO, source: str) -> None:
         self._under = under
         self._source = source
-        self._partial: dict[str, str] = {}
+        self._clean = _clean_for_terminal if _is_terminal(under) else redactor.redact
+        self._begun: dict[str, _Line] = {}
         self._lock = threading.Lock()
 
     def write(self, text: str) -> int:
         run = current_run.get()
-        if run is not None and not run.closed:
-            for line in self._lines(run, text):
-                append_log_entry(run, level="info", source=self._source, text=line)
-        return self._under.write(text)
+        if run is None:
+            return self._under.write(text)
+        if run.closed:
+            self._under.write(self._clean(text))
+            return len(text)
+        for line in self._whole_lines(run, text):
+            append_log_entry(run, level="info", source=self._source, text=line.text)
+            self._under.write(self._clean(line.text[line.passed :]) + line.end)
+        return len(text)
 
-    def _lines(self, run: Run, text: str) -> Iterable[str]:
+    def _whole_lines(self, run: Run, text: str) -> list[_Line]:
         with self._lock:
-            held = self._partial.pop(run.id, "") + text
-            *whole, rest = held.split("\n")
-            if len(rest) > _MAX_LINE:
-                whole.append(rest)
-                rest = ""
-            if rest:
-                self._partial[run.id] = rest
-        return whole
+            line = self._begun.pop(run.id, None) or _Line()
+            first, *others = text.split("\n")
+            line.text += first
+            lines = [line, *map(_Line, others)]
+            rest = lines[-1]
+            if len(rest.text) > _MAX_LINE:
+                rest.end = ""  # it is only told in pieces
+            else:
+                lines.pop()
+                if rest.text:
+                    self._begun[run.id] = rest
+        return lines
+
+    def flush(self) -> None:
+        run = current_run.get()
+        if run is not None:
+            self._pass_on(run.id)
+        self._under.flush()
+
+    def _pass_on(self, run_id: str) -> None:
+        with self._lock:
+            line = self._begun.get(run_id)
+            if line is None:
+                return
+            rest = line.text[line.passed :]
+            line.passed = len(line.text)
+        self._under.write(self._clean(rest))
 
     def finish(self, run: Run) -> None:
+        self._pass_on(run.id)
         with self._lock:
-            rest = self._partial.pop(run.id, "")
-        if rest:
-            append_log_entry(run, level="info", source=self._source, text=rest)
+            line = self._begun.pop(run.id, None)
+        if line is not None:
+            append_log_entry(run, level="info", source=self._source, text=line.text)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._under, name)  # buffer, reconfigure, name and the like
-
-    def flush(self) -> None:
-        self._under.flush()
 
     def isatty(self) -> bool:
         return self._under.isatty()

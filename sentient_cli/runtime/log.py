@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sentient_cli.clock import Clock
-from sentient_cli.errors import CursorError, CursorExpiredError, LogSequenceError, RunOverflowError
+from sentient_cli.clock import Clock, Ids
+from sentient_cli.errors import CursorError, CursorExpiredError, ResponseClosedError, RunOverflowError
 from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.store.entry import Entry, LogEntry
 
@@ -34,6 +34,14 @@ class LogLimits:
 
 def _size_of(entry: LogEntry) -> int:
     return entry.encoder.overhead + len(entry.text) if isinstance(entry, ChunkEntry) else len(entry.data)
+
+
+def _finished_error(run_id: str) -> ResponseClosedError:
+    return ResponseClosedError(
+        "The response is complete",
+        why=f"Run {run_id} has ended",
+        fix="Emit everything before the response ends",
+    )
 
 
 def _at_once(deliver: Callable[[], None]) -> None:
@@ -63,6 +71,9 @@ class RunLog:
         "_first_seq",
         "_forgotten_size",
         "_listeners",
+        "_mark_at",
+        "_mark_seq",
+        "_mark_size",
         "_max_entries",
         "_max_size",
         "_now_ns",
@@ -70,9 +81,12 @@ class RunLog:
         "_seq_end",
         "_size_end",
         "_waiting",
+        "events",
         "finished",
         "last_at",
         "last_seq",
+        "mark_passed",
+        "on_overflow",
         "readers",
         "run_id",
         "total_size",
@@ -93,6 +107,15 @@ class RunLog:
         self.finished = False
         self.total_size = 0
         self.readers = 0
+        self.events = 0
+        """How many of the entries were events."""
+        self.mark_passed = True
+        """Whether the log has grown past a mark since `set_marks`."""
+        self.on_overflow: Callable[[RunOverflowError], None] | None = None
+        """Called before an entry is refused since the log is full and nobody reads."""
+        self._mark_seq = 0
+        self._mark_at = 0
+        self._mark_size = 0
         self._now_ns = clock.now_ns
         self._max_entries = limits.entries
         self._max_size = limits.size
@@ -132,11 +155,11 @@ class RunLog:
             forced: The end of a run is written whatever the limits say.
 
         Raises:
-            LogSequenceError: the log is finished.
+            ResponseClosedError: the log is finished.
             RunOverflowError: the log is full of entries that nobody has read.
         """
         if self.finished:
-            raise LogSequenceError(f"The log of run {self.run_id} is finished")
+            raise _finished_error(self.run_id)
         if (self.last_seq >= self._seq_end or self.total_size >= self._size_end) and not forced:
             self._evict()
         if at < self.last_at:  # noqa: PLR1730 - max() costs three times as much
@@ -144,7 +167,11 @@ class RunLog:
         self.last_at = at
         seq = self.last_seq = self.last_seq + 1
         self._entries.append(Entry(seq, at, type, data))
-        self.total_size += len(data)
+        size = self.total_size = self.total_size + len(data)
+        if type == "event":
+            self.events += 1
+        if seq >= self._mark_seq or at >= self._mark_at or size >= self._mark_size:
+            self.mark_passed = True
         if self._waiting:
             self._wake()
         if type == "run.finished":
@@ -154,23 +181,51 @@ class RunLog:
             self._due = True
             self._schedule(self._deliver)
 
-    def add_chunk(self, encoder: ChunkEncoder, event_id: bytes, text: str, at: int) -> None:
-        """Add a chunk of a text stream; `add` for what most entries are."""
-        if self.finished:
-            raise LogSequenceError(f"The log of run {self.run_id} is finished")
-        if self.last_seq >= self._seq_end or self.total_size >= self._size_end:
-            self._evict()
-        if at < self.last_at:  # noqa: PLR1730 - max() costs three times as much
-            at = self.last_at
-        self.last_at = at
-        seq = self.last_seq = self.last_seq + 1
-        self._entries.append(ChunkEntry(seq, at, encoder, event_id, text))
-        self.total_size += encoder.overhead + len(text)
-        if self._waiting:
-            self._wake()
-        if self._listeners and not self._due:
-            self._due = True
-            self._schedule(self._deliver)
+    def chunk_appender(self, encoder: ChunkEncoder, ids: Ids) -> Callable[[str], bool]:
+        """A function that adds the chunks of one text stream, and returns whether a mark is passed.
+
+        Every token of every answer passes here. It is `append` for chunks, in one function: what is the same for all of
+        them is looked up once, and each call that is saved is a tenth of the whole.
+
+        Args:
+            encoder: That of the stream.
+            ids: Gives the ids of the events.
+        """
+        now_ns = self._now_ns
+        ulid_bytes = ids.ulid_bytes
+        overhead = encoder.overhead
+
+        def append_chunk(text: str) -> bool:
+            if self.finished:
+                raise _finished_error(self.run_id)
+            if self.last_seq >= self._seq_end or self.total_size >= self._size_end:
+                self._evict()
+            at = now_ns()
+            if at < self.last_at:  # noqa: PLR1730 - max() costs three times as much
+                at = self.last_at
+            self.last_at = at
+            seq = self.last_seq = self.last_seq + 1
+            self._entries.append(ChunkEntry(seq, at, encoder, ulid_bytes(at), text))
+            size = self.total_size = self.total_size + overhead + len(text)
+            self.events += 1
+            if self._waiting:
+                self._wake()
+            if self._listeners and not self._due:
+                self._due = True
+                self._schedule(self._deliver)
+            if seq < self._mark_seq and at < self._mark_at and size < self._mark_size:
+                return False
+            self.mark_passed = True
+            return True
+
+        return append_chunk
+
+    def set_marks(self, seq: int, at: int, size: int) -> None:
+        """Say where `mark_passed` becomes true: at a seq, a moment or a total size, whichever comes first."""
+        self._mark_seq = seq
+        self._mark_at = at
+        self._mark_size = size
+        self.mark_passed = False
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -227,11 +282,14 @@ class RunLog:
         read = self._acknowledged if self._acknowledged is not None else self.last_seq if self.readers else 0
         count = min(read + 1 - self._first_seq, _EVICT_AT_ONCE)
         if count <= 0:
-            raise RunOverflowError(
+            error = RunOverflowError(
                 f"Run {self.run_id} wrote {len(self._entries)} entries ({self.size} bytes) that nobody has read",
                 why=f"A log holds at most {self._max_entries} entries and {self._max_size} bytes",
                 fix="Emit less, or keep a client connected that reads",
             )
+            if self.on_overflow is not None:
+                self.on_overflow(error)
+            raise error
         self._deliver()
         self._forgotten_size += sum(map(_size_of, self._entries[:count]))
         del self._entries[:count]

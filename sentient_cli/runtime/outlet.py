@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from sentient_cli.clock import Clock, Ids
-from sentient_cli.errors import InvalidEventError, ResponseClosedError, RunOverflowError
+from sentient_cli.errors import InvalidEventError
 from sentient_cli.runtime.chunks import ChunkEncoder
 from sentient_cli.runtime.events import Event, encode_json
 from sentient_cli.runtime.log import RunLog
@@ -17,7 +17,6 @@ __all__ = ["MAX_EVENT_SIZE", "Outlet"]
 MAX_EVENT_SIZE = 16 * 1024 * 1024
 """Bytes of one event."""
 
-_LONG_TEXT = 1024 * 1024
 _TURN_EVENTS = 32
 _TURN_NS = 1_000_000
 
@@ -30,32 +29,24 @@ class Outlet:
 
     Args:
         log: Takes the events.
-        clock: Stamps them.
-        ids: Gives their ids.
+        clock: Tells when a turn is over.
+        ids: Gives the ids of chunks.
         unsent_entries: Entries that the owner may be behind.
         unsent_size: Bytes that the owner may be behind.
         on_complete: Called when the agent has said all it has to say.
-        on_overflow: Called when nobody reads and the log is full.
     """
 
     __slots__ = (
         "_clock",
-        "_credit",
         "_ids",
         "_log",
         "_on_complete",
-        "_on_overflow",
         "_owner_moved",
         "_owner_seq",
         "_owner_size",
-        "_size_end",
-        "_turn_end",
         "_unsent_entries",
         "_unsent_size",
-        "closed",
-        "events",
         "forced",
-        "pressed",
     )
 
     def __init__(
@@ -67,7 +58,6 @@ class Outlet:
         unsent_entries: int,
         unsent_size: int,
         on_complete: Callable[[], None],
-        on_overflow: Callable[[RunOverflowError], None],
     ) -> None:
         self._log = log
         self._clock = clock
@@ -75,21 +65,16 @@ class Outlet:
         self._unsent_entries = unsent_entries
         self._unsent_size = unsent_size
         self._on_complete = on_complete
-        self._on_overflow = on_overflow
-        self._credit = 0
-        self._turn_end = 0
-        self._size_end = 0
         self._owner_seq: int | None = None
         self._owner_size = 0
         self._owner_moved: asyncio.Future[None] | None = None
-        self.events = 0
-        """How many events there were."""
-        self.closed = False
-        """Whether nothing more is taken."""
         self.forced = False
         """Whether the limits of the log do not count: for a run's last words."""
-        self.pressed = True
-        """Whether `flow` has something to do."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._log.finished
 
     def emit(self, event: Event) -> None:
         """Append an event to the log.
@@ -103,63 +88,23 @@ class Outlet:
 
     def emit_encoded(self, data: bytes) -> None:
         """Append an event, given as its wire JSON; otherwise like `emit`."""
-        self._append(data, self._clock.now_ns())
+        if len(data) > MAX_EVENT_SIZE:
+            raise InvalidEventError(
+                f"The event has {len(data)} bytes", why=f"At most {MAX_EVENT_SIZE} are allowed", fix="Split it"
+            )
+        self._log.append("event", data, forced=self.forced)
 
     def chunk_writer(self, encoder: ChunkEncoder) -> Callable[[str], bool]:
         """A function that appends chunks of one text stream, and returns whether `flow` has something to do.
 
-        Every token of every answer passes here. It is `emit` for chunks, in one function: what is the same for all of
-        them is looked up once, and a call that is saved is a tenth of the whole.
-
         Args:
             encoder: That of the stream.
         """
-        log = self._log
-        add_chunk = log.add_chunk
-        now_ns = self._clock.now_ns
-        ulid_bytes = self._ids.ulid_bytes
-
-        def write(text: str) -> bool:
-            if self.closed or len(text) > _LONG_TEXT:
-                return self._write_other(encoder, text)
-            at = now_ns()
-            try:
-                add_chunk(encoder, ulid_bytes(at), text, at)
-            except RunOverflowError as error:
-                self._on_overflow(error)
-                raise
-            self.events += 1
-            credit = self._credit = self._credit - 1
-            if credit > 0 and at < self._turn_end and log.total_size < self._size_end:
-                return False
-            self.pressed = True
-            return True
-
-        return write
-
-    def _write_other(self, encoder: ChunkEncoder, text: str) -> bool:
-        at = self._clock.now_ns()
-        self._append(encoder.encode(self._ids.ulid_bytes(at), text), at)
-        return True
-
-    def _append(self, data: bytes, at: int) -> None:
-        if self.closed:
-            raise _closed_error()
-        if len(data) > MAX_EVENT_SIZE:
-            raise _size_error(data)
-        try:
-            self._log.add("event", data, at, self.forced)
-        except RunOverflowError as error:
-            self._on_overflow(error)
-            raise
-        self.events += 1
-        self._credit -= 1
-        if self._credit <= 0 or at >= self._turn_end or self._log.total_size >= self._size_end:
-            self.pressed = True
+        return self._log.chunk_appender(encoder, self._ids)
 
     async def flow(self) -> None:
         """Let others have their turn, and wait while the owner is too far behind."""
-        if not self.pressed:
+        if not self._log.mark_passed:
             return
         await asyncio.sleep(0)
         while self._owner_is_behind():
@@ -170,25 +115,19 @@ class Outlet:
         self._begin_turn()
 
     def _begin_turn(self) -> None:
-        self.pressed = False
-        self._turn_end = self._clock.now_ns() + _TURN_NS
-        self._credit = _TURN_EVENTS
-        self._size_end = sys.maxsize
+        seq = self._log.last_seq + _TURN_EVENTS
+        size = sys.maxsize
         if self._owner_seq is not None:
-            self._credit = min(_TURN_EVENTS, self._owner_seq + self._unsent_entries - self._log.last_seq)
-            self._size_end = self._owner_size + self._unsent_size
+            seq = min(seq, self._owner_seq + self._unsent_entries)
+            size = self._owner_size + self._unsent_size
+        self._log.set_marks(seq, self._clock.now_ns() + _TURN_NS, size)
 
     def complete(self) -> None:
         """The agent has said all it has to say."""
         self._on_complete()
 
-    def close(self) -> None:
-        """Take nothing more, and hold nobody back."""
-        self.closed = True
-        self._release()
-
     def _owner_is_behind(self) -> bool:
-        if self._owner_seq is None or self.closed:
+        if self._owner_seq is None or self._log.finished:
             return False
         return (
             self._log.last_seq - self._owner_seq >= self._unsent_entries
@@ -205,25 +144,16 @@ class Outlet:
         self._owner_seq = seq
         self._owner_size = total_size
         self._log.acknowledge(seq)
-        self._release()
+        self.release()
 
     def disown(self) -> None:
         """The owner is gone: nobody holds the agent back any more."""
         self._owner_seq = None
         self._log.acknowledge(None)
-        self._release()
+        self.release()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let those who wait in `flow` look again."""
         moved = self._owner_moved
         if moved is not None and not moved.done():
             moved.set_result(None)
-
-
-def _closed_error() -> ResponseClosedError:
-    return ResponseClosedError("The run has ended", fix="Emit everything before the response ends")
-
-
-def _size_error(data: bytes) -> InvalidEventError:
-    return InvalidEventError(
-        f"The event has {len(data)} bytes", why=f"At most {MAX_EVENT_SIZE} are allowed", fix="Split it"
-    )

@@ -24,6 +24,9 @@ from sentient_cli.runtime.events import (
 
 __all__ = ["EventSink", "Response", "ResponseStream", "TextStream"]
 
+LONG_TEXT = 1024 * 1024
+"""Characters from which on a chunk is looked at more closely: it may be too long."""
+
 Metadata = Mapping[str, MetadataValue]
 
 
@@ -311,7 +314,7 @@ class ResponseStream:
             ResponseClosedError: the stream, or the whole response, is complete.
             InvalidEventError: the text or metadata cannot go on the wire.
         """
-        if metadata is None and type(text) is str and not self._is_complete:
+        if metadata is None and type(text) is str and not self._is_complete and len(text) < LONG_TEXT:
             if self._write_chunk(text):
                 await self._sink.flow()
         else:
@@ -339,7 +342,7 @@ class ResponseStream:
 
     async def emit_chunk(self, chunk: str) -> Self:
         """Send a piece of the text, under the public framework's name, and return the stream."""
-        if type(chunk) is str and not self._is_complete:
+        if type(chunk) is str and not self._is_complete and len(chunk) < LONG_TEXT:
             if self._write_chunk(chunk):
                 await self._sink.flow()
         else:

@@ -132,8 +132,8 @@ class Run:
             unsent_entries=limits.unsent_entries,
             unsent_size=limits.unsent_size,
             on_complete=self._complete,
-            on_overflow=self._overflow,
         )
+        log.on_overflow = self._overflow
         """Takes the events; the connection that started the run says there how far it is."""
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None
@@ -157,7 +157,7 @@ class Run:
     @property
     def closed(self) -> bool:
         """Whether the log has its terminal entry."""
-        return self.outlet.closed
+        return self.log.finished
 
     def note(self, type: str, data: bytes) -> None:  # noqa: A002 - the field's name
         """Append an entry that is no event, unless the run has ended or its log is full. Safe from any thread."""
@@ -286,16 +286,16 @@ class Run:
                 "id": self._ids.ulid_text(),
                 "source": self.session.processor_id,
                 "totals": {
-                    "events": self.outlet.events,
+                    "events": self.log.events,
                     "bytes": self.log.total_size,
                     "duration_ns": self._clock.now_ns() - self._started_at,
                 },
             }
         )
-        self.outlet.close()
         try:
             self.log.append("run.finished", data, forced=True)
         finally:  # whatever a listener does, the run has ended
+            self.outlet.release()
             if self._on_finished is not None:
                 self._on_finished(self)
 

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from sentient_cli.errors import CursorExpiredError
+from sentient_cli.runtime.log import RunLog
 from sentient_cli.runtime.run import Run
 from sentient_cli.server.frames import HEARTBEAT, encode_entries
 from sentient_cli.server.wake import Wake
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
+
+    from sentient_cli.store.entry import LogEntry
 
 __all__ = ["SSE_HEADERS", "Connection", "stream_run"]
 
@@ -24,6 +27,7 @@ SSE_HEADERS: Sequence[tuple[bytes, bytes]] = (
 )
 
 _BATCH = 256
+_FULL_TURN = 32
 _logger = logging.getLogger(__name__)
 
 
@@ -87,6 +91,17 @@ class Connection:
         return False
 
 
+async def _with_more(log: RunLog, entries: list[LogEntry]) -> list[LogEntry]:
+    """Entries with those of the next turns, while the agent floods: few large sends cost less than many small ones."""
+    added = len(entries)
+    while added >= _FULL_TURN and len(entries) < _BATCH // 2 and not log.finished:
+        await asyncio.sleep(0)
+        more = log.read(entries[-1].seq, _BATCH)
+        added = len(more)
+        entries = [*entries, *more]
+    return entries
+
+
 async def stream_run(run: Run, after: int, connection: Connection, *, owner: bool) -> None:
     """Send a run's events from a cursor on, then live, to the end. The response has been started.
 
@@ -97,32 +112,39 @@ async def stream_run(run: Run, after: int, connection: Connection, *, owner: boo
         owner: Whether the client started the run, and so holds the agent back when it reads slowly.
     """
     log = run.log
-    wake = connection.wake
     log.attach()
     if owner:
-        run.outlet.own(after, log.total_size if after else 0)
+        run.outlet.own(after, 0)
     try:
-        while not wake.left:
-            entries = log.read(after, _BATCH)
-            if entries:
-                after = entries[-1].seq
-                last = entries[-1].type == "run.finished"
-                # The owner is never a batch behind: where it is, so many bytes are sent, and perhaps a few more.
-                total_size = log.total_size
-                if body := encode_entries(entries):
-                    await connection.send(body, more=not last)
-                if last:
-                    return
-                if owner:
-                    run.outlet.own(after, total_size)
-            else:
-                log.wake_once(wake.ring)
-                if not await wake.wait():
-                    await connection.send(HEARTBEAT)
+        await _pump(run, after, connection, owner=owner)
     except CursorExpiredError:
         _logger.info("A watcher of run %s was too slow and is cut off", run.id, extra={"run_id": run.id})
         connection.abort()
     finally:
-        log.detach(wake.ring)
+        log.detach(connection.wake.ring)
         if owner:
             run.outlet.disown()
+
+
+async def _pump(run: Run, after: int, connection: Connection, *, owner: bool) -> None:
+    log = run.log
+    wake = connection.wake
+    while not wake.left:
+        entries = log.read(after, _BATCH)
+        if not entries:
+            log.wake_once(wake.ring)
+            if not await wake.wait():
+                await connection.send(HEARTBEAT)
+            continue
+        if len(entries) >= _FULL_TURN:
+            entries = await _with_more(log, entries)
+        after = entries[-1].seq
+        last = entries[-1].type == "run.finished"
+        # The owner is never far behind: where it is, so many bytes are sent, and perhaps a few more.
+        total_size = log.total_size
+        if body := encode_entries(entries):
+            await connection.send(body, more=not last)
+        if last:
+            return
+        if owner:
+            run.outlet.own(after, total_size)

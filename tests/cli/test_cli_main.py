@@ -87,6 +87,11 @@ def test_the_help_of_a_command_has_its_options_and_the_global_ones(sentient: Sen
     assert "--project DIR" in common
 
 
+def test_usage_says_what_may_be_left_out(sentient: Sentient) -> None:
+    usage = {name: sentient(name, "--help").stdout.splitlines()[0] for name in ("serve", "chat", "run")}
+    assert [line.partition("[OPTIONS] ")[2] for line in usage.values()] == ["[AGENT]", "[URL]", "{FILE} [ARGS]..."]
+
+
 @pytest.mark.parametrize("columns", ["20", "60", "200"])
 def test_help_fits_the_terminal(sentient: Sentient, columns: str) -> None:
     done = sentient("serve", "--help", env={"COLUMNS": columns})
@@ -99,6 +104,7 @@ def test_the_version_as_text_and_json(sentient: Sentient) -> None:
     assert json.loads(sentient("--json", "--project", ".", "--version").stdout) == {"version": __version__}
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_the_version_needs_no_typer_and_no_rich() -> None:
     code = (
         "import sys; from sentient_cli.cli.main import main; main(['--version']); print(*sys.modules, file=sys.stderr)"
@@ -107,6 +113,7 @@ def test_the_version_needs_no_typer_and_no_rich() -> None:
     assert {"typer", "rich", "pydantic"}.isdisjoint(done.stderr.split())
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_help_needs_no_rich_and_no_pydantic() -> None:
     code = (
         "import sys; from sentient_cli.cli.main import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"

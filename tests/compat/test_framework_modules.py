@@ -81,6 +81,7 @@ def test_a_name_that_the_package_does_not_have() -> None:
         _ = getattr(compat, "nothing")  # noqa: B009 - no type knows it
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_installing_costs_nothing() -> None:
     code = "import sys, sentient_cli.compat as c; c.install(); print({'pydantic', 'msgspec'} & set(sys.modules))"
     assert python(code).stdout.strip() == "set()"

@@ -153,9 +153,19 @@ def test_it_is_the_main_program_with_its_own_arguments(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("WORD = 'beside'\n")
     file = tmp_path / "main.py"
     file.write_text("import sys\nfrom beside import WORD\nprint(__name__, __file__, WORD, sys.argv)\n")
-    done = run(str(file), "--", "--port", "x")
-    assert done.stdout == f"__main__ {file} beside {[str(file), '--port', 'x']}\n"
-    assert (done.returncode, done.stderr) == (0, "")
+    for given in (["--port", "x", "--json", "--help", "--"], ["--", "--port", "x"]):
+        done = run("-q", str(file), *given)
+        assert done.stdout == f"__main__ {file} beside {[str(file), *given[given[0] == '--' :]]}\n"
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.story("16.3")
+def test_the_options_of_the_file_are_none_of_ours(tmp_path: Path) -> None:
+    file = tmp_path / "main.py"
+    file.write_text("raise ValueError('bad')\n")
+    assert "Error: " in run(str(file), "--json").stderr
+    assert json.loads(run("--json", str(file)).stderr)["error"]["exit_code"] == 1
+    assert run("--jsn", str(file), "--json").returncode == 2
 
 
 @pytest.mark.parametrize(

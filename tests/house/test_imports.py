@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.house.sources import package
 
 _PROBE = """
@@ -26,6 +28,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_importing_touches_no_file_socket_or_process() -> None:
     names = [source.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for source in package()]
     modules = [name for name in names if not name.endswith("__main__")]

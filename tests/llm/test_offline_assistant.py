@@ -194,6 +194,7 @@ async def test_enormous_prompts_do_not_stall() -> None:
             assert (await model.generate(prompt)).finish_reason == "stop"
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_importing_the_package_loads_nothing(repository: Path) -> None:
     code = "import sys; before = set(sys.modules); import sentient_cli.llm; print(sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)

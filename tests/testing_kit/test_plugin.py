@@ -57,6 +57,7 @@ def test_tests_of_framework_agents_run_unchanged(where: str, tmp_path: Path) -> 
     assert "warning" not in done.stdout
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.story("19.8")
 def test_unused_it_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_nothing.py").write_text(
