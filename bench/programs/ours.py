@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from sentient_cli.cli.main import main
 from sentient_cli.host import RunInfo, compose
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 
 
 class Counter:
@@ -20,7 +20,7 @@ class Counter:
     def __init__(self) -> None:
         self.entries = 0
 
-    def on_entries(self, run: RunInfo, entries: Sequence[Entry]) -> None:
+    def on_entries(self, run: RunInfo, entries: Sequence[LogEntry]) -> None:
         del run
         self.entries += len(entries)
 

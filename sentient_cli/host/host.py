@@ -42,6 +42,7 @@ __all__ = ["Host"]
 MADE_SOURCE = "sentient"
 _CLOSE_TIMEOUT = 5.0
 _PRUNE_EVERY = 256
+_PYTHON = platform.python_version()
 
 _logger = logging.getLogger(__name__)
 
@@ -93,20 +94,20 @@ class Host:
         capture: bool = True,
     ) -> None:
         self.agent = agent
-        self.agent_name = str(getattr(agent, "name", None) or type(agent).__name__)
-        self.clock = clock or SystemClock()
-        self.ids = ids or SystemIds(self.clock)
-        self.limits = limits or HostLimits()
+        self.agent_name: str = str(getattr(agent, "name", None) or type(agent).__name__)
+        self.clock: Clock = clock or SystemClock()
+        self.ids: Ids = ids or SystemIds(self.clock)
+        self.limits: HostLimits = limits or HostLimits()
         self.llm = llm
         self.stores = stores
-        self.runs = RunTable(self.limits.keep, self.clock)
-        self.stored = StoredRuns(stores)
+        self.runs: RunTable = RunTable(self.limits.keep, self.clock)
+        self.stored: StoredRuns = StoredRuns(stores)
         """What the store has of runs that `runs` does not know any more."""
-        self.leaving = False
+        self.leaving: bool = False
         """Whether new traffic should go elsewhere, though it is still served."""
-        self.draining = False
+        self.draining: bool = False
         """Whether no new runs are taken."""
-        self.threads = Threads()
+        self.threads: Threads = Threads()
         """For what would hold the loop; closed with the host."""
         self._masking = Threads()
         self._hooks = GuardedHooks(hooks)
@@ -262,7 +263,7 @@ class Host:
             clock=self.clock,
             ids=self.ids,
             agent_name=self.agent_name,
-            facts={"versions": {"sentient": sentient_cli.__version__, "python": platform.python_version()}},
+            facts={"versions": {"sentient": sentient_cli.__version__, "python": _PYTHON}},
             on_ending=self._capture.finish if self._capture is not None else None,
             on_finished=self._run_finished,
         )

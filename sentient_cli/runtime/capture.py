@@ -228,5 +228,5 @@ class Capture:
             self._showwarning(message, category, filename, lineno, file, line)
 
 
-process_capture = Capture()
+process_capture: Capture = Capture()
 """The one of this process: logging, stdout and warnings belong to the process, however many hosts it has."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sentient_cli.clock import Clock, Ids
-from sentient_cli.errors import CursorError, CursorExpiredError, ResponseClosedError, RunOverflowError
+from sentient_cli.errors import CursorError, CursorExpiredError, LogSequenceError, ResponseClosedError, RunOverflowError
 from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.store.entry import Entry, LogEntry
 
-__all__ = ["LogLimits", "LogListener", "RunLog"]
+__all__ = ["LogLimits", "LogListener", "RunLog", "closed_error"]
 
 LogListener: TypeAlias = Callable[[Sequence[LogEntry]], None]
 """Is given new entries, in order; it neither raises nor waits."""
@@ -36,7 +36,8 @@ def _size_of(entry: LogEntry) -> int:
     return entry.encoder.overhead + len(entry.text) if isinstance(entry, ChunkEntry) else len(entry.data)
 
 
-def _finished_error(run_id: str) -> ResponseClosedError:
+def closed_error(run_id: str) -> ResponseClosedError:
+    """What an agent is told that emits after the end."""
     return ResponseClosedError(
         "The response is complete",
         why=f"Run {run_id} has ended",
@@ -101,15 +102,15 @@ class RunLog:
         schedule: Callable[[Callable[[], None]], object] = _at_once,
     ) -> None:
         limits = limits or LogLimits()
-        self.run_id = run_id
-        self.last_seq = 0
-        self.last_at = 0
-        self.finished = False
-        self.total_size = 0
-        self.readers = 0
-        self.events = 0
+        self.run_id: str = run_id
+        self.last_seq: int = 0
+        self.last_at: int = 0
+        self.finished: bool = False
+        self.total_size: int = 0
+        self.readers: int = 0
+        self.events: int = 0
         """How many of the entries were events."""
-        self.mark_passed = True
+        self.mark_passed: bool = True
         """Whether the log has grown past a mark since `set_marks`."""
         self.on_overflow: Callable[[RunOverflowError], None] | None = None
         """Called before an entry is refused since the log is full and nobody reads."""
@@ -155,11 +156,11 @@ class RunLog:
             forced: The end of a run is written whatever the limits say.
 
         Raises:
-            ResponseClosedError: the log is finished.
+            LogSequenceError: the log is finished.
             RunOverflowError: the log is full of entries that nobody has read.
         """
         if self.finished:
-            raise _finished_error(self.run_id)
+            raise LogSequenceError(f"The log of run {self.run_id} is finished")
         if (self.last_seq >= self._seq_end or self.total_size >= self._size_end) and not forced:
             self._evict()
         if at < self.last_at:  # noqa: PLR1730 - max() costs three times as much
@@ -197,7 +198,7 @@ class RunLog:
 
         def append_chunk(text: str) -> bool:
             if self.finished:
-                raise _finished_error(self.run_id)
+                raise closed_error(self.run_id)
             if self.last_seq >= self._seq_end or self.total_size >= self._size_end:
                 self._evict()
             at = now_ns()

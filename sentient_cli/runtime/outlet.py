@@ -10,7 +10,7 @@ from sentient_cli.clock import Clock, Ids
 from sentient_cli.errors import InvalidEventError
 from sentient_cli.runtime.chunks import ChunkEncoder
 from sentient_cli.runtime.events import Event, encode_json
-from sentient_cli.runtime.log import RunLog
+from sentient_cli.runtime.log import RunLog, closed_error
 
 __all__ = ["MAX_EVENT_SIZE", "Outlet"]
 
@@ -68,7 +68,7 @@ class Outlet:
         self._owner_seq: int | None = None
         self._owner_size = 0
         self._owner_moved: asyncio.Future[None] | None = None
-        self.forced = False
+        self.forced: bool = False
         """Whether the limits of the log do not count: for a run's last words."""
 
     @property
@@ -88,6 +88,8 @@ class Outlet:
 
     def emit_encoded(self, data: bytes) -> None:
         """Append an event, given as its wire JSON; otherwise like `emit`."""
+        if self._log.finished:
+            raise closed_error(self._log.run_id)
         if len(data) > MAX_EVENT_SIZE:
             raise InvalidEventError(
                 f"The event has {len(data)} bytes", why=f"At most {MAX_EVENT_SIZE} are allowed", fix="Split it"

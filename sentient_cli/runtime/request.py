@@ -5,7 +5,7 @@ Shapes and aliases are those of Sentient Chat 1.0. Unknown fields are passed ove
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import msgspec
 from pydantic import (
@@ -69,7 +69,7 @@ WireEvent = Annotated[
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(populate_by_name=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True, hide_input_in_errors=True)
 
 
 class Query(_Model):
@@ -80,7 +80,7 @@ class Query(_Model):
         prompt: The user's words.
     """
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     id: Ulid
     prompt: str

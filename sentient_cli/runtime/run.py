@@ -120,12 +120,12 @@ class Run:
         on_ending: Callable[[Run], None] | None = None,
         on_finished: Callable[[Run], None] | None = None,
     ) -> None:
-        self.id = run_id
-        self.agent_name = agent_name
-        self.session = session
-        self.query = query
-        self.log = log
-        self.outlet = Outlet(
+        self.id: str = run_id
+        self.agent_name: str = agent_name
+        self.session: Session = session
+        self.query: Query = query
+        self.log: RunLog = log
+        self.outlet: Outlet = Outlet(
             log,
             clock,
             ids,
@@ -138,9 +138,9 @@ class Run:
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
-        self.log_lines = 0
+        self.log_lines: int = 0
         """How many lines of logging, warnings and prints are in the log."""
-        self.response = Response(self.outlet, session.processor_id, ids)
+        self.response: Response = Response(self.outlet, session.processor_id, ids)
         self._agent: AgentLike | None = agent
         self._limits = limits
         self._clock = clock

@@ -41,7 +41,7 @@ class RequestError(Exception):
     ) -> None:
         super().__init__(code)
         self.status = status
-        self.headers = [*headers, (b"connection", b"close")] if close else list(headers)
+        self.headers: list[Header] = [*headers, (b"connection", b"close")] if close else list(headers)
         self.body: dict[str, object] = {"detail": detail, "code": code, **(more or {})}
 
 

@@ -25,8 +25,8 @@ class LimitedH11Protocol(HeaderLimits, H11Protocol):
         """A client has connected."""
         super().connection_made(cast("asyncio.Transport", transport))
         # The limit of h11 itself holds for headers that come in pieces; those that come at once are looked at below.
-        self.conn = h11.Connection(h11.SERVER, MAX_HEADERS)
-        self.app = self._within_limits(self.app)
+        self.conn: h11.Connection = h11.Connection(h11.SERVER, MAX_HEADERS)
+        self.app: ASGI3Application = self._within_limits(self.app)
         self.await_headers()
 
     def is_answering(self) -> bool:

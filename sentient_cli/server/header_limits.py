@@ -16,7 +16,7 @@ MAX_HEADERS = 64 * 1024
 class HeaderLimits:
     """Mixed into a protocol of uvicorn's, which tells it when headers are waited for and when they have come."""
 
-    header_timeout = 10.0
+    header_timeout: float = 10.0
     """Seconds from the connection, or the first byte of a later request, to the end of the headers."""
 
     loop: asyncio.AbstractEventLoop

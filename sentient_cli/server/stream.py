@@ -50,7 +50,7 @@ class Connection:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self.wake = Wake(heartbeat, send_timeout)
+        self.wake: Wake = Wake(heartbeat, send_timeout)
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     @property

@@ -39,9 +39,9 @@ class Wake:
         self._sending = False
         self._active_at = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
-        self.left = False
+        self.left: bool = False
         """Whether the client is gone."""
-        self.slow = False
+        self.slow: bool = False
         """Whether the task was cancelled because a send took too long."""
         self._arm()
 
