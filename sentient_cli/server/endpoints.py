@@ -200,12 +200,11 @@ def _cursor_answer(error: CursorError) -> RequestError:
 
 def _cursor(scope: Scope) -> int:
     header = next((value for name, value in scope["headers"] if name == b"last-event-id"), None)
-    text = header.decode("latin-1") if header is not None else _query_value(scope, "after")
-    if text is None:
-        return 0
-    if not _CURSOR.fullmatch(text):
+    cursors = [header.decode("latin-1") if header is not None else None, _query_value(scope, "after")]
+    given = [text for text in cursors if text is not None]
+    if not all(map(_CURSOR.fullmatch, given)):
         raise RequestError(400, "cursor", "A cursor is the id of an event of this run: a whole number")
-    return int(text)
+    return int(given[0]) if given else 0
 
 
 def _query_value(scope: Scope, name: str) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import sentient_cli
-from sentient_cli.runtime.request import RunRequest
+from sentient_cli.server.openapi_schemas import component_schemas
 
 __all__ = ["openapi_document"]
 
@@ -47,7 +49,14 @@ def _sse(description: str) -> Document:
         "Sentient-Run-Id": {"schema": {"type": "string"}, "description": "The id of the run."},
         "Content-Location": {"schema": {"type": "string"}, "description": "Where the run can be watched and resumed."},
     }
-    content = {"text/event-stream": {"schema": {"type": "string", "contentMediaType": "text/event-stream"}}}
+    text: Document = {"type": "string"}
+    event: Document = {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"id": text, "event": text, "data": text},
+        "description": "One event of the stream; `data` is the JSON of a Sentient Chat event.",
+    }
+    content = {"text/event-stream": {"schema": event}}
     return {"description": description, "headers": headers, "content": content}
 
 
@@ -75,7 +84,7 @@ def _assist() -> Document:
         "runs",
         "Ask the agent, and stream its answer as Sentient Chat events",
         {
-            "200": _sse("The events of the run, to its end."),
+            "200": {**_sse("The events of the run, to its end."), "links": _links()},
             "400": _error("The request is not understood."),
             "408": _error("The body came too slowly."),
             "413": _error("The body is too large."),
@@ -86,6 +95,17 @@ def _assist() -> Document:
     )
     operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref("RunRequest")}}}
     return operation
+
+
+def _links() -> Document:
+    """What can be done with a run once it has an id."""
+    run_id: Document = {"run_id": "$response.header.Sentient-Run-Id"}
+    cursors: Document = {**run_id, "after": "1", "header.Last-Event-ID": "1"}
+    return {
+        "show": {"operationId": "showRun", "parameters": run_id},
+        "watch": {"operationId": "watchRun", "parameters": cursors},
+        "cancel": {"operationId": "cancelRun", "parameters": run_id},
+    }
 
 
 def _watch_run() -> Document:
@@ -141,53 +161,13 @@ def _health(name: str, summary: str) -> Document:
     return _operation(name, "health", summary, responses)
 
 
-def _object(**properties: Document) -> Document:
-    required = [name for name, schema in properties.items() if not schema.pop("optional", False)]
-    return {"type": "object", "required": required, "properties": properties}
-
-
-def _schemas() -> Document:
-    text: Document = {"type": "string"}
-    known: Document = {"type": ["string", "null"]}
-    integer: Document = {"type": "integer"}
-    outcome: Document = {"enum": ["done", "error", "cancelled", "deadline", None]}
-    fault = _object(
-        type=dict(text),
-        loc={"type": "array", "items": {"type": ["string", "integer"]}},
-        msg=dict(text),
-        input={"optional": True},
-    )
-    request = RunRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-    parts: Document = request.pop("$defs", {})
-    return {
-        **parts,
-        "RunRequest": request,
-        "Error": _object(detail=dict(text), code=dict(text), first_seq={"type": "integer", "optional": True}),
-        "InvalidRequest": _object(detail={"type": "array", "items": fault}, code=dict(text)),
-        "Cancelled": _object(
-            run=dict(text), status={"enum": ["cancelling", "finished", "interrupted"]}, outcome=outcome
-        ),
-        "Run": _object(
-            run=dict(text),
-            agent=dict(known),
-            session=dict(known),
-            query=dict(known),
-            status={"enum": ["running", "finished", "interrupted"]},
-            outcome=outcome,
-            first_seq=dict(integer),
-            last_seq=dict(integer),
-        ),
-        "Health": _object(status={"enum": ["ok", "starting", "draining"]}),
-    }
-
-
 def openapi_document(*, secured: bool) -> Document:
     """The document.
 
     Args:
         secured: Whether a token is required.
     """
-    components: Document = {"schemas": _schemas()}
+    components: Document = {"schemas": component_schemas()}
     document: Document = {
         "openapi": "3.1.0",
         "info": {
@@ -202,11 +182,13 @@ def openapi_document(*, secured: bool) -> Document:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
         for path, methods in _paths_of(document).items():
-            if path not in {"/health/live", "/health/ready", "/health/startup"}:
-                for operation in methods.values():
-                    operation["responses"]["401"] = _error("A valid token is needed.")
+            for operation in methods.values():
+                if path in {"/health/live", "/health/ready", "/health/startup"}:
+                    operation["security"] = []
+                else:
+                    cast("Document", operation["responses"])["401"] = _error("A valid token is needed.")
     return document
 
 
-def _paths_of(document: Document) -> dict[str, dict[str, dict[str, Document]]]:
-    return document["paths"]  # type: ignore[return-value]
+def _paths_of(document: Document) -> dict[str, dict[str, dict[str, object]]]:
+    return cast("dict[str, dict[str, dict[str, object]]]", document["paths"])

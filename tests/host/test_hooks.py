@@ -13,7 +13,7 @@ from sentient_cli.runtime.agent import FunctionAgent
 from sentient_cli.runtime.request import Query
 from sentient_cli.runtime.response import Response
 from sentient_cli.runtime.session import Session
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 from tests.host.host_kit import request
 
 
@@ -28,7 +28,7 @@ class Breaking:
         self._error = error
         self.types: list[str] = []
 
-    def on_entries(self, run: RunInfo, entries: Sequence[Entry]) -> None:
+    def on_entries(self, run: RunInfo, entries: Sequence[LogEntry]) -> None:
         self.types += [entry.type for entry in entries]
         raise self._error
 
@@ -48,7 +48,7 @@ async def test_what_a_hook_raises_ends_nothing(error: BaseException, caplog: pyt
 
 async def test_a_hook_that_leaves_the_process_leaves_the_run_ended() -> None:
     class Leaving:
-        def on_entries(self, run: RunInfo, entries: Sequence[Entry]) -> None:
+        def on_entries(self, run: RunInfo, entries: Sequence[LogEntry]) -> None:
             if entries[-1].type == "run.finished":
                 raise GeneratorExit
 

@@ -28,7 +28,9 @@ class Screen(io.StringIO):
         return self._terminal
 
 
-async def shown(monkeypatch: pytest.MonkeyPatch, *writes: str, terminal: bool = False, flush: bool = False) -> list[str]:
+async def shown(
+    monkeypatch: pytest.MonkeyPatch, *writes: str, terminal: bool = False, flush: bool = False
+) -> list[str]:
     """What is on the screen after each write, and at the end."""
     screen = Screen(terminal)
     seen: list[str] = []

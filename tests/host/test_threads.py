@@ -28,7 +28,7 @@ async def test_agents_that_hold_all_threads_do_not_hold_what_is_stored() -> None
     async with hosting(holding) as host:
         run = await host.start_run(request("x"))
         try:
-            while run.log.last_seq < 2:  # noqa: PLR2004, ASYNC110 - each turn of the loop brings it on
+            while run.log.last_seq < 2:  # noqa: ASYNC110 - each turn of the loop brings it on
                 await asyncio.sleep(0)
             assert await host.threads.run(len, b"abc") == 3
         finally:

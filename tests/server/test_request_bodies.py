@@ -37,7 +37,7 @@ def told(body: bytes) -> str:
         b"x" * _LONG,
         b"\xff" * _LONG,
         b'{"query": ' + b" " * _LONG,
-        '{"query": "'.encode() + "😀".encode() * _LONG,
+        b'{"query": "' + "😀".encode() * _LONG,
         json.dumps({"query": {"id": "x" * _LONG, "prompt": "p"}}).encode(),
         json.dumps({"query": {"id": QUERY_ID, "prompt": ["x"] * _LONG}}).encode(),
         b'{"query": {"id": "' + QUERY_ID.encode() + b'", "prompt": ' + b"9" * 4000 + b"}}",
@@ -51,12 +51,13 @@ def test_a_wrong_body_is_never_echoed_at_length(body: bytes) -> None:
 
 def test_a_name_in_a_message_is_cut_too() -> None:
     event = {"content_type": "x" * _LONG, "event_name": "A", "id": QUERY_ID, "source": "s"}
-    request = {
+    part = {"prompt": "p", "fileIds": ["f"]}
+    request: dict[str, object] = {
         "sender": None,
-        "event": {"id": QUERY_ID, "chatId": QUERY_ID, "content": {"request_payload": {"parts": []}}},
+        "event": {"id": QUERY_ID, "chatId": QUERY_ID, "content": {"request_payload": {"parts": [part]}}},
     }
     chat = {"processor_id": "p", "activity_id": QUERY_ID, "request_id": QUERY_ID}
-    turn = {"request": request, "responses": [{"sender": "a", "event": event}]}
+    turn: dict[str, object] = {"request": request, "responses": [{"sender": "a", "event": event}]}
     assert len(told(question("x", {**chat, "interactions": [turn]}))) < _MOST
 
 

@@ -245,3 +245,9 @@ def test_a_stored_run_outlives_memory_and_the_server(tmp_path: Path, store: str)
             assert list(watch(wire, answer.run_id, frames[300].id).frames()) == frames[301:]
             assert watch(wire, answer.run_id, frames[-1].id).status == 204
         assert fetch_json(server.address, f"/runs/{answer.run_id}/events?after=99999")[0] == 400
+
+
+def test_nonsense_beside_a_good_cursor(server: Served, finished: tuple[str, list[Frame]]) -> None:
+    path = f"/runs/{finished[0]}/events?after=%27"
+    status, body = fetch_json(server.address, path, headers={"Last-Event-ID": "1"})
+    assert (status, body["code"]) == (400, "cursor")

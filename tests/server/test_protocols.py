@@ -1,0 +1,138 @@
+"""Both HTTP protocols, the fast one and the one that needs no parser of its own, hold the same limits."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sentient_cli.config.settings import ServerSettings
+from sentient_cli.host import Host
+from sentient_cli.runtime.agent import FunctionAgent
+from sentient_cli.runtime.request import Query
+from sentient_cli.runtime.response import Response
+from sentient_cli.runtime.session import Session
+from sentient_cli.server.app import create_app
+from sentient_cli.server.serving import DrainingServer, serve_until_stopped
+from sentient_cli.server.sockets import bind
+from tests.support.wire import PATIENCE, Address, Wire, ask, head
+
+pytestmark = pytest.mark.story("14.8")
+
+_PLAIN = "sentient_cli.server.httptools_protocol"
+
+
+async def echo(session: Session, query: Query, response: Response) -> None:
+    await response.text_block("ANSWER", query.prompt)
+    if query.prompt == "never":
+        await asyncio.Event().wait()
+
+
+@contextmanager
+def serving(settings: ServerSettings) -> Generator[Address]:
+    """A server in a thread of its own."""
+    listener = bind("127.0.0.1", 0)
+    address: Address = listener.getsockname()
+    ready = threading.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+    servers: list[DrainingServer] = []
+
+    async def main() -> None:
+        loops.append(asyncio.get_running_loop())
+        host = Host(FunctionAgent(echo), capture=False)
+        app = create_app(host, settings)
+        await serve_until_stopped(app, host, settings, [listener], on_ready=ready.set, on_server=servers.append)
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),))
+    thread.start()
+    assert ready.wait(PATIENCE)
+    try:
+        yield address
+    finally:
+        for at_once in (True, True):
+            loops[0].call_soon_threadsafe(servers[0].stop, at_once)
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(params=["fast", "plain"])
+def address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
+    """A server on either protocol."""
+    if request.param == "plain":
+        monkeypatch.setitem(sys.modules, _PLAIN, None)
+    elif importlib.util.find_spec("httptools") is None:
+        pytest.skip("this system has no httptools")
+    with serving(ServerSettings(header_timeout=0.3, drain_delay=0, drain_timeout=0)) as where:
+        yield where
+
+
+def test_it_streams_and_keeps_the_connection(address: Address) -> None:
+    with Wire(address) as wire:
+        for prompt in ("one", "two"):
+            frames = list(ask(wire, prompt).frames())
+            assert [(frame.event, frame.json.get("content")) for frame in frames] == [
+                ("ANSWER", prompt),
+                ("done", None),
+            ]
+
+
+@pytest.mark.parametrize("sent", [b"", b"G", b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-"])
+def test_headers_that_do_not_come(address: Address, sent: bytes) -> None:
+    with Wire(address) as wire:
+        wire.send(sent)
+        assert wire.rest().startswith(b"HTTP/1.1 408 ")
+
+
+def test_the_headers_of_a_later_request_that_do_not_come(address: Address) -> None:
+    with Wire(address) as wire:
+        assert wire.request("GET", "/health").read()
+        wire.send(b"GET /hea")
+        assert wire.rest().startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("pieces", [1, 50])
+def test_headers_that_are_too_large(address: Address, pieces: int) -> None:
+    sent = head("GET", "/health", {"X-Long": "x" * 100_000})
+    size = len(sent) // pieces + 1
+    with Wire(address) as wire:
+        try:
+            for start in range(0, len(sent), size):
+                wire.send(sent[start : start + size])
+            answer = wire.rest()
+        except ConnectionError:  # it hung up before everything was sent
+            return
+    assert re.match(rb"HTTP/1.1 4(00|31) ", answer) or not answer
+
+
+def test_headers_of_just_under_the_size(address: Address) -> None:
+    with Wire(address) as wire:
+        assert wire.request("GET", "/health", {"X-Long": "x" * 60_000}).status == 200
+
+
+def test_what_is_not_http(address: Address) -> None:
+    with Wire(address) as wire:
+        wire.send(b"GET / HTTP/9.9\r\n\r\n")
+        assert re.match(rb"HTTP/1.1 4\d\d ", wire.rest())
+
+
+def test_the_server_can_be_imported_without_the_parser_the_loop_and_unix_sockets() -> None:
+    lines = [
+        "import sys, socket",
+        "for name in ('httptools', 'uvloop', 'resource'):",
+        "    sys.modules[name] = None",
+        "from sentient_cli.server.protocol import make_protocol",
+        "from sentient_cli.server import serving",
+        "assert 'h11' in str(make_protocol(1).__mro__)",
+        "serving._raise_descriptor_limit()",
+        "serving._new_loop().close()",
+        "del socket.AF_UNIX",
+        "import sentient_cli.server.app, sentient_cli.server.workers, sentient_cli.server.peers",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=PATIENCE)
