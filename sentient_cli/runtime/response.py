@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from sentient_cli.clock import Ids
 from sentient_cli.errors import InvalidEventError, ResponseClosedError
@@ -12,7 +13,6 @@ from sentient_cli.runtime.chunks import ChunkEncoder
 from sentient_cli.runtime.events import (
     ErrorContent,
     ErrorEvent,
-    Event,
     EventMetadata,
     JsonEvent,
     MetadataValue,
@@ -21,6 +21,7 @@ from sentient_cli.runtime.events import (
     check_event_name,
     check_metadata,
 )
+from sentient_cli.runtime.sink import EventSink, TextStream
 
 __all__ = ["EventSink", "Response", "ResponseStream", "TextStream"]
 
@@ -28,59 +29,6 @@ LONG_TEXT = 1024 * 1024
 """Characters from which on a chunk is looked at more closely: it may be too long."""
 
 Metadata = Mapping[str, MetadataValue]
-
-
-class EventSink(Protocol):
-    """Where a response puts its events: the run, or a recorder in a test."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing more is taken."""
-        ...
-
-    def emit(self, event: Event) -> None:
-        """Take one event.
-
-        Raises:
-            InvalidEventError: it cannot go on the wire.
-            RunOverflowError: nobody reads and the log is full.
-        """
-        ...
-
-    def emit_encoded(self, data: bytes) -> None:
-        """Take one event as its wire JSON; otherwise like `emit`."""
-        ...
-
-    def chunk_writer(self, encoder: ChunkEncoder) -> Callable[[str], bool]:
-        """A function that takes the chunks of one text stream, and returns whether to wait for `flow`.
-
-        Args:
-            encoder: That of the stream.
-        """
-        ...
-
-    async def flow(self) -> None:
-        """Wait while the reader is too far behind, and let others have their turn."""
-        ...
-
-    def complete(self) -> None:
-        """The agent has said all it has to say."""
-        ...
-
-
-class TextStream(Protocol):
-    """A stream of text with facts about it; the streams of the LLM layer are such."""
-
-    @property
-    def metadata(self) -> Mapping[str, MetadataValue]:
-        """What is known so far, such as provider and model."""
-        ...
-
-    def __aiter__(self) -> AsyncIterator[str]: ...
-
-    async def aclose(self) -> None:
-        """Stop, and free what the stream holds."""
-        ...
 
 
 class Response:
@@ -122,7 +70,7 @@ class Response:
             ResponseClosedError: the response is complete.
             InvalidEventError: a name, text or metadata that cannot go on the wire.
         """
-        self._check_open()
+        await self._stay_open()
         self._sink.emit(
             TextBlockEvent(
                 event_name=check_event_name(event_name),
@@ -146,7 +94,7 @@ class Response:
             ResponseClosedError: the response is complete.
             InvalidEventError: it is not a JSON object, or the name or metadata cannot go on the wire.
         """
-        self._check_open()
+        await self._stay_open()
         self._sink.emit(
             JsonEvent(
                 event_name=check_event_name(event_name),
@@ -178,7 +126,7 @@ class Response:
             ResponseClosedError: the response is complete.
             InvalidEventError: the details are not a JSON object, or the metadata cannot go on the wire.
         """
-        self._check_open()
+        await self._stay_open()
         self.emit_error_now(error_message, error_code, details, check_metadata(metadata))
         await self._sink.flow()
 
@@ -266,6 +214,11 @@ class Response:
     emit_error = error
     create_text_stream = stream
 
+    async def _stay_open(self) -> None:
+        if self.is_complete:
+            await asyncio.sleep(0)  # an agent that swallows the error and goes on must not hold the loop
+            self._check_open()
+
     def _check_open(self) -> None:
         if self.is_complete:
             raise ResponseClosedError(
@@ -314,13 +267,18 @@ class ResponseStream:
             ResponseClosedError: the stream, or the whole response, is complete.
             InvalidEventError: the text or metadata cannot go on the wire.
         """
-        if metadata is None and type(text) is str and not self._is_complete and len(text) < LONG_TEXT:
+        if metadata is None and type(text) is str and not self.is_complete and len(text) < LONG_TEXT:
             if self._write_chunk(text):
                 await self._sink.flow()
         else:
-            self._check_open()
-            self._sink.emit(self._chunk(check_text(text), check_metadata(metadata)))
-            await self._sink.flow()
+            await self._write_other(text, metadata)
+
+    async def _write_other(self, text: str, metadata: Metadata | None) -> None:
+        if self.is_complete:
+            await asyncio.sleep(0)  # as in Response
+        self._check_open()
+        self._sink.emit(self._chunk(check_text(text), check_metadata(metadata)))
+        await self._sink.flow()
 
     def _check_open(self) -> None:
         if self.is_complete:
@@ -342,7 +300,7 @@ class ResponseStream:
 
     async def emit_chunk(self, chunk: str) -> Self:
         """Send a piece of the text, under the public framework's name, and return the stream."""
-        if type(chunk) is str and not self._is_complete and len(chunk) < LONG_TEXT:
+        if type(chunk) is str and not self.is_complete and len(chunk) < LONG_TEXT:
             if self._write_chunk(chunk):
                 await self._sink.flow()
         else:
