@@ -114,6 +114,8 @@ class GrowingMarkdown:
         found: list[Text] = []
         joined = self._joined or not self._begun
         for lines in self._painter.lines(self._painter.parse(source, keep=keep), width):
+            if not lines:
+                continue  # an empty code block
             if not joined:
                 found.append(Text())
             joined = False

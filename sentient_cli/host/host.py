@@ -318,7 +318,12 @@ class Host:
         """Cancel what runs, and wait for the ends; an agent that ignores it is left behind after its grace."""
         for run in self.runs:
             run.cancel(reason)
-        await self.wait_idle()
+        # A cancelled run ends within its grace; whatever else goes wrong, the process must not wait for ever.
+        try:
+            async with asyncio.timeout(self.limits.run.cancel_grace + _CLOSE_TIMEOUT):
+                await self.wait_idle()
+        except TimeoutError:
+            _logger.error("%d runs did not end when they were cancelled", self.runs.live)  # noqa: TRY400
 
 
 def _offer_all(writer: WriteBehind, run_id: str, entries: Sequence[LogEntry]) -> None:

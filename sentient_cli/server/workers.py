@@ -147,7 +147,11 @@ class Supervisor:
 
     def _give_up(self, code: int) -> None:
         self._failure = code
-        self._signalled(signal.SIGINT)
+        self._stopping.set()
+        for index, process in self._processes.items():
+            with contextlib.suppress(ProcessLookupError):
+                # One that is still starting knows no signal yet: it ends at once, and without a word.
+                process.send_signal(signal.SIGINT if index in self._ready else signal.SIGTERM)
 
     def _kill(self) -> None:
         for process in self._processes.values():

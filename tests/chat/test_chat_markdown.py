@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentient_cli.chat.flow import Flow, broken
@@ -130,6 +130,7 @@ long long long long long long long long long long long
 _LINES = st.sampled_from(_SOURCE.split("\n"))
 
 
+@example(source="```\n```\nword\n\nword", cuts=[9])
 @given(source=st.lists(_LINES, max_size=12).map("\n".join), cuts=st.lists(st.integers(0, 500), max_size=12))
 def test_however_it_arrives_the_same_lines_are_drawn(source: str, cuts: list[int]) -> None:
     points = sorted({0, len(source), *(cut % (len(source) + 1) for cut in cuts)})
