@@ -82,7 +82,8 @@ def test_heartbeats_do_not_add_up_to_the_limit() -> None:
 
 _LINE_ENDS = st.sampled_from([b"\n", b"\r", b"\r\n"])
 _FIELDS = st.sampled_from([b"data", b"event", b"id", b"retry", b"", b"other"])
-_VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=8).map(str.encode) | st.binary(max_size=6)
+_CHARACTERS = st.characters(codec="utf-8", exclude_characters="\r\n")
+_VALUES = st.text(_CHARACTERS, max_size=8).map(str.encode) | st.binary(max_size=6)
 
 
 @st.composite
