@@ -2,6 +2,7 @@
 
     SentientError                       exit  code
     ├── UsageError                       2    usage
+    │   └── ProjectNameError             2    project-name
     ├── ConfigError                      3    config
     │   ├── ConfigurationNotFoundError   3    config-not-found
     │   └── CredentialNotFoundError      3    credential-not-found
@@ -21,11 +22,17 @@
     │   ├── ContentFilterError           4    content-filter
     │   └── CircuitOpenError             4    circuit-open
     ├── ProjectError                     5    project
-    │   └── AgentLoadError               5    agent-load
-    │       ├── AgentNotFoundError       5    agent-not-found
-    │       ├── AgentAmbiguousError      5    agent-ambiguous
-    │       ├── AgentImportError         5    agent-import
-    │       └── AgentSignatureError      5    agent-signature
+    │   ├── AgentLoadError               5    agent-load
+    │   │   ├── AgentNotFoundError       5    agent-not-found
+    │   │   ├── AgentAmbiguousError      5    agent-ambiguous
+    │   │   ├── AgentImportError         5    agent-import
+    │   │   └── AgentSignatureError      5    agent-signature
+    │   ├── TemplateError                5    template
+    │   │   ├── TemplateNotFoundError    5    template-not-found
+    │   │   ├── TemplateUnsafeError      5    template-unsafe
+    │   │   └── TemplateRenderError      5    template-render
+    │   ├── ProjectExistsError           5    project-exists
+    │   └── SetupFailedError             5    setup-failed
     ├── RunError                         1    run
     │   ├── ResponseClosedError          1    response-closed
     │   ├── InvalidEventError            1    invalid-event
@@ -38,6 +45,7 @@
     │   └── CursorError                  1    cursor
     │       └── CursorExpiredError       1    cursor-expired
     ├── DifferenceFoundError             6    difference
+    │   └── UpdateConflictError          6    update-conflict
     ├── InternalError                    1    internal
     └── UserInterruptError              130    interrupted
 
@@ -75,6 +83,8 @@ __all__ = [
     "OverloadedError",
     "PermissionDeniedError",
     "ProjectError",
+    "ProjectExistsError",
+    "ProjectNameError",
     "ProviderConnectionError",
     "ProviderError",
     "ProviderTimeoutError",
@@ -86,7 +96,13 @@ __all__ = [
     "RunOverflowError",
     "SentientError",
     "ServerError",
+    "SetupFailedError",
     "StoreError",
+    "TemplateError",
+    "TemplateNotFoundError",
+    "TemplateRenderError",
+    "TemplateUnsafeError",
+    "UpdateConflictError",
     "UsageError",
     "UserInterruptError",
     "VersionConflictError",
@@ -142,6 +158,10 @@ def _rebuild(cls: type[SentientError], args: tuple[object, ...], state: dict[str
 
 class UsageError(SentientError, code="usage", exit_code=2):
     """The command was called in a way that it does not understand."""
+
+
+class ProjectNameError(UsageError, code="project-name"):
+    """A project cannot have this name: no Python package could be called after it."""
 
 
 class ConfigError(SentientError, code="config", exit_code=3):
@@ -278,6 +298,30 @@ class AgentSignatureError(AgentLoadError, code="agent-signature"):
     """The object that was found is no agent: its ``assist`` is missing, not async, or takes other arguments."""
 
 
+class TemplateError(ProjectError, code="template"):
+    """A template is not usable."""
+
+
+class TemplateNotFoundError(TemplateError, code="template-not-found"):
+    """There is no template where one was looked for."""
+
+
+class TemplateUnsafeError(TemplateError, code="template-unsafe"):
+    """A template wants what it may not have: to run programs, to write elsewhere, or more room than is allowed."""
+
+
+class TemplateRenderError(TemplateError, code="template-render"):
+    """A template could not be rendered: it holds a mistake, or took too long or too much memory."""
+
+
+class ProjectExistsError(ProjectError, code="project-exists"):
+    """Something is already where the project should be."""
+
+
+class SetupFailedError(ProjectError, code="setup-failed"):
+    """A new project could not be installed or verified; ``detail`` holds the end of what the tools said."""
+
+
 class RunError(SentientError, code="run"):
     """A run failed for a reason of its own."""
 
@@ -333,6 +377,10 @@ class CursorExpiredError(CursorError, code="cursor-expired"):
 
 class DifferenceFoundError(SentientError, code="difference", exit_code=6):
     """A comparison was asked for and its sides differ."""
+
+
+class UpdateConflictError(DifferenceFoundError, code="update-conflict"):
+    """A template and its project changed the same lines: they are marked, and wait for a decision."""
 
 
 class InternalError(SentientError, code="internal"):

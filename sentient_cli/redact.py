@@ -1,7 +1,6 @@
 """The one redactor, used by every sink: secrets that are known, in each form they travel in, and what looks like one.
 
-A match is at most `MAX_MATCH` characters long. Therefore a stream can be redacted exactly, however it is cut, while
-that many characters at most are held back.
+A match is at most `MAX_MATCH` characters long, so that what a stream of text has to hold back is bounded.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import json
 import logging
 import re
 import threading
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 from urllib.parse import quote, quote_plus
 
 from typing_extensions import override
@@ -19,14 +18,14 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["RedactingFilter", "RedactingStream", "Redactor", "is_secret_name", "redactor"]
+__all__ = ["MAX_MATCH", "REDACTED", "Hidden", "RedactingFilter", "Redactor", "is_secret_name", "redactor"]
 
 REDACTED = "[redacted]"
 MAX_MATCH = 16_384
 """No match is longer, and no longer value can be registered."""
 MIN_SECRET = 6
 """A shorter value is not registered: it would blacken harmless text."""
-_CONTEXT = 64  # characters before a match that a pattern may look at
+_LEAST = 3  # so much of a known value at the end of a text may be its beginning
 
 _NAME_ENDS = (
     r"(?:api[_-]?key|token|secret|password|passwd|passphrase|authorization"
@@ -55,6 +54,27 @@ _PATTERNS = (
         r"(?P<quote>\\?[\"'])?(?!(?i:none|null|true|false)\b|(?i:bearer|basic|token|digest)[ \t]|\$\{|\[redacted)"
         r"(?(quote)(?:(?!(?P=quote))(?:\\.|[^\r\n\\])){1,7000}|[^\s\"'&,;(){}\[\]<>]{6,8000})"
     ),
+)
+
+# Where one of the patterns could match if the text went on; what matches already and ends the text needs no mention.
+_BEGUN = re.compile(
+    "(?:"
+    + "|".join(
+        (
+            r"-----(?:BEGIN|END) [A-Z -]{0,60}",
+            r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{0,5000}(?:\.[A-Za-z0-9_-]{0,5000}){0,2}",
+            r"(?<![A-Za-z0-9])(?i:bearer|basic)[ \t]{1,8}[A-Za-z0-9._~+/=-]{0,65}",
+            r"(?<![A-Za-z0-9])(?:sk|pk|rk)[-_][A-Za-z0-9_-]{0,15}",
+            r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{0,16}",
+            r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|hf_|npm_|pypi-|AIza)[A-Za-z0-9_-]{0,15}",
+            r"://[^\s/:@\"']{0,100}(?::[^\s/@\"']{0,1000})?",
+            (
+                rf"(?i:{_NAME_ENDS})\\?[\"']?[ \t]{{0,4}}(?:(?:=|:)[ \t]{{0,4}}"
+                r"(?:(?i:bearer|basic|token|digest)[ \t]{1,4})?(?:\\?[\"'])?[^\s\"'&,;(){}\[\]<>]{0,10})?"
+            ),
+        )
+    )
+    + r")\Z"
 )
 
 # No pattern matches a text that has, in lower case, none of these: the search costs a fiftieth of the patterns.
@@ -159,13 +179,30 @@ class Redactor:
         """Return a copy of nested lists and mappings without secrets; what stands under a secret's name is one."""
         return self._walk(value, hidden=False)
 
-    def spans(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
-        """The places of ``text`` that hold a secret, in order."""
-        return self._compiled().finditer(text, start)
+    def hidden(self, text: str, start: int = 0) -> Iterator[Hidden]:
+        """The places of ``text`` that hold a secret, in order; those before ``start`` are not looked for."""
+        for match in self._compiled().finditer(text, start):
+            kept = len(_kept(match))
+            yield Hidden(match.start(), match.start() + kept, match.end())
 
-    def stream(self) -> RedactingStream:
-        """A redactor of one stream of text."""
-        return RedactingStream(self)
+    def begun(self, text: str, start: int = 0) -> int:
+        """Where in ``text``, from ``start`` on, something begins that would be a secret if the text went on so.
+
+        Of a known value at least three characters have to be there. Without such a place: the end of the text.
+
+        Example:
+            >>> Redactor().begun("The key is sk-abcd"), Redactor().begun("The key")
+            (11, 7)
+        """
+        found = _BEGUN.search(text, start)
+        first = found.start() if found else len(text)
+        for form in self._forms:
+            at = text.find(form[:_LEAST], max(start, len(text) - len(form) + 1), first + _LEAST)
+            while at >= 0 and not form.startswith(text[at:]):
+                at = text.find(form[:_LEAST], at + 1, first + _LEAST)
+            if at >= 0:
+                first = min(first, at)
+        return first
 
     def _walk(self, value: object, *, hidden: bool) -> object:
         if isinstance(value, str):
@@ -192,46 +229,18 @@ class Redactor:
         return pattern
 
 
-class RedactingStream:
-    """Redacts a stream of text, however it was cut into pieces: the pieces joined are `Redactor.redact` of the whole.
+class Hidden(NamedTuple):
+    """A place in a text that holds a secret.
 
     Args:
-        source: Knows the secrets.
+        start: Where what tells it begins, such as a name and an equals sign.
+        cover: Where the secret itself begins.
+        end: Where it ends.
     """
 
-    def __init__(self, source: Redactor) -> None:
-        self._redactor = source
-        self._buffer = ""
-        self._start = 0  # what stands before was given out, and is kept as context
-
-    def feed(self, text: str) -> str:
-        """Return what of the stream is certain; at most `MAX_MATCH` characters are held back."""
-        self._buffer += text
-        if len(self._buffer) - self._start <= MAX_MATCH:
-            return ""
-        return self._take(len(self._buffer) - MAX_MATCH)
-
-    def flush(self) -> str:
-        """Return what was held back, at the end of the stream."""
-        rest = self._take(len(self._buffer))
-        self._buffer = ""
-        self._start = 0
-        return rest
-
-    def _take(self, end: int) -> str:
-        parts: list[str] = []
-        position = self._start
-        for match in self._redactor.spans(self._buffer, self._start):
-            if match.start() >= end:
-                break
-            parts += (self._buffer[position : match.start()], _replace(match))
-            position = match.end()
-        parts.append(self._buffer[position:end])
-        position = max(position, end)
-        cut = max(position - _CONTEXT, 0)
-        self._buffer = self._buffer[cut:]
-        self._start = position - cut
-        return "".join(parts)
+    start: int
+    cover: int
+    end: int
 
 
 class RedactingFilter(logging.Filter):
@@ -260,10 +269,14 @@ class RedactingFilter(logging.Filter):
         return True
 
 
-def _replace(match: re.Match[str]) -> str:
+def _kept(match: re.Match[str]) -> str:
     groups = match.groupdict()
     kept = groups["keep1"] or groups["keep2"] or groups["keep3"] or ""
-    return kept + (groups["quote"] or "") + REDACTED
+    return kept + (groups["quote"] or "")
+
+
+def _replace(match: re.Match[str]) -> str:
+    return _kept(match) + REDACTED
 
 
 def _forms(text: str, data: bytes) -> Iterator[str]:

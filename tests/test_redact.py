@@ -194,26 +194,6 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert redactor.redact(once) == once
 
 
-@given(text=_TEXT, filler=st.integers(0, 3 * MAX_MATCH), cuts=st.lists(st.integers(0, 4 * MAX_MATCH), max_size=6))
-def test_a_stream_is_redacted_however_it_is_cut(text: str, filler: int, cuts: list[int]) -> None:
-    redactor = Redactor()
-    redactor.register(SECRET)
-    whole = text + "." * filler + text
-    edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
-    stream = redactor.stream()
-    parts = [stream.feed(whole[start:end]) for start, end in zip(edges, edges[1:], strict=False)]  # noqa: RUF007
-    assert "".join(parts) + stream.flush() == redactor.redact(whole)
-    assert len(redactor.redact(whole)) - sum(map(len, parts)) <= MAX_MATCH + len(REDACTED)
-
-
-def test_a_stream_can_be_used_again(redactor: Redactor) -> None:
-    stream = redactor.stream()
-    assert stream.feed(SECRET[:4]) == ""
-    assert stream.feed(SECRET[4:]) == ""
-    assert stream.flush() == REDACTED
-    assert stream.feed("x") + stream.flush() == "x"
-
-
 def test_a_filter_for_logging(redactor: Redactor, caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("test.redact")
     logger.addFilter(found := RedactingFilter(redactor))

@@ -28,7 +28,7 @@ _FOREIGN = re.compile(r"""(?:src|href)=["']?(https?:)?//[^"'> ]+\.(?:css|js|woff
 
 
 def _navigation(modules: list[str]) -> str:
-    """The pages in the order of ``zensical.toml``, then the reference.
+    """The pages in the order of ``zensical.toml``, then those of the error codes and the reference.
 
     Raises:
         ValueError: a page is in no place of the navigation.
@@ -39,10 +39,13 @@ def _navigation(modules: list[str]) -> str:
     missing = sorted(page.name for page in _PAGES.glob("*.md") if json.dumps(page.name) not in known)
     if missing:
         raise ValueError(f"docs/zensical.toml has no place for {', '.join(missing)}")
+    codes: list[_Tree] = []
+    for page in sorted((_PAGES / "errors").glob("*.md")):
+        codes.append({page.stem: f"errors/{page.name}"})  # noqa: PERF401 the type of a recursive list is invariant
     reference: list[_Tree] = [{"Overview": "reference/index.md"}]
     for name in modules:
         reference.append({name: f"reference/{name}.md"})  # noqa: PERF401 the type of a recursive list is invariant
-    return "nav = " + _toml([*order, {"Reference": reference}])
+    return "nav = " + _toml([*order, {"Error codes": codes}, {"Reference": reference}])
 
 
 def _toml(value: _Tree) -> str:

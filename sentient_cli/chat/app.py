@@ -16,6 +16,7 @@ from sentient_cli.chat.live import LiveView
 from sentient_cli.chat.plain import PlainView
 from sentient_cli.chat.prompt import Prompt
 from sentient_cli.chat.screen import Screen, Size
+from sentient_cli.config.names import readable
 from sentient_cli.errors import SentientError, UsageError, UserInterruptError
 from sentient_cli.sanitize import sanitize_line
 
@@ -111,7 +112,7 @@ def _question(options: ChatOptions, terminal: Terminal) -> str:
         raise UsageError("The question is too long", why=f"It has more than {MAX_INPUT} characters")
     if not text.strip():
         raise UsageError("There is no question", fix='Give one: `sentient chat -m "Hello"`')
-    return text.strip()
+    return readable(text.strip())
 
 
 class _Chat:

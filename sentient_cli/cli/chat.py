@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,9 +36,15 @@ def chat(
     `echo hi | sentient chat`. With --json each event is one line of JSON.
     """
     from sentient_cli.chat.app import ChatOptions, run_chat
+    from sentient_cli.errors import UsageError
     from sentient_cli.paths import state_dir
     from sentient_cli.redact import redactor
 
+    if "://" not in url and Path(url).is_file():
+        raise UsageError(
+            f"{url} is a file, and `sentient chat` talks to an agent that is served",
+            fix=f"Serve it with `sentient serve {url}`, and chat with the URL that it says",
+        )
     here = current()
     token = agent_token or here.environment.get("SENTIENT_AGENT_TOKEN") or None
     if token:

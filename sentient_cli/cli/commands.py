@@ -54,9 +54,12 @@ class CommandRow(NamedTuple):
 
 
 COMMANDS: tuple[CommandRow, ...] = (
+    CommandRow("create", "sentient_cli.cli.create", "Make a new project: set up, tested, ready to run."),
     CommandRow("serve", "sentient_cli.cli.serve", "Serve an agent over HTTP, for production."),
     CommandRow("chat", "sentient_cli.cli.chat", "Talk to a running agent."),
     CommandRow("run", "sentient_cli.cli.run", "Execute an agent file as it is.", hands_on=True),
+    CommandRow("update", "sentient_cli.cli.update", "Bring the changes of the template into this project."),
+    CommandRow("doctor", "sentient_cli.cli.doctor", "Check this machine and this project."),
     CommandRow("completion", "sentient_cli.cli.completion", "Print the completion script of a shell."),
 )
 

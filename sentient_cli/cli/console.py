@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from sentient_cli.cli.streams import flush, is_terminal, tolerant, write
+from sentient_cli.cli.streams import abandon, flush, is_terminal, tolerant, write
 from sentient_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     import rich.console
 
@@ -133,9 +134,15 @@ class Console:
         return answer.rstrip("\r\n")
 
     def flush(self) -> None:
-        """Hand everything written to the operating system."""
-        for stream in (self._stdout, self._stderr):
-            flush(stream)
+        """Hand everything written to the operating system.
+
+        Raises:
+            BrokenPipeError: the reader of stdout has left. That nobody hears the talk is no error.
+            SentientError: the text cannot be written, such as on a full disk.
+        """
+        flush(self._stdout)
+        with self._heard_or_not():
+            flush(self._stderr)
 
     def color(self, *, stderr: bool = False) -> bool:
         """Whether escape sequences may be written to a stream.
@@ -163,7 +170,7 @@ class Console:
 
     def rich(self, *, stderr: bool = False) -> rich.console.Console:
         """A Rich console over a stream, with our rules of colour and width; markup, emoji codes and highlights off."""
-        from rich.console import Console as RichConsole
+        from sentient_cli.cli.drawing import RichConsole
 
         color = self.color(stderr=stderr)
         stream = self._stderr if stderr else self._stdout
@@ -184,7 +191,16 @@ class Console:
         return "256" if "256color" in self._environment.get("TERM", "") else "standard"
 
     def _talk(self, text: str) -> None:
+        from sentient_cli.config.names import readable
         from sentient_cli.redact import redactor
         from sentient_cli.sanitize import sanitize
 
-        write(self._stderr, redactor.redact(sanitize(text)) + "\n")
+        with self._heard_or_not():
+            write(self._stderr, redactor.redact(sanitize(readable(text))) + "\n")
+
+    @contextmanager
+    def _heard_or_not(self) -> Generator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            abandon(self._stderr)

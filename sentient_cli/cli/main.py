@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, cast
@@ -100,6 +101,8 @@ def _shown(error: BaseException) -> SentientError | None:
         return error
     if isinstance(error, KeyboardInterrupt):
         return UserInterruptError("Interrupted")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return SentientError("No space is left", why=str(error.filename or "The output is not whole"))
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         found = [_shown(inner) for inner in group.exceptions]
@@ -108,13 +111,7 @@ def _shown(error: BaseException) -> SentientError | None:
 
 
 def _abandon(console: Console) -> None:
-    # Python flushes the standard streams once more when it exits, which must not fail a second time.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    from sentient_cli.cli.streams import abandon
+
     for stream in (console.stdout, console.stderr):
-        if stream is None:
-            continue
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+        abandon(stream)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from sentient_cli.config.names import readable
 from sentient_cli.redact import redactor
 from sentient_cli.sanitize import sanitize
 
@@ -33,13 +34,13 @@ def error_line(error: SentientError) -> str:
     """An error as one line of JSON: ``{"error": {code, what, why, fix, exit_code}}``, and ``detail`` if it has one."""
     fields: dict[str, str | int] = {
         "code": error.code,
-        "what": redactor.redact(error.what),
-        "why": redactor.redact(error.why),
-        "fix": redactor.redact(error.fix),
+        "what": _told(error.what),
+        "why": _told(error.why),
+        "fix": _told(error.fix),
         "exit_code": error.exit_code,
     }
     if error.detail:
-        fields["detail"] = redactor.redact(error.detail)
+        fields["detail"] = _told(error.detail)
     return json_text({"error": fields})
 
 
@@ -77,7 +78,11 @@ def _labelled(label: str, text: str) -> rich.console.RenderableType:
     return grid
 
 
+def _told(text: str) -> str:
+    return redactor.redact(readable(text))
+
+
 def _safe(console: rich.console.Console, text: str) -> str:
     # What the stream cannot encode becomes an escape before the lines are broken, or they would grow.
-    shown = sanitize(redactor.redact(text))
+    shown = sanitize(_told(text))
     return shown.encode(console.encoding, "backslashreplace").decode(console.encoding)

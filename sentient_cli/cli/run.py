@@ -45,8 +45,8 @@ def run(  # noqa: PLR0917 - one parameter an option
     """Execute an agent file as it is.
 
     A file that was written for sentient-agent-framework runs without an edit. Where that package is not installed, a
-    DefaultServer in it serves with our server, on the address of --host and --port if they are given. Options stand
-    before the file; what stands after it is for the file.
+    DefaultServer in it serves with our server, on the address of --host and --port if they are given; where it is
+    installed these two are refused. Options stand before the file; what stands after it is for the file.
     """
     flags: dict[str, FlagValue] = {
         "server.host": host,
@@ -65,14 +65,19 @@ def run(  # noqa: PLR0917 - one parameter an option
     here = current()
     loaded = here.load(flags, profile=profile, env_file=env_file, no_env_file=no_env_file)
     export_environment(loaded.environment)
-    by_user = {name: loaded.sources[f"server.{name}"].layer for name in ("host", "port")}
+    fixed = [name for name in ("host", "port") if loaded.sources[f"server.{name}"].layer == "flag"]
     options = ServeOptions(
         loaded.settings,
-        fixed=frozenset(name for name, layer in by_user.items() if layer == "flag"),
+        fixed=frozenset(fixed),
         log_style="text" if is_terminal(here.console.stderr) else loaded.settings.log.format,
         on_ready=lambda name, url: here.console.say(f"Serving {name} on {url}"),
     )
     with serve_with(options):
-        code = run_script(file, given[given[:1] == ["--"] :], project_dir=loaded.project_dir or here.project)
+        code = run_script(
+            file,
+            given[given[:1] == ["--"] :],
+            project_dir=loaded.project_dir or here.project,
+            for_our_server=[f"--{name}" for name in fixed],
+        )
     if code:
         raise typer.Exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,10 +41,12 @@ def run_server(here: Invocation, loaded: Loaded, *, worker: str | None = None) -
     from sentient_cli.server.sockets import bind
 
     settings = loaded.settings
-    check_exposure(settings.server)
+    doubt = check_exposure(settings.server)
     export_environment(loaded.environment)
     people = loaded.sources["log.format"].layer == "default" and is_terminal(here.console.stderr)
     configure_logging(settings.log.level, "text" if people else settings.log.format)
+    if doubt and worker is None:
+        logging.getLogger(__name__).warning("%s", doubt)
     if worker is not None:
         from sentient_cli.server.workers import WorkerLink
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,7 +12,7 @@ from sentient_cli.errors import SentientError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["flush", "is_terminal", "tolerant", "write"]
+__all__ = ["abandon", "flush", "is_terminal", "tolerant", "write"]
 
 
 def tolerant(stream: TextIO | None) -> TextIO | None:
@@ -52,6 +53,21 @@ def flush(stream: TextIO | None) -> None:
     if stream is not None:
         with _explained():
             stream.flush()
+
+
+def abandon(stream: TextIO | None) -> None:
+    """Once the reader has left, send what a stream still holds, and all that follows, nowhere.
+
+    Python flushes the standard streams once more when it exits, which must not fail a second time.
+    """
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 @contextmanager

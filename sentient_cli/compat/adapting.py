@@ -103,6 +103,14 @@ def adapt(agent: AgentLike) -> AgentLike:
     Args:
         agent: Any agent. It is taken for one of the framework when the framework, or its stand-in, was imported and
             the agent has no base class of ours.
+
+    Example:
+        >>> from sentient_cli import agent
+        >>> @agent
+        ... async def echo(session: Session, query: Query, response: Response) -> None:
+        ...     await response.respond("ANSWER", query.prompt)
+        >>> adapt(echo) is echo
+        True
     """
     return agent if ROOT not in sys.modules or isinstance(agent, Agent) else FrameworkAgent(agent)
 
@@ -114,6 +122,14 @@ def load_agent(target: str | None, *, project_dir: Path, base: Path | None = Non
         target: What to load; None: what the project holds.
         project_dir: The project.
         base: What a relative path is tried against first.
+
+    Example:
+        >>> import tempfile
+        >>> code = "async def assist(session, query, response): await response.respond('ANSWER', query.prompt)"
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "parrot.py").write_text(code)
+        ...     load_agent("parrot.py", project_dir=Path(folder)).agent.name
+        'parrot'
     """
     install()
     found = loader.load_agent(target, project_dir=project_dir, base=base)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import sys
 from collections.abc import Generator, Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -12,7 +13,7 @@ from types import ModuleType
 
 from typing_extensions import override
 
-__all__ = ["ROOT", "install", "installed", "is_installed", "is_real", "uninstall"]
+__all__ = ["ROOT", "install", "installed", "is_installed", "is_present", "is_real", "uninstall"]
 
 ROOT = "sentient_agent_framework"
 
@@ -121,19 +122,44 @@ def is_real() -> bool:
     return module is not None and not isinstance(getattr(spec, "loader", None), _Loader)
 
 
+def is_present() -> bool:
+    """Whether an import of ``sentient_agent_framework`` finds the package itself, as `sys.path` is now."""
+    if ROOT in sys.modules:
+        return is_real()
+    found = importlib.util.find_spec(ROOT)
+    return found is not None and not isinstance(found.loader, _Loader)
+
+
 def is_installed() -> bool:
     """Whether `install` was called."""
     return _finder in sys.meta_path
 
 
 def install() -> None:
-    """Make an import of ``sentient_agent_framework`` work where the package is absent. May be called twice."""
+    """Make an import of ``sentient_agent_framework`` work where the package is absent. May be called twice.
+
+    Example:
+        >>> before = is_installed()
+        >>> install()
+        >>> from sentient_agent_framework import AbstractAgent
+        >>> AbstractAgent.__name__
+        'AbstractAgent'
+        >>> if not before:
+        ...     uninstall()
+    """
     if not is_installed():
         sys.meta_path.append(_finder)
 
 
 def uninstall() -> None:
-    """Undo `install`, and forget the modules that it made."""
+    """Undo `install`, and forget the modules that it made.
+
+    Example:
+        >>> with installed():
+        ...     uninstall()
+        ...     is_installed()
+        False
+    """
     if is_installed():
         sys.meta_path.remove(_finder)
     if not is_real():

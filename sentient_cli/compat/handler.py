@@ -49,6 +49,9 @@ class _HookSink:
             while self._waiting:
                 await self._hook.emit(ResponseEventAdapter.validate_json(self._waiting.popleft()))
 
+    def late(self) -> None:
+        pass  # whoever wrote is told by the error
+
     def complete(self) -> None:
         self.closed = True
         self.emit(DoneEvent(id=_ids.ulid_text(), source=self._source))

@@ -29,6 +29,11 @@ class ServeOptions:
         fixed: Those of ``host`` and ``port`` that win over what the script says.
         log_style: What the log looks like, unless the script has set logging up.
         on_ready: Told the agent's name and the URL once requests are answered.
+
+    Example:
+        >>> options = ServeOptions(Settings(server=ServerSettings(port=9000)), fixed=frozenset({"port"}))
+        >>> options.settings.server.port, options.log_style
+        (9000, 'json')
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -47,7 +52,21 @@ def _serving() -> ModuleType:
 
 @contextlib.contextmanager
 def serve_with(options: ServeOptions) -> Generator[None]:
-    """Use these options in every `DefaultServer` that is run while this is entered, in any thread."""
+    """Use these options in every `DefaultServer` that is run while this is entered, in any thread.
+
+    Example:
+        >>> from sentient_cli import Query, Response, Session, agent
+        >>> from sentient_cli.errors import AddressNotAllowedError
+        >>> @agent
+        ... async def echo(session: Session, query: Query, response: Response) -> None:
+        ...     await response.respond("ANSWER", query.prompt)
+        >>> with serve_with(ServeOptions(Settings(server=ServerSettings(host="0.0.0.0")))):
+        ...     try:
+        ...         DefaultServer(echo).run()
+        ...     except AddressNotAllowedError as error:
+        ...         print(error.code)
+        address-not-allowed
+    """
     _options.append(options)
     try:
         yield
@@ -84,6 +103,7 @@ class DefaultServer:
             AddressInUseError: the port is taken.
             AddressNotAllowedError: the port is privileged, or the address is public and nothing protects it.
             AgentImportError: the script is only being imported.
+            AgentSignatureError: the agent has no `assist`, or not one that can answer.
         """
         if loading.get():
             raise AgentImportError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from sentient_cli.config.keys import all_keys
+from sentient_cli.config.names import native_name
 from sentient_cli.config.settings import Settings
 from sentient_cli.errors import ConfigError, UsageError
 
@@ -49,10 +50,10 @@ def _key(location: tuple[int | str, ...]) -> str:
 def _settled(key: str, value: Value) -> object:
     raw = value.raw
     if key == "llm.script" and isinstance(raw, str | Path):
-        return value.directory / Path(raw).expanduser()
+        return value.directory / Path(native_name(str(raw))).expanduser()
     if key == "store.url" and isinstance(raw, str):
         kind, colon, path = raw.partition(":")
-        return f"{kind}:{value.directory / Path(path).expanduser()}" if colon and path else raw
+        return f"{kind}:{value.directory / Path(native_name(path)).expanduser()}" if colon and path else raw
     return raw
 
 

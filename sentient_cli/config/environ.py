@@ -13,7 +13,13 @@ __all__ = ["export_environment", "process_environment"]
 
 
 def process_environment() -> Mapping[str, str]:
-    """A copy of the environment of this process as it is now; it cannot be changed."""
+    """A copy of the environment of this process as it is now; it cannot be changed.
+
+    Example:
+        >>> environment = process_environment()
+        >>> "PATH" in environment
+        True
+    """
     return MappingProxyType(dict(os.environ))
 
 
@@ -22,5 +28,10 @@ def export_environment(environment: Mapping[str, str]) -> None:
 
     Args:
         environment: Names and values, as in ``Loaded.environment``.
+
+    Example:
+        >>> export_environment({"SENTIENT_EXAMPLE": "1"})
+        >>> process_environment()["SENTIENT_EXAMPLE"], os.environ.pop("SENTIENT_EXAMPLE")
+        ('1', '1')
     """
     os.environ.update(environment)

@@ -41,6 +41,13 @@ class Loaded:
         environment: The variables of the process and, below them, those of ``env_file``. Nothing is exported until
             `export_environment` is called with it.
         warnings: What is probably not meant so, each one sentence.
+
+    Example:
+        >>> loaded = load({"server.port": 9000}, environment={"SENTIENT_LLM_MODEL": "offline:echo"})
+        >>> loaded.settings.server.port, str(loaded.sources["server.port"])
+        (9000, '--port')
+        >>> loaded.settings.llm.model, str(loaded.sources["llm.model"])
+        ('offline:echo', 'SENTIENT_LLM_MODEL')
     """
 
     settings: Settings
@@ -61,7 +68,7 @@ def load(
     use_env_file: bool = True,
     environment: Mapping[str, str] | None = None,
 ) -> Loaded:
-    """Gather the settings from all layers.
+    r"""Gather the settings from all layers.
 
     Args:
         flags: Values by dotted name that flags gave; None for one that was not given.
@@ -75,6 +82,14 @@ def load(
         ConfigError: a file cannot be read, or a setting is unknown or wrong.
         ConfigurationNotFoundError: a profile or file that was named does not exist.
         UsageError: ``project`` is no directory, or a flag has a wrong value.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "sentient.toml").write_text("[server]\nport = 9000")
+        ...     loaded = load(project=Path(folder), environment={"SENTIENT_SERVER_WORKERS": "2"})
+        >>> loaded.settings.server.port, loaded.settings.server.workers, loaded.settings.server.host
+        (9000, 2, '127.0.0.1')
     """
     start = _directory(project)
     project_file = find_project_file(start)

@@ -5,9 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import core_schema
 
+from sentient_cli.config.origins import check_host, check_origin
 from sentient_cli.config.secret import Secret
 
 __all__ = ["LlmSettings", "LogSettings", "ServerSettings", "Settings", "StoreSettings"]
@@ -31,6 +41,15 @@ def _secret_schema(*_: object) -> core_schema.CoreSchema:
     )
 
 
+def _keep_undecoded(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    # Where the locale knows no UTF-8, Python has the name of a file with lone surrogates, which no string may have.
+    undecoded = isinstance(value, str) and not value.isascii() and any("\udc80" <= char <= "\udcff" for char in value)
+    if not undecoded:
+        return check(value)
+    check(str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, allow_inf_nan=False)]
 """A duration in seconds, 0 or more."""
 PositiveSeconds = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, allow_inf_nan=False)]
@@ -38,8 +57,12 @@ Port = Annotated[int, BeforeValidator(_no_flag), Field(ge=0, le=65535)]
 Positive = Annotated[int, BeforeValidator(_no_flag), Field(ge=1)]
 Count = Annotated[int, BeforeValidator(_no_flag), Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
+Origin = Annotated[str, AfterValidator(check_origin)]
+HostName = Annotated[str, AfterValidator(check_host)]
 Token = Annotated[Secret, GetPydanticSchema(_secret_schema)]
-StoreUrl = Annotated[str, Field(pattern=r"^(memory|sqlite:.+|file:.+)$")]
+Name = Annotated[str, Field(min_length=1), WrapValidator(_keep_undecoded)]
+"""Text that can be the name of a file."""
+StoreUrl = Annotated[str, Field(pattern=r"^(memory|sqlite:.+|file:.+)$"), WrapValidator(_keep_undecoded)]
 
 
 class _Section(BaseModel):
@@ -49,15 +72,21 @@ class _Section(BaseModel):
 
 
 class ServerSettings(_Section):
-    """How agents are served. Durations are seconds, sizes are bytes."""
+    """How agents are served. Durations are seconds, sizes are bytes.
+
+    Example:
+        >>> settings = ServerSettings(port=9000, allow_origins=("https://chat.example",))
+        >>> settings.host, settings.port, settings.drain_timeout
+        ('127.0.0.1', 9000, 10.0)
+    """
 
     host: Text = Field(default="127.0.0.1", description="The address to listen on.")
     port: Port = Field(default=8000, description="The port to listen on; 0 takes any that is free.")
     workers: Positive = Field(default=1, description="How many processes serve.")
     token: Token | None = Field(default=None, description="What a caller must present as its bearer token.")
     insecure: bool = Field(default=False, description="Allow a public address without a token.")
-    allow_origins: tuple[Text, ...] = Field(default=(), description="Origins of web pages that may call.")
-    allow_hosts: tuple[Text, ...] = Field(default=(), description="Host headers to accept beside the server's own.")
+    allow_origins: tuple[Origin, ...] = Field(default=(), description="Origins of web pages that may call.")
+    allow_hosts: tuple[HostName, ...] = Field(default=(), description="Host headers to accept beside the server's own.")
     drain_delay: Seconds = Field(default=2.0, description="How long a server that was told to stop still accepts.")
     drain_timeout: Seconds = Field(default=10.0, description="How long runs may go on after that.")
     run_timeout: PositiveSeconds = Field(default=600.0, description="The deadline of a run.")
@@ -80,7 +109,12 @@ class ServerSettings(_Section):
 
 
 class StoreSettings(_Section):
-    """Where runs and sessions are kept."""
+    """Where runs and sessions are kept.
+
+    Example:
+        >>> StoreSettings(url="sqlite:runs.db").url, StoreSettings().url
+        ('sqlite:runs.db', 'memory')
+    """
 
     url: StoreUrl = Field(default="memory", description="`memory`, `sqlite:PATH` or `file:DIR`.")
     keep_runs: Count = Field(default=10_000, description="How many finished runs a store on disk keeps.")
@@ -91,14 +125,24 @@ class StoreSettings(_Section):
 
 
 class LlmSettings(_Section):
-    """Which model an agent gets that names none."""
+    """Which model an agent gets that names none.
+
+    Example:
+        >>> LlmSettings().model, LlmSettings(model="offline:echo").model
+        ('offline', 'offline:echo')
+    """
 
     model: Text = Field(default="offline", description="`provider:model`, or a provider alone for its default model.")
     script: Path | None = Field(default=None, description="A script for the offline model.")
 
 
 class LogSettings(_Section):
-    """What a server logs."""
+    """What a server logs.
+
+    Example:
+        >>> LogSettings(level="warning").format
+        'json'
+    """
 
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least important level shown."
@@ -114,7 +158,7 @@ class Settings(_Section):
         8000
     """
 
-    agent: Text | None = Field(default=None, description="The agent: `module:attr`, a module or a file.")
+    agent: Name | None = Field(default=None, description="The agent: `module:attr`, a module or a file.")
     profile: Text = Field(default="default", description="The profile whose values are laid over the others.")
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()

@@ -20,7 +20,13 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Which run an entry is of."""
+    """Which run an entry is of.
+
+    Example:
+        >>> info = RunInfo(run_id="5f0c", agent="Echo", session="01JS4F4Z5V02", query="01JS4F4Z5V01")
+        >>> f"{info.agent} in run {info.run_id}"
+        'Echo in run 5f0c'
+    """
 
     run_id: str
     agent: str
@@ -29,7 +35,16 @@ class RunInfo:
 
 
 class RunHook(Protocol):
-    """Sees the entries of every run: metrics, tracing, audit and recording are such."""
+    """Sees the entries of every run: metrics, tracing, audit and recording are such.
+
+    Example:
+        >>> class Counter:
+        ...     def __init__(self) -> None:
+        ...         self.seen: dict[str, int] = {}
+        ...     def on_entries(self, run: RunInfo, entries: Sequence[LogEntry]) -> None:
+        ...         self.seen[run.agent] = self.seen.get(run.agent, 0) + len(entries)
+        >>> hook: RunHook = Counter()  # Host(…, hooks=[hook])
+    """
 
     def on_entries(self, run: RunInfo, entries: Sequence[LogEntry]) -> None:
         """Take the new entries of a run, in order: those of one turn of the event loop, or the last of a run at once.

@@ -17,6 +17,8 @@ from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.errors import OverloadedError, StoreError
 from sentient_cli.host.hooks import GuardedHooks, RunHook, RunInfo
 from sentient_cli.host.limits import HostLimits
+from sentient_cli.host.masking import StreamMask
+from sentient_cli.host.owner import this_process
 from sentient_cli.host.redacted import RedactedLog
 from sentient_cli.host.retention import RunTable
 from sentient_cli.host.sessions import SessionMemory
@@ -32,7 +34,6 @@ from sentient_cli.runtime.log import LogListener, RunLog
 from sentient_cli.runtime.request import RunRequest
 from sentient_cli.runtime.run import Run
 from sentient_cli.runtime.session import Session
-from sentient_cli.store.entry import Entry, LogEntry
 from sentient_cli.store.memory import MemoryEventLog
 from sentient_cli.store.open import Stores
 from sentient_cli.store.writer import WriteBehind
@@ -101,8 +102,9 @@ class Host:
         self.llm = llm
         self.stores = stores
         self.runs: RunTable = RunTable(self.limits.keep, self.clock)
-        self.stored: StoredRuns = StoredRuns(stores)
-        """What the store has of runs that `runs` does not know any more."""
+        limit = self.limits.run.deadline + self.limits.run.cancel_grace + _CLOSE_TIMEOUT
+        self.stored: StoredRuns = StoredRuns(stores, self.clock, limit)
+        """What the store has of runs that `runs` does not know: those of earlier, or of other processes."""
         self.leaving: bool = False
         """Whether new traffic should go elsewhere, though it is still served."""
         self.draining: bool = False
@@ -110,6 +112,7 @@ class Host:
         self.threads: Threads = Threads()
         """For what would hold the loop; closed with the host."""
         self._masking = Threads()
+        self._process = ""
         self._hooks = GuardedHooks(hooks)
         self._capture = process_capture if capture else None
         self._writer: WriteBehind | None = None
@@ -141,6 +144,7 @@ class Host:
                 return
             if self.stores is not None and self._writer is None:
                 self._writer = self._open_writer(self.stores)
+            self._process = this_process()
             if self.stores is not None:
                 await self.stores.ready()
             with self._models(), user_code(f"The setup of {self.agent_name} failed"):
@@ -263,7 +267,7 @@ class Host:
             clock=self.clock,
             ids=self.ids,
             agent_name=self.agent_name,
-            facts={"versions": {"sentient": sentient_cli.__version__, "python": _PYTHON}},
+            facts={"versions": {"sentient": sentient_cli.__version__, "python": _PYTHON}, "process": self._process},
             on_ending=self._capture.finish if self._capture is not None else None,
             on_finished=self._run_finished,
         )
@@ -271,7 +275,7 @@ class Host:
     def _listeners(self, info: RunInfo) -> list[LogListener]:
         listeners: list[LogListener] = []
         if self._writer is not None:
-            listeners.append(partial(_offer_all, self._writer, info.run_id))
+            listeners.append(StreamMask(redactor, partial(self._writer.offer, info.run_id)).take)
         listeners += self._hooks.listeners(info)
         return listeners
 
@@ -287,7 +291,7 @@ class Host:
             self._until_pruning -= 1
             if self._until_pruning <= 0:
                 self._until_pruning = _PRUNE_EVERY
-                self._do_later(self.stored.prune(self.limits.stored, self.clock))
+                self._do_later(self.stored.prune(self.limits.stored))
 
     def _do_later(self, work: Coroutine[None, None, None]) -> None:
         chore = asyncio.get_running_loop().create_task(work)
@@ -324,11 +328,6 @@ class Host:
                 await self.wait_idle()
         except TimeoutError:
             _logger.error("%d runs did not end when they were cancelled", self.runs.live)  # noqa: TRY400
-
-
-def _offer_all(writer: WriteBehind, run_id: str, entries: Sequence[LogEntry]) -> None:
-    for entry in entries:
-        writer.offer(run_id, Entry(entry.seq, entry.at, entry.type, entry.data))
 
 
 def _report_unstored(run_id: str, error: StoreError) -> None:

@@ -21,6 +21,11 @@ class HostLimits:
         keep: Of the finished runs that are kept.
         stored: Of the finished runs that a store on disk keeps.
         runs: How many runs may go on at once.
+
+    Example:
+        >>> limits = HostLimits(run=RunLimits(deadline=30.0), runs=100)
+        >>> limits.run.deadline, limits.keep == KeepLimits()
+        (30.0, True)
     """
 
     run: RunLimits = field(default_factory=RunLimits)

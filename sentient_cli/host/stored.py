@@ -1,4 +1,4 @@
-"""Runs that memory has forgotten but a store may have."""
+"""Runs that are not in memory, but that a store may have: of earlier days, or of another server on the same store."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import msgspec
 
 from sentient_cli.clock import Clock
 from sentient_cli.errors import CursorError, RunNotFoundError, StoreError
+from sentient_cli.host.owner import has_ended
 from sentient_cli.host.retention import KeepLimits
 from sentient_cli.store.entry import Entry
 from sentient_cli.store.open import Stores, keep
@@ -29,6 +30,7 @@ class _Start(msgspec.Struct):
     agent: str | None = None
     session: str | None = None
     query: str | None = None
+    process: str | None = None
 
 
 class _End(msgspec.Struct):
@@ -48,10 +50,11 @@ class StoredRun:
         agent: Who answered.
         session: The chat.
         query: What was asked.
-        finished: Whether its log has its end; otherwise whatever ran it was cut off.
+        finished: Whether its log has its end.
         outcome: How it ended.
         first_seq: The first seq that is kept.
         last_seq: The last.
+        going_on: Whether another process may still be at it. Without an end, and not going on, it was interrupted.
     """
 
     run_id: str
@@ -62,6 +65,7 @@ class StoredRun:
     outcome: str | None
     first_seq: int
     last_seq: int
+    going_on: bool = False
 
 
 class StoredRuns:
@@ -69,10 +73,14 @@ class StoredRuns:
 
     Args:
         stores: Which; None: there are no runs.
+        clock: Tells how old they are.
+        longest: Seconds that a run can take from its start to its last entry, whoever runs it.
     """
 
-    def __init__(self, stores: Stores | None) -> None:
+    def __init__(self, stores: Stores | None, clock: Clock, longest: float) -> None:
         self._stores = stores
+        self._clock = clock
+        self._longest = int(longest * 1e9)
 
     async def find(self, run_id: str) -> StoredRun:
         """Where a run stands.
@@ -92,8 +100,21 @@ class StoredRuns:
         start = _decode(_start_decoder, first, "run.started") or _Start()
         end = _decode(_end_decoder, last, "run.finished") or _End()
         return StoredRun(
-            run_id, start.agent, start.session, start.query, head.finished, end.outcome, head.first_seq, head.last_seq
+            run_id,
+            start.agent,
+            start.session,
+            start.query,
+            head.finished,
+            end.outcome,
+            head.first_seq,
+            head.last_seq,
+            not head.finished and self._may_go_on(first or last, start.process),
         )
+
+    def _may_go_on(self, first: Entry | None, process: str | None) -> bool:
+        if first is None or first.at + self._longest < self._clock.now_ns():
+            return False
+        return process is None or not has_ended(process)
 
     async def _entry(self, run_id: str, seq: int) -> Entry | None:
         if self._stores is None:
@@ -101,13 +122,17 @@ class StoredRuns:
         return next(iter(await self._stores.events.read(run_id, after=seq - 1, limit=1)), None)
 
     async def read(self, run_id: str, after: int, limit: int = 256) -> list[Entry]:
-        """Entries of a run.
+        """Entries of a run. At and past the last one of a log without an end there are none.
+
+        What its clients were sent is ahead of what is stored, and stays so where its process was killed.
 
         Raises:
             RunNotFoundError: the store does not have it, or cannot be read.
             CursorError: the cursor is not one of this log.
         """
-        await self._head(run_id)
+        head = await self._head(run_id)
+        if not head.finished and after >= head.last_seq:
+            return []
         try:
             return [] if self._stores is None else await self._stores.events.read(run_id, after=after, limit=limit)
         except CursorError:
@@ -126,12 +151,12 @@ class StoredRuns:
             raise _unknown()
         return head
 
-    async def prune(self, limits: KeepLimits, clock: Clock) -> None:
+    async def prune(self, limits: KeepLimits) -> None:
         """Forget the finished runs that are beyond the limits."""
         if self._stores is None:
             return
         try:
-            await keep(self._stores.events, clock, count=limits.count, seconds=limits.seconds, size=limits.size)
+            await keep(self._stores.events, self._clock, count=limits.count, seconds=limits.seconds, size=limits.size)
         except StoreError:
             _logger.warning("Old runs could not be removed from the store", exc_info=True)
 
@@ -146,7 +171,7 @@ def _decode(decoder: msgspec.json.Decoder[S], entry: Entry | None, type: str) ->
 
 
 def _unknown() -> RunNotFoundError:
-    return RunNotFoundError("There is no such run", fix="Runs are kept for a while only: ask again")
+    return RunNotFoundError("There is no such run", why="It never was, or is no longer kept")
 
 
 def _unreadable(run_id: str, error: StoreError) -> RunNotFoundError:

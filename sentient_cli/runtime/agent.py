@@ -18,7 +18,15 @@ AssistFunction: TypeAlias = Callable[[Session, Query, Response], Awaitable[None]
 
 @runtime_checkable
 class AgentLike(Protocol):
-    """Anything that can answer: it needs no base class."""
+    """Anything that can answer: it needs no base class.
+
+    Example:
+        >>> class Echo:
+        ...     async def assist(self, session: Session, query: Query, response: Response, /) -> None:
+        ...         await response.respond("ANSWER", query.prompt)
+        >>> isinstance(Echo(), AgentLike)
+        True
+    """
 
     async def assist(self, session: Session, query: Query, response: Response, /) -> None:
         """Answer one query."""

@@ -25,9 +25,10 @@ class ChunkEncoder:
         True
     """
 
-    __slots__ = ("_after_id", "_before_id", "_frame_before_id", "overhead")
+    __slots__ = ("_after_id", "_before_id", "_frame_before_id", "overhead", "stream_id")
 
     def __init__(self, event_name: str, source: str, stream_id: str) -> None:
+        self.stream_id: str = stream_id
         mark = "\x00"
         chunk = TextChunkEvent(
             event_name=event_name, id=mark, source=source, stream_id=stream_id, is_complete=False, content=""

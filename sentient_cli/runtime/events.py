@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard, cast
 
 import msgspec
 
 from sentient_cli.errors import InvalidEventError
+from sentient_cli.runtime.finite import check_finite
 
 __all__ = [
     "DoneEvent",
@@ -38,8 +39,11 @@ __all__ = [
     "is_text_chunk",
 ]
 
-JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
-"""Anything that JSON can hold."""
+if TYPE_CHECKING:
+    JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+    """Anything that JSON can hold."""
+else:
+    JsonValue = object  # decoders read annotations, and cannot follow a recursive one
 
 MetadataValue: TypeAlias = str | int | float | bool | list[str]
 EventMetadata: TypeAlias = dict[str, MetadataValue]
@@ -71,18 +75,31 @@ class TextBlockEvent(_Event, frozen=True, gc=False, kw_only=True, tag="atomic.te
 
 
 class JsonEvent(_Event, frozen=True, kw_only=True, tag="atomic.json"):
-    """A JSON object."""
+    """A JSON object.
+
+    Example:
+        >>> event = JsonEvent(event_name="SOURCES", id="1", source="chat", content={"results": ["Atlas"]})
+        >>> event.content["results"]
+        ['Atlas']
+    """
 
     event_name: str
     schema_version: str = "1.0"
     id: str
     source: str
     metadata: EventMetadata | None = None
-    content: dict[str, object]
+    content: dict[str, JsonValue]
 
 
 class TextChunkEvent(_Event, frozen=True, gc=False, kw_only=True, tag="chunked.text"):
-    """A piece of a text stream; the closing one has ``is_complete`` and the content ``" "``."""
+    """A piece of a text stream; the closing one has ``is_complete`` and the content ``" "``.
+
+    Example:
+        >>> wire = {"event_name": "ANSWER", "id": "1", "source": "chat", "stream_id": "s1"}
+        >>> chunk = TextChunkEvent(**wire, is_complete=False, content="Hello ")
+        >>> chunk.content, chunk.is_complete
+        ('Hello ', False)
+    """
 
     event_name: str
     schema_version: str = "1.0"
@@ -101,15 +118,26 @@ class ErrorContent(msgspec.Struct, frozen=True):
         error_message: For a reader.
         error_code: An HTTP status code wherever one fits.
         details: Anything more, as a JSON object.
+
+    Example:
+        >>> content = ErrorContent("The search is down", 503, {"retry": True})
+        >>> content.error_code, ErrorContent("Something failed").error_code
+        (503, 500)
     """
 
     error_message: str
     error_code: int = 500
-    details: dict[str, object] | None = None
+    details: dict[str, JsonValue] | None = None
 
 
 class ErrorEvent(_Event, frozen=True, kw_only=True, tag="atomic.error"):
-    """An error of the agent; it does not end the run."""
+    """An error of the agent; it does not end the run.
+
+    Example:
+        >>> event = ErrorEvent(id="1", source="chat", content=ErrorContent("The search is down", 503))
+        >>> event.event_name, event.content.error_message
+        ('error', 'The search is down')
+    """
 
     event_name: str = "error"
     schema_version: str = "1.0"
@@ -120,7 +148,13 @@ class ErrorEvent(_Event, frozen=True, kw_only=True, tag="atomic.error"):
 
 
 class DoneEvent(_Event, frozen=True, gc=False, kw_only=True, tag="atomic.done"):
-    """The end of a response; always the last event."""
+    """The end of a response; always the last event.
+
+    Example:
+        >>> event = DoneEvent(id="1", source="chat")
+        >>> event.event_name, is_done(event)
+        ('done', True)
+    """
 
     event_name: str = "done"
     schema_version: str = "1.0"
@@ -226,9 +260,20 @@ def encode_event(event: Event) -> bytes:
     """The JSON of an event as it goes on the wire.
 
     Raises:
-        InvalidEventError: its content or metadata is no JSON.
+        InvalidEventError: its content or metadata is no JSON, or has a number that JSON does not know.
+
+    Example:
+        >>> encode_event(DoneEvent(id="1", source="chat")).decode()
+        '{"content_type":"atomic.done","event_name":"done","schema_version":"1.0","id":"1","source":"chat","metadata":null}'
     """
-    return encode_json(event)
+    data = encode_json(event)
+    content = event.content if isinstance(event, JsonEvent) else None
+    if isinstance(event, ErrorEvent):
+        content = event.content.details
+    # The encoder writes null for such a number, and what it writes is much cheaper to search than what it was given.
+    if content and data.find(b"null", data.find(b'"content":')) >= 0:
+        check_finite(content, _plain)
+    return data
 
 
 def decode_event(data: bytes | str) -> Event:
@@ -282,7 +327,7 @@ def check_metadata(metadata: Mapping[str, MetadataValue] | None) -> EventMetadat
         if not _is_metadata_value(key, value):
             raise InvalidEventError(
                 f"The metadata value {key!r} is not allowed",
-                why=f"It is of type {type(value).__name__}",
+                why=f"It is {value}" if isinstance(value, float) else f"It is of type {type(value).__name__}",
                 fix="Use a string, a finite number, a boolean or a list of strings, and leave out what is unknown",
             )
     return dict(metadata)
@@ -299,25 +344,53 @@ def _is_metadata_value(key: object, value: object) -> bool:
 
 
 def is_text_block(event: Event) -> TypeGuard[TextBlockEvent]:
-    """Whether the event is a whole piece of text."""
+    """Whether the event is a whole piece of text.
+
+    Example:
+        >>> event: Event = TextBlockEvent(event_name="PLAN", id="1", source="chat", content="Look")
+        >>> event.content if is_text_block(event) else None
+        'Look'
+    """
     return isinstance(event, TextBlockEvent)
 
 
 def is_json(event: Event) -> TypeGuard[JsonEvent]:
-    """Whether the event is a JSON object."""
+    """Whether the event is a JSON object.
+
+    Example:
+        >>> event: Event = JsonEvent(event_name="SOURCES", id="1", source="chat", content={"n": 1})
+        >>> event.content["n"] if is_json(event) else None
+        1
+    """
     return isinstance(event, JsonEvent)
 
 
 def is_text_chunk(event: Event) -> TypeGuard[TextChunkEvent]:
-    """Whether the event is a piece of a text stream."""
+    """Whether the event is a piece of a text stream.
+
+    Example:
+        >>> is_text_chunk(DoneEvent(id="1", source="chat"))
+        False
+    """
     return isinstance(event, TextChunkEvent)
 
 
 def is_error(event: Event) -> TypeGuard[ErrorEvent]:
-    """Whether the event is an error."""
+    """Whether the event is an error.
+
+    Example:
+        >>> event = ErrorEvent(id="1", source="chat", content=ErrorContent("The search is down", 503))
+        >>> event.content.error_code if is_error(event) else None
+        503
+    """
     return isinstance(event, ErrorEvent)
 
 
 def is_done(event: Event) -> TypeGuard[DoneEvent]:
-    """Whether the event ends the response."""
+    """Whether the event ends the response.
+
+    Example:
+        >>> is_done(DoneEvent(id="1", source="chat"))
+        True
+    """
     return isinstance(event, DoneEvent)

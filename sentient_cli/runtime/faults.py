@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
+import sys
 import traceback
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from sentient_cli.errors import RunOverflowError
+from sentient_cli.runtime.loading.frames import is_user_file
 
-__all__ = ["Failure", "describe_failure", "forget_frames"]
+__all__ = ["Failure", "describe_failure", "forget_frames", "report_late"]
 
 _logger = logging.getLogger(__name__)
 
@@ -53,6 +55,21 @@ def describe_failure(run: _Named, error: BaseException, when: str = "", *, show:
         return Failure(f"The agent failed. Reference: {reference}", 500, details)
     summary = _frames(error).rpartition("\n")[2]
     return Failure(summary[:2000], 500, {**details, "type": type(error).__name__, **_place(error)})
+
+
+def report_late(run: _Named) -> None:
+    """Log that a run's agent emits after the end, with the line of its code that does, when it can be told.
+
+    Args:
+        run: The run.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001 - traceback.walk_stack would start here too, at a higher price
+    while frame is not None and not is_user_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    place = f" at {frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
+    told = "The agent %r emitted%s after the end of its response; that and what follows is not sent"
+    with contextlib.suppress(Exception):
+        _logger.warning(told, run.agent_name, place, extra={"run_id": run.id})
 
 
 def forget_frames(error: BaseException) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
+from sentient_cli.config.names import readable
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.loading.choosing import choose, pick
 from sentient_cli.runtime.loading.importing import add_to_path, import_target, loading, user_code
@@ -68,7 +70,7 @@ def load_agent(target: str | None, *, project_dir: Path, base: Path | None = Non
     place = found.module if found.file is None else _shown(found.file, project_dir)
     module = import_target(found, project_dir)
     candidate = pick(module, found.attribute, place) if found.attribute else choose(module, place)
-    agent = make_agent(candidate, place, module.__name__.rpartition(".")[2])
+    agent = make_agent(candidate, place, _stem(found, module))
     source = getattr(module, "__file__", None)
     return LoadedAgent(
         agent=agent,
@@ -76,6 +78,12 @@ def load_agent(target: str | None, *, project_dir: Path, base: Path | None = Non
         source=Path(source).resolve() if source else None,
         target=f"{module.__name__}:{candidate.name}",
     )
+
+
+def _stem(found: Target, module: ModuleType) -> str:
+    if found.file is None or found.file.stem == "__init__":
+        return module.__name__.rpartition(".")[2]
+    return readable(found.file.stem)
 
 
 def _shown(file: Path, project_dir: Path) -> str:

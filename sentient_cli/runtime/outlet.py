@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.errors import InvalidEventError
 from sentient_cli.runtime.chunks import ChunkEncoder
-from sentient_cli.runtime.events import Event, encode_json
+from sentient_cli.runtime.events import Event, encode_event
 from sentient_cli.runtime.log import RunLog, closed_error
 
 __all__ = ["MAX_EVENT_SIZE", "Outlet"]
@@ -34,6 +34,7 @@ class Outlet:
         unsent_entries: Entries that the owner may be behind.
         unsent_size: Bytes that the owner may be behind.
         on_complete: Called when the agent has said all it has to say.
+        on_late: Called when it says more after that.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Outlet:
         "_ids",
         "_log",
         "_on_complete",
+        "_on_late",
         "_owner_moved",
         "_owner_seq",
         "_owner_size",
@@ -58,6 +60,7 @@ class Outlet:
         unsent_entries: int,
         unsent_size: int,
         on_complete: Callable[[], None],
+        on_late: Callable[[], None],
     ) -> None:
         self._log = log
         self._clock = clock
@@ -65,6 +68,7 @@ class Outlet:
         self._unsent_entries = unsent_entries
         self._unsent_size = unsent_size
         self._on_complete = on_complete
+        self._on_late = on_late
         self._owner_seq: int | None = None
         self._owner_size = 0
         self._owner_moved: asyncio.Future[None] | None = None
@@ -81,10 +85,10 @@ class Outlet:
 
         Raises:
             ResponseClosedError: the run has ended.
-            InvalidEventError: the event is too large.
+            InvalidEventError: the event is too large, or no JSON.
             RunOverflowError: nobody reads, and the log is full; the run ends.
         """
-        self.emit_encoded(encode_json(event))
+        self.emit_encoded(encode_event(event))
 
     def emit_encoded(self, data: bytes) -> None:
         """Append an event, given as its wire JSON; otherwise like `emit`."""
@@ -127,6 +131,10 @@ class Outlet:
     def complete(self) -> None:
         """The agent has said all it has to say."""
         self._on_complete()
+
+    def late(self) -> None:
+        """Something was emitted after the end, and is refused."""
+        self._on_late()
 
     def _owner_is_behind(self) -> bool:
         if self._owner_seq is None or self._log.finished:

@@ -78,6 +78,11 @@ class Query(_Model):
     Args:
         id: Identifies the query.
         prompt: The user's words.
+
+    Example:
+        >>> query = Query(id=Ulid("01JS4F4Z5V0000000000000001"), prompt="How is the weather?")
+        >>> query.prompt, query.id.milliseconds
+        ('How is the weather?', 1744980573371)
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -157,7 +162,14 @@ class ResponseMessage(_Message):
 
 
 class Interaction(_Model):
-    """One turn of a session: a request and the events of its response."""
+    """One turn of a session: a request and the events of its response.
+
+    Example:
+        >>> from sentient_cli.testing import make_session
+        >>> turn = make_session([("How is the weather?", "It rains.")]).interactions[0]
+        >>> turn.prompt, turn.answer()
+        ('How is the weather?', 'It rains.')
+    """
 
     request: RequestMessage
     responses: Annotated[list[ResponseMessage], FailFast()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from sentient_cli.clock import Ids
 from sentient_cli.errors import InvalidEventError, ResponseClosedError
@@ -15,6 +15,7 @@ from sentient_cli.runtime.events import (
     ErrorEvent,
     EventMetadata,
     JsonEvent,
+    JsonValue,
     MetadataValue,
     TextBlockEvent,
     TextChunkEvent,
@@ -42,6 +43,17 @@ class Response:
         sink: Takes the events.
         source: The ``source`` of the events: the session's processor id.
         ids: Gives the ids of events and streams.
+
+    Example:
+        >>> from sentient_cli.testing import RecordingResponse
+        >>> async def answer(response: Response) -> None:
+        ...     await response.json("SOURCES", {"results": ["Atlas"]})
+        ...     async with response.stream("ANSWER") as stream:
+        ...         await stream.write("Rome")
+        >>> response = RecordingResponse()
+        >>> asyncio.run(answer(response))
+        >>> response.text(), [event.event_name for event in response.events]
+        ('Rome', ['SOURCES', 'ANSWER', 'ANSWER'])
     """
 
     __slots__ = ("_completed", "_ids", "_sink", "_source", "_streams")
@@ -221,6 +233,7 @@ class Response:
 
     def _check_open(self) -> None:
         if self.is_complete:
+            self._sink.late()
             raise ResponseClosedError(
                 "The response is complete",
                 why="Something was emitted after complete(), after the run was cancelled, or after its deadline",
@@ -232,6 +245,18 @@ class ResponseStream:
     """A text stream within a response.
 
     Made by `Response.stream`, not by hand. One stream's chunks stay in order; several streams may interleave.
+
+    Example:
+        >>> from sentient_cli.testing import RecordingResponse
+        >>> async def answer(response: Response) -> None:
+        ...     async with response.stream("LEFT") as left, response.stream("RIGHT") as right:
+        ...         for word in ("one ", "two"):
+        ...             await left.write(word)
+        ...             await right.write(word.upper())
+        >>> response = RecordingResponse()
+        >>> asyncio.run(answer(response))
+        >>> response.text("LEFT"), response.text("RIGHT")
+        ('one two', 'ONE TWO')
     """
 
     __slots__ = ("_closing_metadata", "_event_name", "_id", "_ids", "_is_complete", "_sink", "_source", "_write_chunk")
@@ -282,6 +307,8 @@ class ResponseStream:
 
     def _check_open(self) -> None:
         if self.is_complete:
+            if self._sink.closed:
+                self._sink.late()
             raise ResponseClosedError(
                 f"The text stream {self._event_name!r} is complete",
                 fix="Write before the stream or the response ends, or begin another stream",
@@ -360,9 +387,9 @@ def _check_code(code: int) -> int:
     return int(code)
 
 
-def _json_object(data: Mapping[str, object]) -> dict[str, object]:
+def _json_object(data: Mapping[str, object]) -> dict[str, JsonValue]:
     if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidEventError(
             f"The content of a JSON event is an object, not {type(data).__name__}", fix='Wrap it: {"items": …}'
         )
-    return dict(data)
+    return cast("dict[str, JsonValue]", dict(data))  # what is no JSON is refused when it is encoded

@@ -14,7 +14,7 @@ from sentient_cli.clock import Clock, Ids
 from sentient_cli.errors import ResponseClosedError, RunOverflowError
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.events import encode_json
-from sentient_cli.runtime.faults import describe_failure, forget_frames
+from sentient_cli.runtime.faults import describe_failure, forget_frames, report_late
 from sentient_cli.runtime.log import RunLog
 from sentient_cli.runtime.outlet import Outlet
 from sentient_cli.runtime.request import Query
@@ -91,6 +91,7 @@ class Run:
         "_on_finished",
         "_started_at",
         "_timer",
+        "_was_late",
         "agent_name",
         "failure",
         "id",
@@ -132,6 +133,7 @@ class Run:
             unsent_entries=limits.unsent_entries,
             unsent_size=limits.unsent_size,
             on_complete=self._complete,
+            on_late=self._late,
         )
         log.on_overflow = self._overflow
         """Takes the events; the connection that started the run says there how far it is."""
@@ -152,6 +154,7 @@ class Run:
         self._ending_reason = ""
         self._timer: asyncio.TimerHandle | None = None
         self._started_at = 0
+        self._was_late = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -181,6 +184,11 @@ class Run:
 
     def _complete(self) -> None:
         self._finish(self._ending or "done")
+
+    def _late(self) -> None:
+        if not self._was_late:  # an agent that goes on for ever must not fill the server's log
+            self._was_late = True
+            report_late(self)
 
     # -- life --------------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,10 @@ class EventSink(Protocol):
         """The agent has said all it has to say."""
         ...
 
+    def late(self) -> None:
+        """Something was emitted after the end, and is refused."""
+        ...
+
 
 class TextStream(Protocol):
     """A stream of text with facts about it; the streams of the LLM layer are such."""

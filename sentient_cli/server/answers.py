@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from sentient_cli.runtime.events import encode_json
+from sentient_cli.server.header_limits import LEAVING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,19 +64,19 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: floa
         seconds: The longest time taken.
 
     Raises:
-        RequestError: 413 too large, 408 too slow, 400 the client left.
+        RequestError: 413 too large, 408 too slow, 400 the client left, 503 the server does.
     """
     announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if not announced.isdigit() or int(announced) > limit:
         raise _too_large(limit)
     try:
         async with asyncio.timeout(seconds):
-            return await _read(receive, limit)
+            return await _read(scope, receive, limit)
     except TimeoutError:
         raise RequestError(408, "body-too-slow", f"The body took longer than {seconds:g} seconds", close=True) from None
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+async def _read(scope: Scope, receive: Receive, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -89,6 +90,10 @@ async def _read(receive: Receive, limit: int) -> bytes:
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
+        if LEAVING in scope:
+            raise RequestError(
+                503, "overloaded", "The server is shutting down", headers=[(b"retry-after", b"1")], close=True
+            )
 
 
 def _too_large(limit: int) -> RequestError:

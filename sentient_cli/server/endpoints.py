@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from sentient_cli.runtime.run import Run
 from sentient_cli.server.answers import RequestError, read_body, send_json
 from sentient_cli.server.body import parse_request
 from sentient_cli.server.departures import Departures
+from sentient_cli.server.following import await_cursor, follow_stored
 from sentient_cli.server.frames import encode_entries
 from sentient_cli.server.stream import SSE_HEADERS, Connection, stream_run
 
@@ -57,6 +59,7 @@ class Endpoints:
             (b"sentient-session", run.session.activity_id.encode()),
             (b"content-location", f"{root}/runs/{run.id}/events".encode()),
         ]
+        await asyncio.sleep(0)  # the agent's turn: what it says at once goes out together with the headers
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._stream(run, 0, scope, receive, send, owner=True)
 
@@ -65,6 +68,7 @@ class Endpoints:
         try:
             with self._connection(scope, receive, send) as connection:
                 await stream_run(run, after, connection, owner=owner)
+            await connection.gone()
         finally:
             self._departures.left(run)
 
@@ -111,23 +115,29 @@ class Endpoints:
         await self._stream(run, after, scope, receive, send, owner=False)
 
     async def _stored_events(self, run_id: str, after: int, scope: Scope, receive: Receive, send: Send) -> None:
+        stored = self._host.stored
         try:
-            entries = await self._host.stored.read(run_id, after)
+            run = await await_cursor(stored, await stored.find(run_id), after)
+            entries = await stored.read(run_id, after)
         except RunNotFoundError as error:
             raise _not_found(error) from None
         except CursorError as error:
             raise _cursor_answer(error) from None
-        if not entries:
+        if not entries and not run.going_on:
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return
         headers = [*SSE_HEADERS, (b"sentient-run-id", run_id.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         with self._connection(scope, receive, send) as connection:
-            while entries and not connection.left and scope["method"] != "HEAD":
-                await connection.send(encode_entries(entries))
-                entries = await self._host.stored.read(run_id, entries[-1].seq)
-            await connection.send(b"", more=False)
+            if run.going_on and scope["method"] != "HEAD":
+                await follow_stored(stored, run_id, after, connection, lambda: self._host.draining)
+            else:
+                while entries and not connection.left and scope["method"] != "HEAD":
+                    await connection.send(encode_entries(entries))
+                    entries = await stored.read(run_id, entries[-1].seq)
+                await connection.send(b"", more=False)
+        await connection.gone()
 
     async def show(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """``GET /runs/{run_id}``: where the run stands."""
@@ -138,6 +148,8 @@ class Endpoints:
         """``POST /runs/{run_id}/cancel``: end the run."""
         run = await self._find(scope)
         if isinstance(run, StoredRun):
+            if run.going_on:
+                raise RequestError(409, "run-elsewhere", "Another server runs this, and only that one can end it")
             await send_json(send, 200, {"run": run.run_id, "status": _status(run), "outcome": run.outcome})
             return
         if run.closed:
@@ -185,7 +197,7 @@ def _stored_state(run: StoredRun) -> dict[str, object]:
 
 
 def _status(run: StoredRun) -> str:
-    return "finished" if run.finished else "interrupted"
+    return "finished" if run.finished else "running" if run.going_on else "interrupted"
 
 
 def _not_found(error: RunNotFoundError) -> RequestError:

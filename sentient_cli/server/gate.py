@@ -149,7 +149,8 @@ class Gate:
 
     def _check_token(self, authorization: str) -> None:
         scheme, _, given = authorization.partition(" ")
-        right = hmac.compare_digest(given.strip().encode(), self._token or b"")
+        # The headers were decoded so; thus the bytes are those that came, whatever the token is made of.
+        right = hmac.compare_digest(given.strip(" \t").encode("latin-1"), self._token or b"")
         if scheme.lower() != "bearer" or not right:
             raise RequestError(
                 401,

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
-    from uvicorn.protocols.http.h11_impl import RequestResponseCycle
+
+    from sentient_cli.server.header_limits import Cycle
 
 __all__ = ["LimitedH11Protocol"]
 
@@ -29,10 +30,9 @@ class LimitedH11Protocol(HeaderLimits, H11Protocol):
         self.app: ASGI3Application = self._within_limits(self.app)
         self.await_headers()
 
-    def is_answering(self) -> bool:
-        """Whether an answer is going on."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        return cycle is not None and not cycle.response_complete
+    def current(self) -> Cycle | None:
+        """The last request, whether it is answered already or not."""
+        return cast("Cycle | None", self.cycle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""

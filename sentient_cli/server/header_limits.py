@@ -1,16 +1,34 @@
-"""What uvicorn's HTTP protocols lack: limits of time and size for the headers, and a way to drop a client."""
+"""What uvicorn's HTTP protocols lack: limits of time and size for the headers, and ways to refuse and drop a client."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import MutableMapping
 
-__all__ = ["MAX_HEADERS", "HeaderLimits"]
+__all__ = ["LEAVING", "MAX_HEADERS", "HeaderLimits"]
 
 MAX_HEADERS = 64 * 1024
 """Bytes of a request's line and headers."""
+
+LEAVING = "sentient.leaving"
+"""In the scope of a request whose body came too slowly for a server that leaves."""
+
+
+class Cycle(Protocol):
+    """What uvicorn knows of one request, as far as it matters here."""
+
+    @property
+    def scope(self) -> MutableMapping[str, object]:
+        """Of the request."""
+        ...
+
+    more_body: bool
+    response_started: bool
+    response_complete: bool
+    message_event: asyncio.Event
 
 
 class HeaderLimits:
@@ -24,9 +42,21 @@ class HeaderLimits:
 
     _header_timer: asyncio.TimerHandle | None = None
 
+    def current(self) -> Cycle | None:
+        """The last request, whether it is answered already or not."""
+        raise NotImplementedError
+
     def is_answering(self) -> bool:
         """Whether an answer is going on."""
-        raise NotImplementedError
+        cycle = self.current()
+        return cycle is not None and not cycle.response_complete
+
+    def refuse_half_sent(self) -> None:
+        """Have a request refused whose body is not complete: who reads it is woken up, and finds that in the scope."""
+        cycle = self.current()
+        if cycle is not None and cycle.more_body and not cycle.response_started:
+            cycle.scope[LEAVING] = True
+            cycle.message_event.set()
 
     def await_headers(self) -> None:
         """Give the headers their time, unless they have it already."""

@@ -11,7 +11,7 @@ from sentient_cli.server.header_limits import MAX_HEADERS, HeaderLimits
 if TYPE_CHECKING:
     import asyncio
 
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from sentient_cli.server.header_limits import Cycle
 
 __all__ = ["LimitedHttpToolsProtocol"]
 
@@ -32,10 +32,9 @@ class LimitedHttpToolsProtocol(HeaderLimits, HttpToolsProtocol):
         super().connection_made(cast("asyncio.Transport", transport))
         self.await_headers()
 
-    def is_answering(self) -> bool:
-        """Whether an answer is going on."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        return cycle is not None and not cycle.response_complete
+    def current(self) -> Cycle | None:
+        """The last request, whether it is answered already or not."""
+        return cast("Cycle | None", self.cycle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""

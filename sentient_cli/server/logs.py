@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
+from sentient_cli.config.names import readable
 from sentient_cli.redact import redactor
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.run import current_run
@@ -18,10 +20,14 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "co
 
 
 def _clean(text: str) -> str:
-    return sanitize(redactor.redact(text))
+    return sanitize(redactor.redact(readable(text)))
 
 
 class _JsonFormatter(logging.Formatter):
+    def __init__(self, *, ascii_only: bool) -> None:
+        super().__init__()
+        self._ascii_only = ascii_only
+
     def format(self, record: logging.LogRecord) -> str:
         data: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -43,6 +49,8 @@ class _JsonFormatter(logging.Formatter):
             line = encode_json(
                 {name: _clean(value) if isinstance(value, str) else value for name, value in data.items()}
             )
+        if self._ascii_only and not line.isascii():
+            return json.dumps(json.loads(line), separators=(",", ":"))
         return line.decode()
 
 
@@ -63,8 +71,11 @@ def configure_logging(level: str, style: Literal["json", "text"], stream: TextIO
         style: JSON lines, or text.
         stream: Standard error unless given.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    # What a stream cannot encode it writes as an escape of Python's, which JSON does not know.
+    utf_8 = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    handler.setFormatter(_JsonFormatter(ascii_only=not utf_8) if style == "json" else _TextFormatter())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

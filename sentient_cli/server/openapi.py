@@ -129,6 +129,7 @@ def _cancel_run() -> Document:
         "200": _json("It had ended already.", _ref("Cancelled")),
         "202": _json("It is ending.", _ref("Cancelled")),
         "404": _NO_RUN,
+        "409": _error("Another server runs it."),
     }
     return _operation("cancelRun", "runs", "End a run", responses, [_RUN_ID])
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sentient_cli.clock import Clock, SystemIds
 from sentient_cli.server.answers import RequestError
+from sentient_cli.server.stream import await_departure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,19 +111,30 @@ async def _forward(
         writer.write(_request_head(scope))
         await relay.run()
     except TimeoutError:
-        abort = scope.get("sentient.abort")
-        if abort is not None:
-            abort()
+        _logger.info("A client that took nothing for %g s is dropped", send_timeout, extra=_ids(scope))
+        await _cut(scope, receive)
     except (asyncio.IncompleteReadError, ConnectionError, ValueError):
         if leaving.done():
             return
         if not relay.begun:
             raise RequestError(404, "run-not-found", "The worker that had this run is gone.") from None
         # The answer is left without its end, which tells the client that it is not whole.
-        _logger.warning("A worker went away in the middle of an answer that was passed on")
+        _logger.warning("A worker went away in the middle of an answer that was passed on", extra=_ids(scope))
+        await _cut(scope, receive)
     finally:
         leaving.cancel()
         writer.close()
+
+
+def _ids(scope: Scope) -> dict[str, object]:
+    return {"request_id": scope.get("sentient.request_id", ""), "path": scope["path"]}
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    abort = scope.get("sentient.abort")
+    if abort is not None:
+        abort()
+        await await_departure(receive)
 
 
 def _request_head(scope: Scope) -> bytes:

@@ -12,13 +12,14 @@ import logging
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import uvicorn
 
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.errors import SentientError
 from sentient_cli.host import Host
+from sentient_cli.server.laggards import Laggards
 from sentient_cli.server.protocol import make_protocol
 from sentient_cli.server.watchdog import Watchdog
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from starlette.types import ASGIApp
+
+    from sentient_cli.server.header_limits import HeaderLimits
 
 __all__ = ["serve", "serve_until_stopped"]
 
@@ -57,12 +60,22 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._drain: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
+        self._laggards = Laggards(cast("set[HeaderLimits]", self.server_state.connections))
+        self._watch: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
         await super().startup(sockets)
         if self._on_ready is not None:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the port, and the connections once they are sent what is left for them."""
+        self._laggards.refuse_half_sent()
+        self._laggards.give_up()
+        await super().shutdown(sockets)
+        if self._watch is not None:
+            self._watch.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         """Begin to drain; a second signal ends what runs at once."""
@@ -88,6 +101,9 @@ class DrainingServer(uvicorn.Server):
             self._host.leaving = True
             _logger.info("Draining: %d runs are going on", self._host.runs.live)
             await self._pause(delay)
+            self._host.refuse_runs()
+            self._laggards.refuse_half_sent()
+            self._watch = self._loop.create_task(self._laggards.watch())
             await self._host.drain(self._settings.drain_timeout)
         finally:
             self.should_exit = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sentient_cli.store.entry import LogEntry
 
-__all__ = ["SSE_HEADERS", "Connection", "stream_run"]
+__all__ = ["SSE_HEADERS", "Connection", "await_departure", "stream_run"]
 
 SSE_HEADERS: Sequence[tuple[bytes, bytes]] = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -28,6 +29,8 @@ SSE_HEADERS: Sequence[tuple[bytes, bytes]] = (
 
 _BATCH = 256
 _FULL_TURN = 32
+_FLOOD = 128
+_ABORT_TIMEOUT = 1.0
 _logger = logging.getLogger(__name__)
 
 
@@ -44,12 +47,13 @@ class Connection:
         send_timeout: Seconds that the client may take nothing.
     """
 
-    __slots__ = ("_receive", "_scope", "_send", "_watcher", "wake")
+    __slots__ = ("_aborted", "_receive", "_scope", "_send", "_watcher", "wake")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, heartbeat: float, send_timeout: float) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._aborted = False
         self.wake: Wake = Wake(heartbeat, send_timeout)
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
@@ -74,7 +78,13 @@ class Connection:
         """Cut the connection, with what is still unsent."""
         abort = self._scope.get("sentient.abort")
         if abort is not None:
+            self._aborted = True
             abort()
+
+    async def gone(self) -> None:
+        """Return once an aborted connection is closed: an answer without an end is then no fault."""
+        if self._aborted:
+            await await_departure(self._receive)
 
     def __enter__(self) -> Self:
         return self
@@ -86,15 +96,30 @@ class Connection:
             task = asyncio.current_task()
             if task is not None:
                 task.uncancel()
+            run_id = self._scope.get("sentient.run_id", "")
+            told = "A client took nothing of run %s for %g s and is dropped"
+            _logger.info(told, run_id, self.wake.patience, extra={"run_id": run_id})
             self.abort()
             return True
         return False
 
 
+async def await_departure(receive: Receive) -> None:
+    """Return once a client is gone whose connection was aborted.
+
+    Args:
+        receive: That of its request.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ABORT_TIMEOUT):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+
 async def _with_more(log: RunLog, entries: list[LogEntry]) -> list[LogEntry]:
     """Entries with those of the next turns, while the agent floods: few large sends cost less than many small ones."""
     added = len(entries)
-    while added >= _FULL_TURN and len(entries) < _BATCH // 2 and not log.finished:
+    while added >= _FULL_TURN and len(entries) < _FLOOD and not log.finished:
         await asyncio.sleep(0)
         more = log.read(entries[-1].seq, _BATCH)
         added = len(more)

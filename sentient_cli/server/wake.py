@@ -45,6 +45,11 @@ class Wake:
         """Whether the task was cancelled because a send took too long."""
         self._arm()
 
+    @property
+    def patience(self) -> float:
+        """Seconds that one send may take."""
+        return self._send_timeout
+
     def ring(self) -> None:
         """There is something to do."""
         self._rung = True

@@ -15,6 +15,7 @@ from sentient_cli.runtime.events import (
     ErrorEvent,
     Event,
     JsonEvent,
+    JsonValue,
     TextBlockEvent,
     decode_event,
 )
@@ -37,6 +38,16 @@ class AgentRun:
         events: What a client receives, ``done`` at the end.
         outcome: ``done``, ``error``, ``cancelled`` or ``deadline``.
         failure: What the agent raised, if it did.
+
+    Example:
+        >>> from sentient_cli import Query, Response
+        >>> from sentient_cli.testing import run_agent_sync
+        >>> async def answer(session: Session, query: Query, response: Response) -> None:
+        ...     await response.json("SOURCES", {"results": ["Atlas"]})
+        ...     await response.text_block("ANSWER", "Rome")
+        >>> run = run_agent_sync(answer, "What is the capital of Italy?")
+        >>> run.outcome, run.names, run.text("ANSWER"), run.json("SOURCES")
+        ('done', ('SOURCES', 'ANSWER'), 'Rome', {'results': ['Atlas']})
     """
 
     prompt: str
@@ -69,7 +80,7 @@ class AgentRun:
         """The errors that the client was told of, the agent's own and that of the end."""
         return tuple(event.content for event in self.events if isinstance(event, ErrorEvent))
 
-    def json(self, event_name: str) -> dict[str, object]:
+    def json(self, event_name: str) -> dict[str, JsonValue]:
         """The content of the one JSON event of this name.
 
         Raises:

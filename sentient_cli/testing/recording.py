@@ -38,6 +38,9 @@ class _Recorder:
     async def flow(self) -> None:
         pass
 
+    def late(self) -> None:
+        pass  # whoever wrote is told by the error
+
     def complete(self) -> None:
         self.closed = True
         self.events.append(DoneEvent(id=self._ids.ulid_text(), source=self._source))

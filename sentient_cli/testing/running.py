@@ -101,6 +101,12 @@ def run_agent_sync(
 
     Raises:
         UsageError: an event loop is running: `run_agent` can be awaited there.
+
+    Example:
+        >>> async def greet(session: Session, query: Query, response: object) -> None:
+        ...     await response.respond("ANSWER", f"Hello, {query.prompt}")
+        >>> run_agent_sync(greet, "Ann").raise_for_outcome().text()
+        'Hello, Ann'
     """
     try:
         asyncio.get_running_loop()

@@ -36,7 +36,6 @@ async def fine(exchange: Exchange) -> None:
     await exchange.chunk(text("Hé", 1, stream="s") + text("llo", 2, stream="s") + closed("s", 3) + done(4))
 
 
-@pytest.mark.story("14.2")
 def test_the_question_comes_from_stdin_and_only_the_answer_goes_to_stdout() -> None:
     with threaded(fine) as server:
         done_ = chat(server.url, stdin="hi\n")
@@ -63,7 +62,6 @@ def test_an_error_that_the_agent_gets_over_is_no_failure() -> None:
     assert done_.stderr == b"Error: first try (503)\n"
 
 
-@pytest.mark.story("9.2")
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_json_lines_are_what_came_and_harmless(encoding: str) -> None:
     with threaded(hostile) as server:
@@ -134,7 +132,6 @@ def test_a_broken_connection_adds_nothing_to_the_answer() -> None:
     assert b"resuming" in done_.stderr
 
 
-@pytest.mark.story("14.2")
 def test_an_interrupt_stops_the_run_and_is_exit_130() -> None:
     agent = Stoppable()
     command = [sys.executable, "-m", "sentient_cli", "chat", "-m", "go"]

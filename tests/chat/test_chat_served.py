@@ -84,7 +84,6 @@ def agent_file(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.story("14.2")
 def test_nothing_is_lost_or_repeated_over_broken_connections(agent_file: Path, tmp_path: Path) -> None:
     cuts = [600, 3000, 1234, 9999, 5]
     with serve(tmp_path, agent=agent_file) as server, breaking(server.port, cuts) as port:
@@ -94,7 +93,6 @@ def test_nothing_is_lost_or_repeated_over_broken_connections(agent_file: Path, t
     assert cuts == []
 
 
-@pytest.mark.story("14.2")
 def test_a_conversation_with_our_own_server(agent_file: Path, tmp_path: Path) -> None:
     with serve(tmp_path, agent=agent_file) as server, chatting(f"127.0.0.1:{server.port}") as terminal:
         terminal.prompt()

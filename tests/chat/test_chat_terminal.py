@@ -59,7 +59,6 @@ async def an_answer(exchange: Exchange) -> None:
     await exchange.chunk(error("boom", 503, 9003) + done(9004))
 
 
-@pytest.mark.story("14.2")
 def test_a_conversation_on_a_terminal() -> None:
     with threaded(an_answer) as server, chatting(server.url) as chat:
         chat.prompt()
@@ -133,7 +132,6 @@ async def hostile(exchange: Exchange) -> None:
     await exchange.chunk(hostile_answer(exchange))
 
 
-@pytest.mark.story("9.2")
 @pytest.mark.parametrize("environment", [{}, {"TERM": "dumb"}, {"NO_COLOR": "1"}])
 def test_hostile_text_does_nothing_to_the_terminal(environment: dict[str, str]) -> None:
     with threaded(hostile) as server, chatting(server.url, environment=environment) as chat:
@@ -181,7 +179,6 @@ class Stoppable:
         await exchange.chunk(error("The run was cancelled", 499, 3) + done(4))
 
 
-@pytest.mark.story("14.2")
 @pytest.mark.parametrize("environment", [{}, {"TERM": "dumb"}])
 def test_an_interrupt_stops_the_run_and_not_the_chat(environment: dict[str, str]) -> None:
     agent = Stoppable()

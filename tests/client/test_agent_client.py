@@ -19,7 +19,6 @@ async def read_on(answer: Answer) -> Event:
     return await anext(answer)
 
 
-@pytest.mark.story("14.2")
 async def test_an_answer_ends_with_done_and_nothing_after_it() -> None:
     async def handler(exchange: Exchange) -> None:
         await exchange.begin()
@@ -48,7 +47,6 @@ async def test_bytes_may_come_one_by_one() -> None:
         assert contents(await ask(client)) == ["häuser 🏠"]
 
 
-@pytest.mark.story("14.2")
 async def test_cancel_asks_the_server_and_the_end_still_comes() -> None:
     cancelled = asyncio.Event()
 

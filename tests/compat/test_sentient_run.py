@@ -75,7 +75,7 @@ def ended(process: subprocess.Popen[str], signal_: signal.Signals = signal.SIGIN
         process.kill()
 
 
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_an_unedited_example_serves_where_the_framework_is_absent() -> None:
     with serving("--port", "0", str(EXAMPLE)) as (process, url):
         text = ask(url, "tea")
@@ -87,7 +87,7 @@ def test_an_unedited_example_serves_where_the_framework_is_absent() -> None:
         assert ended(process) == 0
 
 
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_the_file_says_where_it_serves_and_goes_on_after(tmp_path: Path, free_port: int) -> None:
     file = tmp_path / "serve.py"
     file.write_text(SERVER.format(arguments=f"host='127.0.0.1', port={free_port}"))
@@ -99,7 +99,7 @@ def test_the_file_says_where_it_serves_and_goes_on_after(tmp_path: Path, free_po
         assert process.stdout.read() == "ended\n"
 
 
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_a_flag_wins_over_the_file(tmp_path: Path, free_port: int) -> None:
     file = tmp_path / "serve.py"
     file.write_text(SERVER.format(arguments="'127.0.0.1', 1"))
@@ -107,7 +107,7 @@ def test_a_flag_wins_over_the_file(tmp_path: Path, free_port: int) -> None:
         assert url.endswith(f":{free_port}")
 
 
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_a_public_address_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "serve.py"
     file.write_text(SERVER.format(arguments="'0.0.0.0', 0"))
@@ -116,7 +116,7 @@ def test_a_public_address_is_refused(tmp_path: Path) -> None:
     assert "nothing protects the agent" in done.stderr
 
 
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_a_file_may_run_the_application_itself(tmp_path: Path, free_port: int) -> None:
     file = tmp_path / "serve.py"
     code = SERVER.replace('DefaultServer(Echo("Echo")).run({arguments})', "server = DefaultServer(Echo('Echo'))")
@@ -137,7 +137,7 @@ asyncio.run(main())
         assert '"content":"hi"' in ask(url, "hi")
 
 
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_the_project_can_be_imported_from(tmp_path: Path) -> None:
     (tmp_path / "sentient.toml").touch()
     (tmp_path / "src").mkdir()
@@ -148,7 +148,7 @@ def test_the_project_can_be_imported_from(tmp_path: Path) -> None:
     assert run("--project", str(tmp_path), str(file)).stdout == "shared\n"
 
 
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_it_is_the_main_program_with_its_own_arguments(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("WORD = 'beside'\n")
     file = tmp_path / "main.py"
@@ -159,7 +159,7 @@ def test_it_is_the_main_program_with_its_own_arguments(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_the_options_of_the_file_are_none_of_ours(tmp_path: Path) -> None:
     file = tmp_path / "main.py"
     file.write_text("raise ValueError('bad')\n")
@@ -180,7 +180,7 @@ def test_the_options_of_the_file_are_none_of_ours(tmp_path: Path) -> None:
         ("raise KeyboardInterrupt", 130, "Interrupted"),
     ],
 )
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_how_it_ends(code: str, returned: int, said: str, tmp_path: Path) -> None:
     file = tmp_path / "main.py"
     file.write_text(f"{code}\n")
@@ -191,7 +191,7 @@ def test_how_it_ends(code: str, returned: int, said: str, tmp_path: Path) -> Non
     assert "runpy" not in done.stderr
 
 
-@pytest.mark.story("16.3")
+@pytest.mark.story("F7")
 def test_no_such_file(tmp_path: Path) -> None:
     (tmp_path / "agent.py").touch()
     done = run(str(tmp_path / "agnet.py"))
@@ -217,8 +217,23 @@ def site_packages(reference_python: Path) -> Path:
     return next(reference_python.parent.parent.glob("lib/python*/site-packages"))
 
 
+@pytest.mark.story("F7")
+@pytest.mark.parametrize("flag", [["--port", "8841"], ["--host", "127.0.0.1"]])
+def test_a_flag_that_the_framework_itself_would_pass_over_is_refused(tmp_path: Path, flag: list[str]) -> None:
+    file = tmp_path / "main.py"
+    file.write_text("import sentient_agent_framework\nprint('executed')\n")
+    assert run(*flag, str(file)).stdout == "executed\n"
+    (tmp_path / "sentient_agent_framework.py").touch()
+    assert run(str(file)).stdout == "executed\n"
+    done = run("--json", *flag, str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    error = json.loads(done.stderr)["error"]
+    assert error["what"].startswith(f"{flag[0]} cannot be heeded")
+    assert "0.0.0.0:8000" in error["why"]
+
+
 @pytest.mark.slow
-@pytest.mark.story("16.3", "F7")
+@pytest.mark.story("F7")
 def test_where_the_framework_is_present_it_is_used(reference_python: Path, tmp_path: Path) -> None:
     code = EXAMPLE.read_text().replace("server.run()", "print(type(server).__module__)")
     file = tmp_path / "agent.py"
@@ -230,7 +245,7 @@ def test_where_the_framework_is_present_it_is_used(reference_python: Path, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.story("16.3", "F7")
+@pytest.mark.story("F7")
 @pytest.mark.parametrize("name", ["catching", "remembering"])
 def test_its_own_agents_run_with_its_own_classes(name: str, reference_python: Path, tmp_path: Path) -> None:
     catching = CATCHING.replace("self.caught.append", "CAUGHT.append") + "\nCAUGHT = []\n"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.served import AGENTS, environment, serve
 
-pytestmark = [pytest.mark.slow, pytest.mark.story("14.8", "9.1"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.story("14.8"), pytest.mark.timeout(600)]
 
 # Two rules that no schema can state: ids of earlier requests are ordered, and a cursor is not beyond the end.
 _CONFIG = """

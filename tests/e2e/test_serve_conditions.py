@@ -34,7 +34,6 @@ def test_sessions_are_not_remembered_otherwise(tmp_path: Path) -> None:
         assert [turns(server, "one"), turns(server, "two")] == [[], []]
 
 
-@pytest.mark.story("E14.2")
 def test_a_store_that_is_locked_stops_no_stream(tmp_path: Path) -> None:
     with serve(tmp_path, "--store", "sqlite:runs.db", env=_QUICK) as server:
         ask_all(server.address, "echo x")
@@ -59,7 +58,7 @@ def test_a_store_that_is_locked_stops_no_stream(tmp_path: Path) -> None:
         assert [frame.content for frame in again[:-1]] == [str(number) for number in range(200)]
 
 
-@pytest.mark.story("E14.2")
+@pytest.mark.usefixtures("unmeasured")  # its disk would be full for the figures too
 @pytest.mark.parametrize("store", ["sqlite:runs.db", "file:runs"])
 def test_a_full_disk_stops_no_stream(tmp_path: Path, store: str) -> None:
     future = "from __future__ import annotations\n"

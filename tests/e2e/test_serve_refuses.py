@@ -6,11 +6,13 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.served import BEHAVIOURS, command, environment, serve
+from tests.support.wire import fetch
 
 pytestmark = pytest.mark.story("14.8")
 
@@ -36,24 +38,59 @@ def refuse(home: Path, *arguments: object, env: dict[str, str] | None = None) ->
     return done.returncode, error
 
 
+_HELPER = "def read():\n    import no_such_module_anywhere\nread()\n"
+
+
+@pytest.mark.story("18.6")
 @pytest.mark.parametrize(
-    ("code", "text", "said"),
+    ("code", "text", "said", "shown"),
     [
-        ("agent-import", "def broken(:\n", "broken.py"),
-        ("agent-import", "import no_such_module_anywhere\n", "no_such_module_anywhere"),
-        ("agent-import", "raise ValueError('no luck')\n", "no luck"),
-        ("agent-import", "import sys; sys.exit(3)\n", "SystemExit"),
-        ("agent-not-found", "x = 1\n", "agent"),
-        ("agent-ambiguous", _CLASS.format(name="One") + _CLASS.format(name="Two"), "Two"),
-        ("agent-signature", "def assist(session, query, response): pass\n", "async"),
-        ("agent-signature", "async def assist(session): pass\n", "assist"),
+        (
+            "agent-import",
+            "x = 1\ndef broken(:\n",
+            "Correct {}/broken.py, line 2",
+            ["{}/broken.py:2", "    def broken(:"],
+        ),
+        (
+            "agent-import",
+            "import helper\n",
+            "helper.py needs the module no_such_module_anywhere",
+            ["{}/helper.py:2 in read", "import no_such_module_anywhere", "{}/broken.py:1 in <module>"],
+        ),
+        (
+            "agent-import",
+            "def setting():\n    raise ValueError('no luck')\nsetting()\n",
+            "ValueError: no luck",
+            ["{}/broken.py:2 in setting", "    raise ValueError('no luck')", "{}/broken.py:3 in <module>"],
+        ),
+        (
+            "agent-import",
+            "import sys; sys.exit(3)\n",
+            "It ended the program (sys.exit) with 3",
+            ["{}/broken.py:1 in <module>"],
+        ),
+        ("agent-not-found", "x = 1\n", "There is no agent in broken.py", []),
+        ("agent-ambiguous", _CLASS.format(name="One") + _CLASS.format(name="Two"), "One, Two", []),
+        (
+            "agent-signature",
+            "def assist(session, query, response): pass\n",
+            "assist is not async | def assist(session, query, response)",
+            [],
+        ),
+        ("agent-signature", "async def assist(session): pass\n", "It is `async def assist(session)`", []),
     ],
 )
-def test_an_agent_that_cannot_be_loaded(tmp_path: Path, code: str, text: str, said: str) -> None:
+def test_an_agent_that_cannot_be_loaded(tmp_path: Path, code: str, text: str, said: str, shown: list[str]) -> None:
     (tmp_path / "broken.py").write_text(text)
+    (tmp_path / "helper.py").write_text(_HELPER)
     exit_code, error = refuse(tmp_path, "broken.py", "--port", 0)
     assert (exit_code, error["code"]) == (5, code)
-    assert said in json.dumps(error)
+    assert said.format(tmp_path) in " | ".join((error["what"], error["why"], error["fix"]))
+    detail = error.get("detail", "")
+    for line in shown:
+        assert line.format(tmp_path) in detail
+    assert bool(detail) == bool(shown)
+    assert "sentient_cli" not in detail  # frames of ours say nothing to the user
 
 
 def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
@@ -87,10 +124,23 @@ def test_two_servers_on_one_port(tmp_path: Path) -> None:
         assert f"process {server.process.pid}" in error["why"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is privileged for root")
+_WITHOUT_PRIVILEGE = """
+import ctypes, os, sys
+if os.geteuid() == 0:
+    assert ctypes.CDLL(None, use_errno=True).prctl(24, 10, 0, 0, 0) == 0  # never again: the right to bind low ports
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it takes other means to give a privilege up")
 def test_a_privileged_port(tmp_path: Path) -> None:
-    exit_code, error = refuse(tmp_path, BEHAVIOURS, "--port", 80)
-    assert (exit_code, error["code"]) == (4, "address-not-allowed")
+    argv = [sys.executable, "-c", _WITHOUT_PRIVILEGE, *command("--json", "serve", BEHAVIOURS, "--port", 1)]
+    done = subprocess.run(
+        argv, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False, timeout=50
+    )
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert (done.returncode, error["code"]) == (4, "address-not-allowed")
+    assert "1024" in error["why"] + error["fix"]
 
 
 @pytest.mark.story("F9")
@@ -109,13 +159,54 @@ def test_a_public_address_with_a_token_or_in_full_knowledge(tmp_path: Path, more
         pass
 
 
+@pytest.mark.story("F9")
+@pytest.mark.parametrize("token", [" ", "\u00a0", "p\u00e4ssw\u00f6rd-that-is-long", "a blank is in this one", "a-line\tbreak-in-it"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - what is tested
+def test_a_token_that_no_header_carries(tmp_path: Path, host: str, token: str) -> None:
+    env = {"SENTIENT_SERVER_TOKEN": token}
+    exit_code, error = refuse(tmp_path, BEHAVIOURS, "--port", 0, "--host", host, env=env)
+    assert (exit_code, error["code"]) == (3, "config")
+    assert "server.token" in error["what"]
+    assert "visible ASCII" in error["why"]
+    assert 'python -c "import secrets;' in error["fix"]
+    assert token.strip() not in str(error).replace(" ", "") or not token.strip()
+
+
+@pytest.mark.story("F9")
+@pytest.mark.parametrize("token", ["a", "fifteen-letters"])
+def test_a_short_token_on_a_public_address(tmp_path: Path, token: str) -> None:
+    env = {"SENTIENT_SERVER_TOKEN": token}
+    exit_code, error = refuse(tmp_path, BEHAVIOURS, "--port", 0, "--host", "0.0.0.0", env=env)  # noqa: S104
+    assert (exit_code, error["code"]) == (3, "config")
+    assert "can be guessed" in error["what"]
+    assert "16" in error["why"]
+    assert 'python -c "import secrets;' in error["fix"]
+
+
+@pytest.mark.story("F9")
+@pytest.mark.parametrize("more", [(), ("--host", "0.0.0.0", "--insecure"), ("--workers", 2)])  # noqa: S104
+def test_a_short_token_elsewhere_is_warned_of_once(tmp_path: Path, more: tuple[object, ...]) -> None:
+    with serve(tmp_path, "--drain-delay", 0, *more, env={"SENTIENT_SERVER_TOKEN": "!short~"}) as server:
+        for given, status in (("!short~", 200), ("!short", 401)):
+            headers = {"Authorization": f"Bearer {given}"}
+            assert fetch(server.address, "/health", headers=headers)[0].status == status
+        (record,) = [record for record in server.records() if "can be guessed" in str(record["message"])]
+        assert record["level"] == "warning"
+        assert "!short~" not in "\n".join(server.lines)
+
+
 def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
     exit_code, error = refuse(tmp_path, BEHAVIOURS, "--port", 0, "--host", "192.0.2.1", "--insecure")
     assert (exit_code, error["code"]) == (4, "address-not-allowed")
 
 
 @pytest.mark.parametrize(
-    "flags", [("--port", "70000"), ("--workers", "0"), ("--on-disconnect", "explode"), ("--store", "x:y")]
+    "flags",
+    [
+        *(("--port", "70000"), ("--workers", "0"), ("--on-disconnect", "explode"), ("--store", "x:y")),
+        *(("--allow-origin", "example.org"), ("--allow-origin", "http://a/b"), ("--allow-origin", "http://a b")),
+        *(("--allow-host", "http://a"), ("--allow-host", "a:8000"), ("--allow-host", "a/b")),
+    ],
 )
 def test_a_flag_that_makes_no_sense(tmp_path: Path, flags: tuple[str, ...]) -> None:
     code, error = refuse(tmp_path, BEHAVIOURS, *flags)

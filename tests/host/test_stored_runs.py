@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sentient_cli.clock import SystemClock
 from sentient_cli.errors import CursorError, RunNotFoundError
 from sentient_cli.host import Host
+from sentient_cli.host.owner import this_process
 from sentient_cli.host.stored import StoredRun
 from sentient_cli.runtime.agent import FunctionAgent
 from sentient_cli.runtime.request import Query
@@ -41,12 +43,43 @@ async def test_a_run_of_an_earlier_process(url: str) -> None:
             await later.stored.read(run_id, 9)
 
 
-async def test_a_run_that_was_cut_off(url: str) -> None:
+_DAY = 24 * 3600 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("age", "process", "going_on"),
+    [
+        (0, "", True),  # whoever wrote it said nothing of itself
+        (_DAY, "", False),
+        (0, this_process(), True),
+        (_DAY, this_process(), False),
+        (0, this_process() + "1", False),  # the number of a process that ended was given again
+        (0, "another machine:1:1", True),
+        (0, "nonsense", True),
+    ],
+)
+async def test_a_run_without_an_end(url: str, age: int, process: str, going_on: bool) -> None:
+    stores = open_stores(url)
+    at = SystemClock().now_ns() - age
+    start = json.dumps({"agent": "a", **({"process": process} if process else {})}).encode()
+    async with hosting(greet, stores=stores) as host:
+        await stores.events.append("abc", [Entry(1, at, "run.started", start), Entry(2, at, "event", b"{}")])
+        assert await host.stored.find("abc") == StoredRun("abc", "a", None, None, False, None, 1, 2, going_on)
+        assert await host.stored.read("abc", 2) == await host.stored.read("abc", 9) == []
+
+
+async def test_a_run_whose_beginning_is_not_understood(url: str) -> None:
     stores = open_stores(url)
     now = SystemClock().now_ns()
     async with hosting(greet, stores=stores) as host:
         await stores.events.append("abc", [Entry(1, now, "run.started", b'{"agent":7}'), Entry(2, now, "event", b"{}")])
-        assert await host.stored.find("abc") == StoredRun("abc", None, None, None, False, None, 1, 2)
+        assert await host.stored.find("abc") == StoredRun("abc", None, None, None, False, None, 1, 2, True)
+
+
+async def test_a_run_says_which_process_it_is_of(url: str) -> None:
+    async with hosting(greet, stores=open_stores(url)) as host:
+        run = await answer(host, "x")
+        assert json.loads(run.log.read(0, 1)[0].data)["process"] == this_process()
 
 
 @pytest.mark.parametrize("run_id", ["0" * 32, "x/../y", "", "A", "a" * 3000, "a\nb"])

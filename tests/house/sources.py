@@ -1,4 +1,4 @@
-"""The project's own files, parsed once for every rule."""
+"""The project's own files, parsed and walked once for every rule."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Source(NamedTuple):
 
     name: str
     text: str
-    tree: ast.Module
+    nodes: tuple[ast.AST, ...]
 
 
 @functools.cache
@@ -31,7 +31,7 @@ def sources() -> tuple[Source, ...]:
         file for folder in _CODE for file in sorted((REPOSITORY / folder).rglob("*.py")) if not _BUILT & set(file.parts)
     ]
     texts = [(file.relative_to(REPOSITORY).as_posix(), file.read_text("utf-8")) for file in files]
-    return tuple(Source(name, text, ast.parse(text, name)) for name, text in texts)
+    return tuple(Source(name, text, tuple(ast.walk(ast.parse(text, name)))) for name, text in texts)
 
 
 def package() -> tuple[Source, ...]:
@@ -39,10 +39,10 @@ def package() -> tuple[Source, ...]:
     return tuple(source for source in sources() if source.name.startswith("sentient_cli/"))
 
 
-def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+def functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Every function and method, nested ones too."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    for node in source.nodes:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node
 
 

@@ -14,15 +14,19 @@ _NAMES = ["isolation", "doors", "leaks", "coroutines"]
 def guarded(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A suite of its own under the same guards."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins of this environment take seconds to load
     pytester.makeini("[pytest]\nmarkers = story\n")
     return pytester
 
 
-def _outcomes(guarded: pytest.Pytester, source: str) -> dict[str, int]:
+def _run(guarded: pytest.Pytester, source: str) -> pytest.RunResult:
     guarded.makepyfile(source)
     plugins = [part for name in _NAMES for part in ("-p", f"tests.plugins.{name}")]
-    options = ["-W", "error", "-p", "no:randomly", "-p", "no:cacheprovider"]
-    return guarded.runpytest_subprocess(*plugins, *options).parseoutcomes()
+    return guarded.runpytest_subprocess(*plugins, "-W", "error", "-p", "no:cacheprovider")
+
+
+def _outcomes(guarded: pytest.Pytester, source: str) -> dict[str, int]:
+    return _run(guarded, source).parseoutcomes()
 
 
 def test_a_story_mark_needs_a_process_or_a_connection(guarded: pytest.Pytester) -> None:
@@ -63,6 +67,25 @@ def test_what_is_left_behind_fails_the_test(guarded: pytest.Pytester) -> None:
         def test_end(): event.set()
     """
     assert _outcomes(guarded, source) == {"failed": 1, "errors": 1, "passed": 3}
+
+
+def test_a_task_that_ignores_its_end_is_named_and_holds_nobody(guarded: pytest.Pytester) -> None:
+    source = """
+        import asyncio
+        async def stay():
+            while True:
+                try: await asyncio.Event().wait()
+                except asyncio.CancelledError: pass
+        async def test_left(monkeypatch):
+            monkeypatch.setattr("tests.plugins.coroutines._PATIENCE", 0.05)
+            global kept
+            kept = asyncio.create_task(stay(), name="the one that stays")
+            await asyncio.sleep(0)
+        async def test_next(): pass
+    """
+    done = _run(guarded, source)
+    assert done.parseoutcomes() == {"failed": 1, "passed": 1}
+    done.stdout.fnmatch_lines(["*tasks that ignore their end: *the one that stays*"])
 
 
 def test_coroutines_run_under_hypothesis_too(guarded: pytest.Pytester) -> None:

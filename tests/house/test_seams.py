@@ -13,7 +13,7 @@ _ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"
 
 
 def _lines(source: Source, found: Callable[[ast.AST], bool]) -> list[str]:
-    return [f"{source.name}:{getattr(node, 'lineno', 0)}" for node in ast.walk(source.tree) if found(node)]
+    return [f"{source.name}:{getattr(node, 'lineno', 0)}" for node in source.nodes if found(node)]
 
 
 def _attribute_of(node: ast.AST, owner: str, names: set[str]) -> bool:

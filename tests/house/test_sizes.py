@@ -26,7 +26,7 @@ def test_functions_stay_short() -> None:
     long = {
         f"{source.name}:{function.lineno} {function.name}": size
         for source in sources()
-        for function in functions(source.tree)
+        for function in functions(source)
         if (size := _lines(function)) > _FUNCTION_LINES
     }
     assert long == {}
@@ -37,6 +37,6 @@ def test_most_functions_are_under_twenty_lines() -> None:
         _lines(function)
         for source in sources()
         if source.name.startswith("sentient_cli/")
-        for function in functions(source.tree)
+        for function in functions(source)
     ]
     assert sum(length <= 20 for length in lengths) >= 0.75 * len(lengths)

@@ -17,9 +17,12 @@ _REMOVED = frozenset(
     | {"LC_ALL", "LC_CTYPE", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"}
 )
 
+_REPEATING = frozenset({"bench", "docs", "house", "reference"})
+"""Directories of tests whose programs run again what others have run. To measure a program nearly doubles its time."""
+
 _database = DirectoryBasedExampleDatabase(REPOSITORY / ".cache" / "hypothesis")
-hypothesis.settings.register_profile("default", max_examples=50, deadline=None, database=_database)
-hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None, database=_database)
+hypothesis.settings.register_profile("default", max_examples=30, deadline=None, database=_database)
+hypothesis.settings.register_profile("thorough", max_examples=500, deadline=None, database=_database)
 
 
 def pytest_configure() -> None:
@@ -31,12 +34,31 @@ def _is_removed(name: str) -> bool:
     return name in _REMOVED or name.startswith(_REMOVED_PREFIXES) or name.endswith(_REMOVED_SUFFIXES)
 
 
+def _is_measured(test: pytest.Item) -> bool:
+    """Whether the programs that a test starts are measured: of a test with several cases those of the first."""
+    try:
+        folder = test.path.relative_to(REPOSITORY / "tests").parts[0]
+    except ValueError:
+        return False
+    callspec = getattr(test, "callspec", None)
+    indices: dict[str, int] = getattr(callspec, "indices", {})
+    return folder not in _REPEATING and not any(indices.values())
+
+
+def _stop_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
+
+
 @pytest.fixture(autouse=True)
-def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def isolated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A home and a working directory of the test's own, and none of the machine's settings.
 
-    What starts with ``COVERAGE_`` stays: started processes are measured too.
+    Programs that a test starts are measured too, but for repetitions; so is every server that a module shares.
     """
+    item: pytest.Item = request.node
+    if not _is_measured(item):
+        _stop_measuring(monkeypatch)
     for name in [name for name in os.environ if _is_removed(name)]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
@@ -66,6 +88,5 @@ def repository() -> Path:
 
 @pytest.fixture
 def unmeasured(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Started processes are not measured: for tests of what a program imports or of the CPU time it takes."""
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-    monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
+    """Started processes are not measured: for tests of what a program imports, of its CPU time, or of a full disk."""
+    _stop_measuring(monkeypatch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -117,6 +118,41 @@ def test_metadata_that_a_client_accepts_is_taken(metadata: EventMetadata | None)
 def test_numbers_that_json_does_not_have_are_no_metadata(value: float) -> None:
     with pytest.raises(InvalidEventError):
         check_metadata({"a": value})
+
+
+def _json_event(content: dict[str, object]) -> JsonEvent:
+    return JsonEvent(event_name="A", id="01J", source="a", content=cast("dict[str, JsonValue]", content))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_numbers_that_json_does_not_have_are_refused_with_their_place(number: float) -> None:
+    rows: list[object] = [{"name": "null"}, {"the mean": (0.5, None, number)}]
+    with pytest.raises(InvalidEventError) as raised:
+        encode_event(_json_event({"rows": rows}))
+    assert raised.value.why == f"It is at rows[1]['the mean'][2] = {number}"
+    details = ErrorContent(error_message="e", details={"a": number})
+    with pytest.raises(InvalidEventError):
+        encode_event(ErrorEvent(id="01J", source="a", content=details))
+
+
+@given(st.dictionaries(st.text(), st.recursive(st.none() | st.floats(), lambda inner: st.lists(inner, max_size=3))))
+def test_a_json_event_is_refused_or_comes_back_as_it_was(content: dict[str, object]) -> None:
+    try:
+        data = encode_event(_json_event(content))
+    except InvalidEventError:
+        assert any(word in repr(content) for word in ("nan", "inf"))
+    else:
+        decoded = decode_event(data)
+        assert isinstance(decoded, JsonEvent)
+        assert list(decoded.content.values()) == list(content.values())
+
+
+def test_a_number_at_a_great_depth_is_refused_too() -> None:
+    value: object = math.nan
+    for _ in range(900):
+        value = [value]
+    with pytest.raises(InvalidEventError, match="JSON"):
+        encode_event(_json_event({"a": value}))
 
 
 @pytest.mark.parametrize("value", [object(), {1, object()}, {("a", "b"): 1}, b"\xff" and object])

@@ -235,7 +235,7 @@ def test_what_failed_can_be_corrected_and_loaded_again(write: Write, tmp_path: P
             "A.assist yields",
             "assist(self, session, query, response)",
         ),
-        ("class A:\n    assist = 3", "A.assist cannot be called", "a int"),
+        ("class A:\n    assist = 3", "A.assist cannot be called", "an int"),
     ],
 )
 def test_an_assist_of_the_wrong_shape(code: str, what: str, why: str, write: Write, tmp_path: Path) -> None:

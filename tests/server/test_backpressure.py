@@ -10,7 +10,7 @@ from tests.support.puppet import Puppet
 from tests.support.served import Served, serve
 from tests.support.wire import Address, Wire, ask, dig, fetch_json, head, wait_finished
 
-pytestmark = pytest.mark.story("14.8", "F3")
+pytestmark = pytest.mark.story("14.8")
 
 _BUFFER = 4096
 _KERNEL = 8 * 1024 * 1024

@@ -28,7 +28,7 @@ from tests.support.wire import (
     session,
 )
 
-pytestmark = pytest.mark.story("14.8", "9.1", "9.5", "9.6")
+pytestmark = pytest.mark.story("14.8", "9.5", "9.6")
 
 _LEAKS = re.compile(rb"Traceback|File \"|\.py\b|/home|/tmp|/usr|site-packages|pydantic|msgspec|uvicorn|starlette")
 _TIMES = {"SENTIENT_SERVER_HEADER_TIMEOUT": "0.3", "SENTIENT_SERVER_BODY_TIMEOUT": "0.3"}

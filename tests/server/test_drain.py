@@ -27,6 +27,7 @@ def shut_down(frames: Iterator[Frame]) -> None:
     assert "shutting down" in str(dig(error.json, "content", "error_message"))
 
 
+@pytest.mark.story("11.2")
 def test_readiness_says_no_while_requests_are_still_answered(tmp_path: Path) -> None:
     with serve(tmp_path, "--drain-delay", _LONG, "--drain-timeout", _LONG) as server, Puppet() as puppet:
         assert fetch_json(server.address, "/health/ready")[0] == 200
@@ -116,6 +117,18 @@ def test_a_client_that_does_not_read_does_not_hold_the_drain(tmp_path: Path) -> 
         next(ask(wire, "flood 100000").frames())
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
+    assert kinds(server) == {"info"}  # nothing had to be broken off when the time was up
+
+
+def test_a_client_that_reads_slowly_gets_everything(tmp_path: Path) -> None:
+    flags = ["--drain-delay", 0, "--drain-timeout", 0]
+    with serve(tmp_path, *flags) as server, Wire(server.address, receive_buffer=4096) as wire:
+        frames = ask(wire, "flood 100000").frames()
+        next(frames)
+        server.signal(signal.SIGTERM)
+        server.wait_line("Draining")
+        shut_down(frames)
+        assert server.wait() == 0
 
 
 def test_an_idle_connection_does_not_hold_the_drain(tmp_path: Path) -> None:
@@ -126,13 +139,45 @@ def test_an_idle_connection_does_not_hold_the_drain(tmp_path: Path) -> None:
         assert kept.rest() == b""
 
 
-def test_a_half_sent_request_does_not_hold_the_drain(tmp_path: Path) -> None:
-    with serve(tmp_path, "--drain-delay", 0) as server, Wire(server.address) as wire:
-        wire.send(
-            b"POST /assist HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
-        )
+HALF = b"POST /assist HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+
+
+def test_a_half_sent_question_is_refused_as_soon_as_no_runs_are_taken(tmp_path: Path) -> None:
+    flags = ["--drain-delay", 0, "--drain-timeout", _LONG]
+    with serve(tmp_path, *flags) as server, Puppet() as puppet, Wire(server.address) as going_on:
+        frames = ask(going_on, puppet.prompt).frames()
+        puppet.take()
+        with Wire(server.address) as half, Wire(server.address) as late:
+            half.send(HALF)
+            assert fetch_json(server.address, "/health/live")[0] == 200
+            server.signal(signal.SIGTERM)
+            shut_out(half)  # while the run goes on
+            assert refusal(server) == "overloaded"
+            late.send(HALF)
+            assert fetch_json(server.address, "/health/live")[0] == 200
+            puppet.end()
+            assert [frame.event for frame in frames] == ["done"]
+            shut_out(late)
+            assert server.wait() == 0
+    assert kinds(server) == {"info"}
+
+
+def shut_out(wire: Wire) -> None:
+    """The question is refused, and the connection closed."""
+    answer = wire.answer()
+    assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "1", "close")
+    assert answer.json() == {"detail": "The server is shutting down", "code": "overloaded"}
+    assert wire.rest() == b""
+
+
+def test_half_sent_headers_do_not_hold_the_drain(tmp_path: Path) -> None:
+    with serve(tmp_path, "--drain-delay", 0) as server, Wire(server.address) as wire, Wire(server.address) as again:
+        wire.send(b"POST /assist HT")
+        assert again.request("GET", "/health/live").json() == {"status": "ok"}
+        again.send(b"GET /hea")
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
+    assert kinds(server) == {"info"}
 
 
 def test_an_idle_server_leaves_at_once(tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def test_two_of_a_header_are_no_way_around(opened: Served, name: str) -> None:
             assert wire.answer().status in {400, 401, 403}
 
 
+@pytest.mark.story("E11.3")
 @every_door
 def test_a_token_is_needed(opened: Served, door: Door) -> None:
     for given in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Basic {_TOKEN}"}, {"Authorization": _TOKEN}):

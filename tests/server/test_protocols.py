@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -22,7 +22,7 @@ from sentient_cli.runtime.session import Session
 from sentient_cli.server.app import create_app
 from sentient_cli.server.serving import DrainingServer, serve_until_stopped
 from sentient_cli.server.sockets import bind
-from tests.support.wire import PATIENCE, Address, Wire, ask, head
+from tests.support.wire import JSON_BODY, PATIENCE, Address, Wire, ask, head
 
 pytestmark = pytest.mark.story("14.8")
 
@@ -63,12 +63,17 @@ def serving(settings: ServerSettings) -> Generator[Address]:
 
 
 @pytest.fixture(params=["fast", "plain"])
-def address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
-    """A server on either protocol."""
+def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either protocol."""
     if request.param == "plain":
         monkeypatch.setitem(sys.modules, _PLAIN, None)
     elif importlib.util.find_spec("httptools") is None:
         pytest.skip("this system has no httptools")
+
+
+@pytest.fixture
+def address(protocol: None) -> Iterator[Address]:
+    """A server on either protocol."""
     with serving(ServerSettings(header_timeout=0.3, drain_delay=0, drain_timeout=0)) as where:
         yield where
 
@@ -81,6 +86,23 @@ def test_it_streams_and_keeps_the_connection(address: Address) -> None:
                 ("ANSWER", prompt),
                 ("done", None),
             ]
+
+
+@pytest.mark.story("14.1", "14.2")
+@pytest.mark.usefixtures("protocol")
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_half_sent_question_is_refused_when_the_server_leaves(kept: bool) -> None:
+    with ExitStack() as stack:
+        with serving(ServerSettings(drain_delay=0, drain_timeout=0)) as address:
+            wire = stack.enter_context(Wire(address))
+            if kept:
+                assert wire.request("GET", "/health/live").read()
+            wire.send(head("POST", "/assist", {**JSON_BODY, "Content-Length": "9"}) + b"{")
+            with Wire(address) as other:
+                assert other.request("GET", "/health/live").read()
+        answer = wire.answer()
+        assert (answer.status, answer.json()["code"], answer.headers["connection"]) == (503, "overloaded", "close")
+        assert wire.rest() == b""
 
 
 @pytest.mark.parametrize("sent", [b"", b"G", b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-"])

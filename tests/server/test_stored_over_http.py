@@ -19,6 +19,7 @@ from sentient_cli.store.open import open_stores
 from tests.support.served import serve
 from tests.support.wire import Wire, ask, fetch_json
 
+_DAY = 24 * 3600 * 10**9
 _ENV = {"SENTIENT_SERVER_DRAIN_DELAY": "0"}
 
 
@@ -42,7 +43,7 @@ async def test_a_run_that_was_cut_off(tmp_path: Path) -> None:
         pass
 
     stores = open_stores(f"sqlite:{tmp_path / 'runs.db'}")
-    await stores.events.append("abc", [Entry(1, SystemClock().now_ns(), "run.started", b'{"agent":"echo"}')])
+    await stores.events.append("abc", [Entry(1, SystemClock().now_ns() - _DAY, "run.started", b'{"agent":"echo"}')])
     host = Host(FunctionAgent(silent), stores=stores, capture=False)
     transport = httpx.ASGITransport(create_app(host))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:

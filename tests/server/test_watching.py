@@ -190,7 +190,6 @@ def test_a_run_goes_on_without_its_client_when_told_to(patient: Served) -> None:
         assert [frame.event for frame in watch(wire, answer.run_id).frames()] == ["A", "done"]
 
 
-@pytest.mark.story("14.2")
 def test_a_run_is_cancelled(server: Served) -> None:
     with Puppet() as puppet, Wire(server.address) as wire:
         answer = ask(wire, puppet.prompt)

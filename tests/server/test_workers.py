@@ -135,7 +135,6 @@ def test_a_run_of_no_worker(crew: Served) -> None:
         assert (status, body["code"]) == (404, "run-not-found")
 
 
-@pytest.mark.story("E14.2")
 def test_a_worker_that_is_killed_under_load_is_replaced_and_harms_no_other(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server, ExitStack() as stack:
         victim, other = pids_of(server)

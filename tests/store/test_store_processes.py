@@ -50,7 +50,8 @@ async def test_killed_while_appending(adapter: str, tmp_path: Path, repository: 
         for _ in range(count):
             line_of(process)
         process.send_signal(signal.SIGKILL)
-        confirmed = [int(line) for line in process.communicate()[0].split()]
+        assert process.stdout is not None
+        confirmed = [int(line) for line in process.stdout.read().split()]  # `communicate` forgets what is buffered
     acknowledged = max([*confirmed, count * BATCH])
     async with opened_log(adapter, tmp_path) as log:
         found = await log.read("r", limit=1_000_000)

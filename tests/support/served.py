@@ -98,6 +98,11 @@ class Served:
             self.process.stderr.close()
         return code
 
+    def stop_if_running(self) -> None:
+        """End it, unless it has ended."""
+        if self.process.poll() is None:
+            self.stop()
+
     def stop(self) -> int:
         """End it at once: the second signal cancels what runs."""
         for _ in range(2):

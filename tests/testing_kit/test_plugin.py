@@ -43,7 +43,6 @@ def run_pytest(directory: Path, *arguments: str) -> subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.story("19.8")
 @pytest.mark.parametrize("where", ["test", "conftest"])
 def test_tests_of_framework_agents_run_unchanged(where: str, tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\nfilterwarnings = error\n")
@@ -58,7 +57,6 @@ def test_tests_of_framework_agents_run_unchanged(where: str, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("unmeasured")
-@pytest.mark.story("19.8")
 def test_unused_it_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_nothing.py").write_text(
         "import sys\n\ndef test_it():\n"
@@ -69,7 +67,6 @@ def test_unused_it_costs_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.story("19.8")
 def test_a_conftest_may_name_it(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("pytest_plugins = ['sentient_cli.testing.plugin']\n")
     (tmp_path / "test_it.py").write_text("import sentient_agent_framework\n\ndef test_it(run_agent): pass\n")

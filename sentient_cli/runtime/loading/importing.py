@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Generator
 from contextvars import ContextVar
@@ -106,7 +107,7 @@ def _is_of(module: ModuleType, file: Path) -> bool:
 
 def _private_name(file: Path) -> str:
     stem = "".join(char if char.isidentifier() else "_" for char in file.stem)
-    return f"_sentient_{stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    return f"_sentient_{stem}_{hashlib.sha256(os.fsencode(file)).hexdigest()[:8]}"
 
 
 def _execute(file: Path, name: str) -> ModuleType:

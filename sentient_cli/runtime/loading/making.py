@@ -16,6 +16,8 @@ from sentient_cli.runtime.loading.importing import user_code
 __all__ = ["make_agent"]
 
 _SHAPE = "async def assist(self, session, query, response)"
+_VOWELS = frozenset("aeioAEIO")
+"""The first letters that take "an"; a name that begins with a U may well begin as "unit" does."""
 
 
 def make_agent(candidate: Candidate, place: str, stem: str) -> AgentLike:
@@ -49,7 +51,10 @@ def make_agent(candidate: Candidate, place: str, stem: str) -> AgentLike:
 
 
 def _kind(value: object) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in _VOWELS else 'a'} {name}"
 
 
 def _instantiate(cls: type, name: str) -> object:

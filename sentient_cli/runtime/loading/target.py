@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sentient_cli.config.names import native_name
 from sentient_cli.errors import AgentAmbiguousError, AgentNotFoundError
 
 __all__ = ["Target", "discover", "near", "parse_target"]
@@ -53,6 +54,7 @@ def parse_target(text: str, base: Path, project_dir: Path) -> Target:
     head, colon, attribute = text.rpartition(":")
     if not colon or not _ATTRIBUTE.fullmatch(attribute):
         head, attribute = text, ""
+    head = native_name(head)
     found = next((path for path in (base / head, project_dir / head) if head and path.exists()), None)
     if _looks_like_path(head) or (found is not None and found.is_file()):
         return Target(file=_check_file(head, found, base), attribute=attribute)

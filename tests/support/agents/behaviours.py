@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ KEY = "sk-proj-" + "Ab3dEf6hIj9lMn2pQr5t" * 2
 
 _logger = logging.getLogger("agent")
 _seen: dict[str, str] = {}
+_aside: list[asyncio.Task[None]] = []
 
 
 async def echo(response: Response, rest: str) -> None:
@@ -106,6 +108,24 @@ async def after_end(response: Response, rest: str) -> None:
             _seen[name] = type(error).__name__
     await response.complete()
     _seen["complete"] = "fine"
+
+
+async def after_end_raise(response: Response, rest: str) -> None:
+    await response.respond("ANSWER", "x")
+    await response.text_block("LATE", "late")
+
+
+async def after_end_aside(response: Response, rest: str) -> None:
+    ended = asyncio.Event()
+
+    async def late() -> None:
+        await ended.wait()
+        with contextlib.suppress(SentientError):
+            await response.text_block("LATE", "late")
+
+    _aside.append(asyncio.create_task(late()))
+    await response.respond("ANSWER", "x")
+    ended.set()
 
 
 async def seen(response: Response, rest: str) -> None:
@@ -224,6 +244,7 @@ _BEHAVIOURS: dict[str, Callable[[Response, str], Awaitable[None]]] = {
     function.__name__: function
     for function in (
         *(echo, everything, names, text, surrogates, count, flood, fail, leave, interrupt, cancel_self, after_end),
+        *(after_end_raise, after_end_aside),
         *(seen, bad, bad_end, stubborn, never, block, tell, whoami, puppet),
     )
 }

@@ -1,0 +1,90 @@
+"""What we need is installed, in a version that we can use, and whole."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from sentient_cli.scaffold.doctor.finding import Finding, Surroundings
+from sentient_cli.scaffold.doctor.pythons import DISTRIBUTION
+
+__all__ = ["check_dependencies"]
+
+_SHOWN = 5
+
+
+def check_dependencies(_here: Surroundings) -> Iterator[Finding]:
+    """Every package that ours needs, and those that they need."""
+    try:
+        metadata.distribution(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        yield Finding("dependencies", "warn", f"{DISTRIBUTION} is not installed: it runs from its source", _again())
+        return
+    seen: set[str] = set()
+    faults = list(dict.fromkeys(_faults(DISTRIBUTION, frozenset(), seen)))
+    if not faults:
+        yield Finding("dependencies", "ok", f"{len(seen) - 1} packages, all there and whole")
+        return
+    more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    yield Finding("dependencies", "fail", "; ".join(faults[:_SHOWN]) + more, _again())
+
+
+def _again() -> str:
+    pip = "pip install" if importlib.util.find_spec("pip") else "uv pip install"
+    return f"Install it again: `{pip} --force-reinstall {DISTRIBUTION}`"
+
+
+def _faults(name: str, extras: frozenset[str], seen: set[str]) -> Iterator[str]:
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - may itself be missing
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+    seen.add(str(canonicalize_name(name)))
+    found = metadata.distribution(name)
+    for text in found.requires or ():
+        try:
+            needed = Requirement(text)
+        except InvalidRequirement:
+            yield f"{name} needs {text!r}, which is not understood"
+            continue
+        if not _applies(str(needed.marker or ""), extras):
+            continue
+        fault = _fault(needed.name, str(needed.specifier), name)
+        if fault:
+            yield fault
+        elif str(canonicalize_name(needed.name)) not in seen:
+            yield from _faults(needed.name, frozenset(needed.extras), seen)
+
+
+def _applies(marker: str, extras: frozenset[str]) -> bool:
+    from packaging.markers import Marker  # noqa: PLC0415
+
+    return not marker or any(Marker(marker).evaluate({"extra": extra}) for extra in extras | {""})
+
+
+def _fault(name: str, wanted: str, by: str) -> str:
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415
+
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return f"{name} is missing, which {by} needs"
+    try:
+        version = found.version
+    except (KeyError, TypeError):
+        version = ""
+    if not version:
+        return f"{name} is half installed: its metadata has no version"
+    if not SpecifierSet(wanted).contains(version, prereleases=True):
+        return f"{name} is {version}, and {by} needs {wanted}"
+    lost = _lost_file(found)
+    return f"{name} is half installed: {lost} is gone" if lost else ""
+
+
+def _lost_file(found: metadata.Distribution) -> str:
+    """The first file of a package that should be there and is not."""
+    lines = (found.read_text("RECORD") or "").splitlines()
+    names = (line.partition(",")[0] for line in lines)  # a name with a comma is in quotes, and passed over
+    code = (name for name in names if name.endswith((".py", ".so", ".pyd")) and not name.startswith((".", "/")))
+    return next((name for name in code if not Path(str(found.locate_file(name))).exists()), "")

@@ -1,0 +1,86 @@
+"""The project's git repository, with everything in a first commit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sentient_cli.scaffold.place import Placed
+from sentient_cli.scaffold.work import Workshop
+
+__all__ = ["commit_project", "enclosing_repository"]
+
+# No hooks, signatures or templates of the user's: this commit is ours, and nobody is there to unlock a key.
+_QUIET = (
+    "core.hooksPath=/dev/null",
+    "commit.gpgSign=false",
+    "core.safecrlf=false",
+    "core.fsmonitor=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "init.defaultBranch=main",
+    "user.useConfigOnly=true",
+)
+_OWN = ("user.name=sentient", "user.email=sentient@localhost")
+_KEPT = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_")
+_MESSAGE = "Create {name} from the template {template}"
+
+
+def enclosing_repository(folder: Path) -> Path | None:
+    """The work tree that a directory is in, itself included; None when it is in none."""
+    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+
+
+def commit_project(work: Workshop, placed: Placed, *, template: str) -> bool:
+    """Make a repository of the project and commit everything, unless git is missing or the project is in one already.
+
+    Args:
+        work: Where the project is made.
+        placed: Takes ``.git`` back when the project is taken back.
+        template: Stands in the message of the commit.
+
+    Returns:
+        Whether there is a commit.
+
+    Raises:
+        SetupFailedError: git failed.
+    """
+    around = enclosing_repository(work.project.resolve())
+    if around is not None:
+        work.report.note(f"No repository was made: {around} is one already")
+        return False
+    git = shutil.which("git", path=work.environment.get("PATH"))
+    if git is None:
+        work.report.note("No repository was made: git is not installed")
+        return False
+    placed.adopt(".git")
+    fix = "Repair git, or leave it out with `--no-git`"
+    for arguments in (("init", "--quiet", "--template="), ("add", "--all")):
+        ended = work.run(*_command(git, arguments), environment=_environment(work))
+        if not ended.ok:
+            raise work.failure("No git repository could be made", ended, fix=fix)
+    message = _MESSAGE.format(name=work.project.name, template=template)
+    commit = ("commit", "--quiet", "--no-verify", "--message", message)
+    ended = work.run(*_command(git, commit), environment=_environment(work))
+    if not ended.ok and _lacks_identity(ended.output):
+        work.report.note("git does not know your name: the first commit is by `sentient`; set user.name and user.email")
+        ended = work.run(*_command(git, commit, *_OWN), environment=_environment(work))
+    if not ended.ok:
+        raise work.failure("The first commit could not be made", ended, fix=fix)
+    return True
+
+
+def _command(git: str, arguments: tuple[str, ...], *settings: str) -> list[str]:
+    return [git, *(part for setting in (*_QUIET, *settings) for part in ("-c", setting)), *arguments]
+
+
+def _environment(work: Workshop) -> dict[str, str]:
+    # GIT_DIR and the like, set where a hook calls us, would lead git to another repository.
+    kept = {
+        name: value for name, value in work.environment.items() if not name.startswith("GIT_") or name.startswith(_KEPT)
+    }
+    return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+
+
+def _lacks_identity(output: str) -> bool:
+    return "tell me who you are" in output or "empty ident" in output or "no email was given" in output

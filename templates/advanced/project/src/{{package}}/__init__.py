@@ -1,0 +1,1 @@
+"""An agent; `sentient serve` serves it."""

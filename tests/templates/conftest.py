@@ -1,0 +1,23 @@
+"""Each template's project with the default answers, made once a process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.templates.projects import NAMES, render
+
+
+@pytest.fixture(scope="session")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The projects by template. Tests leave their files as they are."""
+    folder = tmp_path_factory.mktemp("projects")
+    return {name: render(name, folder / name) for name in NAMES}
+
+
+@pytest.fixture(params=NAMES)
+def project(request: pytest.FixtureRequest, projects: Mapping[str, Path]) -> Path:
+    """The project of each template in turn."""
+    return projects[str(request.param)]
