@@ -20,7 +20,8 @@
     │   ├── BadRequestError              4    bad-request
     │   ├── ContextLengthExceededError   4    context-length
     │   ├── ContentFilterError           4    content-filter
-    │   └── CircuitOpenError             4    circuit-open
+    │   ├── CircuitOpenError             4    circuit-open
+    │   └── OutputError                  4    output
     ├── ProjectError                     5    project
     │   ├── AgentLoadError               5    agent-load
     │   │   ├── AgentNotFoundError       5    agent-not-found
@@ -39,6 +40,12 @@
     │   ├── RunOverflowError             1    run-overflow
     │   ├── RunNotFoundError             1    run-not-found
     │   └── OverloadedError              1    overloaded
+    ├── ToolError                        1    tool
+    │   ├── ToolDefinitionError          1    tool-definition
+    │   ├── ToolArgumentsError           1    tool-arguments
+    │   ├── ToolResultError              1    tool-result
+    │   ├── ToolTimeoutError             1    tool-timeout
+    │   └── ToolLimitError               1    tool-limit
     ├── StoreError                       1    store
     │   ├── VersionConflictError         1    version-conflict
     │   ├── LogSequenceError             1    log-sequence
@@ -55,7 +62,10 @@ credentials, 4 provider or network, 5 project or template, 6 a difference was fo
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "AddressInUseError",
@@ -80,6 +90,7 @@ __all__ = [
     "InvalidEventError",
     "LogSequenceError",
     "NetworkError",
+    "OutputError",
     "OverloadedError",
     "PermissionDeniedError",
     "ProjectError",
@@ -102,6 +113,12 @@ __all__ = [
     "TemplateNotFoundError",
     "TemplateRenderError",
     "TemplateUnsafeError",
+    "ToolArgumentsError",
+    "ToolDefinitionError",
+    "ToolError",
+    "ToolLimitError",
+    "ToolResultError",
+    "ToolTimeoutError",
     "UpdateConflictError",
     "UsageError",
     "UserInterruptError",
@@ -154,6 +171,10 @@ def _rebuild(cls: type[SentientError], args: tuple[object, ...], state: dict[str
     error = cls.__new__(cls, *args)
     error.__dict__.update(state)
     return error
+
+
+def _told(faults: Mapping[str, str]) -> str:
+    return "; ".join(f"{path}: {fault}" if path else fault for path, fault in faults.items())
 
 
 class UsageError(SentientError, code="usage", exit_code=2):
@@ -274,6 +295,32 @@ class CircuitOpenError(ProviderError, code="circuit-open"):
     """The provider failed too often a moment ago and is not called for now."""
 
 
+class OutputError(ProviderError, code="output", retryable=True):
+    """A model's answer is not what was asked for; ``partial_text`` is the answer.
+
+    Args:
+        what: What happened.
+        faults: What is wrong, by the path of each place, such as ``days[0].high``; a path may be empty.
+        why: The reason; that of the faults unless given.
+        fix: What the reader can do.
+        provider: The id of the provider.
+        partial_text: The answer.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        faults: Mapping[str, str] | None = None,
+        why: str = "",
+        fix: str = "",
+        provider: str = "",
+        partial_text: str = "",
+    ) -> None:
+        self.faults: dict[str, str] = dict(faults or {})
+        super().__init__(what, why=why or _told(self.faults), fix=fix, provider=provider, partial_text=partial_text)
+
+
 class ProjectError(SentientError, code="project", exit_code=5):
     """A project or a template is not usable."""
 
@@ -344,6 +391,40 @@ class RunNotFoundError(RunError, code="run-not-found"):
 
 class OverloadedError(RunError, code="overloaded"):
     """No further run is taken: as many as allowed are running, or the server is leaving."""
+
+
+class ToolError(SentientError, code="tool"):
+    """A tool did not do what it was asked. A tool raises it itself to tell the model why."""
+
+
+class ToolDefinitionError(ToolError, code="tool-definition"):
+    """A function cannot be a tool: a type hint is missing, its name is not allowed, or two tools share one."""
+
+
+class ToolArgumentsError(ToolError, code="tool-arguments"):
+    """The arguments of a tool call do not fit.
+
+    Args:
+        what: What happened.
+        faults: What is wrong, by the path of each place, such as ``days[0].high``; a path may be empty.
+        fix: What the reader can do.
+    """
+
+    def __init__(self, what: str, *, faults: Mapping[str, str], fix: str = "") -> None:
+        super().__init__(what, why=_told(faults), fix=fix)
+        self.faults: dict[str, str] = dict(faults)
+
+
+class ToolResultError(ToolError, code="tool-result"):
+    """What a tool returned cannot be written as JSON, so that a model could not read it."""
+
+
+class ToolTimeoutError(ToolError, code="tool-timeout"):
+    """A tool took longer than it may."""
+
+
+class ToolLimitError(ToolError, code="tool-limit"):
+    """A model went on asking for tools until it was asked as often as allowed."""
 
 
 class StoreError(SentientError, code="store"):

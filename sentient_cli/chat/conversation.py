@@ -69,6 +69,7 @@ class Conversation:
             await asyncio.wait({task})
         await turn.settle()
         if task.cancelled():
+            view.end()  # no end of the open streams comes any more
             return Outcome.STOPPED
         error = task.exception()
         if error is not None and not (turn.interrupted and isinstance(error, SentientError)):

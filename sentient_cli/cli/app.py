@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "run"]
 
 MAXIMUM_WIDTH = 100
+_KINDS = {"a valid integer": "a whole number", "a valid number": "a number"}
 
 
 def _set_json(value: bool) -> None:
@@ -198,10 +199,27 @@ def _usage_error(error: TyperException) -> UsageError:
     context: object = getattr(error, "ctx", None)
     path: object = getattr(context, "command_path", "sentient")
     options: object = getattr(error, "possibilities", None)
-    near = ", ".join(f"`{name}`" for name in cast("list[str]", options)) if isinstance(options, list) else ""
-    message = error.message if near else error.format_message()
-    return UsageError(
-        " ".join(message.replace("Value error, ", "").split()).rstrip("."),
-        why=f"Did you mean {near}?" if near else "",
-        fix=f"Run `{path} --help`",
-    )
+    named = cast("list[str]", options) if isinstance(options, list) else []
+    near = ", ".join(f"`{name}`" for name in named if name not in _hidden(context))
+    message = error.message if named else error.format_message()
+    if getattr(error, "option_name", None) == "--token":
+        near, fix = "", "A token is a secret, which a command line would show: set SENTIENT_SERVER_TOKEN"
+    else:
+        fix = f"Run `{path} --help`"
+    return UsageError(_plain(message), why=f"Did you mean {near}?" if near else "", fix=fix)
+
+
+def _hidden(context: object) -> set[str]:
+    """The options of a command that are not for its users."""
+    params: list[object] = getattr(getattr(context, "command", None), "params", [])
+    return {name for param in params if getattr(param, "hidden", False) for name in getattr(param, "opts", [])}
+
+
+def _plain(message: str) -> str:
+    """What Typer and Pydantic say, in the words of everybody else."""
+    said = " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+    head, found, rest = said.partition("Input should be ")
+    if not found:
+        return said
+    expected = rest.partition(", unable to parse")[0]
+    return f"{head}it must be {_KINDS.get(expected, expected)}"

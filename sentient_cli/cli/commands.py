@@ -59,6 +59,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("chat", "sentient_cli.cli.chat", "Talk to a running agent."),
     CommandRow("run", "sentient_cli.cli.run", "Execute an agent file as it is.", hands_on=True),
     CommandRow("update", "sentient_cli.cli.update", "Bring the changes of the template into this project."),
+    CommandRow("learn", "sentient_cli.cli.learn", "Learn to make and test an agent, step by step."),
     CommandRow("doctor", "sentient_cli.cli.doctor", "Check this machine and this project."),
     CommandRow("completion", "sentient_cli.cli.completion", "Print the completion script of a shell."),
 )

@@ -6,18 +6,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from sentient_cli.cli.invocation import current
+from sentient_cli.cli.invocation import PROGRAMS, current
 
 Shell = Literal["bash", "zsh", "fish", "powershell"]
 
 
 def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")]) -> None:
-    """Print the completion script of a shell.
+    """Print the completion script of a shell, for `sentient` and `sentient-agent-cli`.
 
     Bash: add `eval "$(sentient completion bash)"` to ~/.bashrc. Zsh: the same in ~/.zshrc, after compinit. Fish: write
     the output to ~/.config/fish/completions/sentient.fish. PowerShell: add the output to $PROFILE.
     """
     from sentient_cli.cli.shells import completion_script
 
-    here = current()
-    here.console.script(completion_script(shell, here.program) + "\n")
+    current().console.script(completion_script(shell, PROGRAMS) + "\n")

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from sentient_cli.config import FlagValue, Loaded
 
-__all__ = ["Invocation", "current", "start"]
+__all__ = ["PROGRAMS", "Invocation", "current", "start"]
+
+PROGRAMS = ("sentient", "sentient-agent-cli")
+"""The names by which the command line can be called."""
 
 
 class Invocation:
@@ -44,6 +47,7 @@ class Invocation:
         profile: str | None = None,
         env_file: Path | None = None,
         no_env_file: bool = False,
+        tell: bool = True,
     ) -> Loaded:
         """Load the settings for a command, and say which ``.env`` was read and what looks wrong.
 
@@ -52,6 +56,7 @@ class Invocation:
             profile: The value of ``--profile``.
             env_file: The value of ``--env-file``.
             no_env_file: Whether ``--no-env-file`` was given.
+            tell: Whether to say so now; otherwise `tell_sources` does it later.
 
         Raises:
             ConfigError: a setting is missing, malformed or unknown.
@@ -67,11 +72,16 @@ class Invocation:
             use_env_file=not no_env_file,
             environment=self.environment,
         )
+        if tell:
+            self.tell_sources(loaded)
+        return loaded
+
+    def tell_sources(self, loaded: Loaded) -> None:
+        """Say which ``.env`` was read and what looks wrong."""
         if loaded.env_file is not None:
             self.console.say(f"Environment read from {loaded.env_file}")
         for warning in loaded.warnings:
             self.console.warn(warning)
-        return loaded
 
 
 _current: ContextVar[Invocation] = ContextVar("sentient_cli_invocation")

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from sentient_cli.cli.console import Console
-from sentient_cli.cli.invocation import Invocation, start
+from sentient_cli.cli.invocation import PROGRAMS, Invocation, start
 from sentient_cli.cli.version import print_version
 from sentient_cli.config.environ import process_environment
 from sentient_cli.errors import SentientError, UsageError, UserInterruptError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-PROGRAMS = ("sentient", "sentient-agent-cli")
 _VERSION_WITH = frozenset({"--version", "--json", "--no-color", "-q", "--quiet", "-v", "--verbose"})
 _VERBOSE = 2
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -63,10 +63,11 @@ ScriptOption: TypeAlias = Annotated[
     Path | None, typer.Option("--script", metavar="FILE", help="A script for the offline model.")
 ]
 LogLevelOption: TypeAlias = Annotated[
-    str | None, typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error (info).")
+    Literal["debug", "info", "warning", "error"] | None,
+    typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)."),
 ]
 LogFormatOption: TypeAlias = Annotated[
-    str | None, typer.Option("--log-format", metavar="FORMAT", help="json or text (json).")
+    Literal["json", "text"] | None, typer.Option("--log-format", metavar="FORMAT", help="json or text (json).")
 ]
 ProfileOption: TypeAlias = Annotated[
     str | None, typer.Option("--profile", metavar="NAME", help="The profile of settings to use.")

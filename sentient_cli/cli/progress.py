@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from sentient_cli.redact import redactor
+from sentient_cli.sanitize import sanitize_line
+
 if TYPE_CHECKING:
     import rich.console
     import rich.status
@@ -98,7 +101,10 @@ class _Live:
 
     def note(self, text: str) -> None:
         self._status.stop()
-        self._console.say(f"  {text}")
+        from rich.padding import Padding
+        from rich.text import Text
+
+        self._rich.print(Padding(Text(redactor.redact(sanitize_line(text))), (0, 2)))
 
     def _show(self, text: str) -> None:
         from rich.text import Text
@@ -179,8 +185,8 @@ def show_created(console: Console, created: Created, source: TemplateSource) -> 
     width = max(map(len, steps)) + 3
     for step in steps:
         console.say(f"  {step:{width}}in a second terminal" if step.endswith("chat") else f"  {step}")
-    example = ", see .env.example" if (created.target / ".env.example").is_file() else ""
-    console.say(f"\nThe offline model needs no key. A provider's key belongs into .env{example}.")
+    example = " (see .env.example)" if (created.target / ".env.example").is_file() else ""
+    console.say(f"\nNo key is needed offline; a provider's goes into .env{example}.")
 
 
 def _facts(created: Created, source: TemplateSource) -> Mapping[str, object]:

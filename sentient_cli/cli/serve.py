@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,7 @@ from sentient_cli.cli.options import (
     StoreOption,
     WorkersOption,
 )
+from sentient_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from sentient_cli.config import FlagValue
@@ -47,10 +48,11 @@ def serve(  # noqa: PLR0917 - one parameter an option
         float | None, typer.Option(metavar="SECONDS", min=0, help="How long runs may go on (10).")
     ] = None,
     run_timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0, help="The deadline of a run (600).")
+        float | None, typer.Option(metavar="SECONDS", help="The deadline of a run (600); more than 0.")
     ] = None,
     on_disconnect: Annotated[
-        str | None, typer.Option(metavar="POLICY", help="cancel or continue: a run whose client left (cancel).")
+        Literal["cancel", "continue"] | None,
+        typer.Option(metavar="POLICY", help="cancel or continue: a run whose client left (cancel)."),
     ] = None,
     disconnect_grace: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=0, help="How long a client may come back (2).")
@@ -71,6 +73,8 @@ def serve(  # noqa: PLR0917 - one parameter an option
     """
     from sentient_cli.cli.serving import run_server
 
+    if target and agent:
+        raise UsageError("The agent is named twice, by AGENT and by --agent", fix="Leave one of them out")
     flags: dict[str, FlagValue] = {
         "agent": target or agent,
         "server.host": host,
@@ -91,4 +95,5 @@ def serve(  # noqa: PLR0917 - one parameter an option
         "log.format": log_format,
     }
     here = current()
-    run_server(here, here.load(flags, profile=profile, env_file=env_file, no_env_file=no_env_file), worker=worker)
+    loaded = here.load(flags, profile=profile, env_file=env_file, no_env_file=no_env_file, tell=False)
+    run_server(here, loaded, worker=worker)

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from sentient_cli.errors import SentientError
+
 if TYPE_CHECKING:
     import socket
 
     from sentient_cli.cli.invocation import Invocation
     from sentient_cli.config import Loaded, Settings
     from sentient_cli.host import Host
+    from sentient_cli.server.serving import DrainingServer
     from sentient_cli.server.workers import WorkerLink
 
 __all__ = ["run_server"]
+
+_logger = logging.getLogger(__name__)
 
 
 def run_server(here: Invocation, loaded: Loaded, *, worker: str | None = None) -> None:
@@ -44,9 +49,12 @@ def run_server(here: Invocation, loaded: Loaded, *, worker: str | None = None) -
     doubt = check_exposure(settings.server)
     export_environment(loaded.environment)
     people = loaded.sources["log.format"].layer == "default" and is_terminal(here.console.stderr)
-    configure_logging(settings.log.level, "text" if people else settings.log.format)
-    if doubt and worker is None:
-        logging.getLogger(__name__).warning("%s", doubt)
+    style = "text" if people else settings.log.format
+    configure_logging(settings.log.level, style)
+    if worker is None:
+        _tell_sources(here, loaded, as_json=style == "json")
+        if doubt:
+            _logger.warning("%s", doubt)
     if worker is not None:
         from sentient_cli.server.workers import WorkerLink
 
@@ -54,11 +62,31 @@ def run_server(here: Invocation, loaded: Loaded, *, worker: str | None = None) -
         return
     with bind(settings.server.host, settings.server.port) as listener:
         if settings.server.workers > 1:
-            raise typer.Exit(_supervise(here, settings, listener))
-        _serve_alone(here, loaded, listener)
+            raise typer.Exit(_supervise(here, settings, listener, as_json=style == "json"))
+        _serve_alone(here, loaded, listener, as_json=style == "json")
 
 
-def _serve_alone(here: Invocation, loaded: Loaded, listener: socket.socket) -> None:
+def _tell_sources(here: Invocation, loaded: Loaded, *, as_json: bool) -> None:
+    if not as_json:
+        here.tell_sources(loaded)
+        return
+    if loaded.env_file is not None:
+        _logger.info("Environment read from %s", loaded.env_file)
+    for warning in loaded.warnings:
+        _logger.warning("%s", warning)
+
+
+def _announce(here: Invocation, message: str, url: str, *, as_json: bool) -> None:
+    """Say where the server listens, in the form that the log has."""
+    from sentient_cli.server.logs import announce
+
+    if not as_json:
+        here.console.say(f"{message} on {url}")
+    elif not here.console.quiet:
+        announce(f"{message} on {url}", url=url)
+
+
+def _serve_alone(here: Invocation, loaded: Loaded, listener: socket.socket, *, as_json: bool) -> None:
     from sentient_cli.server.app import create_app
     from sentient_cli.server.serving import serve
 
@@ -69,7 +97,7 @@ def _serve_alone(here: Invocation, loaded: Loaded, listener: socket.socket) -> N
         host,
         settings.server,
         [listener],
-        on_ready=lambda: here.console.say(f"Serving {host.agent_name} on {_url(settings, listener)}"),
+        on_ready=lambda: _announce(here, f"Serving {host.agent_name}", _url(settings, listener), as_json=as_json),
     )
 
 
@@ -83,15 +111,27 @@ def _serve_as_worker(here: Invocation, loaded: Loaded, link: WorkerLink) -> None
 
     settings = loaded.settings
     peers = Peers(link.index, link.directory)
-    host = _host(here, loaded, index=link.index)
-    serve(
-        create_app(host, settings.server, peers=peers),
-        host,
-        settings.server,
-        [socket.socket(fileno=link.listener), peers.listen()],
-        on_ready=link.ready,
-        on_server=lambda server: link.watch(asyncio.get_running_loop(), server.stop),
-    )
+    orphaned = asyncio.Event()
+
+    def watch(server: DrainingServer) -> None:
+        def leave() -> None:
+            orphaned.set()
+            server.stop()
+
+        link.watch(asyncio.get_running_loop(), leave)
+
+    try:
+        host = _host(here, loaded, index=link.index)
+        app = create_app(host, settings.server, peers=peers)
+        listeners = [socket.socket(fileno=link.listener), peers.listen()]
+        serve(app, host, settings.server, listeners, on_ready=link.ready, on_server=watch)
+    except SentientError as error:
+        if not link.claim_failure():
+            raise typer.Exit(error.exit_code) from error
+        raise
+    finally:
+        if orphaned.is_set():
+            link.tidy_up()
 
 
 def _host(here: Invocation, loaded: Loaded, index: int | None = None) -> Host:
@@ -107,7 +147,7 @@ def _host(here: Invocation, loaded: Loaded, index: int | None = None) -> Host:
     return build_host(found.agent, loaded.settings, ids=ids)
 
 
-def _supervise(here: Invocation, settings: Settings, listener: socket.socket) -> int:
+def _supervise(here: Invocation, settings: Settings, listener: socket.socket, *, as_json: bool) -> int:
     import asyncio
     import tempfile
 
@@ -121,7 +161,9 @@ def _supervise(here: Invocation, settings: Settings, listener: socket.socket) ->
             server.workers,
             Path(directory),
             stop_within=server.drain_delay + server.drain_timeout,
-            on_ready=lambda: here.console.say(f"Serving with {server.workers} workers on {_url(settings, listener)}"),
+            on_ready=lambda: _announce(
+                here, f"Serving with {server.workers} workers", _url(settings, listener), as_json=as_json
+            ),
         )
         return asyncio.run(supervisor.run())
 

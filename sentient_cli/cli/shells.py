@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["complete", "completion_script", "completion_variable"]
 
@@ -20,11 +20,17 @@ def completion_variable(program: str) -> str:
     return f"_{program}_COMPLETE".replace("-", "_").upper()
 
 
-def completion_script(shell: str, program: str) -> str:
-    """The script that teaches ``shell`` to complete ``program``."""
+def completion_script(shell: str, programs: Sequence[str]) -> str:
+    """The script that teaches ``shell`` to complete each of these programs."""
     from typer._completion_shared import get_completion_script
 
-    return get_completion_script(prog_name=program, complete_var=completion_variable(program), shell=shell)
+    scripts = [
+        get_completion_script(prog_name=program, complete_var=completion_variable(program), shell=shell)
+        for program in programs
+    ]
+    first = f"#compdef {programs[0]}\n"
+    # As a file of zsh's own the script says in its first line, and nowhere else, what it completes.
+    return "\n\n".join(scripts).replace(first, f"#compdef {' '.join(programs)}\n", 1)
 
 
 def complete(program: str, environment: Mapping[str, str]) -> int | None:

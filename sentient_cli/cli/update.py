@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentient_cli.cli.invocation import Invocation, current
+from sentient_cli.cli.wizard import Wizard
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
     from sentient_cli.runtime.events import JsonValue
     from sentient_cli.scaffold.changes import Change
-    from sentient_cli.scaffold.questions import Question
     from sentient_cli.scaffold.source import TemplateSource
     from sentient_cli.scaffold.tools import Interruption
     from sentient_cli.scaffold.trust import TemplateFacts
@@ -86,7 +86,7 @@ def _data(given: list[str]) -> dict[str, JsonValue]:
 def _prepare(here: Invocation, wish: Wish, stop: Interruption) -> Prepared:
     from sentient_cli.scaffold.update import prepare
 
-    return prepare(wish, user=_Reader(here) if here.console.interactive else None, interruption=stop)
+    return prepare(wish, user=_Reader(here.console, asks=True) if here.console.interactive else None, interruption=stop)
 
 
 def _update(here: Invocation, wish: Wish, stop: Interruption) -> None:
@@ -200,27 +200,10 @@ def _safe(text: str) -> str:
     return sanitize(readable(text))
 
 
-class _Reader:
+class _Reader(Wizard):
     """The reader at the terminal, who can be asked."""
 
-    def __init__(self, here: Invocation) -> None:
-        self._console = here.console
-
-    def answer(self, question: Question, said: str) -> JsonValue:
-        if said:
-            self._console.say(said)
-        lines = [f"  {choice.value}  {choice.label}" for choice in question.choices]
-        if lines:
-            self._console.say("\n".join(lines))
-        default = question.default if not question.required else None
-        shown = ", ".join(map(str, default)) if isinstance(default, list) else default
-        hint = f" [{shown}]" if shown not in {None, ""} else ""
-        text = self._console.ask(
-            f"{_safe(question.help or question.name)}{_safe(hint)}", flag=f"--data {question.name}="
-        )
-        return default if not text and not question.required else text
-
     def allows(self, source: TemplateSource, facts: TemplateFacts) -> bool:
-        self._console.say(f"The template {source.id} wants to run on this machine:")
-        self._console.say("\n".join(f"  {line}" for line in facts.wants))
-        return self._console.ask("Type `yes` to allow that:", flag="--trust").strip() == "yes"
+        """Whether the template may run what it wants to run."""
+        self.show(f"The template {source.id} wants, on this machine and as you:", facts.wants)
+        return self.confirm("Allow it?", flag="--trust")

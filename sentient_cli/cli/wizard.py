@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from sentient_cli.errors import SentientError, UsageError
+from sentient_cli.redact import redactor
 from sentient_cli.sanitize import sanitize_line
 
 if TYPE_CHECKING:
@@ -119,6 +120,12 @@ class Wizard:
 
         self._console.rich(stderr=True).print(Text(sanitize_line(text), style="bold"))
 
+    def _wrapped(self, text: str) -> None:
+        from rich.padding import Padding
+        from rich.text import Text
+
+        self._console.rich(stderr=True).print(Padding(Text(text), (0, 2)))
+
     def _list(self, labels: Sequence[str]) -> None:
         for number, label in enumerate(labels, 1):
             self._console.say(f"  {number}  {sanitize_line(label)}")
@@ -127,13 +134,13 @@ class Wizard:
         try:
             check(answer)
         except UsageError as error:
-            self.say(f"  {_said(error)}")
+            self._wrapped(_said(error))
             return False
         return True
 
 
 def _said(error: SentientError) -> str:
-    return sanitize_line(" ".join(f"{part}." for part in (error.what, error.why, error.fix) if part))
+    return redactor.redact(sanitize_line(str(error)))
 
 
 def _shown(value: JsonValue) -> str:

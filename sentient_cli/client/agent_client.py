@@ -37,6 +37,7 @@ class AgentClient:
 
     Raises:
         UsageError: the URL is none of http or https.
+        ConfigError: no header can carry the token.
 
     Example:
         ```python

@@ -60,8 +60,7 @@ class Answer:
     """The events of one run. Iterate over it once; after ``done`` it ends.
 
     Raises, while it is iterated:
-        NetworkError: the answer was cut off and could not be resumed.
-        InvalidEventError: the server sent what is no event.
+        NetworkError: the answer was cut off and could not be resumed, or the server sent what is no event.
     """
 
     def __init__(
@@ -178,13 +177,13 @@ class Answer:
     def _decode(self, data: str) -> Event | None:
         try:
             return decode_event(data)
-        except InvalidEventError:
+        except InvalidEventError as error:
             try:
                 kind = msgspec.json.decode(data, type=_Kind).content_type
             except (msgspec.DecodeError, UnicodeError):
                 kind = ""
             if not kind or kind in _KNOWN:
-                raise
+                raise _no_event(error) from error
         if self._observer is not None:
             self._observer.passed_over(kind)
         return None
@@ -242,6 +241,14 @@ class Answer:
     def _cut_off(self, why: str) -> NetworkError:
         fix = "Ask again" if self.run_id else "Ask again; this server cannot resume an answer"
         return NetworkError("The answer was cut off", why=why, fix=fix)
+
+
+def _no_event(error: InvalidEventError) -> NetworkError:
+    return NetworkError(
+        "The server sent what is no event",
+        why=f"{error.what}. {error.why}".rstrip(". "),
+        fix="Check that the URL is that of a Sentient agent, and that both speak the protocol in version 1.0",
+    )
 
 
 def _is_number(text: str) -> bool:

@@ -53,6 +53,7 @@ class _Faults(msgspec.Struct):
 
 class _Reason(msgspec.Struct):
     detail: str
+    code: str = ""
 
 
 class _ErrorBody(msgspec.Struct):
@@ -111,7 +112,17 @@ def is_loopback(url: str) -> bool:
 
 
 def client_for(url: str, token: str | None, timeouts: Timeouts) -> httpx.AsyncClient:
-    """An HTTP client that follows no redirect, and that takes no proxy for this machine's own agents."""
+    """An HTTP client that follows no redirect, and that takes no proxy for this machine's own agents.
+
+    Raises:
+        ConfigError: no header can carry the token.
+    """
+    if token and not (token.isascii() and token.isprintable()):
+        raise ConfigError(
+            "The token of the agent cannot be sent",
+            why="A header carries visible ASCII characters only",
+            fix="Check --agent-token or SENTIENT_AGENT_TOKEN, and that nothing else was copied along",
+        )
     headers = {"User-Agent": "sentient-cli", "Accept": "text/event-stream"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -155,9 +166,8 @@ def refusal(url: str, status: int, headers: Mapping[str, str], body: bytes) -> S
             fix="Give the agent's own URL; the question was not sent on",
         )
     if status in {401, 403}:
-        return ConfigError(
-            f"The agent at {url} refused the access ({status})", why=reason, fix="Pass its token with --agent-token"
-        )
+        fix = _PLACES.get(_code(body), "Pass its token with --agent-token")
+        return ConfigError(f"The agent at {url} refused the access ({status})", why=reason, fix=fix)
     what, fix = _WHAT.get(status, ("could not answer" if status >= 500 else "refused the request", ""))  # noqa: PLR2004
     return NetworkError(f"{url} {what} ({status})", why=reason, fix=fix or "Look at the server's log")
 
@@ -171,6 +181,20 @@ _WHAT = {
     429: ("asks for fewer requests", "Wait a moment, then ask again"),
     503: ("takes no requests now", "Wait a moment, then ask again"),
 }
+
+
+_PLACES = {
+    "host-not-allowed": "Use an address that the server allows; its operator adds one with --allow-host",
+    "origin-not-allowed": "Ask the operator of the server to add this origin with --allow-origin",
+}
+"""What helps where the way to the server is refused, and not who goes it."""
+
+
+def _code(body: bytes) -> str:
+    try:
+        return msgspec.json.decode(body, type=_Reason).code
+    except msgspec.DecodeError:
+        return ""
 
 
 def _reason(status: int, body: bytes) -> str:

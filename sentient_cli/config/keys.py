@@ -19,11 +19,25 @@ __all__ = ["PREFIX", "Key", "all_keys", "nearest", "sections"]
 PREFIX = "SENTIENT_"
 
 
+# The flags that are not called like their setting.
+_FLAGS = {
+    "server.allow_origins": "--allow-origin",
+    "server.allow_hosts": "--allow-host",
+    "store.url": "--store",
+    "log.level": "--log-level",
+    "log.format": "--log-format",
+}
+
+
 class Key(NamedTuple):
-    """A setting: its dotted name, its variable, what it is for, and whether it holds several values."""
+    """A setting: its dotted name, its variable, its flag, what it is for, and whether it holds several values.
+
+    Not every setting has a flag; here each has the name that it would have.
+    """
 
     name: str
     variable: str
+    flag: str
     description: str
     is_list: bool
 
@@ -39,8 +53,8 @@ def all_keys() -> Mapping[str, Key]:
     """Every setting by its dotted name.
 
     Example:
-        >>> all_keys()["server.port"].variable
-        'SENTIENT_SERVER_PORT'
+        >>> all_keys()["server.port"].variable, all_keys()["store.url"].flag
+        ('SENTIENT_SERVER_PORT', '--store')
     """
     found: dict[str, Key] = {}
     for name, field in Settings.model_fields.items():
@@ -48,7 +62,8 @@ def all_keys() -> Mapping[str, Key]:
         fields = {name: field} if model is None else {f"{name}.{key}": item for key, item in model.model_fields.items()}
         for key, item in fields.items():
             variable = PREFIX + key.replace(".", "_").upper()
-            found[key] = Key(key, variable, item.description or "", get_origin(item.annotation) is tuple)
+            flag = _FLAGS.get(key, "--" + key.rpartition(".")[2].replace("_", "-"))
+            found[key] = Key(key, variable, flag, item.description or "", get_origin(item.annotation) is tuple)
     return MappingProxyType(found)
 
 

@@ -97,12 +97,15 @@ def load(
     found_env = find_env_file(home, env_file) if use_env_file else None
     from_file: Mapping[str, str] = read_env_file(found_env) if found_env else {}
     shell = process_environment() if environment is None else environment
-    merged = MappingProxyType({**from_file, **shell})
+    settings_of_file = {key.variable for key in all_keys().values() if from_file.get(key.variable)}
+    # An empty variable of ours is one that is not set.
+    above = {name: value for name, value in shell.items() if value or name not in settings_of_file}
+    merged = MappingProxyType({**from_file, **above})
     redactor.register_environment(merged)
 
     files = [read_settings_file(path) for path in (paths.user_config_file(), project_file) if path and path.is_file()]
     given = {**(flags or {}), **({"profile": profile} if profile is not None else {})}
-    upper = {**_from_environment(merged, shell, found_env), **_from_flags(given)}
+    upper = {**_from_environment(merged, above, found_env), **_from_flags(given)}
     values = _from_files(files, project_file)
     values |= _from_profile(files, {**values, **upper}.get("profile"))
     values |= upper
@@ -172,8 +175,9 @@ def _from_environment(merged: Mapping[str, str], shell: Mapping[str, str], env_f
 
 
 def _from_flags(flags: Mapping[str, FlagValue]) -> dict[str, Value]:
+    known = all_keys()
     return {
-        key: Value(value, Source("flag", "--" + key.rpartition(".")[2].replace("_", "-")), Path.cwd())
+        key: Value(value, Source("flag", known[key].flag if key in known else key), Path.cwd())
         for key, value in flags.items()
         if value is not None
     }

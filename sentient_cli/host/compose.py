@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.config.settings import LlmSettings, Settings
+from sentient_cli.errors import BadRequestError, ConfigError
 from sentient_cli.host.calls import RunCallHook
 from sentient_cli.host.hooks import RunHook
 from sentient_cli.host.host import Host
@@ -41,9 +42,16 @@ def build_llm(settings: LlmSettings, clock: Clock, ids: Ids) -> LLMManager:
     """The manager that agents use, with what it does in a run written to the run's log.
 
     Raises:
-        ConfigError: the script of the offline model is missing or malformed.
+        ConfigError: the script of the offline model is missing or malformed, or it has no such model.
     """
     offline = OfflineProvider(load_script(settings.script) if settings.script else None, clock=clock)
+    provider, _, name = settings.model.partition(":")
+    if provider == OfflineProvider.ID and name:
+        try:
+            offline.check_model(name)
+        except BadRequestError as error:
+            fix = "Correct `--model` or the setting `llm.model`, or load a script, with which every name works"
+            raise ConfigError(error.what, why=error.why, fix=fix) from error
     return LLMManager([offline], default_model=settings.model, hooks=[RunCallHook()], clock=clock, ids=ids)
 
 

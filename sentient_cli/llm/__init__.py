@@ -34,9 +34,9 @@ if TYPE_CHECKING:
         Part,
         Role,
         TextPart,
-        Tool,
         ToolCall,
         ToolCallDelta,
+        ToolSpec,
         Usage,
     )
 
@@ -64,9 +64,9 @@ __all__ = [
     "Role",
     "TextPart",
     "TokenCount",
-    "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolSpec",
     "Usage",
     "current_manager",
     "generate",
@@ -100,9 +100,9 @@ _MODULES = {
         "Part",
         "Role",
         "TextPart",
-        "Tool",
         "ToolCall",
         "ToolCallDelta",
+        "ToolSpec",
         "Usage",
     ),
 }

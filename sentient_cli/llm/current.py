@@ -9,7 +9,7 @@ from functools import cache
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.streaming import LLMStream
-from sentient_cli.llm.types import Completion, Messages, Tool
+from sentient_cli.llm.types import Completion, Messages, ToolSpec
 
 __all__ = ["current_manager", "generate", "get_manager", "stream"]
 
@@ -34,7 +34,7 @@ def stream(
     *,
     model: str | None = None,
     parameters: Parameters | None = None,
-    tools: Sequence[Tool] = (),
+    tools: Sequence[ToolSpec] = (),
 ) -> LLMStream:
     """Ask the current manager for an answer piece by piece.
 
@@ -64,7 +64,7 @@ async def generate(
     *,
     model: str | None = None,
     parameters: Parameters | None = None,
-    tools: Sequence[Tool] = (),
+    tools: Sequence[ToolSpec] = (),
 ) -> Completion:
     """Ask the current manager for a whole answer; the arguments are those of `stream`.
 

@@ -1,6 +1,6 @@
-"""What the LLM layer tells the rest of the program about its calls.
+"""What the LLM layer tells the rest of the program about its calls, and about those of tools.
 
-The host turns records into the ``llm.*`` entries of a run; metrics, tracing and usage listen here as well. A hook can
+The host turns records into the ``llm.*`` and ``tool.*`` entries of a run; metrics, tracing and usage listen here as well. A hook can
 neither delay a call nor fail it.
 """
 
@@ -20,7 +20,15 @@ from sentient_cli.llm.types import Chunk, JsonValue
 __all__ = ["CallHook", "CallRecord", "RecordKind", "Recorder", "as_json"]
 
 RecordKind: TypeAlias = Literal[
-    "llm.request", "llm.attempt", "llm.retry", "llm.failover", "llm.chunks", "llm.usage", "llm.finished"
+    "llm.request",
+    "llm.attempt",
+    "llm.retry",
+    "llm.failover",
+    "llm.chunks",
+    "llm.usage",
+    "llm.finished",
+    "tool.call",
+    "tool.result",
 ]
 """What a record tells; the same words as the entry types of a run."""
 
@@ -83,7 +91,7 @@ class Recorder:
     def __init__(self, hooks: Sequence[CallHook], clock: Clock, call: str, parent: str | None = None) -> None:
         self._hooks = tuple(hooks)
         self._clock = clock
-        self._call = call
+        self.call = call
         self._parent = parent
         self._began = clock.now_ns()
         self._context = contextvars.copy_context()
@@ -95,6 +103,11 @@ class Recorder:
     def enabled(self) -> bool:
         """Whether anybody listens."""
         return bool(self._hooks)
+
+    @property
+    def elapsed_ns(self) -> int:
+        """Nanoseconds since it was made."""
+        return self._clock.now_ns() - self._began
 
     def chunk(self, chunk: Chunk) -> None:
         """Take a chunk; it is told with its batch."""
@@ -123,7 +136,7 @@ class Recorder:
             self._tell(kind, data)
 
     def _tell(self, kind: RecordKind, data: dict[str, JsonValue]) -> None:
-        record = CallRecord(kind=kind, call=self._call, attempt=self.attempt, parent=self._parent, data=data)
+        record = CallRecord(kind=kind, call=self.call, attempt=self.attempt, parent=self._parent, data=data)
         for hook in self._hooks:
             try:
                 # A stream that was dropped is closed in a foreign context: its records still belong to its own run.

@@ -11,7 +11,7 @@ from sentient_cli.llm.hooks import CallHook, Recorder
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.streaming import KEYLESS_HINT, LLMStream
-from sentient_cli.llm.types import Completion, Message, Messages, Tool
+from sentient_cli.llm.types import Completion, Message, Messages, ToolSpec
 
 __all__ = ["LLMManager"]
 
@@ -111,6 +111,23 @@ class LLMManager:
         provider = self._provider(provider_id)
         return provider, name or provider.config.default_model
 
+    def check_default(self) -> None:
+        """Find out, before anything is asked, whether the default model is one of a known provider.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        if not self.default_model:
+            return
+        try:
+            self.resolve()
+        except ConfigError as error:
+            raise ConfigError(
+                f"The model {self.default_model!r:.80} leads nowhere",
+                why=f"{error.what}. {error.why}",
+                fix=f"Correct `--model` or the setting `llm.model`. {KEYLESS_HINT}",
+            ) from error
+
     def _provider(self, provider_id: str) -> LLMProvider:
         provider = self._providers.get(provider_id)
         if provider is None:
@@ -128,7 +145,7 @@ class LLMManager:
         *,
         model: str | None = None,
         parameters: Parameters | None = None,
-        tools: Sequence[Tool] = (),
+        tools: Sequence[ToolSpec] = (),
         parent: str | None = None,
     ) -> LLMStream:
         """Ask for an answer piece by piece. The call begins when the stream is first read.
@@ -161,7 +178,7 @@ class LLMManager:
         *,
         model: str | None = None,
         parameters: Parameters | None = None,
-        tools: Sequence[Tool] = (),
+        tools: Sequence[ToolSpec] = (),
         parent: str | None = None,
     ) -> Completion:
         """Ask for a whole answer; the arguments are those of `stream`.
@@ -191,7 +208,7 @@ def _conversation(messages: Messages) -> tuple[Message, ...]:
     return conversation
 
 
-def _distinct(tools: Sequence[Tool]) -> tuple[Tool, ...]:
+def _distinct(tools: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
     names = [tool.name for tool in tools]
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:

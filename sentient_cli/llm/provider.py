@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from sentient_cli.llm.parameters import Parameters
-from sentient_cli.llm.types import Chunk, Completion, JsonValue, Message, Tool
+from sentient_cli.llm.types import Chunk, Completion, JsonValue, Message, OutputSpec, ToolSpec
 
 __all__ = [
     "Capabilities",
@@ -34,13 +34,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         messages: The conversation, at least one message.
         parameters: How to answer.
         tools: What the model may ask for.
+        output: What the answer has to be like; only for providers that can hold a model to it.
         call: The id of the call, the same over all its attempts.
     """
 
     model: str
     messages: tuple[Message, ...]
     parameters: Parameters = Parameters()
-    tools: tuple[Tool, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    output: OutputSpec | None = None
     call: str = ""
 
 
@@ -65,6 +67,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         max_output_tokens: Tokens that an answer may have, when known.
         streaming: Whether answers come piece by piece.
         tools: Whether models can ask for tools.
+        structured_output: Whether models can be held to a JSON Schema.
         images: Whether models can read images.
         system_prompts: Whether system messages are obeyed.
         rate_limits: How much it takes.
@@ -75,6 +78,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int | None = None
     streaming: bool = True
     tools: bool = False
+    structured_output: bool = False
     images: bool = False
     system_prompts: bool = True
     rate_limits: RateLimits = RateLimits()

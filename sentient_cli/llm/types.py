@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,14 +15,19 @@ __all__ = [
     "JsonValue",
     "Message",
     "Messages",
+    "OutputSpec",
     "Part",
     "Role",
     "TextPart",
-    "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolLike",
+    "ToolSpec",
+    "TypedCompletion",
     "Usage",
 ]
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
@@ -88,8 +93,8 @@ def _no_parameters() -> dict[str, JsonValue]:
     return {"type": "object", "properties": {}}
 
 
-class Tool(msgspec.Struct, frozen=True):
-    """A tool that a model may ask for.
+class ToolSpec(msgspec.Struct, frozen=True):
+    """What a model is told about a tool: a description, without anything to call.
 
     Args:
         name: Unique in a request.
@@ -100,6 +105,40 @@ class Tool(msgspec.Struct, frozen=True):
     name: str
     description: str = ""
     parameters: dict[str, JsonValue] = msgspec.field(default_factory=_no_parameters)
+
+    @property
+    def spec(self) -> ToolSpec:
+        """Itself: a description goes wherever a tool does."""
+        return self
+
+
+class ToolLike(Protocol):
+    """What can be offered to a model: a `Tool`, or the description of one."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What the model is told."""
+        ...
+
+
+class OutputSpec(msgspec.Struct, frozen=True):
+    """What an answer has to be like.
+
+    Args:
+        name: Of the type.
+        schema: A JSON Schema of an object.
+    """
+
+    FINAL_ANSWER: ClassVar[str] = "final_answer"
+
+    name: str
+    schema: dict[str, JsonValue]
+
+    @property
+    def spec(self) -> ToolSpec:
+        """The tool by which a model gives such an answer when its provider knows no other way."""
+        return ToolSpec(self.FINAL_ANSWER, "Give the final answer. Call this once, at the end.", self.schema)
+
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -252,6 +291,8 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
         model: The model that answered, as the provider names it.
         attempts: How many calls to providers it took.
         failovers: How often another provider took over.
+        steps: What was said between the question and this answer: calls of tools, their results, and answers that were
+            asked for again.
     """
 
     text: str
@@ -262,8 +303,24 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     attempts: int = 1
     failovers: int = 0
+    steps: tuple[Message, ...] = ()
 
     @property
     def message(self) -> Message:
         """The answer as the next message of the conversation."""
         return Message.assistant(self.text, self.tool_calls)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """All that the conversation has to be continued with: the steps, then the answer."""
+        return (*self.steps, self.message)
+
+
+class TypedCompletion(Completion, Generic[T], frozen=True, kw_only=True):
+    """An answer that is what was asked for.
+
+    Args:
+        output: The answer as a value of the type that was given.
+    """
+
+    output: T

@@ -313,10 +313,12 @@ def check_metadata(metadata: Mapping[str, MetadataValue] | None) -> EventMetadat
     """Return the metadata as a plain dict when a client will accept it.
 
     Raises:
-        InvalidEventError: more than 16 pairs, or a value that is null or nested.
+        InvalidEventError: it is no mapping, has more than 16 pairs, or a value that is null or nested.
     """
     if metadata is None:
         return None
+    if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidEventError(f"The metadata of an event is a mapping, not {type(metadata).__name__}")
     if len(metadata) > MAX_METADATA_PAIRS:
         raise InvalidEventError(
             f"The metadata of an event has {len(metadata)} pairs",
@@ -324,7 +326,9 @@ def check_metadata(metadata: Mapping[str, MetadataValue] | None) -> EventMetadat
             fix="Put the rest into a JSON event",
         )
     for key, value in metadata.items():
-        if not _is_metadata_value(key, value):
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidEventError(f"The metadata name {key!r} is not allowed", why="A name is a string")
+        if not _is_metadata_value(value):
             raise InvalidEventError(
                 f"The metadata value {key!r} is not allowed",
                 why=f"It is {value}" if isinstance(value, float) else f"It is of type {type(value).__name__}",
@@ -333,9 +337,7 @@ def check_metadata(metadata: Mapping[str, MetadataValue] | None) -> EventMetadat
     return dict(metadata)
 
 
-def _is_metadata_value(key: object, value: object) -> bool:
-    if not isinstance(key, str):
-        return False
+def _is_metadata_value(value: object) -> bool:
     if isinstance(value, float):
         return value - value == 0  # neither infinite nor NaN
     if isinstance(value, list):

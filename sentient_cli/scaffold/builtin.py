@@ -41,9 +41,9 @@ class BuiltinTemplate:
 
 
 BUILTIN: tuple[BuiltinTemplate, ...] = (
-    BuiltinTemplate("basic", "one agent, one test file: the shortest way to something that runs"),
-    BuiltinTemplate("advanced", "tools, several streams, sessions, settings for dev, staging and production"),
-    BuiltinTemplate("production", "container, Kubernetes, delivery, load test and runbook"),
+    BuiltinTemplate("basic", "one agent and its tests: the shortest way to run"),
+    BuiltinTemplate("advanced", "tools, streams, sessions, settings for three stages"),
+    BuiltinTemplate("production", "container, Kubernetes, delivery, load test, runbook"),
 )
 """Every template that comes with this package, the simplest first."""
 

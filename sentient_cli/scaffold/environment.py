@@ -95,8 +95,8 @@ def _with_uv(work: Workshop, uv: str) -> tuple[Ended, str]:
         return made, ""
     python = _python(work.project)
     wanted = ["--editable", os.fspath(source), "--editable", ".", *requirements(work.project, "dev")]
-    command = [uv, "pip", "install", "--python", python, *_without_ours(wanted)]
-    return work.run(*command, environment=_settings(work.environment)), _prefix()
+    settings = _settings(work.environment)
+    return work.run(uv, "pip", "install", "--python", python, *_without_ours(wanted), environment=settings), _prefix()
 
 
 def _with_pip(work: Workshop) -> tuple[Ended, str]:
@@ -106,15 +106,9 @@ def _with_pip(work: Workshop) -> tuple[Ended, str]:
     source = checkout()
     wanted = [*(("--editable", os.fspath(source)) if source else ()), "--editable", "."]
     wanted += requirements(work.project, "dev")
-    command = [
-        _python(work.project),
-        "-m",
-        "pip",
-        "install",
-        "--no-compile",
-        *(_without_ours(wanted) if source else wanted),
-    ]
-    return work.run(*command, environment=_settings(work.environment)), _prefix()
+    wanted = _without_ours(wanted) if source else wanted
+    python, settings = _python(work.project), _settings(work.environment)
+    return work.run(python, "-m", "pip", "install", "--no-compile", *wanted, environment=settings), _prefix()
 
 
 def _without_ours(wanted: list[str]) -> list[str]:

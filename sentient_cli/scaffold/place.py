@@ -39,19 +39,26 @@ class Placed:
         self._adopted += [path for name in names if not os.path.lexists(path := self.target / name)]
 
     def undo(self) -> None:
-        """Remove what was written and restore what was replaced; nothing else is touched."""
-        if self.created:
-            _remove(self.target)
-        else:
-            for path in (*self._adopted, *reversed(self._written)):
+        """Remove what was written and restore what was replaced; nothing else is touched.
+
+        Raises:
+            OSError: something could not be removed; all the rest was.
+        """
+        failures: list[OSError] = []
+        for path in (self.target,) if self.created else (*self._adopted, *reversed(self._written)):
+            with _noted(failures):
                 _remove(path)
-            for original, aside in self._kept:
+        for original, aside in self._kept:
+            with _noted(failures):
                 aside.replace(original)
-            if self._aside is not None:
-                _remove(self._aside)
+        if self._aside is not None:
+            with _noted(failures):
+                self._aside.rmdir()
         for folder in reversed(self._folders):
             with contextlib.suppress(OSError):  # somebody has put something into it
                 folder.rmdir()
+        if failures:
+            raise failures[0]
 
     def settle(self) -> None:
         """It stays: what was replaced is let go."""
@@ -128,7 +135,7 @@ def _anew(files: Mapping[PurePosixPath, RenderedFile], placed: Placed) -> None:
     try:
         beside.mkdir()
         for name, file in files.items():
-            _write(beside / name, file)
+            _write(beside / name, file, [])
         beside.rename(target)
     except BaseException:
         _remove(beside)
@@ -145,8 +152,7 @@ def _into(files: Mapping[PurePosixPath, RenderedFile], placed: Placed, *, force:
             if not force:  # somebody else was quicker
                 raise ProjectExistsError(f"{path} is there already", fix="Choose another name")
             placed._keep(path)  # noqa: SLF001 - this module's own
-        placed._written.append(path)  # noqa: SLF001 - this module's own
-        _write(path, file)
+        _write(path, file, placed._written)  # noqa: SLF001 - this module's own
 
 
 def _require_room(files: Mapping[PurePosixPath, RenderedFile], target: Path) -> None:
@@ -163,9 +169,10 @@ def _require_room(files: Mapping[PurePosixPath, RenderedFile], target: Path) -> 
             )
 
 
-def _write(path: Path, file: RenderedFile) -> None:
+def _write(path: Path, file: RenderedFile, written: list[Path]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if file.executable else 0o666)
+    written.append(path)  # only now: what somebody else made meanwhile is not ours to remove
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(file.content)
 
@@ -183,6 +190,14 @@ def _insist(function: object, name: str, _error: object) -> None:
         os.chmod(name, 0o700)  # noqa: PTH101 - a name, as rmtree has it
         if callable(function):
             function(name)
+
+
+@contextlib.contextmanager
+def _noted(failures: list[OSError]) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        failures.append(error)
 
 
 @contextlib.contextmanager

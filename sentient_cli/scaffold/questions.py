@@ -232,7 +232,8 @@ def _with_default(question: Question, default: JsonValue) -> Question:
 
 def _choice(pair: object) -> Choice:
     if not isinstance(pair, list) or len(parts := cast("list[JsonValue]", pair)) != _PAIR:
-        return Choice(str(cast("object", pair)), cast("JsonValue", pair))
+        single = cast("JsonValue", pair)
+        return Choice(str(single), single)
     label, value = parts
     return Choice(str(label), value["value"] if isinstance(value, dict) and "value" in value else value)
 

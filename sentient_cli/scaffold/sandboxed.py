@@ -9,6 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
@@ -35,7 +36,7 @@ def main() -> None:
         _attempt(replies, lambda: _open(opening, sessions))
         for line in sys.stdin.buffer if sessions else ():
             request = msgspec.json.decode(line, type=Ask)
-            _attempt(replies, lambda request=request: sessions[0].answer(request))
+            _attempt(replies, partial(sessions[0].answer, request))
 
 
 def limit(opening: Opening) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,19 +36,18 @@ __all__ = [
     "require_whole",
 ]
 
-_OURS = "sentient_version"
 _COMMIT_SHOWN = 12
 
 
 class User(Protocol):
     """Somebody who can be asked."""
 
-    def answer(self, question: Question, said: str) -> JsonValue:
+    def question(self, question: Question, check: Callable[[JsonValue], object]) -> JsonValue:
         """The answer to a question that the template did not have before.
 
         Args:
             question: The question.
-            said: What was wrong with the answer before; empty at first.
+            check: Raises a `UsageError` when the template does not allow an answer.
         """
         ...
 
@@ -165,11 +165,9 @@ def prepare(wish: Wish, *, user: User | None = None, interruption: Interruption 
         trust = wish.trust or _allowed(source, user)
         name = wish.project.resolve().name
         with open_template(source, name=name, trust=trust, interruption=interruption) as template:
-            given = _given(template, source, kept, wish.data)
-            given = _asked(template, given, user)
-            answers = template.complete(given)
+            answers = template.settle(_asked(template, _given(template, kept, wish.data), user))
             rendering = template.render(answers, name)
-        known = _to_keep(answers, template, source, kept)
+        known = {question: answer for question, answer in answers.items() if question not in template.secrets}
         state: list[Change] = []
         if (rendering.files, known, source.id) != (kept.rendering.files, kept.answers, kept.template):
             files = state_files(source, known, rendering)
@@ -220,9 +218,7 @@ def _allowed(source: TemplateSource, user: User | None) -> bool:
     return True
 
 
-def _given(
-    template: OpenTemplate, source: TemplateSource, kept: Pristine, data: Mapping[str, JsonValue]
-) -> dict[str, JsonValue]:
+def _given(template: OpenTemplate, kept: Pristine, data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     from sentient_cli.config.keys import nearest
 
     for name in data:
@@ -233,43 +229,18 @@ def _given(
                 why=f"It asks for {', '.join(template.names)}",
                 fix=f"Did you mean {near}?" if near else "Check the name after --data",
             )
-    # What is computed is computed anew, but for the name of the package, which is the project's for good.
-    gone = (_computed(source) - {"package"}) | {_OURS}
-    answers = {name: answer for name, answer in kept.answers.items() if name in template.names and name not in gone}
+    answers = {name: answer for name, answer in kept.answers.items() if name in template.names}
     return {**answers, **data}
 
 
-def _computed(source: TemplateSource) -> set[str]:
-    from sentient_cli.scaffold.config import read_config
-
-    return {name for name, fields in read_config(source.root).questions.items() if fields.get("when") is False}
-
-
-def _to_keep(
-    answers: Mapping[str, JsonValue], template: OpenTemplate, source: TemplateSource, kept: Pristine
-) -> dict[str, JsonValue]:
-    computed = _computed(source) - set(kept.answers)
-    return {
-        name: answer
-        for name, answer in answers.items()
-        if name not in computed and name not in template.secrets and answer is not None
-    }
-
-
 def _asked(template: OpenTemplate, given: dict[str, JsonValue], user: User | None) -> dict[str, JsonValue]:
-    if user is None:
-        return given
-    said = ""
-    question = template.next(given)
-    while question is not None:
-        attempt = {**given, question.name: user.answer(question, said)}
-        try:
-            following = template.next(attempt)
-        except UsageError as error:
-            said = str(error)
-        else:
-            given, question, said = attempt, following, ""
+    while user is not None and (question := template.next(given)) is not None:
+        given = {**given, question.name: user.question(question, partial(_try, template, given, question.name))}
     return given
+
+
+def _try(template: OpenTemplate, given: Mapping[str, JsonValue], name: str, answer: JsonValue) -> None:
+    template.next({**given, name: answer})
 
 
 def _state(project: Path, files: Mapping[PurePosixPath, bytes]) -> list[Change]:

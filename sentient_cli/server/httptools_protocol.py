@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sentient_cli.server.header_limits import MAX_HEADERS, HeaderLimits
+from sentient_cli.server.http10 import end_with_the_connection
 
 if TYPE_CHECKING:
     import asyncio
 
     from sentient_cli.server.header_limits import Cycle
+    from sentient_cli.server.http10 import AnswerCycle
 
 __all__ = ["LimitedHttpToolsProtocol"]
 
@@ -70,3 +72,5 @@ class LimitedHttpToolsProtocol(HeaderLimits, HttpToolsProtocol):
             self.refuse(_TOO_LARGE)
         else:
             super().on_headers_complete()
+            if self.scope["http_version"] == "1.0":
+                end_with_the_connection(cast("AnswerCycle", self.cycle))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -14,9 +15,13 @@ from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.run import current_run
 from sentient_cli.sanitize import sanitize
 
-__all__ = ["configure_logging"]
+__all__ = ["announce", "configure_logging"]
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+
+
+_UPGRADES = ("Unsupported upgrade request.", "No supported WebSocket library detected.")
+_warnings = logging.getLogger("sentient_cli.warnings")
 
 
 def _clean(text: str) -> str:
@@ -81,7 +86,42 @@ def configure_logging(level: str, style: Literal["json", "text"], stream: TextIO
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+    warnings.showwarning = _log_warning
+    logging.getLogger("uvicorn.error").addFilter(_is_no_upgrade)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     for name in ("httpx", "httpcore", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def announce(message: str, **facts: str) -> None:
+    """Log what has to be seen whatever the level, such as where a server listens.
+
+    Args:
+        message: A sentence.
+        facts: The same for programs, by name.
+    """
+    record = logging.LogRecord(__name__, logging.INFO, __file__, 0, message, (), None)
+    vars(record).update(facts)
+    for handler in logging.getLogger().handlers:
+        handler.handle(record)
+
+
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """What `warnings.showwarning` is here; the log of a run has its warnings by other means."""
+    if file is not None:
+        file.write(warnings.formatwarning(message, category, filename, lineno, line))
+        return
+    _warnings.warning("%s: %s", category.__name__, message, extra={"where": f"{filename}:{lineno}"})
+
+
+def _is_no_upgrade(record: logging.LogRecord) -> bool:
+    """A client that asks for a WebSocket is answered over HTTP, and no concern of the operator's."""
+    return not str(record.msg).startswith(_UPGRADES)

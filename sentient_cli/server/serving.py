@@ -134,6 +134,7 @@ async def serve_until_stopped(
         on_server: Is given the server, to stop it otherwise.
 
     Raises:
+        ConfigError: the default model is one of no known provider.
         Exception: what the agent's ``setup`` raises.
     """
     config = uvicorn.Config(
@@ -152,6 +153,8 @@ async def serve_until_stopped(
     watchdog = Watchdog()
     try:
         await host.start()
+        if host.llm is not None:
+            host.llm.check_default()  # not sooner: the agent's setup may bring a provider
         watchdog.start()
         server = DrainingServer(config, host, settings, on_ready)
         if on_server is not None:

@@ -15,6 +15,7 @@ __all__ = ["bind", "port_holder"]
 _PROC = Path("/proc")
 _LISTEN = "0A"
 _MAX_PORT = 65535
+_TRIES = 20
 
 
 def bind(host: str, port: int, *, backlog: int = 2048) -> socket.socket:
@@ -55,7 +56,7 @@ def _bind_error(host: str, port: int, error: OSError) -> NetworkError:
         return AddressInUseError(
             f"Port {port} on {host} is taken",
             why=f"{holder} listens on it" if holder else "",
-            fix=f"Stop it, or use another port: --port {port + 1 if port < _MAX_PORT else port - 1}",
+            fix=f"Stop it, or use another port: --port {_free_port(host, port)}",
         )
     if error.errno == errno.EACCES:
         return AddressNotAllowedError(
@@ -64,6 +65,18 @@ def _bind_error(host: str, port: int, error: OSError) -> NetworkError:
     if error.errno == errno.EADDRNOTAVAIL:
         return AddressNotAllowedError(f"{host} is not an address of this machine", fix="Use --host 127.0.0.1")
     return NetworkError(f"Cannot listen on {host}:{port}", why=error.strerror or str(error))
+
+
+def _free_port(host: str, taken: int) -> int:
+    """A port near the one that is taken, on which somebody could listen a moment ago; 0, any, when there is none."""
+    for port in range(taken + 1, min(taken + _TRIES, _MAX_PORT) + 1):
+        with contextlib.suppress(OSError, NetworkError), socket.create_server((host, port), family=_family(host)):
+            return port
+    return 0
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
 
 
 def port_holder(port: int) -> str:

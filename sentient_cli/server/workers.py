@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor", "WorkerLink"]
 
 _READY = b"R"
+_FAILED = "failed"
 _STEADY_SECONDS = 10.0
 _MAX_PAUSE = 10.0
 _MAX_EARLY_FAILURES = 5
@@ -73,6 +74,23 @@ class WorkerLink:
                 on_orphaned()
 
         loop.add_reader(self.channel, readable)
+
+    def claim_failure(self) -> bool:
+        """Whether no other worker has failed yet: what keeps one from starting keeps all, and is said once."""
+        try:
+            os.close(os.open(self.directory / _FAILED, os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def tidy_up(self) -> None:
+        """Remove what a supervisor that was killed has left; the last of its workers removes the directory."""
+        for name in (f"{self.index}.sock", _FAILED):
+            (self.directory / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
 
     def ready(self) -> None:
         """Tell the supervisor that requests are answered."""
@@ -141,17 +159,18 @@ class Supervisor:
 
     def _signalled(self, number: signal.Signals) -> None:
         self._stopping.set()
-        for process in self._processes.values():
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(number)
+        self._tell(number)
 
     def _give_up(self, code: int) -> None:
         self._failure = code
         self._stopping.set()
+        self._tell(signal.SIGINT)
+
+    def _tell(self, number: signal.Signals) -> None:
         for index, process in self._processes.items():
             with contextlib.suppress(ProcessLookupError):
                 # One that is still starting knows no signal yet: it ends at once, and without a word.
-                process.send_signal(signal.SIGINT if index in self._ready else signal.SIGTERM)
+                process.send_signal(number if index in self._ready else signal.SIGTERM)
 
     def _kill(self) -> None:
         for process in self._processes.values():

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sentient_cli.testing.agent_run import AgentRun
     from sentient_cli.testing.models import scripted_llm
+    from sentient_cli.testing.providers import ProviderCheck, provider_checks
     from sentient_cli.testing.recording import RecordingResponse
     from sentient_cli.testing.running import run_agent, run_agent_sync
     from sentient_cli.testing.sessions import make_session
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 __all__ = [
     "AgentRun",
     "FixedClock",
+    "ProviderCheck",
     "RecordingResponse",
     "SequentialIds",
     "make_session",
+    "provider_checks",
     "run_agent",
     "run_agent_sync",
     "scripted_llm",
@@ -37,6 +40,7 @@ __all__ = [
 _HOMES = {
     "agent_run": ("AgentRun",),
     "models": ("scripted_llm",),
+    "providers": ("ProviderCheck", "provider_checks"),
     "recording": ("RecordingResponse",),
     "running": ("run_agent", "run_agent_sync"),
     "sessions": ("make_session",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import TypeAlias, cast
@@ -12,7 +13,9 @@ from sentient_cli.compat import adapt
 from sentient_cli.errors import UsageError
 from sentient_cli.host import Host, HostLimits
 from sentient_cli.llm.manager import LLMManager
-from sentient_cli.runtime.agent import AgentLike, AssistFunction, FunctionAgent
+from sentient_cli.runtime.agent import AgentLike, AssistFunction
+from sentient_cli.runtime.loading.choosing import Candidate
+from sentient_cli.runtime.loading.making import make_agent
 from sentient_cli.runtime.request import Interaction, Query, RunRequest, SessionData
 from sentient_cli.runtime.run import Outcome, Run, RunLimits
 from sentient_cli.runtime.session import Session
@@ -56,7 +59,8 @@ async def run_agent(
         capture: Whether logging, warnings and prints become entries of the log.
 
     Raises:
-        Exception: what the agent's ``setup`` raises. What it raises while it answers is in the result.
+        AgentLoadError: it is no agent, cannot be made, or its ``assist`` is not usable.
+        AgentImportError: its constructor or its ``setup`` raised. What it raises while it answers is in the result.
 
     Example:
         >>> async def greet(session: Session, query: Query, response: object) -> None:
@@ -131,11 +135,10 @@ def run_agent_sync(
 
 
 def _agent(agent: Testable) -> AgentLike:
-    if isinstance(agent, type):
-        return adapt(agent())
-    if inspect.iscoroutinefunction(agent):
-        return FunctionAgent(cast("AssistFunction", agent))
-    return adapt(cast("AgentLike", agent))
+    """An agent, made and checked as it is when it is served."""
+    name = str(getattr(agent, "__name__", type(agent).__name__))
+    value = functools.partial(cast("AssistFunction", agent)) if inspect.ismethod(agent) else agent
+    return adapt(make_agent(Candidate(name, value), "the test", name))
 
 
 def _request(prompt: str, session: Session, interactions: Iterable[Interaction], ids: Ids) -> RunRequest:

@@ -176,5 +176,8 @@ def test_the_token_comes_from_the_option_or_the_environment() -> None:
         chat(server.url, "-m", "hi", "--agent-token", "tok-option")
         chat(server.url, "-m", "hi", SENTIENT_AGENT_TOKEN="tok-environment")
         chat(server.url, "-m", "hi")
+        refused = chat(server.url, "-m", "hi", "--json", "--agent-token", "pässwörd")
+    assert refused.returncode == 3
+    assert "visible ASCII" in str(refused.stderr)
     found = [exchange.headers.get("authorization") for exchange in server.exchanges]
     assert found == ["Bearer tok-option", "Bearer tok-environment", None]

@@ -26,6 +26,7 @@ def test_a_script_for_each_shell(sentient: Sentient, shell: str) -> None:
     assert done.returncode == 0
     assert f"complete_{shell}" in done.stdout
     assert "_SENTIENT_COMPLETE" in done.stdout
+    assert "_SENTIENT_AGENT_CLI_COMPLETE" in done.stdout
     assert done.stderr == ""
 
 
@@ -43,20 +44,39 @@ def test_options_are_completed(sentient: Sentient) -> None:
     assert {"--port", "--host", "--json", "--project"} <= set(options)
 
 
+@pytest.mark.parametrize(
+    ("flag", "begun", "values"),
+    [
+        ("--log-level", "", ["debug", "info", "warning", "error"]),
+        ("--log-format", "j", ["json"]),
+        ("--on-disconnect", "c", ["cancel", "continue"]),
+    ],
+)
+def test_values_are_completed(sentient: Sentient, flag: str, begun: str, values: list[str]) -> None:
+    words = f"sentient serve {flag} {begun}"
+    asked = {"_SENTIENT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}
+    assert sentient(env=asked).stdout.split() == values
+
+
 def test_a_shell_that_is_not_known(sentient: Sentient) -> None:
     done = sentient("completion", "tcsh")
     assert done.returncode == 2
     assert "'powershell'" in done.stderr
 
 
-def test_bash_itself_completes(sentient: Sentient) -> None:
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("sentient", "_sentient_completion"), ("sentient-agent-cli", "_sentient_agent_cli_completion")],
+)
+def test_bash_itself_completes(sentient: Sentient, name: str, function: str) -> None:
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("there is no bash on this machine")
-    program = Path("sentient")
-    program.write_text(f'#!/bin/sh\nPYTHONPATH={REPOSITORY} exec {sys.executable} -m sentient_cli "$@"\n')
+    program = Path(name)
+    code = f"import sys; sys.argv[0] = {name!r}; from sentient_cli.cli.main import main; sys.exit(main())"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={REPOSITORY} exec {sys.executable} -c "{code}" "$@"\n')
     program.chmod(0o755)
     script = sentient("completion", "bash").stdout
-    ask = 'COMP_WORDS=(sentient com); COMP_CWORD=1; _sentient_completion ./sentient; echo "${COMPREPLY[@]}"'
+    ask = f'COMP_WORDS=({name} com); COMP_CWORD=1; {function} ./{name}; echo "${{COMPREPLY[@]}}"'
     done = subprocess.run([bash, "--norc", "-c", f"{script}\n{ask}"], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "completion", done.stderr

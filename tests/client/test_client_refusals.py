@@ -6,7 +6,7 @@ import pytest
 
 from sentient_cli.client.agent_client import AgentClient
 from sentient_cli.client.transport import base_url
-from sentient_cli.errors import ConfigError, InvalidEventError, NetworkError, SentientError, UsageError
+from sentient_cli.errors import ConfigError, NetworkError, SentientError, UsageError
 from tests.client.client_kit import QUICK, ask, talking
 from tests.client.fault_server import Exchange
 
@@ -21,6 +21,8 @@ FAULTS = b'{"detail":[{"type":"missing","loc":["body","query","id"],"msg":"Field
         (404, b"<html>", NetworkError, "has no agent"),
         (401, b'{"detail":"Who are you?"}', ConfigError, "Who are you"),
         (403, b"", ConfigError, "--agent-token"),
+        (403, b'{"detail":"Not this Host","code":"host-not-allowed"}', ConfigError, "--allow-host"),
+        (403, b'{"detail":"Not this page","code":"origin-not-allowed"}', ConfigError, "Not this page"),
         (413, b"", NetworkError, "too large"),
         (429, b"", NetworkError, "fewer requests"),
         (500, b"\x1b[2Jboom", NetworkError, "could not answer"),
@@ -39,6 +41,24 @@ async def test_refusals_say_what_to_do(status: int, body: bytes, kind: type[Sent
     assert words in str(caught.value)
     assert caught.value.fix
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("code", ["host-not-allowed", "origin-not-allowed"])
+async def test_a_refusal_that_no_token_changes_speaks_of_none(code: str) -> None:
+    async def handler(exchange: Exchange) -> None:
+        await exchange.answer(403, f'{{"detail":"No","code":"{code}"}}'.encode())
+
+    async with talking(handler) as (_, client, _):
+        with pytest.raises(ConfigError) as caught:
+            await ask(client)
+    assert "token" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["pässwörd", "a\nb", "\u2028"])
+def test_a_token_that_cannot_be_sent(token: str) -> None:
+    with pytest.raises(ConfigError, match="visible ASCII") as caught:
+        AgentClient("http://127.0.0.1:1", token=token)
+    assert token not in str(caught.value)
 
 
 async def test_a_redirect_is_not_followed() -> None:
@@ -93,8 +113,10 @@ async def test_what_is_no_event_is_an_error(data: str) -> None:
         await exchange.gone()
 
     async with talking(handler) as (_, client, _):
-        with pytest.raises(InvalidEventError):
+        with pytest.raises(NetworkError, match="no event") as caught:
             await ask(client)
+    assert (caught.value.exit_code, caught.value.code) == (4, "network")
+    assert "Sentient agent" in caught.value.fix
 
 
 @pytest.mark.parametrize(

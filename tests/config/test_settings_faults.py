@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +14,11 @@ from hypothesis import strategies as st
 
 from sentient_cli.config import load
 from sentient_cli.config.files import MAXIMUM_SIZE
+from sentient_cli.config.keys import all_keys
 from sentient_cli.config.lines import key_lines, line_of
-from sentient_cli.errors import ConfigError, UsageError
+from sentient_cli.errors import ConfigError, ConfigurationNotFoundError, UsageError
 from tests.cli.processes import run_sentient
+from tests.plugins.isolation import REPOSITORY
 
 
 def _fault(text: str, **flags: str) -> ConfigError:
@@ -103,8 +107,45 @@ def test_all_wrong_values_are_named_at_once() -> None:
 
 
 def test_a_wrong_flag_is_a_wrong_usage() -> None:
-    with pytest.raises(UsageError, match=r"--level.*must be 'debug'"):
+    with pytest.raises(UsageError, match=r"--log-level.*must be 'debug'"):
         load({"log.level": "loud"}, environment={})
+
+
+_WRONG = {"server.allow_origins": "no origin", "server.allow_hosts": "", "server.host": "", "agent": "", "profile": ""}
+_RIGHT_FOR_ALL = {"llm.script"}  # whatever it is, it can be the name of a file
+
+
+@pytest.mark.parametrize("key", sorted(set(all_keys()) - _RIGHT_FOR_ALL))
+def test_each_flag_is_called_by_its_name(key: str) -> None:
+    wrong = _WRONG.get(key, "" if key in {"server.token", "llm.model"} else "no such thing")
+    with pytest.raises((UsageError, ConfigurationNotFoundError)) as caught:
+        load({key: [wrong] if all_keys()[key].is_list else wrong}, environment={})
+    flag = re.search(r"--[a-z-]+", str(caught.value)) or re.search(r"--[a-z-]+", caught.value.why)
+    assert flag, str(caught.value)
+    assert flag[0] == all_keys()[key].flag
+
+
+def _flags_of_serve() -> dict[str, str]:
+    """The flags of the command, by the settings that they give."""
+    source = (REPOSITORY / "sentient_cli" / "cli" / "serve.py").read_text("utf-8")
+    return dict(re.findall(r'^        "([a-z.]+\.[a-z_]+)": ([a-z_]+),$', source, re.MULTILINE))
+
+
+@pytest.mark.story("19.4")
+def test_the_flags_that_are_named_are_there() -> None:
+    shown = run_sentient("serve", "--help", env={"COLUMNS": "200"}).stdout
+    given_by_flags = _flags_of_serve()
+    assert len(given_by_flags) > 10
+    for key, parameter in given_by_flags.items():
+        assert all_keys()[key].flag == "--" + parameter.replace("_", "-")
+        assert f"{all_keys()[key].flag} " in shown
+
+
+@pytest.mark.story("19.4")
+def test_a_wrong_store_at_the_command_line() -> None:
+    done = run_sentient("serve", "agent.py", "--store", "foo:bar", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stderr)["error"]["what"].startswith("The value of --store is wrong")
 
 
 def test_a_wrong_variable_is_named() -> None:

@@ -61,6 +61,19 @@ def test_each_layer_wins_over_those_below() -> None:
     assert load(profile="p", environment={}).settings.server.workers == 7
 
 
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    Path("sentient.toml").write_text("[server]\nport = 8820\n")
+    assert load(environment={"SENTIENT_SERVER_PORT": ""}).settings.server.port == 8820
+    Path(".env").write_text("SENTIENT_SERVER_PORT=8822\nOTHER=file\nSENTIENT_LOG_LEVEL=\n")
+    loaded = load(environment={"SENTIENT_SERVER_PORT": "", "OTHER": "", "SENTIENT_LOG_LEVEL": "debug"})
+    assert loaded.settings.server.port == 8822
+    assert str(loaded.sources["server.port"]) == f"SENTIENT_SERVER_PORT in {Path.cwd()}/.env"
+    assert loaded.settings.log.level == "debug"
+    # What the agent's code gets is the same, and what is no setting stays as the shell has it.
+    assert loaded.environment["SENTIENT_SERVER_PORT"] == "8822"
+    assert loaded.environment["OTHER"] == ""
+
+
 @given(
     layers=st.lists(st.sampled_from(["user", "project", "profile", "environment", "flag"]), unique=True, min_size=1),
     number=st.integers(1, 60000),

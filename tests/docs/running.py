@@ -94,7 +94,8 @@ class Page:
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+        # A page shows what a reader's terminal shows.
+        return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", "SENTIENT_LOG_FORMAT": "text"}
 
     def _popen(self, command: Command) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(

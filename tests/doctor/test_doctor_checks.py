@@ -80,6 +80,8 @@ def test_a_public_server_without_a_token() -> None:
     assert found.status == "fail"
     assert found.fix
     assert "with a token" in one("exposure", {"SENTIENT_SERVER_TOKEN": "a-token-of-some-length-1234"}).what
+    found = one("exposure", {"SENTIENT_SERVER_TOKEN": "short"})
+    assert (found.status, "can be guessed" in found.what, "secrets" in found.fix) == ("warn", True, True)
 
 
 def test_warnings_of_the_settings() -> None:
@@ -171,7 +173,7 @@ def test_a_masked_url_has_no_password(name: str, password: str) -> None:
 
 def test_certificates(tmp_path: Path) -> None:
     names = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-    none = dict.fromkeys(names, "")
+    none = {name: "" for name in names}  # noqa: C420 - its type
     empty = tmp_path / "empty.pem"
     empty.touch()
     assert one("certificates", none).status == "ok"
@@ -251,6 +253,14 @@ def test_git_and_the_secrets(tmp_path: Path) -> None:
     assert (found.name, found.status) == ("secrets", "fail")
 
 
+def _nothing(name: str) -> None:
+    """No module of any name."""
+
+
+def _few(limit: int) -> tuple[int, int]:
+    return 256, 512
+
+
 def test_what_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -264,7 +274,7 @@ def test_what_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     uv.write_text("no program")
     assert one("uv", {"PATH": str(tools)}).status == "warn"
     monkeypatch.setitem(sys.modules, "ensurepip", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", _nothing)
     found = one("uv", {"PATH": ""})
     assert (found.status, "python3-venv" in found.fix) == ("warn", True)
 
@@ -300,7 +310,7 @@ def test_directories_and_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_few_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resource.getrlimit", lambda _: (256, 512))
+    monkeypatch.setattr("resource.getrlimit", _few)
     found = one("files")
     assert (found.status, found.fix) == ("warn", "Run `ulimit -n 4096`, as an administrator")
 

@@ -57,7 +57,7 @@ def test_an_agent_is_served(project: Path, workers: int) -> None:
         assert [frame.event for frame in ask_all(server.address, "fail")] == ["error", "done"]
         assert "übung.py" in str(server.wait_record(logger="sentient_cli.runtime.faults"))
         if workers == 1:
-            server.wait_line(r"^Serving \\xfcbung on ")
+            server.wait_line(r'"Serving \\u00fcbung on ')
     assert (project / "runs-ä.db").exists()
 
 

@@ -57,7 +57,7 @@ def serving(home: Path, *flags: object, **env: str) -> Generator[Served]:
         )
     )
     try:
-        server.port = int(server.wait_line(r"^Serving \S+ on http://\S+:(\d+)$")[1])
+        server.port = int(server.wait_line(r"\bServing \S+ on http://[^\s\"]+:(\d+)")[1])
         yield server
     finally:
         assert server.stop() == 0, server.lines

@@ -21,7 +21,7 @@ from sentient_cli.llm import (
     ProviderMetrics,
     Request,
     TokenCount,
-    Tool,
+    ToolSpec,
 )
 from sentient_cli.llm.assembly import collect
 from sentient_cli.llm.offline import Script, parse_script
@@ -141,7 +141,7 @@ def manager(*providers: LLMProvider, hooks: Sequence[CallHook] = (), default: st
 
 
 def request(
-    *said: str | Message, model: str = "assistant", parameters: Parameters | None = None, tools: Sequence[Tool] = ()
+    *said: str | Message, model: str = "assistant", parameters: Parameters | None = None, tools: Sequence[ToolSpec] = ()
 ) -> Request:
     """A request; strings are what the user says."""
     messages = tuple(Message.user(text) if isinstance(text, str) else text for text in said)

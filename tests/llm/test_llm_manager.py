@@ -17,7 +17,7 @@ from sentient_cli.errors import (
     ProviderError,
     RateLimitError,
 )
-from sentient_cli.llm import CallRecord, Chunk, LLMManager, Message, Tool, ToolCallDelta, Usage
+from sentient_cli.llm import CallRecord, Chunk, LLMManager, Message, ToolCallDelta, ToolSpec, Usage
 from tests.llm.parts import PlainProvider, Records, manager, offline
 
 ANSWER = (
@@ -113,7 +113,7 @@ def test_a_conversation_that_is_none_is_refused(messages: list[Message]) -> None
 
 def test_two_tools_of_one_name_are_refused() -> None:
     with pytest.raises(BadRequestError, match="Two tools are called 'add'"):
-        manager(PlainProvider()).stream("hi", tools=[Tool("add"), Tool("sub"), Tool("add")])
+        manager(PlainProvider()).stream("hi", tools=[ToolSpec("add"), ToolSpec("sub"), ToolSpec("add")])
 
 
 async def test_a_stream_without_its_terminal_marker_is_an_error_with_the_text_so_far() -> None:

@@ -21,12 +21,12 @@ from sentient_cli.errors import (
     RateLimitError,
     ServerError,
 )
-from sentient_cli.llm import Chunk, Message, OfflineProvider, Parameters, Tool, ToolCall, Usage
+from sentient_cli.llm import Chunk, Message, OfflineProvider, Parameters, ToolCall, ToolSpec, Usage
 from sentient_cli.llm.offline import OfflineConfig
 from sentient_cli.llm.offline.tokens import count_tokens, split_tokens
 from tests.llm.parts import StepClock, manager, offline, request
 
-PING = Tool("ping")
+PING = ToolSpec("ping")
 
 
 @given(st.text())

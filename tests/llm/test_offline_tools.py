@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from sentient_cli.llm import Message, Tool, ToolCall
+from sentient_cli.llm import Message, ToolCall, ToolSpec
 from tests.llm.parts import offline, request
 
-ADD = Tool(
+ADD = ToolSpec(
     "add_numbers",
     parameters={
         "type": "object",
@@ -13,8 +13,8 @@ ADD = Tool(
         "required": ["a", "b"],
     },
 )
-LOOK_UP = Tool("look_up", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
-ANYTHING = Tool("ping")
+LOOK_UP = ToolSpec("look_up", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
+ANYTHING = ToolSpec("ping")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ async def test_a_tool_is_called_when_it_is_named(prompt: str, arguments: dict[st
 
 async def test_values_become_what_the_schema_says() -> None:
     kinds = {"n": "number", "f": "boolean", "l": "array", "s": "string", "x": "integer"}
-    tool = Tool("set", parameters={"properties": {name: {"type": kind} for name, kind in kinds.items()}})
+    tool = ToolSpec("set", parameters={"properties": {name: {"type": kind} for name, kind in kinds.items()}})
     answer = await offline().generate(request('set n=1.5 f=TRUE l=[1,2] s=12 x="oops', tools=[tool]))
     assert answer.tool_calls[0].parsed() == {"n": 1.5, "f": True, "l": [1, 2], "s": "12", "x": '"oops'}
 
@@ -75,8 +75,8 @@ async def test_a_conversation_may_end_with_the_assistant() -> None:
 
 
 async def test_several_arguments_without_names_are_not_guessed() -> None:
-    tool = Tool("send", parameters={"properties": {"to": {"type": "string"}, "text": {"type": "string"}}})
-    answer = await offline().generate(request("send Ada hello", tools=[tool, Tool("odd", parameters={})]))
+    tool = ToolSpec("send", parameters={"properties": {"to": {"type": "string"}, "text": {"type": "string"}}})
+    answer = await offline().generate(request("send Ada hello", tools=[tool, ToolSpec("odd", parameters={})]))
     assert answer.tool_calls[0].parsed() == {}
-    odd = await offline().generate(request("odd thing", tools=[tool, Tool("odd", parameters={})]))
+    odd = await offline().generate(request("odd thing", tools=[tool, ToolSpec("odd", parameters={})]))
     assert odd.tool_calls[0].parsed() == {}

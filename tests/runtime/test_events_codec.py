@@ -173,3 +173,18 @@ def test_what_is_nested_too_deeply_is_an_error_of_its_own() -> None:
 def test_exactly_one_guard_holds(event: Event) -> None:
     guards = (is_text_block(event), is_json(event), is_text_chunk(event), is_error(event), is_done(event))
     assert sum(guards) == 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({1: 2}, "The metadata name 1 is not allowed. A name is a string."),
+        ([("a", 1)], "The metadata of an event is a mapping, not list."),
+        ("ab", "The metadata of an event is a mapping, not str."),
+        ({"a": {}}, "The metadata value 'a' is not allowed. It is of type dict."),
+    ],
+)
+def test_what_is_wrong_with_metadata_is_said(metadata: object, said: str) -> None:
+    with pytest.raises(InvalidEventError) as caught:
+        check_metadata(cast("EventMetadata", metadata))
+    assert str(caught.value).startswith(said)

@@ -25,6 +25,7 @@ __all__ = ["interpreter", "write"]
         ("agnet.py", "There is no file agnet.py", "Did you mean agent.py?"),
         ("nowhere/agent.py", "There is no file nowhere/agent.py", "Check the path"),
         ("zzz.py", "There is no file zzz.py", "agent.py"),
+        ("gat.py", "There is no file gat.py", "has agent.py"),
         ("notes.txt", "notes.txt is not a Python file", "ends in .py"),
         ("agents", "There is no module agents", "Did you mean agent?"),
         ("agent:Ecco", "'Ecco'", "Did you mean Echo?"),

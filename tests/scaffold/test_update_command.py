@@ -132,8 +132,8 @@ def test_a_new_question_is_asked_at_a_terminal() -> None:
     try:
         child.expect_exact("Which colour?")
         child.sendline("green")
-        child.expect_exact("Which colour?")
-        child.sendline("blue")
+        child.expect_exact("Type a number from 1 to 2.")
+        child.sendline("2")
         child.expect(pexpect.EOF)
         child.close()
     finally:

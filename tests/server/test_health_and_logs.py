@@ -80,7 +80,7 @@ def test_each_request_is_one_line_of_json_with_its_ids(server: Served) -> None:
 def test_every_line_is_json(server: Served) -> None:
     fetch(server.address, "/x%0a%7b%22level%22:1%7d%1b[31m", headers={"X-Request-Id": "forged"})
     server.wait_record(request_id="forged")
-    for line in server.lines[1:]:
+    for line in server.lines:
         assert isinstance(json.loads(line), dict)
         assert line.isprintable()
 
@@ -127,4 +127,70 @@ def test_text_for_people(tmp_path: Path) -> None:
 def test_a_quiet_log(tmp_path: Path) -> None:
     with serve(tmp_path, "--log-level", "error", "--drain-delay", 0) as server:
         ask_all(server.address, "tell")
-    assert [line for line in server.lines if line.startswith("{")] == []
+    assert [record["message"] for record in server.records()] == [
+        f"Serving behaviours on http://127.0.0.1:{server.port}"
+    ]
+
+
+def test_where_it_listens_is_in_the_log_too(server: Served) -> None:
+    assert fetch_json(server.address, "/health/live")[0] == 200
+    record = server.records()[0]
+    assert record["url"] == f"http://127.0.0.1:{server.port}"
+    assert (record["level"], record["message"]) == ("info", f"Serving behaviours on {record['url']}")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_said_at_the_start_is_json(tmp_path: Path, workers: int) -> None:
+    (tmp_path / ".env").write_text("X=1\n")
+    env = {"SENTIENT_SERVER_PROT": "1", "SENTIENT_SERVER_DRAIN_DELAY": "0"}
+    with serve(tmp_path, "--workers", workers, env=env) as server:
+        pass
+    assert server.lines == [line for line in server.lines if line.startswith("{")]
+    said = [str(record["message"]) for record in server.records()]
+    assert said[0].startswith("Environment read from ")
+    assert said[1] == "SENTIENT_SERVER_PROT is no setting; did you mean SENTIENT_SERVER_PORT?"
+    assert [message.startswith("Serving ") for message in said].count(True) == 1
+
+
+def test_a_warning_of_an_agent_is_one_line_with_its_run(tmp_path: Path) -> None:
+    agent = tmp_path / "warner.py"
+    agent.write_text(
+        "import warnings\n"
+        "async def assist(session, query, response):\n"
+        "    warnings.warn('this is old\\nand more')\n"
+        "    await response.respond('A', 'x')\n"
+    )
+    with (
+        serve(tmp_path, "--store", "file:kept", "--drain-delay", 0, agent=agent) as server,
+        Wire(server.address) as wire,
+    ):
+        answer = ask(wire, "x")
+        answer.read()
+        record = server.wait_record(logger="sentient_cli.warnings", run_id=answer.run_id)
+    assert (record["level"], record["message"]) == ("warning", "UserWarning: this is old\nand more")
+    assert str(record["where"]).endswith("warner.py:3")
+    assert server.lines == [line for line in server.lines if line.startswith("{")]
+    (stored,) = (tmp_path / "kept").glob("*.jsonl")
+    logged = [line for line in stored.read_text().splitlines() if '"type":"log"' in line]
+    assert ["this is old" in line for line in logged] == [True]
+
+
+def test_a_client_that_asks_for_a_websocket_is_no_concern(tmp_path: Path) -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    with serve(tmp_path, "--drain-delay", 0) as server:
+        assert fetch(server.address, "/health/live", headers=upgrade)[0].status == 200
+    assert {record["level"] for record in server.records()} == {"info"}
+    assert "pip install" not in "\n".join(server.lines)
+
+
+def test_a_client_that_takes_nothing_is_dropped_with_one_line_that_says_so(tmp_path: Path) -> None:
+    env = {"SENTIENT_SERVER_SEND_TIMEOUT": "0.2", "SENTIENT_SERVER_DRAIN_DELAY": "0"}
+    with serve(tmp_path, env=env) as server, Wire(server.address, receive_buffer=4096) as wire:
+        answer = ask(wire, "flood 1000")
+        server.wait_record(
+            logger="sentient_cli.server.stream",
+            run_id=answer.run_id,
+            message=f"A client took nothing of run {answer.run_id} for 0.2 s and is dropped",
+        )
+        server.wait_record(logger="sentient_cli.access", run_id=answer.run_id)
+    assert "without completing" not in "\n".join(server.lines)

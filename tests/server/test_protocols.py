@@ -22,7 +22,7 @@ from sentient_cli.runtime.session import Session
 from sentient_cli.server.app import create_app
 from sentient_cli.server.serving import DrainingServer, serve_until_stopped
 from sentient_cli.server.sockets import bind
-from tests.support.wire import JSON_BODY, PATIENCE, Address, Wire, ask, head
+from tests.support.wire import JSON_BODY, PATIENCE, Address, Wire, ask, head, question
 
 pytestmark = pytest.mark.story("14.8")
 
@@ -86,6 +86,42 @@ def test_it_streams_and_keeps_the_connection(address: Address) -> None:
                 ("ANSWER", prompt),
                 ("done", None),
             ]
+
+
+def old(method: str, path: str, body: bytes = b"", **more: str) -> bytes:
+    """A request of HTTP/1.0, as proxies send it."""
+    headers = {**JSON_BODY, **more} if body else more
+    return head(method, path, headers, body).replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1) + body
+
+
+@pytest.mark.parametrize("more", [{}, {"Connection": "keep-alive"}])
+def test_http_1_0_knows_no_chunks(address: Address, more: dict[str, str]) -> None:
+    with Wire(address) as wire:
+        wire.send(old("POST", "/assist", question("one"), **more))
+        answer = wire.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert not {"transfer-encoding", "content-length"} & answer.headers.keys()
+        assert re.fullmatch(rb"id: \d+\nevent: ANSWER\n.*?\n\nid: \d+\nevent: done\n.*?\n\n", wire.rest(), re.DOTALL)
+
+
+def test_http_1_0_gets_events_as_they_come(address: Address) -> None:
+    with Wire(address) as wire:
+        wire.send(old("POST", "/assist", question("never")))
+        run_id = wire.answer().run_id
+        assert b"event: ANSWER" in wire.until(b"\n\n")
+        with Wire(address) as other:
+            assert other.request("POST", f"/runs/{run_id}/cancel", JSON_BODY, b"{}").status == 202
+        assert b"event: done" in wire.rest()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_http_1_0_gets_a_length_where_there_is_one(address: Address, method: str) -> None:
+    with Wire(address) as wire:
+        wire.send(old(method, "/health/live"))
+        answer = wire.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        length = int(answer.headers["content-length"])
+        assert len(wire.rest()) == (length if method == "GET" else 0)
 
 
 @pytest.mark.story("14.1", "14.2")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.puppet import Puppet
-from tests.support.served import Served, serve
+from tests.support.served import Served, serve, start
 from tests.support.wire import PATIENCE, Frame, Wire, ask, ask_all, dig, fetch_json
 
 pytestmark = pytest.mark.story("14.3", "14.8")
@@ -183,6 +184,39 @@ def test_the_workers_leave_when_the_parent_is_killed(tmp_path: Path) -> None:
             wait_dead(pid)
         with pytest.raises(ConnectionRefusedError):
             Wire(server.address)
+
+
+def test_the_last_worker_of_a_parent_that_was_killed_tidies_up(tmp_path: Path) -> None:
+    folder = tmp_path / "t"
+    folder.mkdir()
+    flags = ["--workers", _COUNT, "--drain-delay", 0]
+    with serve(tmp_path, *flags, code=-signal.SIGKILL, env={"TMPDIR": str(folder)}) as server:
+        pids = pids_of(server)
+        assert len(list(folder.iterdir())) == 1
+        server.process.kill()
+        for pid in pids:
+            wait_dead(pid)
+        assert list(folder.iterdir()) == []
+
+
+def test_a_worker_that_is_still_starting_is_stopped_without_a_word(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE)
+        agent = tmp_path / "slow.py"
+        agent.write_text(
+            "import socket\n"
+            f"with socket.create_connection({listener.getsockname()}) as connection:\n"
+            "    connection.recv(1)\n"
+            "async def assist(session, query, response):\n"
+            "    await response.respond('A', 'x')\n"
+        )
+        server = start(tmp_path, "--workers", _COUNT, agent=agent)
+        quick, slow = (listener.accept()[0] for _ in range(_COUNT))
+        with quick, slow:
+            quick.sendall(b"x")
+            server.signal(signal.SIGINT)
+            assert server.wait() == 0
+    assert "Interrupted" not in "\n".join(server.lines)
 
 
 @pytest.mark.story("14.1", "E14.1")

@@ -18,7 +18,7 @@ from tests.support.wire import PATIENCE, Address
 AGENTS = Path(__file__).parent / "agents"
 BEHAVIOURS = AGENTS / "behaviours.py"
 _KEPT = ("PATH", "COVERAGE_", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "SYSTEMROOT")
-_ANNOUNCED = re.compile(r"^Serving .* on http://\S+:(\d+)$")
+_ANNOUNCED = re.compile(r"\bServing .* on http://[^\s\"]+:(\d+)")
 
 
 class Served:

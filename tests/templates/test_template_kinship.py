@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 import pytest
 
 from tests.templates.projects import NAMES, TEMPLATES
@@ -22,7 +23,9 @@ _IN_BOTH_LARGER = (
 
 def _contents(template: str, names: tuple[str, ...]) -> dict[str, bytes]:
     root = TEMPLATES / template
-    files = [file for name in names for file in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))]
+    files = [
+        file for name in names for file in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))
+    ]
     return {file.relative_to(root).as_posix(): file.read_bytes() for file in files if file.is_file()}
 
 

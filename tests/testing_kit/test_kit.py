@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 
 from sentient_cli import Agent, Query, Response, ResponseClosedError, RunError, Session, UsageError, agent, llm
 from sentient_cli import testing as kit
-from sentient_cli.errors import BadRequestError, InvalidEventError, RateLimitError
+from sentient_cli.errors import (
+    AgentImportError,
+    AgentLoadError,
+    AgentSignatureError,
+    BadRequestError,
+    InvalidEventError,
+    RateLimitError,
+    SentientError,
+)
 from sentient_cli.llm.offline.script import Failure, Rule, Script
 from sentient_cli.runtime.events import DoneEvent, TextBlockEvent, encode_event
 from sentient_cli.testing import (
@@ -23,6 +32,7 @@ from sentient_cli.testing import (
     run_agent_sync,
     scripted_llm,
 )
+from sentient_cli.testing.running import Testable
 
 
 @agent
@@ -50,6 +60,57 @@ async def test_everything_that_happened_is_there() -> None:
     assert isinstance(run.events[-1], DoneEvent)
     assert [run.entries[0].type, run.entries[-1].type] == ["run.started", "run.finished"]
     assert (run.outcome, run.failure, run.prompt) == ("done", None, "Ann")
+
+
+class Named:
+    """As agents of the public framework are: they take their name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def assist(self, session: Session, query: Query, response: Response) -> None:
+        await response.respond("ANSWER", f"{self.name}: {query.prompt}")
+
+
+class Two(Named):
+    def __init__(self, name: str, other: int) -> None:
+        super().__init__(name * other)
+
+
+class Broken(Named):
+    def __init__(self) -> None:
+        super().__init__("")
+        raise ValueError("no luck")
+
+
+def plain(session: Session, query: Query, response: Response) -> None:
+    pass
+
+
+async def short(session: Session) -> None:
+    pass
+
+
+def test_what_is_served_can_be_tested() -> None:
+    made: list[object] = [Named, Named("Named"), Named("Named").assist]
+    assert [run_agent_sync(cast("Testable", each), "hi").text() for each in made] == ["Named: hi"] * 3
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "said"),
+    [
+        (plain, AgentSignatureError, "plain is not async"),
+        (short, AgentSignatureError, "short does not take a session, a query and a response"),
+        (Two, AgentLoadError, "Its constructor needs name, other"),
+        (Broken, AgentImportError, "ValueError: no luck"),
+        (object(), AgentSignatureError, "object in the test is no agent"),
+        ("agent.py", AgentSignatureError, "str in the test is no agent"),
+    ],
+)
+def test_what_is_no_agent_is_refused_as_when_it_is_served(value: object, kind: type[SentientError], said: str) -> None:
+    with pytest.raises(kind, match=said) as caught:
+        run_agent_sync(cast("Testable", value), "hi")
+    assert said in str(caught.value)
 
 
 @given(st.text(max_size=20))

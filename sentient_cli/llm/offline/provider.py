@@ -93,7 +93,7 @@ class OfflineProvider:
     @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
-        return Capabilities(models=self._names(), tools=True)
+        return Capabilities(models=self._names(), tools=True, structured_output=True)
 
     def _names(self) -> tuple[str, ...]:
         scripted = self._script.models if self._script else ()
@@ -130,14 +130,25 @@ class OfflineProvider:
         finally:
             self._active -= 1
 
-    def _play(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        if self._script is None and request.model not in _MODELS:
+    def check_model(self, name: str) -> None:
+        """Find out whether there is a model of this name; with a script every name works.
+
+        Args:
+            name: Without the provider.
+
+        Raises:
+            BadRequestError: there is none.
+        """
+        if self._script is None and name not in _MODELS:
             raise BadRequestError(
-                f"The offline model has no {request.model!r:.60}",
+                f"The offline model has no {name!r:.60}",
                 why=f"It has {', '.join(_MODELS)}",
                 fix="Use one of these, or load a script, with which every name works",
                 provider=self.ID,
             )
+
+    def _play(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        self.check_model(request.model)
         script = self._script or Script()
         pace = script.pace or Pace(
             tokens_per_second=self._config.tokens_per_second, first_token=self._config.first_token

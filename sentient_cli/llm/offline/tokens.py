@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from sentient_cli.llm.types import Message, Tool
+from sentient_cli.llm.types import Message, ToolSpec
 
 __all__ = ["count_tokens", "request_tokens", "split_tokens"]
 
@@ -29,7 +29,7 @@ def count_tokens(text: str) -> int:
     return sum(1 for _ in _TOKEN.finditer(text))
 
 
-def request_tokens(messages: Iterable[Message], tools: Iterable[Tool]) -> int:
+def request_tokens(messages: Iterable[Message], tools: Iterable[ToolSpec]) -> int:
     """How many tokens a request has: its texts, its tool calls, and its tools as JSON."""
     total = 0
     for message in messages:

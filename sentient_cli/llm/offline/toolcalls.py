@@ -8,7 +8,7 @@ import re
 import msgspec
 
 from sentient_cli.llm.provider import Request
-from sentient_cli.llm.types import JsonValue, Message, Tool, ToolCall
+from sentient_cli.llm.types import JsonValue, Message, ToolCall, ToolSpec
 
 __all__ = ["plain_call"]
 
@@ -53,7 +53,7 @@ def _tool_name(message: Message) -> str:
     return f"The tool `{message.name}`" if message.name else "The tool"
 
 
-def _call(tool: Tool, rest: str, messages: tuple[Message, ...]) -> ToolCall | str:
+def _call(tool: ToolSpec, rest: str, messages: tuple[Message, ...]) -> ToolCall | str:
     types = _types(tool)
     arguments = _arguments(rest, types)
     required = tool.parameters.get("required")
@@ -65,7 +65,7 @@ def _call(tool: Tool, rest: str, messages: tuple[Message, ...]) -> ToolCall | st
     return ToolCall(f"call_{place}", tool.name, msgspec.json.encode(arguments).decode())
 
 
-def _types(tool: Tool) -> dict[str, str]:
+def _types(tool: ToolSpec) -> dict[str, str]:
     properties = tool.parameters.get("properties")
     if not isinstance(properties, dict):
         return {}

@@ -88,7 +88,9 @@ def _missing(head: str, base: Path) -> AgentNotFoundError:
             f"There is no file {head}", why=f"The directory {parent} does not exist", fix="Check the path"
         )
     others = sorted(path.name for path in parent.glob("*.py"))
-    similar = near(Path(head).name, others)
+    # The end that all of them have would make strangers alike.
+    similar = near(Path(head).stem, [name.removesuffix(".py") for name in others])
+    similar = f"{similar}.py" if similar else ""
     if similar:
         fix = f"Did you mean {similar}?"
     elif others:

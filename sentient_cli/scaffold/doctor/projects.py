@@ -44,9 +44,13 @@ def check_exposure(here: Surroundings) -> Iterator[Finding]:
         return
     server = here.settings.settings.server
     try:
-        check(server)
+        doubt = check(server)
     except SentientError as error:
         yield Finding("exposure", "fail", f"{error.what}. {error.why}".rstrip(". "), error.fix)
+        return
+    if doubt:
+        what, _, fix = doubt.partition(". ")
+        yield Finding("exposure", "warn", what, fix)
         return
     guarded = "with a token" if server.token else "without a token"
     yield Finding("exposure", "ok", f"Served on {server.host}, {guarded}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,7 +30,8 @@ def url() -> Iterator[str]:
     with subprocess.Popen(SERVE, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as server:  # noqa: S603
         assert server.stderr is not None
         try:
-            yield next(line.split()[-1] for line in server.stderr if line.startswith("Serving "))
+            found = (re.search(r"Serving .* on (http://[^\s\"]+)", line) for line in server.stderr)
+            yield next(match[1] for match in found if match)
         finally:
             server.terminate()
             server.communicate(timeout=20)

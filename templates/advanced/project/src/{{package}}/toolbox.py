@@ -56,9 +56,9 @@ class Toolbox:
             raise ToolFailure("The tool failed") from error  # what it raised is nothing for a model
 
 
-def _tool(function: Callable[..., object]) -> llm.Tool:
+def _tool(function: Callable[..., object]) -> llm.ToolSpec:
     kind: Any = function  # pydantic describes functions as it does types
-    return llm.Tool(function.__name__, inspect.getdoc(function) or "", TypeAdapter(kind).json_schema())
+    return llm.ToolSpec(function.__name__, inspect.getdoc(function) or "", TypeAdapter(kind).json_schema())
 
 
 def _as_text(result: object) -> str:

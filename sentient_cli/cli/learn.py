@@ -1,0 +1,103 @@
+"""``sentient learn``: a walk through the product, each step looked at for real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentient_cli.cli.invocation import Invocation, current
+
+if TYPE_CHECKING:
+    from sentient_cli.scaffold.learn.lessons import Lesson
+    from sentient_cli.scaffold.learn.progress import Progress
+
+
+def learn(
+    step: Annotated[
+        str | None, typer.Option("--step", metavar="LESSON", help="Go to this lesson, by its name or number.")
+    ] = None,
+    skip: Annotated[bool, typer.Option("--skip", help="Pass over the current lesson.", show_default=False)] = False,
+    show_list: Annotated[
+        bool, typer.Option("--list", help="List the lessons, and how far you are.", show_default=False)
+    ] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Begin anew; your project stays.", show_default=False)] = False,
+) -> None:
+    """Learn to make, serve, change and test an agent, step by step.
+
+    It needs no key and no network. You may leave at any time and go on later. Without a terminal it shows the current
+    lesson, looks once whether it was done, and ends with 0 or 1.
+    """
+    from sentient_cli.scaffold.learn.progress import forget
+
+    here = current()
+    if reset:
+        forget()
+        here.console.say("Forgotten. `sentient learn` begins with the first lesson.")
+        return
+    progress = _progress(here)
+    if show_list:
+        _show_list(here, progress)
+        return
+    lesson = _lesson(step, progress)
+    if lesson is not None and skip:
+        progress = progress.with_skipped(lesson)
+        _remember(progress)
+        here.console.say(f"Passed over: {lesson.name}.")
+        lesson = progress.next
+        if not here.console.interactive:
+            return
+    _learn(here, progress, lesson)
+
+
+def _learn(here: Invocation, progress: Progress, lesson: Lesson | None) -> None:
+    from sentient_cli.cli.lessons import look_once, say_end, walk
+
+    if lesson is None:
+        say_end(here)
+    elif here.console.interactive:
+        walk(here, progress, lesson)
+    elif not look_once(here, progress, lesson):
+        raise typer.Exit(1)
+
+
+def _progress(here: Invocation) -> Progress:
+    from sentient_cli.scaffold.learn.progress import Progress, recall
+
+    known = recall()
+    if here.project is not None:
+        base = here.project.absolute()
+        return known if known is not None and known.base == base else Progress(base)
+    return known or Progress(Path.cwd())
+
+
+def _remember(progress: Progress) -> None:
+    from sentient_cli.scaffold.learn.progress import remember
+
+    remember(progress)
+
+
+def _lesson(step: str | None, progress: Progress) -> Lesson | None:
+    from sentient_cli.errors import UsageError
+    from sentient_cli.scaffold.learn.lessons import LESSONS, find_lesson
+
+    if step is None:
+        return progress.next
+    found = find_lesson(step)
+    if found is None:
+        names = ", ".join(lesson.name for lesson in LESSONS)
+        raise UsageError(f"There is no lesson {step!r}", fix=f"Name one of {names}, or its number")
+    return found
+
+
+def _show_list(here: Invocation, progress: Progress) -> None:
+    from sentient_cli.scaffold.learn.lessons import LESSONS
+
+    for number, lesson in enumerate(LESSONS, 1):
+        now = "now" if lesson == progress.next else ""
+        state = "done" if lesson.name in progress.done else "skipped" if lesson.name in progress.skipped else now
+        if here.console.json:
+            here.console.json_line({"lesson": lesson.name, "title": lesson.title, "state": state})
+        else:
+            here.console.data(f"{number}  {lesson.name:<8} {state:<8} {lesson.title}")

@@ -1,0 +1,156 @@
+"""How a lesson looks, and what a learner can type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sentient_cli.errors import SentientError, UsageError
+from sentient_cli.sanitize import sanitize_line
+from sentient_cli.scaffold.learn.lessons import LESSONS, Lesson
+from sentient_cli.scaffold.learn.progress import Progress, remember
+from sentient_cli.scaffold.learn.running import COMMANDS, Shell
+from sentient_cli.scaffold.learn.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sentient_cli.cli.invocation import Invocation
+    from sentient_cli.scaffold.learn.checks import Outcome
+
+__all__ = ["look_once", "say_end", "walk"]
+
+_HELP = "Enter looks whether it is done; h hint, t text, s skip, q leave; or a command as above"
+_NEXT = "That was all. Next: `sentient --help`, your project's README, and `sentient create --help`."
+
+
+def walk(here: Invocation, progress: Progress, lesson: Lesson | None) -> None:
+    """Go through the lessons at a terminal, from one on, until the last or until the learner leaves.
+
+    Args:
+        here: The invocation.
+        progress: How far the learner is.
+        lesson: Where to begin.
+    """
+    workspace = Workspace(progress.base, here.environment)
+    with Shell(workspace).open() as shell:
+        while lesson is not None:
+            _show(here, lesson, workspace)
+            after = _attempt(here, lesson, workspace, shell, progress)
+            if after is None:
+                here.console.say("See you: `sentient learn` goes on here.")
+                return
+            progress = after
+            remember(progress)
+            lesson = progress.next
+    say_end(here)
+
+
+def look_once(here: Invocation, progress: Progress, lesson: Lesson) -> bool:
+    """Show a lesson and look once whether it was done; for those who cannot be asked.
+
+    Returns:
+        Whether it was.
+    """
+    workspace = Workspace(progress.base, here.environment)
+    outcome = lesson.check(workspace)
+    after = progress.with_done(lesson) if outcome.done else progress
+    remember(after)
+    if here.console.json:
+        following = after.next
+        told = {"lesson": lesson.name, "title": lesson.title, "text": _text(lesson, workspace), "done": outcome.done}
+        told |= {"said": _safe(outcome.said), "next": following.name if following else None}
+        here.console.json_line(told)
+        return outcome.done
+    _show(here, lesson, workspace)
+    _tell(here, outcome)
+    if outcome.done and after.next is None:
+        say_end(here)
+    return outcome.done
+
+
+def say_end(here: Invocation) -> None:
+    """Say that there are no more lessons."""
+    if here.console.json:
+        here.console.json_line({"lesson": None, "done": True})
+    else:
+        here.console.data(_NEXT)
+
+
+def _attempt(
+    here: Invocation, lesson: Lesson, workspace: Workspace, shell: Shell, progress: Progress
+) -> Progress | None:
+    """What became of a lesson; None when the learner leaves."""
+    here.console.say(f"({_HELP})")
+    while True:
+        try:
+            line = here.console.ask(f"{lesson.name} >", flag="--step").strip()
+        except UsageError:
+            return None  # the input ended
+        match line.lower():
+            case "":
+                outcome = lesson.check(workspace)
+                _tell(here, outcome)
+                if outcome.done:
+                    return progress.with_done(lesson)
+            case "s" | "skip":
+                return progress.with_skipped(lesson)
+            case "q" | "quit" | "exit":
+                return None
+            case "h" | "hint":
+                here.console.say(_filled(lesson.hint, workspace))
+            case "t" | "text":
+                _show(here, lesson, workspace)
+            case _:
+                _run(here, line, shell)
+
+
+def _run(here: Invocation, line: str, shell: Shell) -> None:
+    line = line.removeprefix("$").strip()
+    if line.partition(" ")[0] not in COMMANDS:
+        here.console.say(f"{_HELP}. Commands begin with {', '.join(COMMANDS)}; others belong into another terminal.")
+        return
+    here.console.flush()
+    try:
+        told = shell.run(line)
+    except (SentientError, OSError) as error:
+        told = str(error)
+    if told:
+        here.console.say(told)
+
+
+def _tell(here: Invocation, outcome: Outcome) -> None:
+    here.console.say(f"{'Done' if outcome.done else 'Not yet'}: {outcome.said}.".replace("..", "."))
+    if outcome.detail:
+        here.console.say("\n".join(f"  {line}" for line in outcome.detail.splitlines()))
+
+
+def _filled(text: str, workspace: Workspace) -> str:
+    fields = workspace.fields()
+    module = fields["agent"].removeprefix("src/").removesuffix(".py").replace("/", ".")
+    return text.format(**fields, module=module)
+
+
+def _text(lesson: Lesson, workspace: Workspace) -> str:
+    return _safe(_filled(lesson.text, workspace))
+
+
+def _safe(text: str) -> str:
+    return "\n".join(sanitize_line(line) for line in text.splitlines())
+
+
+def _show(here: Invocation, lesson: Lesson, workspace: Workspace) -> None:
+    from rich.text import Text
+
+    console = here.console.rich()
+    console.print()
+    console.print(Text(f"{LESSONS.index(lesson) + 1} of {len(LESSONS)}  {lesson.title}", style="bold"))
+    console.print()
+    for line in _text(lesson, workspace).splitlines():
+        if line.startswith("$ "):
+            console.print(Text(f"  {line[2:]}", style="cyan"), soft_wrap=True)
+        elif line.startswith("    "):
+            console.print(Text(line, style="green"), soft_wrap=True)
+        else:
+            for part in Text(line).wrap(console, console.width):
+                part.rstrip()
+                console.print(part, soft_wrap=True)
+    console.print()
+    here.console.flush()

@@ -1,0 +1,120 @@
+"""The arguments of a function as a JSON Schema, and a check of what a model gives for them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias, cast, get_type_hints
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+from sentient_cli.errors import ToolArgumentsError, ToolDefinitionError
+from sentient_cli.llm.faults import faults_of
+from sentient_cli.llm.schemas import without_titles
+from sentient_cli.llm.tools.docstrings import describe
+
+if TYPE_CHECKING:
+    from sentient_cli.llm.types import JsonValue
+
+__all__ = ["Arguments", "ToolArguments"]
+
+Arguments: TypeAlias = "Mapping[str, object] | str | bytes"
+"""What a tool is called with: JSON as a model writes it, or values by name."""
+
+_NAMED = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+
+
+class ToolArguments:
+    """What a function takes.
+
+    Args:
+        function: Each of its parameters has a name and a type.
+        name: What errors call it.
+
+    Raises:
+        ToolDefinitionError: a model could not call it.
+
+    Example:
+        >>> def add(a: int, b: int = 1) -> int:
+        ...     return a + b
+        >>> ToolArguments(add, "add").read('{"a": "2"}')
+        {'a': 2, 'b': 1}
+    """
+
+    def __init__(self, function: Callable[..., object], name: str) -> None:
+        self._name = name
+        self._adapter = _adapter(_signature(function, name), name)
+        self.description, told = describe(function.__doc__)
+        self.schema: dict[str, JsonValue] = _described(without_titles(self._adapter.json_schema()), told)
+        """The JSON Schema of the arguments, an object."""
+
+    def read(self, arguments: Arguments) -> dict[str, object]:
+        """The arguments as values of their types, those left out as their defaults.
+
+        Raises:
+            ToolArgumentsError: they do not fit.
+        """
+        try:
+            if isinstance(arguments, str | bytes):
+                return self._adapter.validate_json(_object(arguments))
+            return self._adapter.validate_python(dict(arguments))
+        except ValidationError as error:
+            faults = faults_of(error)
+        except UnicodeError:
+            faults = {"": "They are not UTF-8"}
+        raise ToolArgumentsError(
+            f"The arguments of the tool {self._name!r} do not fit", faults=faults, fix="Correct them and call it again"
+        ) from None
+
+
+def _object(text: str | bytes) -> str | bytes:
+    data = text.encode() if isinstance(text, str) else text
+    # The library would take a list for arguments by their places.
+    return b"{}" if not data.strip() else data if data.lstrip()[:1] != b"[" else b"null"
+
+
+def _signature(function: Callable[..., object], name: str) -> inspect.Signature:
+    try:
+        hints = get_type_hints(function if inspect.isroutine(function) else type(function).__call__, include_extras=True)
+        signature = inspect.signature(function)
+    except (NameError, TypeError, ValueError) as error:
+        raise _refused(name, f"Its signature cannot be read: {error}") from error
+    for parameter in signature.parameters.values():
+        if parameter.kind not in _NAMED:
+            raise _refused(name, f"The parameter {parameter.name!r} cannot be given by its name")
+        if parameter.name not in hints:
+            raise _refused(name, f"The parameter {parameter.name!r} has no type")
+    parameters = [each.replace(annotation=hints[each.name]) for each in signature.parameters.values()]
+    return signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
+
+
+def _adapter(signature: inspect.Signature, name: str) -> TypeAdapter[dict[str, object]]:
+    def collect(**given: object) -> dict[str, object]:
+        return given
+
+    collect.__annotations__ = {each.name: cast("object", each.annotation) for each in signature.parameters.values()}
+    collect.__dict__["__signature__"] = signature
+    try:
+        # The library calls a function with what it validated: this one only gives it back.
+        adapter: TypeAdapter[dict[str, object]] = TypeAdapter(cast("type[dict[str, object]]", collect))
+        adapter.json_schema()
+    except (PydanticUserError, NameError) as error:
+        raise _refused(name, str(error).partition("\n")[0]) from error
+    return adapter
+
+
+def _described(schema: dict[str, JsonValue], told: Mapping[str, str]) -> dict[str, JsonValue]:
+    properties = schema.setdefault("properties", {})
+    for name, each in properties.items() if isinstance(properties, dict) else ():
+        if isinstance(each, dict) and name in told:
+            each.setdefault("description", told[name])
+    return schema
+
+
+def _refused(name: str, why: str) -> ToolDefinitionError:
+    return ToolDefinitionError(
+        f"The function {name!r} cannot be a tool",
+        why=why,
+        fix="Give each parameter a name and a type that is known at the module's level; of a method, make a tool of the "
+        "bound one: `tool(self.look_up)`",
+    )

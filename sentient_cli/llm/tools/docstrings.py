@@ -1,0 +1,72 @@
+"""What a docstring says about a function and its parameters, for a model to read.
+
+Understood are the ``Args:`` sections of Google's style and the ``:param name:`` fields of reStructuredText.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+__all__ = ["describe"]
+
+_SECTION = re.compile(
+    r"(?P<args>Args|Arguments|Parameters)?"
+    r"(?:Attributes|Examples?|Notes?|Raises|References|Returns|See Also|Warnings?|Yields)?:"
+)
+_FIELD = re.compile(r":(?:(?:param|parameter|arg|argument)\b[^:]*?(?P<name>\w+)|\w+[^:]*):[ \t]*(?P<text>.*)")
+_ENTRY = re.compile(r"(?P<indent>[ \t]+)\*{0,2}(?P<name>\w+)[ \t]*(?:\([^)]*\))?:[ \t]*(?P<text>.*)")
+
+
+def describe(docstring: str | None) -> tuple[str, dict[str, str]]:
+    r"""The text before the first section, and what is said about each parameter.
+
+    Args:
+        docstring: As it stands in the source.
+
+    Example:
+        >>> describe("Look up a city.\n\n    Args:\n        city: Its name,\n            in English.\n        days: How many.")
+        ('Look up a city.', {'city': 'Its name, in English.', 'days': 'How many.'})
+    """
+    reader = _Reader()
+    for line in inspect.cleandoc(docstring or "").splitlines():
+        reader.read(line.rstrip())
+    return "\n".join(reader.text).strip(), {name: " ".join(words) for name, words in reader.parameters.items()}
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.parameters: dict[str, list[str]] = {}
+        self._in_text = True
+        self._in_args = False
+        self._indent = ""
+        self._words: list[str] = []
+
+    def read(self, line: str) -> None:
+        section, field = _SECTION.fullmatch(line), _FIELD.fullmatch(line)
+        if section or field:
+            self._in_text = False
+            self._in_args = bool(section and section["args"])
+            self._indent = ""
+            self._words = []
+            if field and field["name"]:
+                self._begin(field)
+        elif self._in_text:
+            self.text.append(line)
+        elif not line[:1].isspace():
+            self._in_args, self._words = self._in_args and not line, []
+        elif not self._begin_entry(line):
+            self._words.append(line.strip())
+
+    def _begin_entry(self, line: str) -> bool:
+        entry = _ENTRY.fullmatch(line) if self._in_args else None
+        if entry is None or (self._indent and entry["indent"] != self._indent):
+            return False
+        self._indent = entry["indent"]
+        self._begin(entry)
+        return True
+
+    def _begin(self, found: re.Match[str]) -> None:
+        self._words = [found["text"]] if found["text"] else []
+        self.parameters[found["name"]] = self._words

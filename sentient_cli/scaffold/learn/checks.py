@@ -1,0 +1,162 @@
+"""Whether a lesson was done: looked up in the project, asked of the agent that is served, run as its tests."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import PurePosixPath
+
+from sentient_cli.errors import NetworkError, SentientError
+from sentient_cli.runtime.events import JsonEvent
+from sentient_cli.sanitize import sanitize_line
+from sentient_cli.scaffold.doctor.asking import ask
+from sentient_cli.scaffold.learn.workspace import PROJECT, Workspace
+from sentient_cli.scaffold.pristine import load
+
+__all__ = ["Outcome", "created", "edited", "has_tool", "talked", "tested"]
+
+QUESTION = "What can you do?"
+_WORDS = "one two three"
+_TEST_SECONDS = 180.0
+_SHOWN = 100
+_TAIL = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check found.
+
+    Args:
+        done: Whether the lesson was done.
+        said: What was seen, or what is missing, for a reader.
+        detail: Longer material, such as the end of what the tests said.
+    """
+
+    done: bool
+    said: str
+    detail: str = ""
+
+
+_Check = Callable[[Workspace], Outcome]
+
+
+def _explained(check: _Check) -> _Check:
+    @wraps(check)
+    def checked(workspace: Workspace) -> Outcome:
+        try:
+            return check(workspace)
+        except NetworkError as error:
+            return Outcome(False, f"{error.what}. Start it with `sentient serve &`")
+        except SentientError as error:
+            return Outcome(False, f"{error.what}. {error.fix}".rstrip(". "))
+        except (OSError, UnicodeDecodeError) as error:
+            return Outcome(False, f"A file cannot be read: {error}")
+
+    return checked
+
+
+def _short(text: str) -> str:
+    line = sanitize_line(text)
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+@_explained
+def created(workspace: Workspace) -> Outcome:
+    """There is a project, with an agent in it."""
+    if not workspace.project.is_dir():
+        return Outcome(False, f"There is no {PROJECT} in {workspace.base} yet")
+    template = load(workspace.project).template
+    file = workspace.agent_file
+    if not (workspace.project / file).is_file():
+        return Outcome(False, f"Its settings name an agent in {file}, which is not there")
+    return Outcome(True, f"{workspace.project} was made from `{template}`; its agent is in {file}")
+
+
+@_explained
+def talked(workspace: Workspace) -> Outcome:
+    """The agent is served, and answers."""
+    reply = workspace.question(QUESTION)
+    if reply.error or not reply.text:
+        return Outcome(False, f"It did not answer: {_short(reply.error) or 'no text came'}")
+    return Outcome(True, f"It says: {_short(reply.text)}")
+
+
+@_explained
+def edited(workspace: Workspace) -> Outcome:
+    """Its answer was changed, in the file and in what it says."""
+    name = "answers.toml"
+    before = workspace.as_made(name)
+    text = (workspace.project / name).read_text("utf-8")
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return Outcome(False, f"{name} is no valid TOML any more: {error}")
+    if text == before:
+        return Outcome(False, f"{name} is as it was made")
+    reply = workspace.question(QUESTION)
+    said = next((str(rule.get("answer", "")) for rule in tomllib.loads(before).get("rule", [])), "")
+    if reply.error or not reply.text or reply.text == said.strip():
+        return Outcome(False, "The file is another, but the server says what it said before: start it anew")
+    return Outcome(True, f"Now it says: {_short(reply.text)}")
+
+
+@_explained
+def has_tool(workspace: Workspace) -> Outcome:
+    """It counts the words of a question, in an event of its own."""
+    if (workspace.project / workspace.agent_file).read_text("utf-8") == workspace.as_made(str(workspace.agent_file)):
+        return Outcome(False, f"{workspace.agent_file} is as it was made")
+    reply = workspace.question(_WORDS)
+    found = [event for event in reply.events if isinstance(event, JsonEvent)]
+    if not found:
+        missing = f"the agent failed: {_short(reply.error)}" if reply.error else "no JSON event came"
+        return Outcome(False, f"I asked {_WORDS!r}, and {missing}. Was the server started anew?")
+    shown = _short(str(dict(found[0].content)))
+    if not any(value == len(_WORDS.split()) for value in found[0].content.values()):
+        return Outcome(False, f"I asked {_WORDS!r}, and {found[0].event_name} was {shown}: no 3 in it")
+    return Outcome(True, f"I asked {_WORDS!r}, and the tool found {shown}")
+
+
+@_explained
+def tested(workspace: Workspace) -> Outcome:
+    """There is a further test, and all pass."""
+    made = load(workspace.project).rendering.files
+    before = [file.content.decode("utf-8", "replace") for name, file in made.items() if _is_test(name)]
+    folder = workspace.project / "tests"
+    now = [file.read_text("utf-8") for file in sorted(folder.rglob("*.py"))]
+    if len(_tests(now)) <= len(_tests(before)):
+        return Outcome(False, f"{PROJECT}/tests has no test of yours yet")
+    ran = ask(
+        [workspace.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"],
+        where=workspace.project,
+        environment=workspace.environment,
+        seconds=_TEST_SECONDS,
+    )
+    last = (ran.out.strip().splitlines() or [""])[-1]
+    if ran.late:
+        return Outcome(False, f"The tests had not ended after {_TEST_SECONDS:.0f} s")
+    if "No module named pytest" in ran.error:
+        return Outcome(False, f"pytest is not installed for {workspace.python}: `pip install pytest`")
+    if ran.code != 0:
+        return Outcome(False, "The tests do not pass", "\n".join((ran.out + ran.error).splitlines()[-_TAIL:]))
+    passed = re.search(r"\d+ passed", last)
+    return Outcome(True, f"All tests pass: {passed[0] if passed else last}")
+
+
+def _is_test(name: PurePosixPath) -> bool:
+    return name.parts[0] == "tests" and name.suffix == ".py"
+
+
+def _tests(texts: list[str]) -> list[str]:
+    found: list[str] = []
+    for text in texts:
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:
+            continue  # pytest says where
+        functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        found += [function.name for function in functions if function.name.startswith("test")]
+    return found

@@ -1,0 +1,252 @@
+"""`sentient learn`, walked from end to end in a real terminal, each step done as a learner does it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from sentient_cli.scaffold.learn.lessons import LESSONS, find_lesson
+from tests.plugins.isolation import REPOSITORY
+
+_TOOL = '''def count_words(text: str) -> int:
+    """How many words a text has."""
+    return len(text.split())
+
+
+@agent
+async def assistant('''
+_TEST = """from __future__ import annotations
+
+from sentient_cli.testing import run_agent_sync, scripted_llm
+
+from learn_agent.agent import assistant
+
+
+def test_words_are_counted() -> None:
+    run = run_agent_sync(assistant, "one two three", llm=scripted_llm({"one": "fine"}))
+    assert run.json("TOOL") == {"words": 3}
+"""
+
+
+class Learner:
+    """Somebody at a terminal."""
+
+    def __init__(self, child: pexpect.spawn[str], lesson: str) -> None:
+        self.child = child
+        self.lesson = lesson
+
+    def types(self, line: str) -> str:
+        """Type a line; what was written until the next prompt."""
+        self.child.sendline(line)
+        self.child.expect(r"\n(\w+) > $")
+        match = self.child.match
+        assert isinstance(match, re.Match)
+        self.lesson = match[1]
+        return str(self.child.before)
+
+    def leaves(self, line: str) -> str:
+        self.child.sendline(line)
+        self.child.expect(pexpect.EOF)
+        return str(self.child.before)
+
+
+@contextmanager
+def _learning(port: int, *arguments: str) -> Generator[Learner]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SENTIENT_SERVER_PORT": str(port)}
+    child: pexpect.spawn[str] = pexpect.spawn(
+        sys.executable,
+        ["-m", "sentient_cli", "learn", *arguments],
+        env=environment,
+        dimensions=(40, 100),
+        encoding="utf-8",
+        timeout=50,
+    )
+    child.logfile_read = io.StringIO()
+    try:
+        child.expect(r"\n(\w+) > $")
+        match = child.match
+        assert isinstance(match, re.Match)
+        yield Learner(child, match[1])
+    finally:
+        child.close(force=True)
+
+
+def _learn(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sentient_cli", "learn", *arguments],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def _states() -> list[str]:
+    return [json.loads(line)["state"] for line in _learn("--list", "--json").stdout.splitlines()]
+
+
+def _create(learner: Learner, _port: int) -> None:
+    assert "Not yet: There is no learn-agent in" in learner.types("")
+    assert "Press Enter at each question" in learner.types("h")
+    assert "belong into another terminal" in learner.types("rm -rf /")
+    assert "no command line" in learner.types("sentient 'create")
+    learner.types("sentient create learn-agent --yes --no-install --no-git")
+
+
+def _talk(learner: Learner, port: int) -> None:
+    assert "Start it with `sentient serve &`" in learner.types("")
+    assert "ended with exit code" in learner.types("sentient serve --nothing")
+    assert "did not start" in learner.types("sentient serve --nothing &")
+    assert f"Serving assistant on http://127.0.0.1:{port}" in learner.types("$ sentient serve &")
+    said = learner.types(f'sentient chat http://127.0.0.1:{port} -m "What can you do?"')
+    assert "I answer questions" in said
+
+
+def _edit(learner: Learner, _port: int) -> None:
+    assert "answers.toml is as it was made" in learner.types("")
+    _replace(Path("learn-agent/answers.toml"), "I answer questions", "I dance")
+    assert "start it anew" in learner.types("")
+    learner.types("sentient serve &")
+
+
+def _tool(learner: Learner, _port: int) -> None:
+    assert "is as it was made" in learner.types("")
+    agent = Path("learn-agent/src/learn_agent/agent.py")
+    _replace(agent, "@agent\nasync def assistant(", _TOOL)
+    assert "no JSON event came" in learner.types("")
+    use = '    await response.json("TOOL", {"words": count_words(question)})\n    try:'
+    _replace(agent, "    try:", use)
+    learner.types("sentient serve &")
+
+
+def _test(learner: Learner, _port: int) -> None:
+    assert "no test of yours yet" in learner.types("")
+    test = Path("learn-agent/tests/test_tool.py")
+    test.write_text(_TEST.replace("3}", "4}"))
+    said = learner.types("")
+    assert "Not yet: The tests do not pass" in said
+    assert "assert {'words': 3}" in said
+    test.write_text(_TEST)
+
+
+_STEPS = {
+    "create": (_create, "from `basic`; its agent is in src/learn_agent/agent.py"),
+    "talk": (_talk, "It says: I answer questions"),
+    "edit": (_edit, "Now it says: I dance"),
+    "tool": (_tool, "I asked 'one two three', and the tool found {'words': 3}"),
+    "test": (_test, "All tests pass"),
+}
+
+
+@pytest.mark.story("20.7")
+@pytest.mark.timeout(180)
+def test_from_end_to_end(free_port: int) -> None:
+    assert list(_STEPS) == [lesson.name for lesson in LESSONS], "each lesson is walked"
+    with _learning(free_port) as learner:
+        for name, (do, expected) in _STEPS.items():
+            assert learner.lesson == name
+            do(learner, free_port)
+            last = name == LESSONS[-1].name
+            said = " ".join((learner.leaves("") if last else learner.types("")).split())
+            assert "Done: " in said
+            assert expected in said
+    assert learner.child.exitstatus == 0
+    assert _states() == ["done"] * len(LESSONS)
+    done = _learn()
+    assert (done.returncode, done.stdout.startswith("That was all.")) == (0, True)
+
+
+@pytest.mark.story("20.7")
+def test_it_is_left_and_gone_on_with(free_port: int) -> None:
+    with _learning(free_port) as learner:
+        assert "2 of 5" in learner.types("skip")
+        assert "goes on here" in learner.leaves("q")
+    assert _states() == ["skipped", "now", "", "", ""]
+    with _learning(free_port) as learner:
+        assert learner.lesson == "talk"
+        assert "2 of 5" in learner.types("t")
+        learner.child.sendeof()
+        learner.child.expect(pexpect.EOF)
+    with _learning(free_port, "--step", "4") as learner:
+        assert learner.lesson == "tool"
+        learner.child.sendintr()
+        learner.child.expect(pexpect.EOF)
+    assert learner.child.exitstatus == 130
+    assert _learn("--reset").returncode == 0
+    assert _states() == ["now", "", "", "", ""]
+
+
+@pytest.mark.story("20.7")
+def test_without_a_terminal_it_looks_once() -> None:
+    done = _learn()
+    assert done.returncode == 1
+    assert "  sentient create learn-agent" in done.stdout
+    assert "Not yet: There is no learn-agent" in done.stderr
+    made = subprocess.run(
+        [sys.executable, "-m", "sentient_cli", "create", "learn-agent", "--yes", "--no-install", "--no-git"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        check=False,
+    )
+    assert made.returncode == 0
+    told = json.loads(_learn("--json").stdout)
+    assert (told["lesson"], told["done"], told["next"]) == ("create", True, "talk")
+    assert _learn("--skip").returncode == 0
+    assert _states() == ["done", "skipped", "now", "", ""]
+    (Path("learn-agent") / "answers.toml").write_text("no toml [")
+    told = json.loads(_learn("--json").stdout)
+    assert (told["done"], "no valid TOML" in told["said"]) == (False, True)
+    (Path("learn-agent") / "sentient.toml").write_text("[server]\nprot = 1\n")
+    told = json.loads(_learn("--json", "--step", "create").stdout)
+    assert (told["done"], "server.prot" in told["said"]) == (False, True)
+    assert _learn("--step", "nothing").returncode == 2
+
+
+@pytest.mark.story("20.7")
+def test_elsewhere(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    told = json.loads(_learn("--json", "--project", str(other)).stdout)
+    assert str(other) in told["said"]
+    told = json.loads(_learn("--json").stdout)
+    assert str(other) in told["said"], "the place is remembered"
+
+
+@pytest.mark.parametrize("width", ["30", "80"])
+def test_every_lesson_fits(width: str) -> None:
+    for lesson in LESSONS:
+        done = _learn("--step", lesson.name, COLUMNS=width)
+        prose = [line for line in done.stdout.splitlines() if not line.startswith("  ")]
+        assert max(map(len, prose)) <= int(width)
+        assert "{" not in re.sub(r"\{'|\{\"", "", done.stdout)
+
+
+def test_lessons_are_found_by_name_and_number() -> None:
+    assert [find_lesson(str(number)) for number in range(1, len(LESSONS) + 1)] == list(LESSONS)
+    assert find_lesson("0") is None
+    assert find_lesson(str(len(LESSONS) + 1)) is None
+
+
+@pytest.mark.parametrize("kept", ["no json", "{}", "[]", '{"base": 1, "done": 5, "skipped": []}'])
+def test_a_damaged_memory_begins_anew(kept: str) -> None:
+    state = Path(os.environ["XDG_STATE_HOME"]) / "sentient"
+    state.mkdir(parents=True)
+    (state / "learn.json").write_text(kept)
+    assert _states()[0] == "now"

@@ -1,0 +1,123 @@
+"""Each project served and asked for real, the way its README says, at every stage, and as its image holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.support.served import Served, command, environment
+from tests.support.wire import PATIENCE
+from tests.templates.projects import python_lines, render
+
+_TOKEN = "only-for-this-test"
+
+
+@contextlib.contextmanager
+def serving(project: Path, *flags: str, **variables: str) -> Generator[str]:
+    """The project's agent, served from its folder on a free port; gives the address."""
+    process = subprocess.Popen(
+        command("serve", "--port", "0", *flags),
+        cwd=project,
+        env=environment(project.parent, {"SENTIENT_SERVER_DRAIN_DELAY": "0", **variables}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    server = Served(process)
+    try:
+        port = server.wait_line(r"Serving \S+ on http://[\d.]+:(\d+)")[1]
+        yield f"http://127.0.0.1:{port}"
+        assert server.stop() == 0, server.lines
+    finally:
+        server.stop_if_running()
+
+
+def ask(home: Path, url: str, question: str) -> subprocess.CompletedProcess[str]:
+    """Ask with ``sentient chat``."""
+    return subprocess.run(
+        command("chat", url, "-m", question),
+        cwd=home,
+        env=environment(home, {"SENTIENT_AGENT_TOKEN": _TOKEN}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.mark.story("20.2", "E16.3")
+def test_the_tour_leads_where_it_says(project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / project.name
+    shutil.copytree(project, copy)
+    readme = (copy / "README.md").read_text("utf-8")
+    line = re.search(r"^sentient serve([^#\n]*)", readme, re.MULTILINE)
+    budget = re.search(r"At most (\d+) lines of Python", readme)
+    assert line is not None
+    assert budget is not None
+    assert 0.5 * int(budget[1]) <= python_lines(copy) <= int(budget[1])
+    script = (copy / "answers.toml").read_text("utf-8")
+    questions: set[str] = set(re.findall(r'"([A-Z][^"\n]+\?)"', readme + script))
+    assert len(questions) >= 2
+    with serving(copy, *line[1].split()) as url:
+        for question in questions:
+            done = ask(tmp_path, url, question)
+            if question == "Are you busy?":
+                assert done.returncode == 1
+                assert "cannot answer right now" in done.stderr
+            else:
+                assert done.returncode == 0, done.stderr
+                assert done.stdout.strip()
+
+
+@pytest.mark.story("20.4")
+@pytest.mark.parametrize("profile", ["dev", "staging", "production"])
+def test_each_stage_serves(profile: str, tmp_path: Path) -> None:
+    project = render("advanced", tmp_path / "project")
+    with serving(project, "--profile", profile, SENTIENT_SERVER_TOKEN=_TOKEN) as url:
+        done = ask(tmp_path, url, "How many miles are 10 kilometres?")
+        assert done.stdout.count("6.21371 miles") >= 1, done.stderr
+    assert (project / "runs.db").exists() == (profile == "staging")
+
+
+@pytest.mark.story("20.2", "16.6")
+def test_the_image_holds_all_that_serving_needs(tmp_path: Path) -> None:
+    """The last stage of the Dockerfile, without a builder: what it copies, its variables, command and health check."""
+    project = render("production", tmp_path / "project")
+    text = (project / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
+    last = text[text.rindex("\nFROM ") :]
+    image = tmp_path / "app"
+    image.mkdir()
+    for copied in re.findall(r"^COPY (?!--from)(.+) \S+$", last, re.MULTILINE):
+        for name in copied.split():
+            source = project / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, image / name)
+    for file in [image, *image.rglob("*")]:
+        file.chmod(0o555 if file.is_dir() else 0o444)
+    variables = dict(re.findall(r"\b(SENTIENT_\w+)=(\S+)", last))
+    lines = {line.split()[0]: json.loads(line[line.index("[") :]) for line in last.splitlines() if "[" in line}
+    assert lines["CMD"] == ["sentient", "serve"]
+    health = str(lines["HEALTHCHECK"][2])
+    assert health.count("http://127.0.0.1:8000") == 1
+
+    def healthy(url: str) -> bool:
+        check = [sys.executable, "-c", health.replace("http://127.0.0.1:8000", url)]
+        return subprocess.run(check, capture_output=True, check=False).returncode == 0
+
+    with serving(image, **variables, HOME="/nonexistent", SENTIENT_SERVER_TOKEN=_TOKEN) as url:
+        assert healthy(url)
+        assert "6.21371 miles" in ask(tmp_path, url, "How many miles are 10 kilometres?").stdout
+    assert not healthy(url)
+    for file in [image, *image.rglob("*")]:
+        file.chmod(0o755)
