@@ -43,6 +43,12 @@ $(WHEELS)/.stamp-locked: $(LOCK)/runtime.txt $(LOCK)/reference.txt $(LOCK)/build
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/build.txt
 	@touch $@
 
+SLOW_LOCKS := oldest templates templates-lowest
+$(WHEELS)/.stamp-slow: $(SLOW_LOCKS:%=$(LOCK)/%.txt) $(WHEELS)/.stamp-locked
+	@for lock in $(SLOW_LOCKS); do \
+	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/$$lock.txt || exit 1; done
+	@touch $@
+
 $(WHEELS)/.stamp: $(SOURCES) pyproject.toml README.md LICENSE $(WHEELS)/.stamp-locked
 	@rm -f $(WHEELS)/sentient_agent_cli-*.whl
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir $(WHEELS) .
@@ -76,7 +82,7 @@ lock: $(VENV)/.stamp-tools ## Resolve the dependencies anew into .ci/lock
 test: setup ## Every check but the slow ones, in under five minutes
 	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target tests checks
 
-test-all: setup ## The slow tests: browser, generated requests, fresh installs, long runs; more examples of properties
+test-all: setup $(WHEELS)/.stamp-slow ## The slow tests: browser, generated requests, fresh installs, long runs; more examples of properties
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m "slow or hypothesis" --timeout 900
 
 checks: check-types-3.11 check-mypy-3.11 check-types-3.14 check-mypy-3.14 check-verifytypes check-docs check-lint \

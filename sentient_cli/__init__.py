@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         CredentialNotFoundError,
         InvalidEventError,
         NetworkError,
+        OutputError,
         ProjectError,
         ProviderConnectionError,
         ProviderError,
@@ -37,11 +38,15 @@ if TYPE_CHECKING:
         RunError,
         SentientError,
         ServerError,
+        StateError,
         StoreError,
+        ToolArgumentsError,
+        ToolError,
         UsageError,
     )
     from sentient_cli.llm.manager import LLMManager
     from sentient_cli.llm.provider import LLMProvider
+    from sentient_cli.llm.tools.definition import Tool, tool
     from sentient_cli.runtime.agent import Agent, AgentLike, agent
     from sentient_cli.runtime.events import (
         DoneEvent,
@@ -64,6 +69,7 @@ if TYPE_CHECKING:
     from sentient_cli.runtime.request import Interaction, Query
     from sentient_cli.runtime.response import Response, ResponseStream
     from sentient_cli.runtime.session import Session
+    from sentient_cli.runtime.state import SessionState, StateKey
 
 __version__ = "0.1.0"
 
@@ -89,6 +95,7 @@ __all__ = [
     "LLMManager",
     "LLMProvider",
     "NetworkError",
+    "OutputError",
     "ProjectError",
     "ProviderConnectionError",
     "ProviderError",
@@ -103,9 +110,15 @@ __all__ = [
     "SentientError",
     "ServerError",
     "Session",
+    "SessionState",
+    "StateError",
+    "StateKey",
     "StoreError",
     "TextBlockEvent",
     "TextChunkEvent",
+    "Tool",
+    "ToolArgumentsError",
+    "ToolError",
     "Ulid",
     "UsageError",
     "__version__",
@@ -119,18 +132,20 @@ __all__ = [
     "is_text_chunk",
     "llm",
     "testing",
+    "tool",
 ]
 
 _HOMES = {
     "clock": "Ulid",
     "errors": (
         "AgentLoadError AuthenticationError BadRequestError ConfigError ContentFilterError ContextLengthExceededError "
-        "CredentialNotFoundError InvalidEventError NetworkError ProjectError ProviderConnectionError ProviderError "
-        "ProviderTimeoutError QuotaError RateLimitError ResponseClosedError RunError SentientError ServerError "
-        "StoreError UsageError"
+        "CredentialNotFoundError InvalidEventError NetworkError OutputError ProjectError ProviderConnectionError "
+        "ProviderError ProviderTimeoutError QuotaError RateLimitError ResponseClosedError RunError SentientError "
+        "ServerError StateError StoreError ToolArgumentsError ToolError UsageError"
     ),
     "llm.manager": "LLMManager",
     "llm.provider": "LLMProvider",
+    "llm.tools.definition": "Tool tool",
     "runtime.agent": "Agent AgentLike agent",
     "runtime.events": (
         "DoneEvent ErrorContent ErrorEvent Event EventMetadata JsonEvent JsonValue TextBlockEvent TextChunkEvent "
@@ -139,6 +154,7 @@ _HOMES = {
     "runtime.request": "Interaction Query",
     "runtime.response": "Response ResponseStream",
     "runtime.session": "Session",
+    "runtime.state": "SessionState StateKey",
 }
 _MODULES = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names.split()}
 _SUBPACKAGES = frozenset({"llm", "testing"})

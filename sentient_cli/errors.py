@@ -47,6 +47,7 @@
     │   ├── ToolTimeoutError             1    tool-timeout
     │   └── ToolLimitError               1    tool-limit
     ├── StoreError                       1    store
+    │   ├── StateError                   1    state
     │   ├── VersionConflictError         1    version-conflict
     │   ├── LogSequenceError             1    log-sequence
     │   └── CursorError                  1    cursor
@@ -108,6 +109,7 @@ __all__ = [
     "SentientError",
     "ServerError",
     "SetupFailedError",
+    "StateError",
     "StoreError",
     "TemplateError",
     "TemplateNotFoundError",
@@ -429,6 +431,10 @@ class ToolLimitError(ToolError, code="tool-limit"):
 
 class StoreError(SentientError, code="store"):
     """A store could not do what it was asked."""
+
+
+class StateError(StoreError, code="state"):
+    """A value of a session's state does not fit the type of its key, or is too large to be kept."""
 
 
 class VersionConflictError(StoreError, code="version-conflict"):

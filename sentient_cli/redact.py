@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["MAX_MATCH", "REDACTED", "Hidden", "RedactingFilter", "Redactor", "is_secret_name", "redactor"]
 
@@ -25,6 +25,7 @@ MAX_MATCH = 16_384
 """No match is longer, and no longer value can be registered."""
 MIN_SECRET = 6
 """A shorter value is not registered: it would blacken harmless text."""
+_PASSES = 4  # what stood directly behind a secret may only be told for one without it
 _LEAST = 3  # so much of a known value at the end of a text may be its beginning
 
 _NAME_ENDS = (
@@ -79,6 +80,7 @@ _BEGUN = re.compile(
 
 # No pattern matches a text that has, in lower case, none of these: the search costs a fiftieth of the patterns.
 _TRIGGERS = (
+    "-----",
     *("key", "token", "secret", "passw", "passphrase", "authorization", "cookie", "bearer", "basic", "://", "k-", "k_"),
     *(
         "eyj",
@@ -124,6 +126,8 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._forms: frozenset[str] = frozenset()
+        self._beginnings: dict[str, list[str]] = {}
+        self._longest = 0
         self._pattern: re.Pattern[str] | None = None
 
     def register(self, secret: str | bytes) -> bool:
@@ -140,6 +144,8 @@ class Redactor:
         with self._lock:
             if not forms <= self._forms:
                 self._forms |= forms
+                self._beginnings = _by_beginning(self._forms)
+                self._longest = max(map(len, self._forms))
                 self._pattern = None
         return True
 
@@ -160,7 +166,12 @@ class Redactor:
             return self.redact(decoded).encode(errors="surrogateescape") if self.suspects(decoded) else text
         if not self.suspects(text):
             return text
-        return self._compiled().sub(_replace, text)
+        pattern = self._compiled()
+        for _ in range(_PASSES):
+            before, text = text, pattern.sub(_replace, text)
+            if text == before:
+                break
+        return text
 
     def suspects(self, text: str) -> bool:
         """Whether ``text`` may hold a secret; False is certain, and cheap for many short texts joined to one.
@@ -169,10 +180,11 @@ class Redactor:
             >>> Redactor().suspects("Hello"), Redactor().suspects("the key to it")
             (False, True)
         """
-        lower = text.lower()
-        for trigger in _TRIGGERS:
-            if trigger in lower:
-                return True
+        if self._has_trigger(text.lower()):
+            return True
+        beginnings = self._beginnings
+        if len(text) < len(beginnings) and not any(text[at : at + _LEAST] in beginnings for at in range(len(text))):
+            return False
         return any(form in text for form in self._forms)
 
     def redact_json(self, value: object) -> object:
@@ -195,14 +207,25 @@ class Redactor:
             (11, 7)
         """
         found = _BEGUN.search(text, start)
-        first = found.start() if found else len(text)
-        for form in self._forms:
-            at = text.find(form[:_LEAST], max(start, len(text) - len(form) + 1), first + _LEAST)
-            while at >= 0 and not form.startswith(text[at:]):
-                at = text.find(form[:_LEAST], at + 1, first + _LEAST)
-            if at >= 0:
-                first = min(first, at)
-        return first
+        first = self.cut_value(text, start)
+        return min(first, found.start()) if found else first
+
+    def cut_value(self, text: str, start: int = 0) -> int:
+        """The same for known values alone: enough where `suspects` says no, and cheaper."""
+        beginnings = self._beginnings
+        if beginnings:
+            for at in range(max(start, len(text) - self._longest + 1), len(text) - _LEAST + 1):
+                forms = beginnings.get(text[at : at + _LEAST])
+                if forms and any(form.startswith(text[at:]) for form in forms):
+                    return at
+        return len(text)
+
+    @staticmethod
+    def _has_trigger(lower: str) -> bool:
+        for trigger in _TRIGGERS:  # noqa: SIM110 - a generator costs twice as much
+            if trigger in lower:
+                return True
+        return False
 
     def _walk(self, value: object, *, hidden: bool) -> object:
         if isinstance(value, str):
@@ -267,6 +290,13 @@ class RedactingFilter(logging.Filter):
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
         return True
+
+
+def _by_beginning(forms: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for form in forms:
+        found.setdefault(form[:_LEAST], []).append(form)
+    return found
 
 
 def _kept(match: re.Match[str]) -> str:

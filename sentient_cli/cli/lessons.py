@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["look_once", "say_end", "walk"]
 
-_HELP = "Enter looks whether it is done; h hint, t text, s skip, q leave; or a command as above"
+_HELP = "Enter: look whether it is done; h: hint; t: text; s: skip; q: leave"
 _NEXT = "That was all. Next: `sentient --help`, your project's README, and `sentient create --help`."
 
 
@@ -105,7 +105,7 @@ def _attempt(
 def _run(here: Invocation, line: str, shell: Shell) -> None:
     line = line.removeprefix("$").strip()
     if line.partition(" ")[0] not in COMMANDS:
-        here.console.say(f"{_HELP}. Commands begin with {', '.join(COMMANDS)}; others belong into another terminal.")
+        here.console.say(f"Commands begin with {', '.join(COMMANDS)}; others belong into another terminal. ({_HELP})")
         return
     here.console.flush()
     try:
@@ -117,9 +117,18 @@ def _run(here: Invocation, line: str, shell: Shell) -> None:
 
 
 def _tell(here: Invocation, outcome: Outcome) -> None:
-    here.console.say(f"{'Done' if outcome.done else 'Not yet'}: {outcome.said}.".replace("..", "."))
-    if outcome.detail:
-        here.console.say("\n".join(f"  {line}" for line in outcome.detail.splitlines()))
+    from rich.text import Text
+
+    if here.console.quiet:
+        return
+    console = here.console.rich(stderr=True)
+    head = ("Done: ", "green") if outcome.done else ("Not yet: ", "yellow")
+    text = Text.assemble(head, _safe(outcome.said).removesuffix(".") + ".")
+    for line in text.wrap(console, console.width):
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+    for line in _safe(outcome.detail).splitlines():
+        console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
 
 
 def _filled(text: str, workspace: Workspace) -> str:

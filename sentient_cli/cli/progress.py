@@ -185,8 +185,8 @@ def show_created(console: Console, created: Created, source: TemplateSource) -> 
     width = max(map(len, steps)) + 3
     for step in steps:
         console.say(f"  {step:{width}}in a second terminal" if step.endswith("chat") else f"  {step}")
-    example = " (see .env.example)" if (created.target / ".env.example").is_file() else ""
-    console.say(f"\nNo key is needed offline; a provider's goes into .env{example}.")
+    if (created.target / ".env.example").is_file():
+        console.say("\nNo key is needed offline; a provider's goes into .env (see .env.example).")
 
 
 def _facts(created: Created, source: TemplateSource) -> Mapping[str, object]:

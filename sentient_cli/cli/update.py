@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from sentient_cli.runtime.events import JsonValue
     from sentient_cli.scaffold.changes import Change
+    from sentient_cli.scaffold.planned import Prepared, Wish
     from sentient_cli.scaffold.source import TemplateSource
     from sentient_cli.scaffold.tools import Interruption
     from sentient_cli.scaffold.trust import TemplateFacts
     from sentient_cli.scaffold.undo import Restored
-    from sentient_cli.scaffold.update import Prepared, Wish
 
 _STYLES = {"added": "green", "updated": "green", "merged": "green", "conflict": "bold red", "removed": "yellow"}
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -53,8 +53,9 @@ def update(
     exit code is 6. Nothing is contacted for the templates that come with this program. --undo takes it back.
     """
     from sentient_cli.errors import UsageError
+    from sentient_cli.scaffold.planned import Wish
     from sentient_cli.scaffold.tools import Interruption
-    from sentient_cli.scaffold.update import Wish, find_project, require_whole
+    from sentient_cli.scaffold.update import find_project, require_whole
 
     if undo and (dry_run or data or template or trust):
         raise UsageError("--undo takes no other option but --force", fix="Leave the others out")
@@ -126,10 +127,11 @@ def _undo(here: Invocation, project: Path, *, force: bool) -> None:
 
     with changing(project, "sentient update --undo") as healed:
         restored = healed or undo(project, force=force)
+    files = [str(path) for path in restored.paths if path.parts[0] != ".sentient"]
     if here.console.json:
-        here.console.json_line({"undone": restored.title, "files": list(map(str, restored.paths))})
+        here.console.json_line({"undone": restored.title, "files": files})
     else:
-        here.console.data(f"Taken back: {restored.title}, {_count(len(restored.paths), 'file')}")
+        here.console.data(f"Taken back: {restored.title}, {_count(len(files), 'file')}")
     for path in restored.left:
         here.console.warn(f"{path} was changed meanwhile and was left alone")
 
@@ -182,7 +184,7 @@ def _summarize(here: Invocation, prepared: Prepared, *, done: bool) -> None:
         counts = {"changed": prepared.writes, "conflicts": len(prepared.conflicts), "written": done}
         here.console.json_line({**told, **counts})
     elif not prepared.writes:
-        here.console.data(f"Nothing to do: the project has what {prepared.template} {prepared.now} has.")
+        here.console.data(f"Nothing to do: the project has what {prepared.template} {prepared.now}".rstrip() + " has.")
     else:
         what = "changed" if done else "would change"
         undo = " Take it back with `sentient update --undo`." if done else ""

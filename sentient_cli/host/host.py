@@ -59,8 +59,8 @@ class Host:
         clock: What the time is.
         ids: Where ids come from.
         limits: Bounds.
-        session_memory: Whether interactions are remembered for clients that send none. An id is no credential: leave it
-            off where strangers can reach the server.
+        session_memory: Whether interactions, for clients that send none, and the state of sessions are remembered. An
+            id is no credential: leave it off where strangers can reach the server.
         capture: Whether logging, warnings and prints of runs become entries.
 
     Example:
@@ -245,10 +245,13 @@ class Host:
 
     async def _session(self, request: RunRequest) -> Session:
         if request.session is None:
-            return Session(MADE_SOURCE, self.ids.ulid(), self.ids.ulid())
-        session = Session.from_data(request.session)
-        if self._memory is not None and not session.interactions:
-            session.interactions.extend(await self._memory.load(session.activity_id))
+            session = Session(MADE_SOURCE, self.ids.ulid(), self.ids.ulid())
+        else:
+            session = Session.from_data(request.session)
+            if self._memory is not None and not session.interactions:
+                session.interactions.extend(await self._memory.load(session.activity_id))
+        if self._memory is not None:
+            self._memory.keep_state(session)
         return session
 
     def _make_run(self, request: RunRequest, session: Session) -> Run:

@@ -30,6 +30,10 @@ _LONGEST_WAIT = 1.0
 _MOST_WAITING = 256
 _CHUNKED = b'"content_type":"chunked.text"'
 
+_Key: TypeAlias = tuple[str, str | int]
+"""Of a stream: what it is of, and which there."""
+_EVENTS = ""
+_TEXT = "text"
 _Rebuild: TypeAlias = Callable[[Sequence[str]], bytes]
 
 
@@ -111,7 +115,7 @@ class StreamMask:
     def __init__(self, redactor: Redactor, pass_on: Callable[[Entry], None]) -> None:
         self._redactor = redactor
         self._pass_on = pass_on
-        self._streams: dict[object, _Stream] = {}
+        self._streams: dict[_Key, _Stream] = {}
         self._waiting: deque[_Waiting] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -133,7 +137,7 @@ class StreamMask:
         if len(self._waiting) > _MOST_WAITING:
             self._cover()
 
-    def _add(self, key: object, waiting: _Waiting, place: int, text: str) -> _Stream:
+    def _add(self, key: _Key, waiting: _Waiting, place: int, text: str) -> _Stream:
         stream = self._streams.get(key)
         if stream is None:
             stream = self._streams[key] = _Stream(self._redactor)
@@ -143,7 +147,7 @@ class StreamMask:
     def _take_chunk(self, entry: ChunkEntry) -> None:
         waiting = _Waiting(entry, [entry.text], lambda texts: replace(entry, text=texts[0]).data)
         self._waiting.append(waiting)
-        self._add(entry.encoder.stream_id, waiting, 0, entry.text)
+        self._add((_EVENTS, entry.encoder.stream_id), waiting, 0, entry.text)
 
     def _take_chunk_event(self, entry: LogEntry) -> None:
         try:
@@ -156,10 +160,11 @@ class StreamMask:
             return
         waiting = _Waiting(entry, [event.content], lambda texts: encode_event(replace(event, content=texts[0])))
         self._waiting.append(waiting)
-        stream = self._add(event.stream_id, waiting, 0, event.content)
+        key = _EVENTS, event.stream_id
+        stream = self._add(key, waiting, 0, event.content)
         if event.is_complete:
             stream.settle(ended=True)
-            del self._streams[event.stream_id]
+            del self._streams[key]
 
     def _take_answer(self, entry: LogEntry) -> None:
         try:
@@ -179,7 +184,7 @@ class StreamMask:
             ended = list(self._streams)
         elif entry.type == "llm.finished":
             call = _call_of(entry.data)
-            ended = [key for key in self._streams if isinstance(key, tuple) and key[0] == call]
+            ended = [key for key in self._streams if key[0] == call]
         else:
             return
         for key in ended:
@@ -209,10 +214,10 @@ class StreamMask:
         self._advance()
 
 
-def _texts(answer: _Answer) -> Iterator[tuple[object, str]]:
+def _texts(answer: _Answer) -> Iterator[tuple[_Key, str]]:
     for _, chunk in answer.chunks:
         if chunk.text:
-            yield (answer.call, None), chunk.text
+            yield (answer.call, _TEXT), chunk.text
         if chunk.tool_call is not None and chunk.tool_call.arguments:
             yield (answer.call, chunk.tool_call.index or 0), chunk.tool_call.arguments
 

@@ -43,8 +43,8 @@ class RedactedPieces:
         self._redactor = redactor
         self._text = ""
         self._lengths: deque[int] = deque()
-        self._given = 0  # what stands before was given out
-        self._from = 0  # from where on secrets are looked for
+        self._given: int = 0  # what stands before was given out
+        self._from: int = 0  # from where on secrets are looked for
         self._within = False  # whether what was given out ends within a secret that has its mark
         self._patience = 0  # characters that may come before it is worth looking again
 
@@ -58,6 +58,9 @@ class RedactedPieces:
             return []
         found, certain = self._look()
         undecided = len(self._text) - certain
+        if not undecided and not found and len(self._lengths) == len(pieces):
+            self._pass_by()
+            return list(pieces)
         if undecided > MAX_MATCH:
             return self.cover()
         self._patience = undecided // 8 if undecided > _LONG else 0
@@ -81,18 +84,28 @@ class RedactedPieces:
         self._within = False
         return given
 
+    def _pass_by(self) -> None:
+        """All of the text is harmless."""
+        self._lengths.clear()
+        self._within = False
+        self._patience = 0
+        self._given = len(self._text)
+        self._from = max(self._from, self._given - _CONTEXT)
+        self._trim()
+
     def _look(self) -> tuple[list[Hidden], int]:
         """The secrets that are complete, and from where on nothing is certain yet."""
         text, redactor = self._text, self._redactor
         end = len(text)
         found: list[Hidden] = []
+        if not redactor.suspects(text[self._from :]):
+            return found, redactor.cut_value(text, self._from)
         certain = redactor.begun(text, self._from)
-        if redactor.suspects(text[self._from :]):
-            for hidden in redactor.hidden(text, self._from):
-                if text[hidden.end :] in _OPEN:
-                    certain = min(certain, hidden.start)
-                    break
-                found.append(hidden)
+        for hidden in redactor.hidden(text, self._from):
+            if text[hidden.end :] in _OPEN:
+                certain = min(certain, hidden.start)
+                break
+            found.append(hidden)
         while found and certain < end and found[-1].end >= certain:
             certain = min(certain, found.pop().start)
         return found, certain

@@ -1,4 +1,4 @@
-"""Server-side memory of sessions, for clients that do not send their interactions along."""
+"""Server-side memory of sessions: turns, for clients that do not send them along, and the state of agents."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sentient_cli.errors import StoreError, VersionConflictError
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.request import Interaction, Query
 from sentient_cli.runtime.session import Session
+from sentient_cli.runtime.state import SessionState
 from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.ports import StateStore
 
@@ -29,7 +30,7 @@ _logger = logging.getLogger(__name__)
 
 
 class SessionMemory:
-    """Keeps the last 200 interactions of a session, and at most 1 MiB of them.
+    """Keeps the last 200 interactions of a session, at most 1 MiB of them, and what the agent remembers of it.
 
     Args:
         store: Where they are kept.
@@ -39,6 +40,14 @@ class SessionMemory:
     def __init__(self, store: StateStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+
+    def keep_state(self, session: Session) -> None:
+        """Let the session's state be stored.
+
+        Args:
+            session: Of a run that is about to start.
+        """
+        session.keep_state(SessionState(self._store, session.activity_id, self._clock))
 
     async def load(self, activity_id: Ulid) -> list[Interaction]:
         """The interactions of a session, the oldest first; none when they cannot be read."""

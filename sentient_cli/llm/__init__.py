@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sentient_cli.llm.current import current_manager, generate, get_manager, stream
     from sentient_cli.llm.hooks import CallHook, CallRecord, RecordKind
+    from sentient_cli.llm.loop import ToolStream
     from sentient_cli.llm.manager import LLMManager
     from sentient_cli.llm.offline import OfflineProvider
     from sentient_cli.llm.parameters import Parameters
@@ -24,23 +25,30 @@ if TYPE_CHECKING:
         Request,
         TokenCount,
     )
+    from sentient_cli.llm.running import run_tools, stream_tools
     from sentient_cli.llm.streaming import LLMStream
+    from sentient_cli.llm.tools.definition import AsyncTool, SyncTool, Tool, tool
+    from sentient_cli.llm.tools.toolset import Toolset
     from sentient_cli.llm.types import (
         Chunk,
         Completion,
         FinishReason,
         Message,
         Messages,
+        OutputSpec,
         Part,
         Role,
         TextPart,
         ToolCall,
         ToolCallDelta,
+        ToolLike,
         ToolSpec,
+        TypedCompletion,
         Usage,
     )
 
 __all__ = [
+    "AsyncTool",
     "CallHook",
     "CallRecord",
     "Capabilities",
@@ -54,6 +62,7 @@ __all__ = [
     "Messages",
     "ModelInfo",
     "OfflineProvider",
+    "OutputSpec",
     "Parameters",
     "Part",
     "ProviderConfig",
@@ -62,22 +71,32 @@ __all__ = [
     "RecordKind",
     "Request",
     "Role",
+    "SyncTool",
     "TextPart",
     "TokenCount",
+    "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolLike",
     "ToolSpec",
+    "ToolStream",
+    "Toolset",
+    "TypedCompletion",
     "Usage",
     "current_manager",
     "generate",
     "get_manager",
+    "run_tools",
     "stream",
+    "stream_tools",
+    "tool",
 ]
 
 _MODULES = {
     "current": ("current_manager", "generate", "get_manager", "stream"),
     "hooks": ("CallHook", "CallRecord", "RecordKind"),
     "manager": ("LLMManager",),
+    "loop": ("ToolStream",),
     "offline": ("OfflineProvider",),
     "parameters": ("Parameters",),
     "provider": (
@@ -90,19 +109,25 @@ _MODULES = {
         "Request",
         "TokenCount",
     ),
+    "running": ("run_tools", "stream_tools"),
     "streaming": ("LLMStream",),
+    "tools.definition": ("AsyncTool", "SyncTool", "Tool", "tool"),
+    "tools.toolset": ("Toolset",),
     "types": (
         "Chunk",
         "Completion",
         "FinishReason",
         "Message",
         "Messages",
+        "OutputSpec",
         "Part",
         "Role",
         "TextPart",
         "ToolCall",
         "ToolCallDelta",
+        "ToolLike",
         "ToolSpec",
+        "TypedCompletion",
         "Usage",
     ),
 }

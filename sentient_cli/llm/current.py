@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import cache
+from typing import TypeVar, overload
 
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.streaming import LLMStream
-from sentient_cli.llm.types import Completion, Messages, ToolSpec
+from sentient_cli.llm.types import Completion, Messages, ToolLike, TypedCompletion
 
 __all__ = ["current_manager", "generate", "get_manager", "stream"]
+
+T = TypeVar("T")
 
 current_manager: ContextVar[LLMManager | None] = ContextVar("current_manager", default=None)
 """The manager of the current run; set by the host."""
@@ -25,7 +28,12 @@ def _offline_manager() -> LLMManager:
 
 
 def get_manager() -> LLMManager:
-    """The manager of the current run, or, outside of a run, one that has only the offline model."""
+    """The manager of the current run, or, outside of a run, one that has only the offline model.
+
+    Example:
+        >>> [provider.provider_id for provider in get_manager().providers]
+        ['offline']
+    """
     return current_manager.get() or _offline_manager()
 
 
@@ -34,7 +42,7 @@ def stream(
     *,
     model: str | None = None,
     parameters: Parameters | None = None,
-    tools: Sequence[ToolSpec] = (),
+    tools: Iterable[ToolLike] = (),
 ) -> LLMStream:
     """Ask the current manager for an answer piece by piece.
 
@@ -42,7 +50,7 @@ def stream(
         messages: A prompt or a conversation.
         model: A model id, ``provider:model``; the default model otherwise.
         parameters: How to answer.
-        tools: What the model may ask for.
+        tools: What the model may ask for. It is not called: `run_tools` and `stream_tools` do that.
 
     Raises:
         ConfigError: the model id leads nowhere.
@@ -59,17 +67,47 @@ def stream(
     return get_manager().stream(messages, model=model, parameters=parameters, tools=tools)
 
 
+@overload
 async def generate(
     messages: Messages,
     *,
     model: str | None = None,
     parameters: Parameters | None = None,
-    tools: Sequence[ToolSpec] = (),
-) -> Completion:
-    """Ask the current manager for a whole answer; the arguments are those of `stream`.
+    tools: Iterable[ToolLike] = (),
+) -> Completion: ...
+@overload
+async def generate(
+    messages: Messages,
+    *,
+    output: type[T],
+    output_retries: int = 1,
+    model: str | None = None,
+    parameters: Parameters | None = None,
+    tools: Iterable[ToolLike] = (),
+) -> TypedCompletion[T]: ...
+async def generate(
+    messages: Messages,
+    *,
+    output: type[T] | None = None,
+    output_retries: int = 1,
+    model: str | None = None,
+    parameters: Parameters | None = None,
+    tools: Iterable[ToolLike] = (),
+) -> Completion | TypedCompletion[T]:
+    """Ask the current manager for a whole answer.
+
+    Args:
+        messages: A prompt or a conversation.
+        output: The type that the answer shall have: a pydantic model, a dataclass, a ``TypedDict``, or what JSON has.
+            The value is the ``output`` of what is returned.
+        output_retries: How often the model is told what does not fit and asked again.
+        model: A model id; the default model otherwise.
+        parameters: How to answer.
+        tools: What the model may ask for. It is not called: `run_tools` does that.
 
     Raises:
         ConfigError: the model id leads nowhere, or the provider has no key.
+        OutputError: no answer fits ``output``.
         ProviderError: the call failed.
 
     Example:
@@ -77,5 +115,11 @@ async def generate(
         >>> from sentient_cli import llm
         >>> asyncio.run(llm.generate("What is 2 + 2?")).finish_reason
         'stop'
+        >>> asyncio.run(llm.generate('{"a": 1}', model="offline:echo", output=dict[str, int])).output
+        {'a': 1}
     """
-    return await get_manager().generate(messages, model=model, parameters=parameters, tools=tools)
+    if output is None:
+        return await get_manager().generate(messages, model=model, parameters=parameters, tools=tools)
+    return await get_manager().generate(
+        messages, output=output, output_retries=output_retries, model=model, parameters=parameters, tools=tools
+    )

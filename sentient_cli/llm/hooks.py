@@ -1,7 +1,7 @@
 """What the LLM layer tells the rest of the program about its calls, and about those of tools.
 
-The host turns records into the ``llm.*`` and ``tool.*`` entries of a run; metrics, tracing and usage listen here as well. A hook can
-neither delay a call nor fail it.
+The host turns records into the ``llm.*`` and ``tool.*`` entries of a run; metrics, tracing and usage listen here as
+well. A hook can neither delay a call nor fail it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,11 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
         parent: The call that this one is part of, if any.
         data: Depends on the kind; ``llm.chunks`` has ``{"chunks": [[offset, chunk], …]}`` with microseconds since the
             request.
+
+    Example:
+        >>> record = CallRecord(kind="llm.retry", call="01JS4F4Z5V0000000000000001", attempt=2, data={"after": 0.5})
+        >>> record.kind, record.attempt, record.data["after"]
+        ('llm.retry', 2, 0.5)
     """
 
     kind: RecordKind
@@ -58,7 +63,21 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallHook(Protocol):
-    """Listens to calls. It is called in the context of the call, on the event loop, so it must return at once."""
+    """Listens to calls. It is called in the context of the call, on the event loop, so it must return at once.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli.llm import LLMManager, OfflineProvider
+        >>> class Kinds:
+        ...     def __init__(self) -> None:
+        ...         self.seen: list[str] = []
+        ...     def on_record(self, record: CallRecord) -> None:
+        ...         self.seen.append(record.kind)
+        >>> hook = Kinds()
+        >>> _ = asyncio.run(LLMManager([OfflineProvider()], hooks=[hook]).generate("Hello", model="offline"))
+        >>> hook.seen
+        ['llm.request', 'llm.attempt', 'llm.chunks', 'llm.usage', 'llm.finished']
+    """
 
     def on_record(self, record: CallRecord) -> None:
         """Take a record. What it raises is logged and goes no further."""

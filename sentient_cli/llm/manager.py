@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeVar, overload
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.errors import BadRequestError, ConfigError
 from sentient_cli.llm.hooks import CallHook, Recorder
+from sentient_cli.llm.loop import Asking
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.streaming import KEYLESS_HINT, LLMStream
-from sentient_cli.llm.types import Completion, Message, Messages, ToolSpec
+from sentient_cli.llm.types import Completion, Message, Messages, OutputSpec, ToolLike, ToolSpec, TypedCompletion
 
-__all__ = ["LLMManager"]
+__all__ = ["LLMManager", "as_conversation", "plainly"]
+
+T = TypeVar("T")
 
 _PROVIDER_ID = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -139,13 +143,23 @@ class LLMManager:
             )
         return provider
 
+    def recorder(self, call: str | None = None, parent: str | None = None) -> Recorder:
+        """What tells the hooks about one call, of a model or of a tool.
+
+        Args:
+            call: The id of the call; a new one otherwise.
+            parent: The id of the call that this one is part of.
+        """
+        return Recorder(self._hooks, self._clock, call or str(self._ids.ulid()), parent)
+
     def stream(
         self,
         messages: Messages,
         *,
         model: str | None = None,
         parameters: Parameters | None = None,
-        tools: Sequence[ToolSpec] = (),
+        tools: Iterable[ToolLike] = (),
+        output: OutputSpec | None = None,
         parent: str | None = None,
     ) -> LLMStream:
         """Ask for an answer piece by piece. The call begins when the stream is first read.
@@ -154,7 +168,9 @@ class LLMManager:
             messages: A prompt or a conversation.
             model: A model id; the default model otherwise.
             parameters: How to answer.
-            tools: What the model may ask for.
+            tools: What the model may ask for. It is not called: `run_tools` does that.
+            output: What the answer has to be like. Where the provider cannot hold a model to it, the model is given a
+                tool to answer with.
             parent: The id of the call that this one is part of.
 
         Raises:
@@ -162,33 +178,87 @@ class LLMManager:
             BadRequestError: there is no message, or two tools share a name.
         """
         provider, name = self.resolve(model)
-        call = str(self._ids.ulid())
+        offered = _distinct(tools)
+        if output is not None and not provider.capabilities.structured_output:
+            offered, output = (*offered, output.spec), None
+        recorder = self.recorder(parent=parent)
         request = Request(
             model=name,
-            messages=_conversation(messages),
+            messages=as_conversation(messages),
             parameters=parameters or Parameters(),
-            tools=_distinct(tools),
-            call=call,
+            tools=offered,
+            output=output,
+            call=recorder.call,
         )
-        return LLMStream(provider, request, Recorder(self._hooks, self._clock, call, parent))
+        return LLMStream(provider, request, recorder)
 
+    @overload
     async def generate(
         self,
         messages: Messages,
         *,
         model: str | None = None,
         parameters: Parameters | None = None,
-        tools: Sequence[ToolSpec] = (),
+        tools: Iterable[ToolLike] = (),
         parent: str | None = None,
-    ) -> Completion:
-        """Ask for a whole answer; the arguments are those of `stream`.
+    ) -> Completion: ...
+    @overload
+    async def generate(
+        self,
+        messages: Messages,
+        *,
+        output: type[T],
+        output_retries: int = 1,
+        model: str | None = None,
+        parameters: Parameters | None = None,
+        tools: Iterable[ToolLike] = (),
+        parent: str | None = None,
+    ) -> TypedCompletion[T]: ...
+    async def generate(
+        self,
+        messages: Messages,
+        *,
+        output: type[T] | None = None,
+        output_retries: int = 1,
+        model: str | None = None,
+        parameters: Parameters | None = None,
+        tools: Iterable[ToolLike] = (),
+        parent: str | None = None,
+    ) -> Completion | TypedCompletion[T]:
+        """Ask for a whole answer.
+
+        Args:
+            messages: A prompt or a conversation.
+            output: The type that the answer shall have: a pydantic model, a dataclass, a ``TypedDict``, or what JSON
+                has. The value is the ``output`` of what is returned.
+            output_retries: How often the model is told what does not fit and asked again.
+            model: A model id; the default model otherwise.
+            parameters: How to answer.
+            tools: What the model may ask for. It is not called: `run_tools` does that.
+            parent: The id of the call that this one is part of.
 
         Raises:
             ConfigError: the model id leads nowhere, or the provider has no key.
+            OutputError: no answer fits ``output``.
             ProviderError: the call failed.
         """
-        async with self.stream(messages, model=model, parameters=parameters, tools=tools, parent=parent) as answer:
-            return await answer.completion()
+        offered = _distinct(tools)
+        if output is None:
+            async with self.stream(
+                messages, model=model, parameters=parameters, tools=offered, parent=parent
+            ) as answer:
+                return await answer.completion()
+        from sentient_cli.llm.output import output_reader  # noqa: PLC0415 - pydantic, on first use
+
+        reader = output_reader(output)
+        return await Asking(
+            lambda conversation: self.stream(
+                conversation, model=model, parameters=parameters, tools=offered, output=reader.spec, parent=parent
+            ),
+            as_conversation(messages),
+            reader.finish,
+            retries=output_retries,
+        ).run()
 
     async def aclose(self) -> None:
         """Close all providers. End the streams first. May be called twice."""
@@ -196,7 +266,17 @@ class LLMManager:
             await provider.aclose()
 
 
-def _conversation(messages: Messages) -> tuple[Message, ...]:
+def plainly(answer: Completion) -> Completion:
+    """An answer as it is: what finishes a question that asked for no type."""
+    return answer
+
+
+def as_conversation(messages: Messages) -> tuple[Message, ...]:
+    """The messages of a prompt or a conversation.
+
+    Raises:
+        BadRequestError: there is none, or something else is among them.
+    """
     conversation = (Message.user(messages),) if isinstance(messages, str) else tuple(messages)
     for message in conversation:
         if not isinstance(message, Message):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -208,9 +288,10 @@ def _conversation(messages: Messages) -> tuple[Message, ...]:
     return conversation
 
 
-def _distinct(tools: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
-    names = [tool.name for tool in tools]
+def _distinct(tools: Iterable[ToolLike]) -> tuple[ToolSpec, ...]:
+    specs = tuple(tool.spec for tool in tools)
+    names = [spec.name for spec in specs]
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
         raise BadRequestError(f"Two tools are called {twice!r}", fix="Give each tool of a request its own name")
-    return tuple(tools)
+    return specs

@@ -36,6 +36,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         tools: What the model may ask for.
         output: What the answer has to be like; only for providers that can hold a model to it.
         call: The id of the call, the same over all its attempts.
+
+    Example:
+        >>> request = Request(model="assistant", messages=(Message.user("Hello"),), parameters=Parameters(max_tokens=5))
+        >>> request.messages[-1].text, request.parameters.max_tokens
+        ('Hello', 5)
     """
 
     model: str
@@ -52,6 +57,10 @@ class RateLimits(msgspec.Struct, frozen=True, gc=False):
     Args:
         requests_per_minute: Requests a minute.
         tokens_per_minute: Tokens a minute.
+
+    Example:
+        >>> RateLimits(requests_per_minute=60).tokens_per_minute is None
+        True
     """
 
     requests_per_minute: int | None = None
@@ -71,6 +80,11 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         images: Whether models can read images.
         system_prompts: Whether system messages are obeyed.
         rate_limits: How much it takes.
+
+    Example:
+        >>> capabilities = Capabilities(models=("small", "large"), max_input_tokens=8192, tools=True)
+        >>> capabilities.tools, capabilities.images, capabilities.max_output_tokens is None
+        (True, False, True)
     """
 
     models: tuple[str, ...] = ()
@@ -90,6 +104,13 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     Args:
         default_model: What a bare provider id stands for.
         timeout: Seconds that one attempt may take.
+
+    Example:
+        >>> class MyConfig(ProviderConfig, frozen=True, kw_only=True):
+        ...     base_url: str = "http://127.0.0.1:11434"
+        >>> config = MyConfig(default_model="small")
+        >>> config.default_model, config.timeout
+        ('small', 30.0)
     """
 
     default_model: str
@@ -103,6 +124,11 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
         id: As the provider names it.
         description: One sentence.
         context_tokens: Tokens that request and answer may have together, when known.
+
+    Example:
+        >>> model = ModelInfo(id="small", description="Fast, for short answers.", context_tokens=8192)
+        >>> f"{model.id}: {model.description}"
+        'small: Fast, for short answers.'
     """
 
     id: str
@@ -116,6 +142,14 @@ class TokenCount(msgspec.Struct, frozen=True, gc=False):
     Args:
         tokens: How many.
         exact: Whether the provider counted them, and not we.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli.llm import OfflineProvider
+        >>> request = Request(model="assistant", messages=(Message.user("How are you?"),))
+        >>> count = asyncio.run(OfflineProvider().count_tokens(request))
+        >>> count.tokens > 0, count.exact
+        (True, True)
     """
 
     tokens: int
@@ -131,6 +165,15 @@ class ProviderMetrics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         active: Calls going on now.
         input_tokens: Tokens read.
         output_tokens: Tokens written.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli.llm import OfflineProvider
+        >>> provider = OfflineProvider()
+        >>> _ = asyncio.run(provider.generate(Request(model="echo", messages=(Message.user("Hello"),))))
+        >>> metrics = provider.metrics()
+        >>> metrics.requests, metrics.active, metrics.errors
+        (1, 0, 0)
     """
 
     requests: int = 0

@@ -47,6 +47,10 @@ class TextPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="tex
 
     Args:
         text: The text.
+
+    Example:
+        >>> Message.user((TextPart("What is "), TextPart("6 * 7?"))).text
+        'What is 6 * 7?'
     """
 
     text: str
@@ -100,6 +104,11 @@ class ToolSpec(msgspec.Struct, frozen=True):
         name: Unique in a request.
         description: Tells the model what the tool is for.
         parameters: The JSON Schema of the arguments.
+
+    Example:
+        >>> spec = ToolSpec("add", "Adds two numbers.", {"type": "object", "properties": {"a": {"type": "number"}}})
+        >>> spec.name, spec.spec is spec
+        ('add', True)
     """
 
     name: str
@@ -113,7 +122,13 @@ class ToolSpec(msgspec.Struct, frozen=True):
 
 
 class ToolLike(Protocol):
-    """What can be offered to a model: a `Tool`, or the description of one."""
+    """What can be offered to a model: a `Tool`, or the description of one.
+
+    Example:
+        >>> offered: list[ToolLike] = [ToolSpec("now", "Says what time it is.")]
+        >>> [tool.spec.name for tool in offered]
+        ['now']
+    """
 
     @property
     def spec(self) -> ToolSpec:
@@ -127,6 +142,11 @@ class OutputSpec(msgspec.Struct, frozen=True):
     Args:
         name: Of the type.
         schema: A JSON Schema of an object.
+
+    Example:
+        >>> spec = OutputSpec("City", {"type": "object", "properties": {"name": {"type": "string"}}})
+        >>> spec.name
+        'City'
     """
 
     FINAL_ANSWER: ClassVar[str] = "final_answer"
@@ -138,7 +158,6 @@ class OutputSpec(msgspec.Struct, frozen=True):
     def spec(self) -> ToolSpec:
         """The tool by which a model gives such an answer when its provider knows no other way."""
         return ToolSpec(self.FINAL_ANSWER, "Give the final answer. Call this once, at the end.", self.schema)
-
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -255,6 +274,15 @@ class ToolCallDelta(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         id: On the first piece of a call.
         name: On the first piece of a call.
         arguments: The next characters of the arguments.
+
+    Example:
+        >>> from sentient_cli.llm.assembly import Assembly
+        >>> assembly = Assembly()
+        >>> first = ToolCallDelta(0, "call_1", "add")
+        >>> for delta in (first, ToolCallDelta(0, arguments='{"a": '), ToolCallDelta(0, arguments="1}")):
+        ...     assembly.add(Chunk(tool_call=delta))
+        >>> assembly.tool_calls[0].parsed()
+        {'a': 1}
     """
 
     index: int | None = None
@@ -271,6 +299,11 @@ class Chunk(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         tool_call: A piece of a tool call.
         usage: The tokens so far; the last one counts.
         finish_reason: The terminal marker: a stream that ends without one was cut off.
+
+    Example:
+        >>> chunks = [Chunk("Hel"), Chunk("lo"), Chunk(finish_reason="stop"), Chunk(usage=Usage(input=1, output=2))]
+        >>> "".join(chunk.text for chunk in chunks)
+        'Hello'
     """
 
     text: str = ""
@@ -293,6 +326,15 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
         failovers: How often another provider took over.
         steps: What was said between the question and this answer: calls of tools, their results, and answers that were
             asked for again.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli import llm
+        >>> answer = asyncio.run(llm.generate("Hello", model="offline:echo"))
+        >>> answer.text, answer.finish_reason, answer.provider, answer.model
+        ('Hello', 'stop', 'offline', 'echo')
+        >>> answer.message.role
+        'assistant'
     """
 
     text: str
@@ -321,6 +363,13 @@ class TypedCompletion(Completion, Generic[T], frozen=True, kw_only=True):
 
     Args:
         output: The answer as a value of the type that was given.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli import llm
+        >>> answer = asyncio.run(llm.generate('{"a": 1}', model="offline:echo", output=dict[str, int]))
+        >>> isinstance(answer, TypedCompletion), answer.output["a"] + 1
+        (True, 2)
     """
 
     output: T

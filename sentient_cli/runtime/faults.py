@@ -8,6 +8,7 @@ import secrets
 import sys
 import traceback
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Protocol, cast
 
 from sentient_cli.errors import RunOverflowError
@@ -63,7 +64,7 @@ def report_late(run: _Named) -> None:
     Args:
         run: The run.
     """
-    frame = sys._getframe(1)  # noqa: SLF001 - traceback.walk_stack would start here too, at a higher price
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - traceback.walk_stack would start here too, at a higher price
     while frame is not None and not is_user_file(frame.f_code.co_filename):
         frame = frame.f_back
     place = f" at {frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -100,7 +101,9 @@ def _with_uv(work: Workshop, uv: str) -> tuple[Ended, str]:
 
 
 def _with_pip(work: Workshop) -> tuple[Ended, str]:
-    made = work.run(sys.executable, "-m", "venv", ".venv")
+    # Our own pip can install another: bringing up a pip of its own first takes as long as all of the small packages.
+    ours = importlib.util.find_spec("pip") is not None
+    made = work.run(sys.executable, "-m", "venv", *(["--without-pip"] if ours else []), ".venv")
     if not made.ok:
         return made, ""
     source = checkout()
@@ -108,7 +111,9 @@ def _with_pip(work: Workshop) -> tuple[Ended, str]:
     wanted += requirements(work.project, "dev")
     wanted = _without_ours(wanted) if source else wanted
     python, settings = _python(work.project), _settings(work.environment)
-    return work.run(python, "-m", "pip", "install", "--no-compile", *wanted, environment=settings), _prefix()
+    pip = [sys.executable, "-m", "pip", "--python", os.fspath(python)] if ours else [os.fspath(python), "-m", "pip"]
+    wanted += ["pip"] if ours else []
+    return work.run(*pip, "install", "--no-compile", *wanted, environment=settings), _prefix()
 
 
 def _without_ours(wanted: list[str]) -> list[str]:

@@ -135,13 +135,14 @@ def _checked(ref: str) -> str:
 
 
 def _local(spec: str, folder: Path, limits: Limits) -> TemplateSource:
-    path, _, ref = (spec, "", "") if Path(spec).exists() else spec.rpartition("@")
+    path, at, ref = (spec, "", "") if Path(spec).exists() else spec.rpartition("@")
     place = Path(path or spec).expanduser().absolute()
     if not place.is_dir():
         raise _missing(spec)
+    ref = _checked(ref) if at else ""
     bare = (place / "HEAD").is_file() and (place / "objects").is_dir()
     if ref or bare:
-        found = fetch(str(place), _checked(ref) if ref else "", folder, limits)
+        found = fetch(str(place), ref, folder, limits)
         return TemplateSource(str(place), found.commit, ref or found.commit[:12], found.root, trusted=False)
     root = folder / "files"
     root.mkdir()

@@ -237,9 +237,11 @@ def _write(target: Path, held: Held) -> None:
             os.fsync(file.fileno())
         beside.chmod(held.mode)
         beside.replace(target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(target)
         raise
 
 

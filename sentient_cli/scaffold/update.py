@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sentient_cli.errors import ProjectError, TemplateNotFoundError, UsageError
 from sentient_cli.runtime.events import JsonValue
@@ -15,100 +14,17 @@ from sentient_cli.scaffold import undo
 from sentient_cli.scaffold.changes import Change, Held, Obstacle, decide, look, writes
 from sentient_cli.scaffold.lock import locked
 from sentient_cli.scaffold.merge import marked
+from sentient_cli.scaffold.planned import Prepared, User, Wish
 from sentient_cli.scaffold.pristine import STATE, Pristine, load, state_files
 from sentient_cli.scaffold.tools import Interruption
 
 if TYPE_CHECKING:
-    from sentient_cli.scaffold.questions import Question
     from sentient_cli.scaffold.render import OpenTemplate
     from sentient_cli.scaffold.source import TemplateSource
-    from sentient_cli.scaffold.trust import TemplateFacts
 
-__all__ = [
-    "Prepared",
-    "User",
-    "Wish",
-    "carry_out",
-    "changing",
-    "find_project",
-    "open_conflicts",
-    "prepare",
-    "require_whole",
-]
+__all__ = ["carry_out", "changing", "find_project", "open_conflicts", "prepare", "require_whole"]
 
 _COMMIT_SHOWN = 12
-
-
-class User(Protocol):
-    """Somebody who can be asked."""
-
-    def question(self, question: Question, check: Callable[[JsonValue], object]) -> JsonValue:
-        """The answer to a question that the template did not have before.
-
-        Args:
-            question: The question.
-            check: Raises a `UsageError` when the template does not allow an answer.
-        """
-        ...
-
-    def allows(self, source: TemplateSource, facts: TemplateFacts) -> bool:
-        """Whether a template that is not ours may run what it wants to run."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is wanted of an update.
-
-    Args:
-        project: The project's directory.
-        template: Where the template is now; empty: where it was.
-        data: Answers that take the place of those given before.
-        trust: Whether a template that is not ours may run what it wants to run.
-    """
-
-    project: Path
-    template: str = ""
-    data: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    trust: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An update that is decided, and not carried out yet.
-
-    Args:
-        project: The project's directory.
-        template: What the template is called.
-        before: The version of it that the project has.
-        now: The version that it gets.
-        changes: What happens to each file.
-        state: How what the project keeps of its template changes.
-    """
-
-    project: Path
-    template: str
-    before: str
-    now: str
-    changes: tuple[Change, ...]
-    state: tuple[Change, ...]
-
-    @property
-    def conflicts(self) -> tuple[Change, ...]:
-        """The files in which the user has to decide."""
-        return tuple(change for change in self.changes if change.conflicts)
-
-    @property
-    def writes(self) -> int:
-        """How many of the user's files become others."""
-        return sum(change.writes for change in self.changes)
-
-    @property
-    def title(self) -> str:
-        """The update in a few words."""
-        return (
-            f"{self.template} {self.before} to {self.now}" if self.before != self.now else f"{self.template} {self.now}"
-        )
 
 
 def find_project(start: Path) -> Path:
@@ -139,8 +55,20 @@ def changing(project: Path, what: str) -> Generator[undo.Restored | None]:
     """
     if not (project / STATE).parent.is_dir():
         load(project)  # says what is missing
-    with locked(undo.folder_of(project) / "lock", what):
+    with _explained(), locked(undo.folder_of(project) / "lock", what):
         yield undo.heal(project)
+
+
+@contextmanager
+def _explained() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ProjectError(
+            f"{error.filename or 'A file of the project'} cannot be read or written",
+            why=error.strerror or str(error),
+            fix="Mend that and run it again; what was half done is put back first",
+        ) from error
 
 
 def prepare(wish: Wish, *, user: User | None = None, interruption: Interruption | None = None) -> Prepared:
@@ -161,7 +89,7 @@ def prepare(wish: Wish, *, user: User | None = None, interruption: Interruption 
     from sentient_cli.scaffold.source import open_source
 
     kept = load(wish.project)
-    with _found(wish, kept), open_source(wish.template or _where(kept)) as source:
+    with _explained(), _found(wish, kept), open_source(wish.template or _where(kept)) as source:
         trust = wish.trust or _allowed(source, user)
         name = wish.project.resolve().name
         with open_template(source, name=name, trust=trust, interruption=interruption) as template:
@@ -184,7 +112,7 @@ def prepare(wish: Wish, *, user: User | None = None, interruption: Interruption 
 
 
 def _version(version: str, ref: str) -> str:
-    return version or ref[:_COMMIT_SHOWN] or "as it is"
+    return version or ref[:_COMMIT_SHOWN]
 
 
 def _where(kept: Pristine) -> str:
@@ -268,7 +196,7 @@ def carry_out(prepared: Prepared, *, interruption: Interruption | None = None) -
     changed = writes((*prepared.changes, *prepared.state))
     if not changed:
         return
-    try:
+    with _explained():
         undo.carry_out(
             prepared.project,
             changed,
@@ -276,12 +204,6 @@ def carry_out(prepared: Prepared, *, interruption: Interruption | None = None) -
             conflicts=[change.path for change in prepared.conflicts],
             check=interruption.check if interruption else None,
         )
-    except OSError as error:
-        raise ProjectError(
-            f"{error.filename or 'A file'} cannot be written",
-            why=error.strerror or str(error),
-            fix="Mend that and run it again; what was half done is put back first",
-        ) from error
 
 
 def open_conflicts(project: Path) -> tuple[PurePosixPath, ...]:

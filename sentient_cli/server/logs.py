@@ -18,8 +18,7 @@ from sentient_cli.sanitize import sanitize
 __all__ = ["announce", "configure_logging"]
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
-
-
+_NUMBERS = (int, float)
 _UPGRADES = ("Unsupported upgrade request.", "No supported WebSocket library detected.")
 _warnings = logging.getLogger("sentient_cli.warnings")
 
@@ -42,7 +41,7 @@ class _JsonFormatter(logging.Formatter):
         }
         for name, value in vars(record).items():
             if name not in _PLAIN and value not in ("", None):
-                data[name] = value if isinstance(value, int | float) else str(value)
+                data[name] = value if isinstance(value, _NUMBERS) else str(value)
         run = current_run.get()
         if run is not None:
             data.setdefault("run_id", run.id)

@@ -115,7 +115,7 @@ def _watch_run() -> Document:
         "Stream the events of a run from a cursor on, then live",
         {
             "200": _sse("The events after the cursor."),
-            "204": {"description": "There is nothing after the cursor, and the run has ended."},
+            "204": {"description": "There is nothing after the cursor, and the run has ended or was interrupted."},
             "400": _error("The cursor is no event of this run."),
             "404": _NO_RUN,
             "410": _error("The events after the cursor are no longer kept; `first_seq` says what is."),

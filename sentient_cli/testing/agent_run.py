@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar, overload
 
 import msgspec
 
@@ -21,10 +21,13 @@ from sentient_cli.runtime.events import (
 )
 from sentient_cli.runtime.run import Outcome
 from sentient_cli.runtime.session import Session
+from sentient_cli.runtime.state import StateKey
 from sentient_cli.runtime.transcript import answer_text
 from sentient_cli.store.entry import LogEntry
 
 __all__ = ["AgentRun", "events_of"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,17 +83,47 @@ class AgentRun:
         """The errors that the client was told of, the agent's own and that of the end."""
         return tuple(event.content for event in self.events if isinstance(event, ErrorEvent))
 
-    def json(self, event_name: str) -> dict[str, JsonValue]:
-        """The content of the one JSON event of this name.
+    @overload
+    def json(self, event_name: str) -> dict[str, JsonValue]: ...
+    @overload
+    def json(self, event_name: str, kind: type[T]) -> T: ...
+    def json(self, event_name: str, kind: type[T] | None = None) -> dict[str, JsonValue] | T:
+        """The content of the one JSON event of this name, as it is or as a value of a type.
+
+        Args:
+            event_name: What the client shows it under.
+            kind: A pydantic model, a dataclass, a ``TypedDict``, or what JSON has.
 
         Raises:
             LookupError: there is none, or there are several.
+            ValueError: the content does not fit the type; pydantic's ``ValidationError``.
         """
         found = [event for event in self.events if isinstance(event, JsonEvent) and event.event_name == event_name]
         if len(found) != 1:
             names = ", ".join(self.names) or "none"
             raise LookupError(f"there are {len(found)} JSON events of the name {event_name!r}; names: {names}")
-        return found[0].content
+        if kind is None:
+            return found[0].content
+        from pydantic import TypeAdapter  # noqa: PLC0415 - only where it is asked for
+
+        return TypeAdapter(kind).validate_json(msgspec.json.encode(found[0].content))
+
+    def state(self, key: StateKey[T]) -> T:
+        """What the agent remembers of the session under a key, after the run.
+
+        Args:
+            key: The one that the agent declared.
+
+        Raises:
+            StateError: it does not fit the type.
+        """
+        reading = self.session.state.get(key)
+        try:
+            reading.send(None)  # what is in memory is there at once
+        except StopIteration as done:
+            value: T = done.value
+            return value
+        raise LookupError("the state is not in memory")
 
     def raise_for_outcome(self) -> Self:
         """Return the run if it was done, else raise what the agent raised.

@@ -50,7 +50,7 @@ async def run_agent(
     Args:
         agent: An agent, the class of one, or an async function that answers.
         prompt: What is asked.
-        session: The chat so far; `make_session` makes one.
+        session: The chat so far; `make_session` makes one. Its state goes on from run to run.
         interactions: Further earlier turns.
         llm: The model that the agent gets; `scripted_llm` makes one. It is closed after the run.
         clock: What the time is; `FixedClock` unless given.
@@ -82,10 +82,12 @@ async def run_agent(
     )
     try:
         run = await host.start_run(request)
+        run.session.keep_state(session.state)  # the agent has not begun
         await run.wait()
         await host.wait_idle()
     finally:
         await host.aclose()
+    run.session.keep_state(session.state)  # the run has let go of it
     return _result(run)
 
 

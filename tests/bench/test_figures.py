@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import events, latency, startup, streams
+from bench import checking, events, latency, startup, streams
 from bench.client import ask_all
 from bench.ratio import abba, percentile, spread
 from bench.servers import start
@@ -75,4 +75,13 @@ def test_five_times_the_events_and_half_the_time_of_the_framework(
 @pytest.mark.parametrize(("command", "most"), startup.COMMANDS, ids=str)
 def test_a_command_starts_within_its_share_of_cpu(command: Sequence[str], most: float) -> None:
     row = startup.compare(command, most, 5)
+    assert row[3] == "ok", row
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.story("E19.3")
+@pytest.mark.parametrize(("checker", "most"), checking.CHECKERS)
+def test_the_basic_project_is_type_checked_within_its_budget(checker: str, most: float) -> None:
+    row = checking.compare(checker, most, 1)
     assert row[3] == "ok", row

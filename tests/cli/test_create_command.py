@@ -98,9 +98,7 @@ def test_a_dry_run_shows_the_tree_and_writes_nothing(sentient: Sentient, tmp_pat
 
 
 def test_a_dry_run_in_ascii(sentient: Sentient) -> None:
-    done = sentient(
-        "create", "my-agent", "--yes", "--dry-run", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    )
+    done = sentient("create", "my-agent", "--yes", "--dry-run", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert "|-- " in done.stdout
     assert done.stdout.isascii()
 

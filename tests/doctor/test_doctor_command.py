@@ -129,3 +129,8 @@ def test_an_ascii_terminal() -> None:
     done = _doctor(PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert "Output is ascii, not UTF-8" in " ".join(done.stdout.split())
     assert done.returncode == 0
+
+
+def test_a_project_that_is_not_there() -> None:
+    done = _doctor("--json", "--project", "nowhere")
+    assert (done.returncode, done.stdout) == (2, "")

@@ -52,3 +52,16 @@ def tracked() -> tuple[Path, ...]:
     command = ["git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return tuple(REPOSITORY / name for name in done.stdout.split("\0") if name and (REPOSITORY / name).is_file())
+
+
+def depth(types: str) -> int:
+    """How many brackets stand within each other in the text of a type.
+
+    >>> [depth(types) for types in ("int", "list[int]", "Callable[[dict[str, int]], None]")]
+    [0, 1, 3]
+    """
+    open_now = deepest = 0
+    for char in types:
+        open_now += (char == "[") - (char == "]")
+        deepest = max(deepest, open_now)
+    return deepest

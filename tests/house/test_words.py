@@ -36,7 +36,7 @@ _ALLOWED_TOP = {
     "templates",
     "tests",
 }
-_LOCKS = ["runtime", "dev", "build", "reference"]
+_LOCKS = ["runtime", "dev", "build", "reference", "oldest", "templates", "templates-lowest"]
 
 
 def test_no_foreign_place_is_named() -> None:

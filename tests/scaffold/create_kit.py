@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.plugins.isolation import REPOSITORY
 
-__all__ = ["fake", "git", "shot", "start", "template", "wait_for"]
+__all__ = ["ends", "fake", "git", "shot", "start", "template", "wait_for"]
 
 # Stands in for uv: makes an environment over the packages that this suite runs with, in a moment.
 FAKE_UV = """
@@ -44,7 +46,7 @@ def fake(folder: Path, name: str, source: str) -> str:
     return path if path.startswith(f"{folder}{os.pathsep}") else f"{folder}{os.pathsep}{path}"
 
 
-def template(folder: Path, files: dict[str, str | bytes], questions: str = "name: my-agent\n") -> Path:
+def template(folder: Path, files: Mapping[str, str | bytes], questions: str = "name: my-agent\n") -> Path:
     """A template that is not ours."""
     folder.mkdir(parents=True)
     (folder / "copier.yml").write_text(questions)
@@ -80,8 +82,16 @@ def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[str]:
 
 
 def wait_for(fifo: Path) -> int:
-    """Wait until a hanging program says that it runs; its process id."""
-    return int(fifo.read_text())
+    """Wait until a hanging program says that it runs; a descriptor of the process, which `ends` closes."""
+    return os.pidfd_open(int(fifo.read_text()))
+
+
+def ends(process: int) -> bool:
+    """Whether a process has ended, or does so within 20 s."""
+    try:
+        return bool(select.select([process], [], [], 20)[0])
+    finally:
+        os.close(process)
 
 
 def git(folder: Path, *arguments: str) -> str:

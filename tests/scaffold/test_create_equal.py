@@ -15,9 +15,9 @@ from sentient_cli.scaffold.source import open_source
 _ODD: list[JsonValue] = []
 _SETS: list[dict[str, JsonValue]] = [
     {},
-    {"license": "Proprietary", "author": "Ann O'Neill \"the\" <b>"},
+    {"license": "Proprietary", "author": 'Ann O\'Neill "the" <b>'},
     {"features": _ODD, "license": "Apache-2.0"},
-    {"features": ["ci"], "license": "BSD-3-Clause", "description": "Größe {{ 1 + 1 }} \\ \"x\""},
+    {"features": ["ci"], "license": "BSD-3-Clause", "description": 'Größe {{ 1 + 1 }} \\ "x"'},
     {"features": ["vscode", "agents_md"], "license": "MIT-0", "author": "Ann"},
 ]
 

@@ -234,3 +234,61 @@ def test_text_for_a_reader() -> None:
     assert "  updated   a.txt" in done.stdout
     assert done.stdout.splitlines()[-1].endswith("2 files changed. Take it back with `sentient update --undo`.")
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.story("E20.3")
+def test_after_an_interruption() -> None:
+    make_template({"a.txt": "a\n"})
+    project = make_project({"a.txt": "a\n"})
+    make_template({"a.txt": "b\n"})
+    pending = project / ".sentient/undo/pending.zip"
+    for command_ in ((), ("--undo",)):
+        assert update().returncode == 0
+        (project / ".sentient/undo/000001.zip").rename(pending)
+        refused = update("--dry-run", "--json")
+        assert (refused.returncode, "was interrupted" in str(_error(refused)["what"])) == (5, True)
+        done = update(*command_)
+        assert done.returncode == 0
+        assert not pending.exists()
+        assert (project / "a.txt").read_text() == ("a\n" if command_ else "b\n")
+        if not command_:
+            assert "An update that was interrupted was put back" in done.stderr
+            assert update("--undo").returncode == 0
+
+
+@pytest.mark.story("E20.3")
+@pytest.mark.usefixtures("unmeasured")
+def test_a_disk_that_fills_up() -> None:
+    """A limit on the size of files stands for it: the new file is the first that does not fit."""
+    make_template({"a.txt": "a\n", "b.txt": "b\n"})
+    project = make_project({"a.txt": "a\n", "b.txt": "b\n"})
+    before = snapshot(project)
+    make_template({"a.txt": "a2\n", "b.txt": "b\n" * 200_000})
+    limited = ["sh", "-c", 'ulimit -f 200; exec "$@"', "sh", *command("--json")]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(limited, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 5
+    assert "b.txt" in str(_error(done)["what"])
+    assert snapshot(project) == before
+    assert update().returncode == 0
+
+
+@pytest.mark.story("E20.3", "20.1")
+def test_a_project_of_a_built_in_template(tmp_path: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        program = [sys.executable, "-m", "sentient_cli", *arguments]
+        return subprocess.run(program, env=environment, capture_output=True, text=True, timeout=50, check=False)
+
+    project = Path("mine")
+    assert run("create", "mine", "--yes", "--no-install", "--no-git").returncode == 0
+    before = snapshot(project)
+    assert run("update", "--project", "mine").returncode == 0
+    assert snapshot(project) == before, "nothing changed in the template"
+    assert not list((project / ".sentient/undo").glob("*.zip"))
+    assert run("update", "--project", "mine", "--data", "license=MIT-0", "--data", "features=ci").returncode == 0
+    assert "MIT No Attribution" in (project / "LICENSE").read_text()
+    assert not (project / "AGENTS.md").exists()
+    assert run("update", "--project", "mine", "--template", "advanced", "--dry-run").returncode == 6
+    assert run("update", "--project", "mine", "--undo").returncode == 0
+    assert snapshot(project) == before

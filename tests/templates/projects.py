@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from copier import run_copy
-
+from sentient_cli.runtime.events import JsonValue
+from sentient_cli.scaffold.place import place
+from sentient_cli.scaffold.render import open_template
+from sentient_cli.scaffold.source import open_source
 from tests.plugins.isolation import REPOSITORY
 
 TEMPLATES = REPOSITORY / "templates"
@@ -17,10 +19,14 @@ NAMES = ("basic", "advanced", "production")
 FEATURES = ("vscode", "pycharm", "ci", "agents_md")
 
 
-def render(template: str, folder: Path, **answers: object) -> Path:
-    """Make a project with the default answers, but for those given, in a folder that is not there yet."""
-    data = {"name": "my-agent", **answers}
-    run_copy(str(TEMPLATES / template), folder, data=data, defaults=True, quiet=True)
+def render(template: str, folder: Path, **answers: JsonValue) -> Path:
+    """Make a project with the default answers, but for those given, in a folder that is not there yet.
+
+    Raises:
+        UsageError: an answer is not allowed.
+    """
+    with open_source(template) as source, open_template(source) as opened:
+        place(opened.render({"name": "my-agent", **answers}, folder.name).files, folder)
     return folder
 
 

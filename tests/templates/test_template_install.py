@@ -1,4 +1,4 @@
-"""Each project installed from wheels alone, with the newest and the oldest of what it asks for, and its tests run there."""
+"""Each project installed from wheels alone, with the newest and the oldest of what it asks for, and tested there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.plugins.isolation import REPOSITORY
-from tests.templates.projects import NAMES, check, run
+from tests.plugins.places import make_environment
+from tests.templates.projects import NAMES, check, run, tree
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -50,6 +51,22 @@ def test_it_works_with_the_newest_and_the_oldest(copy: Path, resolution: str, wh
             name, _, version = requirement.partition(">=")
             found = re.search(rf"^{name}(?:==| @ .*-)({re.escape(version)})", installed, re.MULTILINE)
             assert found is not None, f"{requirement}: {installed}"
+
+
+@pytest.mark.slow
+@pytest.mark.story("20.1", "20.2")
+def test_an_installed_package_has_its_templates(projects: Mapping[str, Path], tmp_path: Path, wheelhouse: Path) -> None:
+    (wheel,) = wheelhouse.glob("sentient_agent_cli-*.whl")
+    python = make_environment(tmp_path / "installed", str(wheel))
+    (templates,) = (tmp_path / "installed").rglob("sentient_cli/_templates")
+    check(tmp_path, str(python), "-m", "compileall", "-q", str(templates))  # as installers do
+    assert list(templates.rglob("*.pyc"))
+    for name in NAMES:
+        create = ["create", "my-agent", "--template", name, "--yes", "--no-install", "--no-git"]
+        (tmp_path / name).mkdir()
+        check(tmp_path / name, str(python), "-m", "sentient_cli", *create)
+        made = [file for file in tree(tmp_path / name / "my-agent") if not file.startswith(".sentient/")]
+        assert made == tree(projects[name])
 
 
 @pytest.mark.slow

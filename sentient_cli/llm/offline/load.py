@@ -28,11 +28,19 @@ _FIELD = re.compile(r"field `([^`]*)`")
 
 
 def load_script(path: Path | str) -> Script:
-    """Read a script from a file; its suffix is ``.toml``, ``.json`` or ``.jsonl``.
+    r"""Read a script from a file; its suffix is ``.toml``, ``.json`` or ``.jsonl``.
 
     Raises:
         ConfigurationNotFoundError: there is no such file.
         ConfigError: it cannot be read, or is no script; with file, line and key.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "script.toml")
+        ...     _ = path.write_text('[[rule]]\nmatch = "hi"\nanswer = "Hello!"')
+        ...     load_script(path).rule[0].answer
+        'Hello!'
     """
     path = Path(path)
     form = _FORMATS.get(path.suffix.lower())

@@ -42,6 +42,11 @@ class OfflineConfig(ProviderConfig, frozen=True, kw_only=True, forbid_unknown_fi
         seed: Chooses among the variants of the built-in answers.
         tokens_per_second: How fast answers come; 0: all at once.
         first_token: Seconds before the first token.
+
+    Example:
+        >>> config = OfflineConfig(tokens_per_second=40, first_token=0.2)
+        >>> OfflineProvider(config=config).config.tokens_per_second
+        40
     """
 
     default_model: Annotated[str, Meta(min_length=1)] = "assistant"

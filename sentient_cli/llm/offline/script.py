@@ -143,6 +143,13 @@ class Script(_Strict, frozen=True, kw_only=True):
         pace: How fast answers come.
         fallback: Who answers when no rule applies: the built-in assistant, an echo of the prompt, or an error.
         rule: The rules, tried in order.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli.testing import scripted_llm
+        >>> script = Script(rule=(Rule(match="weather in (.*)", answer="It rains in ${1}."),), fallback="error")
+        >>> asyncio.run(scripted_llm(script).generate("the weather in Rome")).text
+        'It rains in Rome.'
     """
 
     models: tuple[Annotated[str, Meta(min_length=1)], ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, cast, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
@@ -44,7 +45,7 @@ class ToolArguments:
     def __init__(self, function: Callable[..., object], name: str) -> None:
         self._name = name
         self._adapter = _adapter(_signature(function, name), name)
-        self.description, told = describe(function.__doc__)
+        self.description, told = describe(_routine(function).__doc__)
         self.schema: dict[str, JsonValue] = _described(without_titles(self._adapter.json_schema()), told)
         """The JSON Schema of the arguments, an object."""
 
@@ -73,9 +74,16 @@ def _object(text: str | bytes) -> str | bytes:
     return b"{}" if not data.strip() else data if data.lstrip()[:1] != b"[" else b"null"
 
 
+def _routine(function: Callable[..., object]) -> Callable[..., object]:
+    """What has the hints and the docstring."""
+    while isinstance(function, partial):
+        function = cast("partial[object]", function).func
+    return function if inspect.isroutine(function) else type(function).__call__
+
+
 def _signature(function: Callable[..., object], name: str) -> inspect.Signature:
     try:
-        hints = get_type_hints(function if inspect.isroutine(function) else type(function).__call__, include_extras=True)
+        hints = get_type_hints(_routine(function), include_extras=True)
         signature = inspect.signature(function)
     except (NameError, TypeError, ValueError) as error:
         raise _refused(name, f"Its signature cannot be read: {error}") from error
@@ -115,6 +123,6 @@ def _refused(name: str, why: str) -> ToolDefinitionError:
     return ToolDefinitionError(
         f"The function {name!r} cannot be a tool",
         why=why,
-        fix="Give each parameter a name and a type that is known at the module's level; of a method, make a tool of the "
-        "bound one: `tool(self.look_up)`",
+        fix="Give each parameter a name and a type that is known at the module's level; of a method, make a tool of "
+        "the bound one: `tool(self.look_up)`",
     )

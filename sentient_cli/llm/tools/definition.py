@@ -42,6 +42,16 @@ class Tool(ABC, Generic[P, R_co]):
 
     Raises:
         ToolDefinitionError: no model takes the name, or the timeout is not positive.
+
+    Example:
+        >>> @tool
+        ... def add(a: int, b: int) -> int:
+        ...     '''Adds two numbers.'''
+        ...     return a + b
+        >>> add(2, 3), asyncio.run(add.call('{"a": 2, "b": 3}'))
+        (5, 5)
+        >>> add.spec.name, add.spec.description
+        ('add', 'Adds two numbers.')
     """
 
     __name__: str
@@ -55,7 +65,8 @@ class Tool(ABC, Generic[P, R_co]):
         timeout: float | None = None,
     ) -> None:
         update_wrapper(self, function)
-        self.name: str = name or getattr(function, "__name__", type(function).__name__)
+        own: str = getattr(function, "__name__", type(function).__name__)
+        self.name: str = own if name is None else name
         self.timeout = timeout
         self._description = description
         self._wrapped: Callable[..., object] = function
@@ -85,13 +96,17 @@ class Tool(ABC, Generic[P, R_co]):
         return self._arguments.description if self._description is None else self._description
 
     @cached_property
+    def _spec(self) -> ToolSpec:
+        return ToolSpec(self.name, self.description, self._arguments.schema)
+
+    @property
     def spec(self) -> ToolSpec:
         """What a model is told: name, description, and the JSON Schema of the arguments.
 
         Raises:
             ToolDefinitionError: a parameter has no type, or one that JSON cannot hold.
         """
-        return ToolSpec(self.name, self.description, self._arguments.schema)
+        return self._spec
 
     async def call(self, arguments: Arguments, *, call: str | None = None, parent: str | None = None) -> R_co:
         """Check the arguments and call the function; within a run it is told to the run's log.
@@ -141,7 +156,15 @@ class Tool(ABC, Generic[P, R_co]):
 
 
 class SyncTool(Tool[P, R_co]):
-    """A plain function that a model may call, made by `tool`."""
+    """A plain function that a model may call, made by `tool`.
+
+    Example:
+        >>> @tool(name="shout", timeout=1.0)
+        ... def upper(text: str) -> str:
+        ...     return text.upper()
+        >>> isinstance(upper, SyncTool), upper("hi"), upper.name
+        (True, 'HI', 'shout')
+    """
 
     @override
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
@@ -156,7 +179,15 @@ class SyncTool(Tool[P, R_co]):
 
 
 class AsyncTool(Tool[P, R_co]):
-    """An async function that a model may call, made by `tool`."""
+    """An async function that a model may call, made by `tool`.
+
+    Example:
+        >>> @tool
+        ... async def weather(city: str) -> str:
+        ...     return f"It rains in {city}."
+        >>> isinstance(weather, AsyncTool), asyncio.run(weather("Rome"))
+        (True, 'It rains in Rome.')
+    """
 
     @override
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, None, R_co]:
@@ -170,14 +201,18 @@ class AsyncTool(Tool[P, R_co]):
 class ToolDecorator(Protocol):
     """What `tool` returns when it is given settings and no function."""
 
+    # An async function is a plain one that returns a coroutine: the first overload is to win.
     @overload
-    def __call__(self, function: Callable[P, Coroutine[object, None, R]], /) -> AsyncTool[P, R]: ...
+    def __call__(  # type: ignore[overload-overlap]
+        self, function: Callable[P, Coroutine[object, None, R]], /
+    ) -> AsyncTool[P, R]: ...
     @overload
     def __call__(self, function: Callable[P, R], /) -> SyncTool[P, R]: ...
 
 
+# As above: the first overload is to win.
 @overload
-def tool(
+def tool(  # type: ignore[overload-overlap]
     function: Callable[P, Coroutine[object, None, R]],
     /,
     *,
@@ -195,9 +230,7 @@ def tool(
     timeout: float | None = None,
 ) -> SyncTool[P, R]: ...
 @overload
-def tool(
-    *, name: str | None = None, description: str | None = None, timeout: float | None = None
-) -> ToolDecorator: ...
+def tool(*, name: str | None = None, description: str | None = None, timeout: float | None = None) -> ToolDecorator: ...
 def tool(
     function: Callable[..., object] | None = None,
     /,
@@ -229,8 +262,11 @@ def tool(
     """
     if function is None:
         return cast("ToolDecorator", partial(tool, name=name, description=description, timeout=timeout))
-    kind: type[Tool[..., object]] = AsyncTool if _is_async(function) else SyncTool
-    return kind(function, name=name, description=description, timeout=timeout)
+    if _is_async(function):
+        made: Tool[..., object] = AsyncTool(function, name=name, description=description, timeout=timeout)
+    else:
+        made = SyncTool(function, name=name, description=description, timeout=timeout)
+    return made
 
 
 def _is_async(function: Callable[..., object]) -> bool:

@@ -25,8 +25,8 @@ def describe(docstring: str | None) -> tuple[str, dict[str, str]]:
         docstring: As it stands in the source.
 
     Example:
-        >>> describe("Look up a city.\n\n    Args:\n        city: Its name,\n            in English.\n        days: How many.")
-        ('Look up a city.', {'city': 'Its name, in English.', 'days': 'How many.'})
+        >>> describe("Look up a city.\n\nArgs:\n    city: Its name,\n        in English.\n    days: Up to 9.")
+        ('Look up a city.', {'city': 'Its name, in English.', 'days': 'Up to 9.'})
     """
     reader = _Reader()
     for line in inspect.cleandoc(docstring or "").splitlines():

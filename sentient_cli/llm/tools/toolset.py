@@ -60,8 +60,8 @@ class Toolset:
     async def answer(self, call: ToolCall, *, parent: str | None = None) -> Message:
         """Do what a model asks for, and give the message that tells it the result, or what was wrong.
 
-        It is told the text of a `ToolError` or a `ValueError`; any other exception is logged, and it only learns that the
-        tool failed.
+        It is told the text of a `ToolError` or a `ValueError`; any other exception is logged, and it only learns that
+        the tool failed.
 
         Args:
             call: That of an answer.
@@ -71,10 +71,10 @@ class Toolset:
             RunError: the tool wrote to a response that is complete, or to a run that has ended.
         """
         found = self._tools.get(call.name)
+        if found is None:
+            names = ", ".join(self._tools) or "none"
+            return Message.tool(call, f"There is no tool {call.name!r:.80}. There are: {names}", is_error=True)
         try:
-            if found is None:
-                names = ", ".join(self._tools) or "none"
-                raise ToolError(f"There is no tool {call.name!r:.80}", why=f"There are: {names}")
             result = await found.call(call.arguments, call=call.id, parent=parent)
             return Message.tool(call, result_text(call.name, result))
         except RunError:
@@ -103,7 +103,7 @@ class Toolset:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(call)) for call in calls]
-        except* RunError as errors:
+        except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return tuple(task.result() for task in tasks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -37,12 +38,12 @@ def _again() -> str:
 
 
 def _faults(name: str, extras: frozenset[str], seen: set[str]) -> Iterator[str]:
-    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - may itself be missing
-    from packaging.utils import canonicalize_name  # noqa: PLC0415
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
 
     seen.add(str(canonicalize_name(name)))
     found = metadata.distribution(name)
-    for text in found.requires or ():
+    for text in _headers(found, "Requires-Dist"):
         try:
             needed = Requirement(text)
         except InvalidRequirement:
@@ -58,28 +59,31 @@ def _faults(name: str, extras: frozenset[str], seen: set[str]) -> Iterator[str]:
 
 
 def _applies(marker: str, extras: frozenset[str]) -> bool:
-    from packaging.markers import Marker  # noqa: PLC0415
+    from packaging.markers import Marker
 
     return not marker or any(Marker(marker).evaluate({"extra": extra}) for extra in extras | {""})
 
 
 def _fault(name: str, wanted: str, by: str) -> str:
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415
+    from packaging.specifiers import SpecifierSet
 
     try:
         found = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         return f"{name} is missing, which {by} needs"
-    try:
-        version = found.version
-    except (KeyError, TypeError):
-        version = ""
+    version = next(iter(_headers(found, "Version")), "")
     if not version:
         return f"{name} is half installed: its metadata has no version"
     if not SpecifierSet(wanted).contains(version, prereleases=True):
         return f"{name} is {version}, and {by} needs {wanted}"
     lost = _lost_file(found)
     return f"{name} is half installed: {lost} is gone" if lost else ""
+
+
+def _headers(found: metadata.Distribution, name: str) -> list[str]:
+    """The values of a header; reading them as a mail, as Python does, takes ten times as long."""
+    lines = itertools.takewhile(bool, (found.read_text("METADATA") or "").splitlines())
+    return [line.partition(": ")[2].strip() for line in lines if line.startswith(f"{name}: ")]
 
 
 def _lost_file(found: metadata.Distribution) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sentient_cli.config import load
-from sentient_cli.errors import SentientError
+from sentient_cli.errors import SentientError, UsageError
 from sentient_cli.scaffold.doctor.dependencies import check_dependencies
 from sentient_cli.scaffold.doctor.finding import Check, Finding, Surroundings, Terminal
 from sentient_cli.scaffold.doctor.machine import check_directories, check_limits, check_port, check_terminal
@@ -59,11 +59,16 @@ def look_around(
         project: The directory of ``--project``.
         profile: The value of ``--profile``.
         online: Addresses to reach.
+
+    Raises:
+        UsageError: ``project`` is no directory.
     """
     start = (project or Path()).absolute()
     loaded, fault = None, None
     try:
         loaded = load(project=start, profile=profile, environment=environment)
+    except UsageError:
+        raise
     except SentientError as error:
         fault = error
     return Surroundings(environment, start, terminal, loaded, fault, profile, online)

@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _look(start: Path, profile: str | None) -> Iterator[Finding]:
-    from sentient_cli.config import export_environment, load  # noqa: PLC0415
+    from sentient_cli.config import export_environment, load
 
     loaded = load(project=start, profile=profile)
     export_environment(loaded.environment)
@@ -42,8 +42,8 @@ def _look(start: Path, profile: str | None) -> Iterator[Finding]:
 
 
 def _model(loaded: Loaded) -> Finding:
-    from sentient_cli.clock import SystemClock, SystemIds  # noqa: PLC0415
-    from sentient_cli.host.compose import build_llm  # noqa: PLC0415
+    from sentient_cli.clock import SystemClock, SystemIds
+    from sentient_cli.host.compose import build_llm
 
     clock = SystemClock()
     try:
@@ -55,7 +55,7 @@ def _model(loaded: Loaded) -> Finding:
 
 
 def _agent(loaded: Loaded, start: Path) -> Finding:
-    from sentient_cli.compat import load_agent  # noqa: PLC0415
+    from sentient_cli.compat import load_agent
 
     try:
         found = load_agent(loaded.settings.agent, project_dir=loaded.project_dir or start)

@@ -53,7 +53,7 @@ def _knows_utf_8(encoding: str | None) -> bool:
 
 def check_port(here: Surroundings) -> Iterator[Finding]:
     """The port that `sentient serve` would take is free."""
-    from sentient_cli.server.sockets import bind  # noqa: PLC0415
+    from sentient_cli.server.sockets import bind
 
     if here.settings is None:
         return
@@ -116,7 +116,7 @@ def check_limits(_here: Surroundings) -> Iterator[Finding]:
     """A process may open enough files for the connections of a server."""
     if sys.platform == "win32":
         return
-    import resource  # noqa: PLC0415 - not on every platform
+    import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft < FEW_FILES:

@@ -116,7 +116,7 @@ def _bundle_fault(name: str, path: Path) -> str:
 
 
 def _unreadable(path: Path) -> str:
-    import ssl  # noqa: PLC0415 - most environments set none
+    import ssl
 
     if path.is_dir():
         return ""

@@ -24,7 +24,7 @@ def check_online(here: Surroundings) -> Iterator[Finding]:
 
 
 def _reach(url: str) -> Finding:
-    import httpx  # noqa: PLC0415 - a quarter of a second
+    import httpx
 
     shown, began = masked(url), time.monotonic()
     try:
@@ -42,7 +42,7 @@ def _unreached(shown: str, why: str, fix: str) -> Finding:
 
 
 def _reason(error: Exception) -> tuple[str, str]:
-    import httpx  # noqa: PLC0415
+    import httpx
 
     match error:
         case httpx.ProxyError():

@@ -37,8 +37,8 @@ def check_settings(here: Surroundings) -> Iterator[Finding]:
 
 def check_exposure(here: Surroundings) -> Iterator[Finding]:
     """A server with these settings may be reached by those who should, and by no others."""
-    from sentient_cli.errors import SentientError  # noqa: PLC0415
-    from sentient_cli.server.exposure import check_exposure as check  # noqa: PLC0415
+    from sentient_cli.errors import SentientError
+    from sentient_cli.server.exposure import check_exposure as check
 
     if here.settings is None:
         return

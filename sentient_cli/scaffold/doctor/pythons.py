@@ -35,7 +35,7 @@ def _wanted() -> str:
 
 
 def _supported(version: str) -> bool:
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - a broken installation is to be told, not to stop us
+    from packaging.specifiers import SpecifierSet
 
     return SpecifierSet(_wanted()).contains(version, prereleases=True)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import PurePosixPath
+from typing import cast
 
 from sentient_cli.errors import NetworkError, SentientError
 from sentient_cli.runtime.events import JsonEvent
@@ -20,10 +21,12 @@ from sentient_cli.scaffold.pristine import load
 __all__ = ["Outcome", "created", "edited", "has_tool", "talked", "tested"]
 
 QUESTION = "What can you do?"
-_WORDS = "one two three"
+IDENTITY = "Who are you?"
+_WORDS = "Count these four words"
 _TEST_SECONDS = 180.0
 _SHOWN = 100
 _TAIL = 12
+_TEMPLATE = "basic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def created(workspace: Workspace) -> Outcome:
     if not workspace.project.is_dir():
         return Outcome(False, f"There is no {PROJECT} in {workspace.base} yet")
     template = load(workspace.project).template
+    if template != _TEMPLATE:
+        return Outcome(False, f"It was made from `{template}`, and the lessons are about `{_TEMPLATE}`: make it again")
     file = workspace.agent_file
     if not (workspace.project / file).is_file():
         return Outcome(False, f"Its settings name an agent in {file}, which is not there")
@@ -87,21 +92,25 @@ def talked(workspace: Workspace) -> Outcome:
 
 @_explained
 def edited(workspace: Workspace) -> Outcome:
-    """Its answer was changed, in the file and in what it says."""
+    """It has a new answer, in the file and in what it says."""
     name = "answers.toml"
-    before = workspace.as_made(name)
-    text = (workspace.project / name).read_text("utf-8")
     try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return Outcome(False, f"{name} is no valid TOML any more: {error}")
-    if text == before:
-        return Outcome(False, f"{name} is as it was made")
-    reply = workspace.question(QUESTION)
-    said = next((str(rule.get("answer", "")) for rule in tomllib.loads(before).get("rule", [])), "")
-    if reply.error or not reply.text or reply.text == said.strip():
-        return Outcome(False, "The file is another, but the server says what it said before: start it anew")
+        before, now = _rules(workspace.as_made(name)), _rules((workspace.project / name).read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, re.error) as error:
+        return Outcome(False, f"{name} is not understood any more: {error}")
+    wanted = next((answer for pattern, answer in now if re.search(pattern, IDENTITY)), "")
+    if not wanted or now == before:
+        return Outcome(False, f"{name} has no rule with an answer to {IDENTITY!r} yet")
+    reply = workspace.question(IDENTITY)
+    if reply.text != wanted.strip():
+        return Outcome(False, f"The rule is there, but the server says: {_short(reply.text)}. Start it anew")
     return Outcome(True, f"Now it says: {_short(reply.text)}")
+
+
+def _rules(text: str) -> list[tuple[str, str]]:
+    """The patterns of a script and what is said to them."""
+    rules = cast("list[dict[str, object]]", tomllib.loads(text).get("rule", []))
+    return [(str(rule["match"]), str(rule["answer"])) for rule in rules if "match" in rule and "answer" in rule]
 
 
 @_explained
@@ -116,7 +125,7 @@ def has_tool(workspace: Workspace) -> Outcome:
         return Outcome(False, f"I asked {_WORDS!r}, and {missing}. Was the server started anew?")
     shown = _short(str(dict(found[0].content)))
     if not any(value == len(_WORDS.split()) for value in found[0].content.values()):
-        return Outcome(False, f"I asked {_WORDS!r}, and {found[0].event_name} was {shown}: no 3 in it")
+        return Outcome(False, f"I asked {_WORDS!r}, and {found[0].event_name} was {shown}: no 4 in it")
     return Outcome(True, f"I asked {_WORDS!r}, and the tool found {shown}")
 
 

@@ -38,7 +38,7 @@ LESSONS: tuple[Lesson, ...] = (
         "Make a project",
         """One command makes a small real project: an agent, its tests, its settings. It needs no key and no network.
 
-$ sentient create {project}
+$ sentient create {project} --template basic
 
 It installs what the project needs and runs its tests, which takes a minute. `--no-install` leaves that out.""",
         "Type the command right here. Press Enter at each question to take what it suggests, or add `--yes`.",
@@ -59,13 +59,17 @@ It answers as the offline model, which is part of this program, does as it is to
     Lesson(
         "edit",
         "Change what it says",
-        """Open {project}/answers.toml in your editor. Under "what can you do" there is an `answer`: write another one.
+        """The offline model says what {project}/answers.toml tells it to. Open it in your editor, and add at its end:
 
-A server reads its files when it starts, so start it anew, and ask again:
+    [[rule]]
+    match = '(?i)who are you'
+    answer = "I am all yours."
+
+A server reads its files when it starts, so start it anew, and ask:
 
 $ sentient serve &
-$ sentient chat {url} -m "What can you do?\"""",
-        "It is the line that begins with `answer =`, below `what can you do`. Keep the quotes, and save the file.",
+$ sentient chat {url} -m "Who are you?\"""",
+        "The answer is yours to choose. A message about a line that is not understood: look at the quotes.",
         checks.edited,
     ),
     Lesson(
@@ -79,13 +83,14 @@ $ sentient chat {url} -m "What can you do?\"""",
 
 and let `assistant` use it, right before its `try:`. What it finds is an event of its own:
 
-    await response.json("TOOL", {{"words": count_words(question)}})
+    if question.startswith("Count"):
+        await response.json("TOOL", {{"words": count_words(question)}})
 
 Start the server anew and look at the events:
 
 $ sentient serve &
-$ sentient chat {url} -m "one two three" --json''',
-        "The line with `await` begins as far right as `try:`, four spaces. If the server does not start, it says why.",
+$ sentient chat {url} -m "Count these four words" --json''',
+        "The line with `if` begins as far right as `try:`, four spaces. If the server does not start, it says why.",
         checks.has_tool,
     ),
     Lesson(
@@ -99,8 +104,8 @@ $ sentient chat {url} -m "one two three" --json''',
 
 
     def test_words_are_counted() -> None:
-        run = run_agent_sync(assistant, "one two three", llm=scripted_llm({{"one": "fine"}}))
-        assert run.json("TOOL") == {{"words": 3}}
+        run = run_agent_sync(assistant, "Count these four words", llm=scripted_llm({{"Count": "Done."}}))
+        assert run.json("TOOL") == {{"words": 4}}
 
 $ pytest""",
         "Files and functions of tests have names that begin with `test_`. Break the tool once: the test notices.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,17 +57,14 @@ def recall() -> Progress | None:
 
 
 def remember(progress: Progress) -> None:
-    """Keep it, in one step.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Keep it, in one step; that it cannot be kept is no failure."""
     file = _file()
-    file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name("learn.json.new")
     told = {"base": str(progress.base), "done": sorted(progress.done), "skipped": sorted(progress.skipped)}
-    beside.write_text(json.dumps(told), "utf-8")
-    beside.replace(file)
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(told), "utf-8")
+        beside.replace(file)
 
 
 def forget() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import Generator
 from typing import IO
 
-from sentient_cli.errors import UsageError
+from sentient_cli.errors import UsageError, UserInterruptError
 from sentient_cli.scaffold.learn.workspace import Workspace
 from sentient_cli.scaffold.tools import end_group
 
@@ -37,11 +38,19 @@ class Shell:
 
     @contextlib.contextmanager
     def open(self) -> Generator[Shell]:
-        """End what runs behind when the block ends."""
+        """End what runs behind when the block ends, also when a signal ends it.
+
+        Raises:
+            UserInterruptError: SIGTERM or SIGHUP came.
+        """
+        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        before = [(number, signal.signal(number, _leave)) for number in numbers]
         try:
             yield self
         finally:
             self._end()
+            for number, handler in before:
+                signal.signal(number, handler)
 
     def run(self, line: str) -> str:
         """Run a line; one that ends in ``&`` runs behind, and takes the place of the one before.
@@ -56,10 +65,12 @@ class Shell:
         command = self._command(line.removesuffix("&"))
         if behind:
             return self._start(command)
-        done = subprocess.run(  # noqa: S603 - typed by the user for this
-            command, cwd=self._where(), env=dict(self._workspace.environment), check=False
-        )
-        return f"It ended with exit code {done.returncode}." if done.returncode else ""
+        environment = dict(self._workspace.environment)
+        with subprocess.Popen(command, cwd=self._where(), env=environment) as process:  # noqa: S603 - typed for this
+            while process.poll() is None:
+                with contextlib.suppress(KeyboardInterrupt):  # it is for the command, which got it too
+                    process.wait()
+        return f"It ended with exit code {process.returncode}." if process.returncode else ""
 
     def _command(self, line: str) -> list[str]:
         try:
@@ -80,7 +91,7 @@ class Shell:
     def _start(self, command: list[str]) -> str:
         self._end()
         quick = {"SENTIENT_SERVER_DRAIN_DELAY": "0"}  # nobody else calls it
-        process = subprocess.Popen(  # noqa: S603 - typed by the user for this
+        process = subprocess.Popen(  # noqa: S603 - typed for this
             command,
             cwd=self._where(),
             env={**quick, **self._workspace.environment, "PYTHONUNBUFFERED": "1"},
@@ -102,6 +113,10 @@ class Shell:
         if self._behind is not None:
             end_group(self._behind)
             self._behind = None
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise UserInterruptError("Ended by a signal")
 
 
 def _listen(stream: IO[bytes], said: deque[str], ready: threading.Event) -> None:

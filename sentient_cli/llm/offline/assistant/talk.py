@@ -21,6 +21,11 @@ class Talk:
         messages: The conversation, the last one to be answered.
         seed: Chooses among variants.
         now_ns: The moment, in nanoseconds since the epoch.
+
+    Example:
+        >>> talk = Talk([Message.user("My name is Ann"), Message.user("Who am I?")], seed=0, now_ns=0)
+        >>> talk.prompt, talk.earlier
+        ('Who am I?', ['My name is Ann'])
     """
 
     def __init__(self, messages: Sequence[Message], seed: int, now_ns: int) -> None:

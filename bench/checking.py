@@ -1,0 +1,114 @@
+"""CPU of type checking the basic project, against an empty one. ``python -m bench.checking [--quick]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from copier import run_copy
+
+from bench.ratio import abba, spread
+from bench.table import show
+
+__all__ = ["CHECKERS", "compare", "empty_project", "main", "new_project"]
+
+_TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "basic"
+_EMPTY = '"""A project with nothing in it."""\n\nfrom __future__ import annotations\n'
+CHECKERS: Sequence[tuple[str, float]] = (("mypy", 4.0), ("basedpyright", 3.5))
+"""Each type checker, and how many times the CPU of the empty project it may take."""
+
+
+def new_project(folder: Path) -> Path:
+    """The basic project with its default answers, as ``sentient create`` makes it."""
+    run_copy(str(_TEMPLATE), folder, data={"name": "my-agent"}, defaults=True, quiet=True)
+    return _with_settings(folder)
+
+
+def empty_project(folder: Path) -> Path:
+    """A project of one empty module."""
+    (folder / "src" / "empty").mkdir(parents=True)
+    (folder / "src" / "empty" / "__init__.py").write_text(_EMPTY)
+    return _with_settings(folder)
+
+
+def _with_settings(folder: Path) -> Path:
+    settings = {"typeCheckingMode": "strict", "extraPaths": ["src"], "pythonVersion": "3.11"}
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+    return folder
+
+
+def _command(checker: str, project: Path) -> tuple[str, ...]:
+    places = [str(project / name) for name in ("src", "tests") if (project / name).is_dir()]
+    python = (sys.executable, "-m")
+    if checker == "mypy":  # from nothing: what a first check takes, and one in CI
+        return (
+            *python,
+            "mypy",
+            "--strict",
+            "--config-file=",
+            "--cache-dir=/dev/null",
+            "--python-version=3.11",
+            *places,
+        )
+    return (*python, "basedpyright", f"--pythonpath={sys.executable}", f"--project={project}")
+
+
+def cpu_of(checker: str, project: Path) -> float:
+    """Seconds of CPU of one check, with the processes that it starts.
+
+    Raises:
+        RuntimeError: it finds something, or fails.
+    """
+    environment = {**os.environ, "MYPYPATH": str(project / "src")}
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            _command(checker, project), stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=project, env=environment
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{checker} failed with {process.returncode}\n{said.read().decode()}")
+    return used.ru_utime + used.ru_stime
+
+
+def compare(checker: str, most: float, rounds: int) -> Sequence[object]:
+    """ABBA rounds of the basic and the empty project; return the row of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        basic, empty = new_project(Path(folder, "basic")), empty_project(Path(folder, "empty"))
+        for project in (basic, empty):
+            cpu_of(checker, project)
+        taken = abba(rounds, lambda: cpu_of(checker, basic), lambda: cpu_of(checker, empty))
+    ratio = spread([sum(ours) / sum(floor) for ours, floor in taken])
+    return (
+        checker,
+        ratio,
+        f"<= {most:g}",
+        "ok" if ratio.middle <= most else "MISSED",
+        _middle(ours for ours, _ in taken),
+        _middle(floor for _, floor in taken),
+    )
+
+
+def _middle(pairs: Iterable[tuple[float, float]]) -> str:
+    return f"{spread([seconds for pair in pairs for seconds in pair]).middle:.1f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="Fewer rounds: a look, not a result.")
+    parser.add_argument("--rounds", type=int, default=7)
+    chosen = parser.parse_args(arguments)
+    head = ("", "times an empty project", "target", "", "CPU s basic", "empty")
+    rounds = 1 if chosen.quick else chosen.rounds
+    show("Type checking: CPU", head, [compare(checker, most, rounds) for checker, most in CHECKERS])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""The tool loop: the model asks, the tools answer, and it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from sentient_cli import llm
+from sentient_cli.errors import (
+    BadRequestError,
+    OutputError,
+    ProviderConnectionError,
+    ProviderError,
+    ToolDefinitionError,
+    ToolLimitError,
+)
+from sentient_cli.llm import Chunk, Message, ToolCallDelta, Toolset, Usage, run_tools, stream_tools, tool
+from tests.llm.parts import PlainProvider, Records, manager, offline
+
+
+@tool
+def weather(city: str) -> str:
+    """Look up the weather."""
+    if city == "Nowhere":
+        raise ValueError("no such city")
+    return f"{len(city)} degrees"
+
+
+class Report(BaseModel):
+    city: str
+    high: int
+
+
+SCRIPT = r"""
+fallback = "error"
+[[rule]]
+match = '(?i)weather in (?P<city>\w+)'
+answer = "Let me look."
+tool_calls = [
+    { name = "weather", arguments = { city = "${city}" } },
+    { name = "weather", arguments = { city = "Oslo!" } },
+]
+usage = { input = 10, cache_read = 0, cache_write = 0, output = 2, reasoning = 0 }
+[[rule]]
+on = "tool"
+match = 'refused: (.*)'
+answer = "Sorry: ${1}"
+[[rule]]
+on = "tool"
+match = '(\d+) degrees'
+answer = '{"city": "last", "high": ${1}}'
+usage = { input = 30, cache_read = 0, cache_write = 0, output = 5, reasoning = 0 }
+[[rule]]
+match = "again"
+tool_calls = [{ name = "weather", arguments = { city = "Rome" } }]
+[[rule]]
+on = "any"
+match = "for ever"
+tool_calls = [{ name = "again", arguments = {} }]
+"""
+
+
+@tool
+def again() -> str:
+    """Begin anew."""
+    return "for ever"
+
+
+async def test_tools_are_called_until_there_is_an_answer() -> None:
+    records = Records()
+    answer = await run_tools("weather in Rome?", [weather], manager=manager(offline(SCRIPT), hooks=[records]))
+    assert answer.text == '{"city": "last", "high": 5}'
+    assert [(message.role, message.text) for message in answer.messages] == [
+        ("assistant", "Let me look."),
+        ("tool", "4 degrees"),
+        ("tool", "5 degrees"),
+        ("assistant", answer.text),
+    ]
+    assert (answer.usage, answer.attempts) == (Usage(40, 0, 0, 7, 0), 2)
+    asked = [record for record in records.records if record.kind == "llm.request"]
+    assert len({record.parent for record in asked}) == 1
+    assert asked[0].parent not in {None, asked[0].call, asked[1].call}
+
+
+async def test_a_refusal_is_told_to_the_model() -> None:
+    answer = await run_tools("weather in Nowhere?", Toolset([weather]), manager=manager(offline(SCRIPT)))
+    assert answer.steps[1].is_error
+    assert answer.steps[1].text == "The tool 'weather' refused: no such city"
+
+
+async def test_the_last_answer_can_have_a_type() -> None:
+    managed = manager(offline(SCRIPT))
+    answer = await run_tools("weather in Rome?", [weather], output=Report, manager=managed)
+    assert answer.output == Report(city="last", high=5)
+    assert len(answer.steps) == 3
+    with pytest.raises(OutputError, match="no 'float'"):
+        await run_tools("weather in Rome?", [weather], output=float, output_retries=0, manager=managed)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+async def test_a_model_that_never_ends_is_ended(steps: int) -> None:
+    records = Records()
+    with pytest.raises(ToolLimitError, match=f"in each of {steps} answers"):
+        await run_tools("for ever", [again], max_steps=steps, manager=manager(offline(SCRIPT), hooks=[records]))
+    assert records.kinds.count("llm.request") == steps
+
+
+async def test_the_text_of_all_answers_streams() -> None:
+    managed = manager(offline(SCRIPT))
+    async with stream_tools("weather in Rome?", [weather], manager=managed) as stream:
+        texts = [text async for text in stream]
+        answer = await stream.completion()
+        assert (await stream.completion()) is answer
+    assert "".join(texts) == 'Let me look.\n\n{"city": "last", "high": 5}'
+    assert len(texts) > 3
+    assert stream.metadata["provider"] == "offline"
+    assert stream.metadata["finish_reason"] == "stop"
+
+
+async def test_a_stream_that_is_closed_early_calls_nothing_more() -> None:
+    records = Records()
+    stream = stream_tools("weather in Rome?", [weather], manager=manager(offline(SCRIPT), hooks=[records]))
+    async for _ in stream:
+        break
+    await stream.aclose()
+    assert records.kinds.count("llm.request") == 1
+    assert records.last()["outcome"] == "cancelled"
+    with pytest.raises(ProviderError, match="closed before its end"):
+        await stream.completion()
+
+
+async def test_a_failure_of_a_later_call_is_the_failure() -> None:
+    asks = PlainProvider([Chunk(tool_call=ToolCallDelta(0, "1", "weather", '{"city": "Rome"}')), Chunk("half")])
+    stream = stream_tools("x", [weather], manager=manager(asks))
+    for _ in range(2):
+        with pytest.raises(ProviderConnectionError):
+            await stream.completion()
+    with pytest.raises(BadRequestError):
+        await run_tools([], [weather])
+    with pytest.raises(ToolDefinitionError):
+        await run_tools("x", [weather, weather])
+
+
+async def test_without_a_manager_it_is_that_of_the_run_or_the_offline_model() -> None:
+    token = llm.current_manager.set(manager(offline(SCRIPT)))
+    assert (await run_tools("weather in Rome?", [weather])).steps
+    llm.current_manager.reset(token)
+    assert (await run_tools("weather: Rome", [weather])).text == "The tool `weather` gave: 4 degrees"
+
+
+@given(st.integers(0, 40))
+async def test_cancelling_anywhere_leaves_nothing_open(turns: int) -> None:
+    entered = 0
+
+    @tool(name="weather")
+    async def slow(city: str) -> str:
+        nonlocal entered
+        entered += 1
+        try:
+            for _ in range(len(city) * 2):
+                await asyncio.sleep(0)
+        finally:
+            entered -= 1
+        return "9 degrees"
+
+    provider = offline(SCRIPT)
+    task = asyncio.create_task(run_tools("weather in Rome?", [slow], manager=manager(provider)))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert (entered, provider.metrics().active) == (0, 0)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6))
+async def test_in_every_conversation_calls_and_results_stay_together(counts: list[int]) -> None:
+    rest = list(counts)
+
+    class Counting(PlainProvider):
+        @property
+        def _answer(self) -> list[Chunk]:
+            calls = rest.pop(0) if rest else 0
+            made = [Chunk(tool_call=ToolCallDelta(each, f"c{each}", "again", "{}")) for each in range(calls)]
+            return [Chunk("said"), *made, Chunk(finish_reason="stop")]
+
+        @property
+        def _chunks(self) -> list[Chunk]:
+            return self._answer
+
+        @_chunks.setter
+        def _chunks(self, _chunks: object) -> None:
+            return
+
+    answer = await run_tools("x", [again], manager=manager(Counting()))
+    assert not answer.tool_calls
+    for message, following in pairwise(answer.messages):
+        assert (following.role == "tool") is bool(message.tool_calls or message.role == "tool") or (
+            message.role == "tool" and following.role == "assistant"
+        )
+    asked = sum(len(message.tool_calls) for message in answer.messages)
+    assert asked == sum(message.role == "tool" for message in answer.messages)
+    assert all(isinstance(message, Message) for message in answer.steps)

@@ -1,0 +1,507 @@
+"""Typed functions as tools: their schemas, the check of arguments, and every way in which a call can end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+
+from sentient_cli.errors import (
+    BadRequestError,
+    ResponseClosedError,
+    ToolArgumentsError,
+    ToolDefinitionError,
+    ToolError,
+    ToolTimeoutError,
+)
+from sentient_cli.llm import SyncTool, ToolCall, Toolset, current_manager, tool
+from sentient_cli.llm.tools.docstrings import describe
+from sentient_cli.llm.types import JsonValue
+from tests.llm.parts import Records, manager, offline
+
+
+class Day(BaseModel):
+    day: date
+    high: float = 20.0
+
+
+@tool
+def forecast(city: str, days: list[Day], unit: Literal["C", "F"] = "C", *, title: str | None = None) -> str:
+    """Tell the weather.
+
+    For one city only.
+
+    Args:
+        city: Its name,
+            in English.
+        days: Which days.
+
+    Returns:
+        A sentence.
+    """
+    return f"{city}: {len(days)} days in {unit}, {title}"
+
+
+@tool
+async def double(number: Annotated[int, Field(ge=0, description="Not negative.")]) -> int:
+    await asyncio.sleep(0)
+    return 2 * number
+
+
+def test_the_schema_is_that_of_the_hints_and_the_docstring() -> None:
+    spec = forecast.spec
+    assert (spec.name, spec.description) == ("forecast", "Tell the weather.\n\nFor one city only.")
+    assert spec.parameters == {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "description": "Its name, in English."},
+            "days": {"type": "array", "items": {"$ref": "#/$defs/Day"}, "description": "Which days."},
+            "unit": {"type": "string", "enum": ["C", "F"], "default": "C"},
+            "title": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+        },
+        "required": ["city", "days"],
+        "additionalProperties": False,
+        "$defs": {
+            "Day": {
+                "type": "object",
+                "properties": {
+                    "day": {"type": "string", "format": "date"},
+                    "high": {"type": "number", "default": 20.0},
+                },
+                "required": ["day"],
+            }
+        },
+    }
+    number: dict[str, JsonValue] = {"type": "integer", "minimum": 0, "description": "Not negative."}
+    assert double.spec.parameters["properties"] == {"number": number}
+    assert spec is forecast.spec
+
+
+def test_a_tool_is_still_its_function() -> None:
+    assert forecast("Rome", [], title="x") == "Rome: 0 days in C, x"
+    assert forecast.__name__ == "forecast"
+    assert (forecast.__doc__ or "").startswith("Tell the weather.")
+    assert repr(forecast) == "<tool forecast>"
+
+
+async def test_an_async_tool_is_still_its_function() -> None:
+    assert await double(4) == 8
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+async def test_arguments_become_values_of_their_types(encoded: bool) -> None:
+    arguments = {"city": "Rome", "days": [{"day": "2026-01-01"}], "unit": "F"}
+    data = msgspec.json.encode(arguments) if encoded else arguments
+    assert await forecast.call(data) == "Rome: 1 days in F, None"
+    assert await double.call('{"number": "21"}') == 42
+
+
+@pytest.mark.parametrize(
+    ("arguments", "paths"),
+    [
+        ("{}", {"city", "days"}),
+        (
+            '{"city": 1, "days": [{"day": "x"}, {"day": "2026-01-01", "high": "hot"}]}',
+            {"city", "days[0].day", "days[1].high"},
+        ),
+        ('{"city": "", "days": [], "unit": "K", "when": 1}', {"unit", "when"}),
+        ("[]", {""}),
+        ('["Rome", []]', {""}),
+        ("null", {""}),
+        ("{", {""}),
+        ("", {"city", "days"}),
+        ("\ud800", {""}),
+        (b"\xff", {""}),
+        ("[" * 100_000, {""}),
+    ],
+)
+async def test_arguments_that_do_not_fit_are_named_by_their_paths(arguments: str | bytes, paths: set[str]) -> None:
+    with pytest.raises(ToolArgumentsError, match="arguments of the tool 'forecast' do not fit") as caught:
+        await forecast.call(arguments)
+    assert caught.value.faults.keys() == paths
+    assert all(caught.value.faults.values())
+
+
+async def test_of_very_many_faults_the_first_are_told() -> None:
+    with pytest.raises(ToolArgumentsError) as caught:
+        await forecast.call({"city": "Rome", "days": [1] * 10_000})
+    assert len(caught.value.faults) == 21
+
+
+@given(st.binary(max_size=40) | st.text(max_size=40) | st.dictionaries(st.text(max_size=4), st.integers(), max_size=3))
+async def test_whatever_a_model_writes_is_a_result_or_a_typed_error(arguments: bytes | str | dict[str, object]) -> None:
+    faults: dict[str, str] = {}
+    try:
+        result = await double.call(arguments)
+    except ToolArgumentsError as error:
+        faults, result = error.faults, -1
+    assert (result >= 0) is not bool(faults)
+
+
+def _as_written(text: str) -> Callable[..., str]:
+    """A function that no type checker lets pass."""
+    names: dict[str, Callable[..., str]] = {}
+    exec(f"from __future__ import annotations\ndef unsound({text}) -> str: ...", names)  # noqa: S102
+    return names["unsound"]
+
+
+def _many(*cities: str) -> str:
+    return " ".join(cities)
+
+
+def _any_more(**cities: str) -> str:
+    return " ".join(cities)
+
+
+def _by_place(city: str, /) -> str:
+    return city
+
+
+def _odd(lock: threading.Event) -> str:
+    return str(lock)
+
+
+class Atlas:
+    """Knows the size of things."""
+
+    def __init__(self, scale: int) -> None:
+        self.scale = scale
+
+    def area(self, city: str) -> int:
+        """Tell an area."""
+        return self.scale * len(city)
+
+    async def __call__(self, city: str) -> int:
+        """Look up a city."""
+        return self.area(city)
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (_as_written("city"), "'city' has no type"),
+        (_as_written("city: Nowhere"), "'Nowhere' is not defined"),
+        (_many, "'cities' cannot be given by its name"),
+        (_any_more, "'cities' cannot be given by its name"),
+        (_by_place, "'city' cannot be given by its name"),
+        (_odd, "Event"),
+        (Atlas.area, "'self' has no type"),
+    ],
+)
+def test_a_function_that_no_model_could_call_is_refused_where_it_is_offered(
+    function: Callable[..., str | int], why: str
+) -> None:
+    made = tool(function)
+    with pytest.raises(ToolDefinitionError, match="cannot be a tool") as caught:
+        _ = made.spec
+    assert why in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("name", "timeout"), [("no spaces", None), ("", None), ("x" * 65, None), ("x", 0), ("x", math.nan)]
+)
+def test_what_no_model_takes_is_refused_at_once(name: str, timeout: float | None) -> None:
+    with pytest.raises(ToolDefinitionError):
+        tool(name=name, timeout=timeout)(_by_place)
+    with pytest.raises(ToolDefinitionError, match="called '<lambda>'"):
+        tool(lambda: 1)
+
+
+async def test_methods_partials_and_objects_can_be_tools() -> None:
+    atlas = Atlas(3)
+    area = tool(atlas.area)
+    assert (area.name, area.description, await area.call('{"city": "Rome"}')) == ("area", "Tell an area.", 12)
+    whole = tool(atlas, name="atlas", description="Mine.")
+    assert (whole.spec.name, whole.spec.description) == ("atlas", "Mine.")
+    assert await whole.call({"city": "Rome"}) == 12
+    part = tool(functools.partial(atlas.area, city="Rome"), name="rome")
+    assert part.spec.parameters["properties"] == {"city": {"type": "string", "default": "Rome"}}
+    assert await part.call("") == 12
+
+
+async def test_a_decorator_that_hides_a_coroutine_does_no_harm() -> None:
+    @functools.wraps(double)
+    def hidden(number: int) -> object:
+        return double(number)
+
+    assert await tool(hidden).call({"number": 2}) == 4
+
+
+async def test_a_tool_without_parameters_takes_an_empty_object() -> None:
+    @tool
+    def ping() -> object:
+        """Ping."""
+
+    assert ping.spec.parameters == {"type": "object", "properties": {}, "additionalProperties": False}
+    assert await ping.call("{}") is None
+
+
+async def test_a_plain_function_runs_in_a_thread_that_knows_the_caller() -> None:
+    who = contextvars.ContextVar("who", default="nobody")
+    who.set("caller")
+
+    @tool
+    def look() -> tuple[str, bool, str]:
+        current = threading.current_thread()
+        return who.get(), current is threading.main_thread(), current.name
+
+    assert await look.call("{}") == ("caller", False, "look")
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [
+        (KeyError("x"), KeyError),
+        (TimeoutError(), TimeoutError),
+        (StopIteration(), RuntimeError),
+        (SystemExit(3), ToolError),
+        (asyncio.CancelledError(), ToolError),
+    ],
+)
+async def test_what_a_tool_raises_reaches_the_caller_and_only_that(error: BaseException, seen: type[Exception]) -> None:
+    @tool
+    async def inside() -> None:
+        _raise(error)
+
+    @tool(name="beside")
+    def beside() -> None:
+        _raise(error)
+
+    for one in (inside, beside):
+        with pytest.raises(seen):
+            await one.call("{}")
+
+
+async def test_a_tool_that_takes_too_long_is_ended_with_a_typed_error() -> None:
+    ended, release = asyncio.Event(), threading.Event()
+
+    @tool(timeout=0.01)
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    @tool(timeout=0.01)
+    def stuck() -> None:
+        release.wait()
+
+    with pytest.raises(ToolTimeoutError, match="'slow' took longer than"):
+        await slow.call("{}")
+    assert ended.is_set()
+    with pytest.raises(ToolTimeoutError):
+        await stuck.call("{}")
+    release.set()
+
+
+async def test_a_call_that_is_cancelled_ends_at_once() -> None:
+    begun, release = asyncio.Event(), threading.Event()
+    loop, records = asyncio.get_running_loop(), Records()
+
+    @tool
+    def stuck() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        release.wait()
+
+    token = current_manager.set(manager(offline(), hooks=[records]))
+    task = asyncio.create_task(stuck.call("{}"))
+    current_manager.reset(token)
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    release.set()
+    assert records.kinds == ["tool.call", "tool.result"]
+    assert records.last()["outcome"] == "cancelled"
+
+
+async def test_what_is_called_within_a_manager_is_told_to_its_hooks() -> None:
+    records = Records()
+    token = current_manager.set(manager(offline(), hooks=[records]))
+    await double.call('{"number": 2}', call="call_7", parent="above")
+    await forecast.call({"city": "Rome", "days": [Day(day=date(2026, 1, 1))]})
+    with pytest.raises(ToolArgumentsError):
+        await double.call("{no")
+    with pytest.raises(ZeroDivisionError):
+        await tool(lambda: 1 // 0, name="broken").call("{}")
+    current_manager.reset(token)
+    assert [(record.kind, record.data["name"]) for record in records.records] == [
+        (kind, name) for name in ("double", "forecast", "double", "broken") for kind in ("tool.call", "tool.result")
+    ]
+    first, second = records.records[:2]
+    assert (first.call, first.parent, first.data) == ("call_7", "above", {"name": "double", "arguments": {"number": 2}})
+    assert (second.call, second.data) == (
+        "call_7",
+        {"name": "double", "outcome": "done", "duration_ns": 0, "result": 4},
+    )
+    assert records.records[2].data["arguments"] == {"city": "Rome", "days": [{"day": "2026-01-01", "high": 20.0}]}
+    assert records.records[4].data["arguments"] == "{no"
+    ends = [record.data["error"] for record in records.records if record.data.get("outcome") == "error"]
+    assert [end["code"] for end in ends if isinstance(end, dict)] == ["tool-arguments", "ZeroDivisionError"]
+
+
+# -- the answers to a model ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Point:
+    x: float
+    y: float
+
+
+class Pair(msgspec.Struct):
+    one: int
+    two: int
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        ("as it is", "as it is"),
+        ("cut \ud83d", "cut \ufffd"),
+        (None, "null"),
+        ([1, 2.5, True], "[1,2.5,true]"),
+        (Point(1, math.inf), '{"x":1,"y":"Infinity"}'),
+        (Day(day=date(2026, 1, 1)), '{"day":"2026-01-01","high":20.0}'),
+        ({"pair": Pair(1, 2), "when": date(2026, 1, 1)}, '{"pair":{"one":1,"two":2},"when":"2026-01-01"}'),
+    ],
+)
+async def test_a_result_is_text_or_json(result: object, text: str) -> None:
+    @tool
+    def give() -> object:
+        return result
+
+    message = await Toolset([give]).answer(ToolCall("1", "give", "{}"))
+    assert (message.text, message.is_error, message.tool_call_id, message.name) == (text, False, "1", "give")
+
+
+def _failing(error: Exception) -> Toolset:
+    @tool
+    async def fail() -> None:
+        raise error
+
+    @tool
+    async def odd() -> object:
+        return threading.Lock()
+
+    return Toolset([fail, odd, double])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "told"),
+    [
+        (ToolCall("1", "double", '{"number": -1}'), OSError(), "number: Input should be greater than or equal to 0"),
+        (ToolCall("1", "double", "{"), OSError(), "do not fit"),
+        (ToolCall("1", "nothing", "{}"), OSError(), "There is no tool 'nothing'. There are: fail, odd, double"),
+        (ToolCall("1", "fail", "{}"), ValueError("no such city"), "The tool 'fail' refused: no such city"),
+        (ToolCall("1", "fail", "{}"), ToolError("Come back later"), "Come back later."),
+        (ToolCall("1", "fail", "{}"), BadRequestError("of another model"), "The tool 'fail' failed"),
+        (ToolCall("1", "fail", "{}"), ValueError("api_key=abcdef123456"), "refused: api_key=[redacted]"),
+        (ToolCall("1", "odd", "{}"), OSError(), "cannot be written as JSON"),
+    ],
+)
+async def test_a_model_is_told_what_went_wrong(call: ToolCall, error: Exception, told: str) -> None:
+    message = await _failing(error).answer(call)
+    assert message.is_error
+    assert told in message.text
+
+
+async def test_of_a_bug_the_log_has_the_traceback_and_the_model_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    message = await _failing(KeyError("inner detail")).answer(ToolCall("1", "fail", "{}"))
+    assert message.text == "The tool 'fail' failed"
+    assert "inner detail" in caplog.text
+
+
+async def test_the_end_of_the_run_is_no_answer() -> None:
+    calls = [ToolCall("1", "double", '{"number": 1}'), ToolCall("2", "fail", "{}")]
+    with pytest.raises(ResponseClosedError):
+        await _failing(ResponseClosedError("over")).answer_all(calls)
+
+
+async def test_calls_go_on_together_within_a_bound_and_are_answered_in_order() -> None:
+    active, most, gate = 0, 0, asyncio.Event()
+
+    @tool
+    async def wait(number: int) -> int:
+        nonlocal active, most
+        active, most = active + 1, max(most, active + 1)
+        if active == 3:
+            gate.set()
+        await gate.wait()
+        active -= 1
+        return number
+
+    tools = Toolset([wait], parallel=3)
+    messages = await tools.answer_all([ToolCall(str(each), "wait", f'{{"number": {each}}}') for each in range(9)])
+    assert [message.text for message in messages] == [str(each) for each in range(9)]
+    assert most == 3
+    assert await tools.answer_all([]) == ()
+
+
+async def test_cancelling_ends_every_call() -> None:
+    begun, ended = asyncio.Semaphore(0), 0
+
+    @tool
+    async def wait() -> None:
+        nonlocal ended
+        begun.release()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended += 1
+
+    task = asyncio.create_task(Toolset([wait]).answer_all([ToolCall("1", "wait")] * 4))
+    for _ in range(4):
+        await begun.acquire()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == 4
+
+
+def test_a_toolset_knows_its_tools_by_name() -> None:
+    tools = Toolset([forecast, double])
+    assert (list(tools), len(tools), "double" in tools, "x" in tools) == ([forecast, double], 2, True, False)
+    assert tools["double"] is double
+    with pytest.raises(ToolDefinitionError, match="Two tools are called 'double'"):
+        Toolset([double, forecast, tool(forecast, name="double")])
+    assert isinstance(tools["forecast"], SyncTool)
+
+
+@pytest.mark.parametrize(
+    ("docstring", "text", "parameters"),
+    [
+        (None, "", {}),
+        ("Do it.", "Do it.", {}),
+        ("Do it.\n\n:param int a: one\n    more\n:param b: two\n:returns: x", "Do it.", {"a": "one more", "b": "two"}),
+        (
+            "Do it.\n\nArgs:\n  a (int): one: or\n    two\n  *b: c\n\nRaises:\n  a: no",
+            "Do it.",
+            {"a": "one: or two", "b": "c"},
+        ),
+        ("Do it:\n\nArguments:\n\n    a: one\n\nThe end:\n    b: no", "Do it:", {"a": "one"}),
+    ],
+)
+def test_docstrings_tell_about_parameters(docstring: str | None, text: str, parameters: dict[str, str]) -> None:
+    assert describe(docstring) == (text, parameters)
+
+
+@given(st.text(alphabet="Args:\n param-x(*) ", max_size=80))
+def test_no_docstring_is_an_error(docstring: str) -> None:
+    describe(docstring)
