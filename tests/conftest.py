@@ -9,4 +9,5 @@ pytest_plugins = [
     "tests.plugins.leaks",
     "tests.plugins.coroutines",
     "tests.plugins.places",
+    "tests.plugins.commands",
 ]

@@ -112,8 +112,15 @@ def _with_pip(work: Workshop) -> tuple[Ended, str]:
     wanted = _without_ours(wanted) if source else wanted
     python, settings = _python(work.project), _settings(work.environment)
     pip = [sys.executable, "-m", "pip", "--python", os.fspath(python)] if ours else [os.fspath(python), "-m", "pip"]
-    wanted += ["pip"] if ours else []
+    wanted += _bundled_pip() if ours else []
     return work.run(*pip, "install", "--no-compile", *wanted, environment=settings), _prefix()
+
+
+def _bundled_pip() -> list[str]:
+    """The pip that comes with Python, as a file, for the project to have one too; some systems leave it out."""
+    spec = importlib.util.find_spec("ensurepip")
+    folders = (spec.submodule_search_locations or []) if spec is not None else []
+    return [os.fspath(wheel) for folder in folders for wheel in Path(folder, "_bundled").glob("pip-*.whl")]
 
 
 def _without_ours(wanted: list[str]) -> list[str]:

@@ -6,12 +6,15 @@ from typing import Literal, cast
 
 import msgspec
 
-from sentient_cli import errors
-from sentient_cli.errors import SentientError, TemplateRenderError
+from sentient_cli.errors import SentientError, TemplateError, TemplateRenderError, TemplateUnsafeError, UsageError
 from sentient_cli.runtime.events import JsonValue
 from sentient_cli.scaffold.questions import Choice, Question
 
 __all__ = ["Ask", "Asked", "Failure", "Opening", "Reply"]
+
+
+# What the other side may make us raise; anything else that it names is a failed rendering.
+_KINDS: tuple[type[SentientError], ...] = (TemplateError, TemplateRenderError, TemplateUnsafeError, UsageError)
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -44,10 +47,8 @@ class Failure(msgspec.Struct, frozen=True):
 
     def error(self) -> SentientError:
         """The error to raise."""
-        kind: object = getattr(errors, self.kind, None) if self.kind in errors.__all__ else None
-        if isinstance(kind, type) and issubclass(kind, SentientError):
-            return kind(self.what, why=self.why, fix=self.fix)
-        return TemplateRenderError(self.what, why=self.why, fix=self.fix)
+        kind = next((kind for kind in _KINDS if kind.__name__ == self.kind), TemplateRenderError)
+        return kind(self.what, why=self.why, fix=self.fix)
 
 
 class Asked(msgspec.Struct, frozen=True):

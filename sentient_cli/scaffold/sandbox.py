@@ -34,6 +34,8 @@ _BOOT = (
 # Variables that a template may see: language, time zone, what Windows needs to start a program, coverage of our tests.
 _KEPT = ("LANG", "LC_", "TZ", "SYSTEMROOT", "COMSPEC", "PATHEXT", "COVERAGE_")
 _POLL = 0.05
+_START = 20.0
+"""Seconds that starting the process may take on top: a busy machine is not the template's fault."""
 _LONGEST_REPLY = 32 << 20
 
 
@@ -169,7 +171,8 @@ class Sandbox:
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._gone() from None
-        line = self._line(self._process.stdout.fileno(), watched)
+        seconds = self._limits.seconds + (_START if isinstance(message, Opening) else 0)
+        line = self._line(self._process.stdout.fileno(), watched, time.monotonic() + seconds)
         try:
             reply = msgspec.json.decode(line, type=Reply)
         except msgspec.MsgspecError:
@@ -178,9 +181,8 @@ class Sandbox:
             raise reply.failure.error()
         return reply
 
-    def _line(self, descriptor: int, watched: Path | None) -> bytes:
+    def _line(self, descriptor: int, watched: Path | None, deadline: float) -> bytes:
         received = bytearray()
-        deadline = time.monotonic() + self._limits.seconds
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
             while not received.endswith(b"\n"):

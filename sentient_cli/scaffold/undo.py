@@ -100,6 +100,7 @@ def carry_out(
     folder = folder_of(project)
     pending = folder / _PENDING
     _write(pending, Held(_pack(title, conflicts, writes), 0o600))
+    _settle(folder)
     try:
         for path, (before, after) in writes.items():
             if check is not None:
@@ -243,6 +244,17 @@ def _write(target: Path, held: Held) -> None:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(target)
         raise
+
+
+def _settle(folder: Path) -> None:
+    """Bring the names of a directory's files to the disk: the archive is there before the first file is another."""
+    if os.name == "nt":
+        return  # a directory cannot be opened there
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _pack(title: str, conflicts: Iterable[PurePosixPath], writes: Writes) -> bytes:

@@ -21,8 +21,8 @@ _WORDS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("shell", list(_WORDS))
-def test_a_script_for_each_shell(sentient: Sentient, shell: str) -> None:
-    done = sentient("completion", shell)
+def test_a_script_for_each_shell(commandline: Sentient, shell: str) -> None:
+    done = commandline("completion", shell)
     assert done.returncode == 0
     assert f"complete_{shell}" in done.stdout
     assert "_SENTIENT_COMPLETE" in done.stdout
@@ -31,16 +31,16 @@ def test_a_script_for_each_shell(sentient: Sentient, shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", list(_WORDS))
-def test_a_command_is_completed(sentient: Sentient, shell: str) -> None:
-    done = sentient(env={"_SENTIENT_COMPLETE": f"complete_{shell}", **_WORDS[shell]})
+def test_a_command_is_completed(commandline: Sentient, shell: str) -> None:
+    done = commandline(env={"_SENTIENT_COMPLETE": f"complete_{shell}", **_WORDS[shell]})
     assert done.returncode == 0
     assert "completion" in done.stdout
     assert "serve" not in done.stdout
 
 
-def test_options_are_completed(sentient: Sentient) -> None:
+def test_options_are_completed(commandline: Sentient) -> None:
     asked = {"_SENTIENT_COMPLETE": "complete_bash", "COMP_WORDS": "sentient serve --", "COMP_CWORD": "2"}
-    options = sentient(env=asked).stdout.split()
+    options = commandline(env=asked).stdout.split()
     assert {"--port", "--host", "--json", "--project"} <= set(options)
 
 
@@ -52,14 +52,14 @@ def test_options_are_completed(sentient: Sentient) -> None:
         ("--on-disconnect", "c", ["cancel", "continue"]),
     ],
 )
-def test_values_are_completed(sentient: Sentient, flag: str, begun: str, values: list[str]) -> None:
+def test_values_are_completed(commandline: Sentient, flag: str, begun: str, values: list[str]) -> None:
     words = f"sentient serve {flag} {begun}"
     asked = {"_SENTIENT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}
-    assert sentient(env=asked).stdout.split() == values
+    assert commandline(env=asked).stdout.split() == values
 
 
-def test_a_shell_that_is_not_known(sentient: Sentient) -> None:
-    done = sentient("completion", "tcsh")
+def test_a_shell_that_is_not_known(commandline: Sentient) -> None:
+    done = commandline("completion", "tcsh")
     assert done.returncode == 2
     assert "'powershell'" in done.stderr
 

@@ -28,8 +28,8 @@ def _error(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_json_stands_before_or_after_the_command(sentient: Sentient, before: bool) -> None:
-    done = sentient(*(["--json", "completion", "tcsh"] if before else ["completion", "tcsh", "--json"]))
+def test_json_stands_before_or_after_the_command(commandline: Sentient, before: bool) -> None:
+    done = commandline(*(["--json", "completion", "tcsh"] if before else ["completion", "tcsh", "--json"]))
     error = _error(done)
     assert done.returncode == 2
     assert error["code"] == "usage"
@@ -46,21 +46,21 @@ def test_a_wrong_command_suggests_the_right_one(sentient: Sentient) -> None:
     assert done.stdout == ""
 
 
-def test_a_wrong_option_suggests_the_right_one(sentient: Sentient) -> None:
-    done = sentient("serve", "--prot", "1", "--json")
+def test_a_wrong_option_suggests_the_right_one(commandline: Sentient) -> None:
+    done = commandline("serve", "--prot", "1", "--json")
     assert done.returncode == 2
     assert "`--port`" in str(_error(done)["why"])
 
 
 @pytest.mark.parametrize("arguments", [["--nothing"], ["completion"], ["serve", "--port", "x"], ["chat", "a", "b"]])
-def test_a_wrong_usage_is_exit_2(sentient: Sentient, arguments: list[str]) -> None:
-    done = sentient(*arguments)
+def test_a_wrong_usage_is_exit_2(commandline: Sentient, arguments: list[str]) -> None:
+    done = commandline(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 
-def test_after_two_dashes_nothing_is_an_option(sentient: Sentient) -> None:
-    done = sentient("completion", "--", "--json")
+def test_after_two_dashes_nothing_is_an_option(commandline: Sentient) -> None:
+    done = commandline("completion", "--", "--json")
     assert done.returncode == 2
     assert "--json" in done.stderr
     assert not done.stderr.startswith("{")
@@ -78,8 +78,8 @@ def test_help_lists_every_command_and_writes_nothing(sentient: Sentient) -> None
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_the_help_of_a_command_has_its_options_and_the_global_ones(sentient: Sentient) -> None:
-    done = sentient("serve", "--help")
+def test_the_help_of_a_command_has_its_options_and_the_global_ones(commandline: Sentient) -> None:
+    done = commandline("serve", "--help")
     assert done.returncode == 0
     own, _, common = done.stdout.partition("Global options:")
     assert "--port" in own
@@ -87,21 +87,21 @@ def test_the_help_of_a_command_has_its_options_and_the_global_ones(sentient: Sen
     assert "--project DIR" in common
 
 
-def test_usage_says_what_may_be_left_out(sentient: Sentient) -> None:
-    usage = {name: sentient(name, "--help").stdout.splitlines()[0] for name in ("serve", "chat", "run")}
+def test_usage_says_what_may_be_left_out(commandline: Sentient) -> None:
+    usage = {name: commandline(name, "--help").stdout.splitlines()[0] for name in ("serve", "chat", "run")}
     assert [line.partition("[OPTIONS] ")[2] for line in usage.values()] == ["[AGENT]", "[URL]", "{FILE} [ARGS]..."]
 
 
 @pytest.mark.parametrize("columns", ["20", "60", "200"])
-def test_help_fits_the_terminal(sentient: Sentient, columns: str) -> None:
-    done = sentient("serve", "--help", env={"COLUMNS": columns})
+def test_help_fits_the_terminal(commandline: Sentient, columns: str) -> None:
+    done = commandline("serve", "--help", env={"COLUMNS": columns})
     assert max(map(len, done.stdout.splitlines())) <= int(columns)
 
 
-def test_the_version_as_text_and_json(sentient: Sentient) -> None:
-    assert sentient("--version").stdout == f"sentient {__version__}\n"
-    assert json.loads(sentient("--json", "--version").stdout) == {"version": __version__}
-    assert json.loads(sentient("--json", "--project", ".", "--version").stdout) == {"version": __version__}
+def test_the_version_as_text_and_json(commandline: Sentient) -> None:
+    assert commandline("--version").stdout == f"sentient {__version__}\n"
+    assert json.loads(commandline("--json", "--version").stdout) == {"version": __version__}
+    assert json.loads(commandline("--json", "--project", ".", "--version").stdout) == {"version": __version__}
 
 
 @pytest.mark.usefixtures("unmeasured")
@@ -126,12 +126,13 @@ def test_help_needs_no_rich_and_no_pydantic() -> None:
 
 def test_every_error_has_its_exit_code(probe_process: Sentient) -> None:
     Path("probe.py").write_text(
-        "import io, json\n"
+        "import inspect\n"
         "from sentient_cli import errors\n"
         "from sentient_cli.cli import commands\n"
         "from sentient_cli.cli.main import main\n"
         "from sentient_cli.cli.invocation import current\n"
         "raised = None\n"
+        "examples = {'first_seq': 1, 'faults': {'days[0]': 'It is no number'}}\n"
         "def inner() -> None:\n"
         "    raise raised\n"
         "def probe() -> None:\n"
@@ -140,8 +141,9 @@ def test_every_error_has_its_exit_code(probe_process: Sentient) -> None:
         "    here = current()\n"
         "    commands.COMMANDS += (commands.CommandRow('inner', 'probe', ''),)\n"
         "    for name in errors.__all__:\n"
-        "        more = {'first_seq': 1} if name == 'CursorExpiredError' else {}\n"
-        "        raised = getattr(errors, name)('x', **more)\n"
+        "        kind = getattr(errors, name)\n"
+        "        needed = inspect.signature(kind).parameters\n"
+        "        raised = kind('x', **{key: value for key, value in examples.items() if key in needed})\n"
         "        found[name] = main(['inner', '--json'])\n"
         "    here.console.json_line(found)\n"
     )
@@ -306,7 +308,7 @@ def test_main_in_this_process(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().err)["error"]["code"] == "usage"
 
 
-def test_a_project_directory_that_is_not_there(sentient: Sentient) -> None:
-    done = sentient("serve", "--project", "nowhere", "--json")
+def test_a_project_directory_that_is_not_there(commandline: Sentient) -> None:
+    done = commandline("serve", "--project", "nowhere", "--json")
     assert done.returncode == 2
     assert "--project" in str(_error(done)["fix"])

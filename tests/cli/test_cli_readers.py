@@ -37,7 +37,7 @@ def _start(arguments: Sequence[str], *, stdout: int, stderr: int) -> subprocess.
 
 
 @pytest.mark.story("18.6")
-@pytest.mark.parametrize("json", [(), ("--json",)])
+@pytest.mark.parametrize("json", [(), pytest.param(("--json",), marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("code", "arguments"),
     [

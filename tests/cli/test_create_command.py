@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ import pytest
 
 from sentient_cli.scaffold.pristine import load
 from tests.cli.processes import Sentient
+from tests.plugins.isolation import REPOSITORY
 from tests.scaffold.create_kit import FAILING, FAKE_UV, fake, git, shot, template
 
 _QUICK = ("--yes", "--no-install")
@@ -214,6 +216,45 @@ def test_without_git_the_project_is_made(sentient: Sentient, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "git is not installed" in done.stderr
     assert Path("my-agent/pyproject.toml").is_file()
+
+
+@pytest.mark.story("20.1", "20.6")
+def test_an_installed_version_makes_a_project_with_a_lock(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(REPOSITORY / "sentient_cli", site / "sentient_cli", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "templates", site / "sentient_cli" / "_templates")
+    source = f"""
+        import subprocess, sys, sysconfig
+        from pathlib import Path
+        assert sys.argv[1:3] == ["sync", "--python"], sys.argv
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], check=True)
+        (folder,) = Path(".venv/lib").glob("python*/site-packages")
+        links = "{site}\\nimport site; site.addsitedir(" + repr(sysconfig.get_path("purelib")) + ")\\n"
+        (folder / "linked.pth").write_text(links)
+        Path("uv.lock").write_text("locked")
+    """
+    path = fake(tmp_path / "tools", "uv", source)
+    done = subprocess.run(
+        [sys.executable, "-m", "sentient_cli", "create", "my-agent", "--yes"],
+        env={**os.environ, "PYTHONPATH": str(site), "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "uv run sentient serve" in done.stderr
+    assert "uv.lock" in git(Path("my-agent"), "ls-files").splitlines()
+
+
+@pytest.mark.slow
+@pytest.mark.story("20.1", "20.6")
+def test_without_uv_and_without_a_network(sentient: Sentient, tmp_path: Path, free_port: int) -> None:
+    path = os.pathsep.join(place for place in os.environ["PATH"].split(os.pathsep) if not Path(place, "uv").exists())
+    env = {"PATH": path, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": f"http://127.0.0.1:{free_port}/simple"}
+    done = sentient("create", "my-agent", "--yes", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "No network" in done.stderr
+    assert re.search(r"Its (tests pass|agent answers)", done.stderr)
 
 
 def test_without_a_network_it_is_linked_to_what_is_here(sentient: Sentient, tmp_path: Path) -> None:

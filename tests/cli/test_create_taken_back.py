@@ -47,7 +47,7 @@ def test_every_step_is_walked() -> None:
 @pytest.mark.story("20.1")
 @pytest.mark.parametrize(
     ("step", "existing"),
-    [("install", "new"), ("install", "empty"), ("install", "full"), ("verify", "full"), ("commit", "empty")],
+    [("verify", "new"), ("install", "empty"), ("install", "full"), ("commit", "empty")],
 )
 def test_a_step_that_fails(sentient: Sentient, tmp_path: Path, step: str, existing: str) -> None:
     arguments = ["create", "deep/x", "--yes", "--json", "--force", *_template(tmp_path, step, FAILING)]
@@ -75,8 +75,8 @@ def test_a_step_that_fails(sentient: Sentient, tmp_path: Path, step: str, existi
     [
         ("install", signal.SIGINT),
         ("install", signal.SIGTERM),
-        ("install", signal.SIGHUP),
-        ("verify", signal.SIGINT),
+        pytest.param("install", signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param("verify", signal.SIGINT, marks=pytest.mark.slow),
         ("commit", signal.SIGINT),
     ],
 )

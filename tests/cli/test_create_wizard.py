@@ -108,6 +108,7 @@ def test_the_answers_are_the_defaults_of_the_next_time() -> None:
     assert (answers["author"], answers["license"], answers["features"]) == ("Ann", "MIT-0", ["vscode", "ci"])
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 @pytest.mark.parametrize("key", ["\x03", "\x04"])
 def test_leaving_at_every_question_leaves_nothing(key: str) -> None:

@@ -1,4 +1,8 @@
-"""What keeps ``sentient serve`` from starting is said in one error with a code, a reason and a fix."""
+"""What keeps ``sentient serve`` from starting is said in one error with a code, a reason and a fix.
+
+Of many cases that end at the same place the first goes through a process, and what loads nothing goes on in this one;
+the others that need a process are slow.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.processes import Sentient
 from tests.support.served import BEHAVIOURS, command, environment, serve
 from tests.support.wire import ask_all, fetch
-
-pytestmark = pytest.mark.story("14.8")
 
 _ASSIST = "async def assist(session, query, response): pass\n"
 _CLASS = "from sentient_cli import Agent\nclass {name}(Agent):\n    async def assist(self, s, q, r): pass\n"
@@ -23,15 +26,21 @@ _CLASS = "from sentient_cli import Agent\nclass {name}(Agent):\n    async def as
 
 def refuse(home: Path, *arguments: object, env: dict[str, str] | None = None) -> tuple[int, dict[str, str]]:
     """Start it in vain: the exit code, and the error."""
-    done = subprocess.run(
-        command("--json", "serve", *arguments),
-        cwd=home,
-        env=environment(home, env),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
+    return refused(
+        subprocess.run(
+            command("--json", "serve", *arguments),
+            cwd=home,
+            env=environment(home, env),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=50,
+        )
     )
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> tuple[int, dict[str, str]]:
+    """How it ended: the exit code, and the error."""
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     error: dict[str, str] = json.loads(done.stderr.splitlines()[-1])["error"]
@@ -39,10 +48,11 @@ def refuse(home: Path, *arguments: object, env: dict[str, str] | None = None) ->
     return done.returncode, error
 
 
+_SERVE = ("serve", str(BEHAVIOURS), "--port", "0")
 _HELPER = "def read():\n    import no_such_module_anywhere\nread()\n"
 
 
-@pytest.mark.story("18.6")
+@pytest.mark.story("14.8", "18.6")
 @pytest.mark.parametrize(
     ("code", "text", "said", "shown"),
     [
@@ -58,19 +68,21 @@ _HELPER = "def read():\n    import no_such_module_anywhere\nread()\n"
             "helper.py needs the module no_such_module_anywhere",
             ["{}/helper.py:2 in read", "import no_such_module_anywhere", "{}/broken.py:1 in <module>"],
         ),
-        (
+        pytest.param(
             "agent-import",
             "def setting():\n    raise ValueError('no luck')\nsetting()\n",
             "ValueError: no luck",
             ["{}/broken.py:2 in setting", "    raise ValueError('no luck')", "{}/broken.py:3 in <module>"],
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             "agent-import",
             "import sys; sys.exit(3)\n",
             "It ended the program (sys.exit) with 3",
             ["{}/broken.py:1 in <module>"],
+            marks=pytest.mark.slow,
         ),
-        ("agent-not-found", "x = 1\n", "There is no agent in broken.py", []),
+        pytest.param("agent-not-found", "x = 1\n", "There is no agent in broken.py", [], marks=pytest.mark.slow),
         ("agent-ambiguous", _CLASS.format(name="One") + _CLASS.format(name="Two"), "One, Two", []),
         (
             "agent-signature",
@@ -78,7 +90,13 @@ _HELPER = "def read():\n    import no_such_module_anywhere\nread()\n"
             "assist is not async | def assist(session, query, response)",
             [],
         ),
-        ("agent-signature", "async def assist(session): pass\n", "It is `async def assist(session)`", []),
+        pytest.param(
+            "agent-signature",
+            "async def assist(session): pass\n",
+            "It is `async def assist(session)`",
+            [],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_an_agent_that_cannot_be_loaded(tmp_path: Path, code: str, text: str, said: str, shown: list[str]) -> None:
@@ -120,15 +138,21 @@ if __name__ == "__main__":
     DefaultServer(Registers()).run()
 """
 )
+_NOT_THERE = ["There is no provider 'openai'", "mine, offline", "--model"]
+_NO_NAME = ["There is no provider ''", "mine, offline", "--model"]
+_NO_SUCH_MODEL = ["The offline model has no 'gpt-5'", "assistant, echo", "--model"]
 
 
-@pytest.mark.parametrize("name", ["serve", "run"])
+@pytest.mark.story("14.8")
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("name", "model", "said"),
     [
-        ("openai:gpt-5", ["There is no provider 'openai'", "mine, offline", "--model"]),
-        (":", ["There is no provider ''", "mine, offline", "--model"]),
-        ("offline:gpt-5", ["The offline model has no 'gpt-5'", "assistant, echo", "--model"]),
+        ("serve", "openai:gpt-5", _NOT_THERE),
+        ("run", "offline:gpt-5", _NO_SUCH_MODEL),
+        pytest.param("run", "openai:gpt-5", _NOT_THERE, marks=pytest.mark.slow),
+        pytest.param("serve", "offline:gpt-5", _NO_SUCH_MODEL, marks=pytest.mark.slow),
+        pytest.param("serve", ":", _NO_NAME, marks=pytest.mark.slow),
+        pytest.param("run", ":", _NO_NAME, marks=pytest.mark.slow),
     ],
 )
 def test_a_model_that_leads_nowhere(tmp_path: Path, name: str, model: str, said: list[str]) -> None:
@@ -150,20 +174,23 @@ def test_a_model_that_leads_nowhere(tmp_path: Path, name: str, model: str, said:
     assert done.stdout in {"", "closed\n"}
 
 
-@pytest.mark.parametrize("model", ["mine", "mine:assistant"])
+@pytest.mark.story("14.8")
+@pytest.mark.parametrize("model", ["mine", pytest.param("mine:assistant", marks=pytest.mark.slow)])
 def test_a_model_that_the_agent_brings(tmp_path: Path, model: str) -> None:
     (tmp_path / "agent.py").write_text(_REGISTERS)
     with serve(tmp_path, "--model", model, "--drain-delay", 0, agent="agent.py") as server:
         assert ask_all(server.address, "What is 6 * 7?")[-1].event == "done"
 
 
+@pytest.mark.story("14.8")
 def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
     exit_code, error = refuse(tmp_path, "nowhere.py", "--port", 0)
     assert (exit_code, error["code"]) == (5, "agent-not-found")
     assert "nowhere.py" in error["what"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.story("14.8")
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_setup_that_raises(tmp_path: Path, workers: int) -> None:
     (tmp_path / "broken.py").write_text(
         _CLASS.format(name="Broken") + "    async def setup(self): raise RuntimeError('no database')\n"
@@ -173,6 +200,7 @@ def test_a_setup_that_raises(tmp_path: Path, workers: int) -> None:
     assert "no database" in json.dumps(error)
 
 
+@pytest.mark.story("14.8")
 def test_what_keeps_all_workers_from_starting_is_said_once(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise RuntimeError('no database')\n")
     done = subprocess.run(
@@ -188,6 +216,7 @@ def test_what_keeps_all_workers_from_starting_is_said_once(tmp_path: Path) -> No
     assert done.stderr.count("Error: agent-import") == 1
 
 
+@pytest.mark.story("14.8")
 def test_a_port_that_is_taken_names_its_holder(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         _, port = holder.getsockname()
@@ -197,6 +226,7 @@ def test_a_port_that_is_taken_names_its_holder(tmp_path: Path) -> None:
     assert f"process {os.getpid()}" in error["why"]
 
 
+@pytest.mark.story("14.8")
 def test_the_port_that_is_proposed_is_free(tmp_path: Path) -> None:
     with ExitStack() as stack:
         taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0)))]
@@ -209,6 +239,7 @@ def test_the_port_that_is_proposed_is_free(tmp_path: Path) -> None:
     socket.create_server(("127.0.0.1", proposed)).close()
 
 
+@pytest.mark.story("14.8")
 def test_two_servers_on_one_port(tmp_path: Path) -> None:
     with serve(tmp_path, "--drain-delay", 0) as server:
         _, error = refuse(tmp_path, BEHAVIOURS, "--port", server.port)
@@ -223,6 +254,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+@pytest.mark.story("14.8")
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it takes other means to give a privilege up")
 def test_a_privileged_port(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", _WITHOUT_PRIVILEGE, *command("--json", "serve", BEHAVIOURS, "--port", 1)]
@@ -234,15 +266,21 @@ def test_a_privileged_port(tmp_path: Path) -> None:
     assert "1024" in error["why"] + error["fix"]
 
 
-@pytest.mark.story("F9")
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid"])  # noqa: S104 - what is tested
-def test_a_public_address_needs_a_token(tmp_path: Path, host: str) -> None:
-    exit_code, error = refuse(tmp_path, BEHAVIOURS, "--port", 0, "--host", host)
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("0.0.0.0", marks=pytest.mark.story("14.8", "F9")),  # noqa: S104 - what is tested
+        *("::", "192.0.2.1", "example.invalid"),
+    ],
+)
+def test_a_public_address_needs_a_token(commandline: Sentient, host: str) -> None:
+    exit_code, error = refused(commandline("--json", *_SERVE, "--host", host))
     assert (exit_code, error["code"]) == (4, "address-not-allowed")
     assert "--insecure" in error["fix"]
     assert "TOKEN" in error["fix"]
 
 
+@pytest.mark.story("14.8")
 @pytest.mark.parametrize("more", [("--insecure",), ()])
 def test_a_public_address_with_a_token_or_in_full_knowledge(tmp_path: Path, more: tuple[str, ...]) -> None:
     env = {} if more else {"SENTIENT_SERVER_TOKEN": "a-token-that-is-long"}
@@ -250,14 +288,21 @@ def test_a_public_address_with_a_token_or_in_full_knowledge(tmp_path: Path, more
         pass
 
 
-@pytest.mark.story("F9")
 @pytest.mark.parametrize(
-    "token", [" ", "\u00a0", "p\u00e4ssw\u00f6rd-that-is-long", "a blank is in this one", "a-line\tbreak-in-it"]
+    "token",
+    [
+        pytest.param("p\u00e4ssw\u00f6rd-that-is-long", marks=pytest.mark.story("14.8", "F9")),
+        *(" ", "\u00a0", "a blank is in this one", "a-line\tbreak-in-it"),
+    ],
 )
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - what is tested
-def test_a_token_that_no_header_carries(tmp_path: Path, host: str, token: str) -> None:
-    env = {"SENTIENT_SERVER_TOKEN": token}
-    exit_code, error = refuse(tmp_path, BEHAVIOURS, "--port", 0, "--host", host, env=env)
+def test_a_token_that_no_header_carries(commandline: Sentient, token: str) -> None:
+    for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104 - what is tested
+        env = {"SENTIENT_SERVER_TOKEN": token}
+        _assert_unusable(refused(commandline("--json", *_SERVE, "--host", host, env=env)), token)
+
+
+def _assert_unusable(found: tuple[int, dict[str, str]], token: str) -> None:
+    exit_code, error = found
     assert (exit_code, error["code"]) == (3, "config")
     assert "server.token" in error["what"]
     assert "visible ASCII" in error["why"]
@@ -265,19 +310,25 @@ def test_a_token_that_no_header_carries(tmp_path: Path, host: str, token: str) -
     assert token.isspace() or token not in str(error)
 
 
-@pytest.mark.story("F9")
-@pytest.mark.parametrize("token", ["a", "fifteen-letters"])
-def test_a_short_token_on_a_public_address(tmp_path: Path, token: str) -> None:
+@pytest.mark.parametrize("token", ["a", pytest.param("fifteen-letters", marks=pytest.mark.story("14.8", "F9"))])
+def test_a_short_token_on_a_public_address(commandline: Sentient, token: str) -> None:
     env = {"SENTIENT_SERVER_TOKEN": token}
-    exit_code, error = refuse(tmp_path, BEHAVIOURS, "--port", 0, "--host", "0.0.0.0", env=env)  # noqa: S104
+    exit_code, error = refused(commandline("--json", *_SERVE, "--host", "0.0.0.0", env=env))  # noqa: S104
     assert (exit_code, error["code"]) == (3, "config")
     assert "can be guessed" in error["what"]
     assert "16" in error["why"]
     assert 'python -c "import secrets;' in error["fix"]
 
 
-@pytest.mark.story("F9")
-@pytest.mark.parametrize("more", [(), ("--host", "0.0.0.0", "--insecure"), ("--workers", 2)])  # noqa: S104
+@pytest.mark.story("14.8", "F9")
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        pytest.param(("--host", "0.0.0.0", "--insecure"), marks=pytest.mark.slow),  # noqa: S104 - what is tested
+        pytest.param(("--workers", 2), marks=pytest.mark.slow),
+    ],
+)
 def test_a_short_token_elsewhere_is_warned_of_once(tmp_path: Path, more: tuple[object, ...]) -> None:
     with serve(tmp_path, "--drain-delay", 0, *more, env={"SENTIENT_SERVER_TOKEN": "!short~"}) as server:
         for given, status in (("!short~", 200), ("!short", 401)):
@@ -288,6 +339,7 @@ def test_a_short_token_elsewhere_is_warned_of_once(tmp_path: Path, more: tuple[o
         assert "!short~" not in "\n".join(server.lines)
 
 
+@pytest.mark.story("14.8")
 def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
     exit_code, error = refuse(tmp_path, BEHAVIOURS, "--port", 0, "--host", "192.0.2.1", "--insecure")
     assert (exit_code, error["code"]) == (4, "address-not-allowed")
@@ -296,20 +348,26 @@ def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "flags",
     [
-        *(("--port", "70000"), ("--workers", "0"), ("--on-disconnect", "explode"), ("--store", "x:y")),
+        pytest.param(("--port", "70000"), marks=pytest.mark.story("14.8")),
+        *(("--workers", "0"), ("--on-disconnect", "explode"), ("--store", "x:y")),
         *(("--allow-origin", "example.org"), ("--allow-origin", "http://a/b"), ("--allow-origin", "http://a b")),
         *(("--allow-host", "http://a"), ("--allow-host", "a:8000"), ("--allow-host", "a/b")),
     ],
 )
-def test_a_flag_that_makes_no_sense(tmp_path: Path, flags: tuple[str, ...]) -> None:
-    code, error = refuse(tmp_path, BEHAVIOURS, *flags)
+def test_a_flag_that_makes_no_sense(commandline: Sentient, flags: tuple[str, ...]) -> None:
+    code, error = refused(commandline("--json", "serve", str(BEHAVIOURS), *flags))
     assert (code, error["code"]) == (2, "usage")
 
 
 @pytest.mark.parametrize(
     ("flags", "what", "more"),
     [
-        (("--port", "abc"), "Invalid value for '--port': it must be a whole number", ""),
+        pytest.param(
+            ("--port", "abc"),
+            "Invalid value for '--port': it must be a whole number",
+            "",
+            marks=pytest.mark.story("14.8"),
+        ),
         (("--port", "70000"), "Invalid value for '--port': it must be less than or equal to 65535", ""),
         (("--drain-delay", "x"), "Invalid value for '--drain-delay': it must be a number", ""),
         (("--run-timeout", "0"), "The value of --run-timeout is wrong: it must be greater than 0", ""),
@@ -319,20 +377,22 @@ def test_a_flag_that_makes_no_sense(tmp_path: Path, flags: tuple[str, ...]) -> N
         (("--agent", "other.py"), "The agent is named twice, by AGENT and by --agent", "Leave one of them out"),
     ],
 )
-def test_what_is_said_of_a_wrong_flag(tmp_path: Path, flags: tuple[str, ...], what: str, more: str) -> None:
-    code, error = refuse(tmp_path, BEHAVIOURS, *flags)
+def test_what_is_said_of_a_wrong_flag(commandline: Sentient, flags: tuple[str, ...], what: str, more: str) -> None:
+    code, error = refused(commandline("--json", "serve", str(BEHAVIOURS), *flags))
     assert code == 2
     assert error["what"].startswith(what)
     assert more in error["why"] + error["fix"]
 
 
-@pytest.mark.parametrize("store", ["sqlite:{}/file/runs.db", "file:{}/file/runs"])
+@pytest.mark.story("14.8")
+@pytest.mark.parametrize("store", ["sqlite:{}/file/runs.db", pytest.param("file:{}/file/runs", marks=pytest.mark.slow)])
 def test_a_store_that_cannot_be_opened(tmp_path: Path, store: str) -> None:
     (tmp_path / "file").touch()
     _, error = refuse(tmp_path, BEHAVIOURS, "--port", 0, "--store", store.format(tmp_path))
     assert error["code"] == "store"
 
 
+@pytest.mark.story("14.8")
 def test_a_store_that_is_something_else(tmp_path: Path) -> None:
     (tmp_path / "runs.db").write_bytes(b"this is no database, whatever its name says" * 100)
     _, error = refuse(tmp_path, BEHAVIOURS, "--port", 0, "--store", "sqlite:runs.db")

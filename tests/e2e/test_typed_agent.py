@@ -19,7 +19,10 @@ _SCRIPT = r"""
 fallback = "error"
 [[rule]]
 match = 'warm is (?P<city>\w+)'
-tool_calls = [{ name = "forecast", arguments = { city = "${city}" } }, { name = "convert", arguments = '{"degrees": "x"}' }]
+tool_calls = [
+    { name = "forecast", arguments = { city = "${city}" } },
+    { name = "convert", arguments = '{"degrees": "x"}' },
+]
 [[rule]]
 on = "tool"
 match = "degrees: "

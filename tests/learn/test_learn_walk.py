@@ -23,6 +23,11 @@ from sentient_cli.scaffold.learn.lessons import LESSONS, find_lesson
 from tests.plugins.isolation import REPOSITORY
 
 
+def _plain(written: str) -> str:
+    """What was written without colours, in one line."""
+    return " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).split())
+
+
 class Learner:
     """Somebody at a terminal."""
 
@@ -37,12 +42,12 @@ class Learner:
         match = self.child.match
         assert isinstance(match, re.Match)
         self.lesson = match[1]
-        return str(self.child.before)
+        return _plain(str(self.child.before))
 
     def leaves(self, line: str) -> str:
         self.child.sendline(line)
         self.child.expect(pexpect.EOF)
-        return str(self.child.before)
+        return _plain(str(self.child.before))
 
 
 @contextmanager
@@ -163,7 +168,7 @@ def test_from_end_to_end(free_port: int) -> None:
             assert learner.lesson == name
             do(learner, free_port)
             last = name == LESSONS[-1].name
-            said = " ".join((learner.leaves("") if last else learner.types("")).split())
+            said = learner.leaves("") if last else learner.types("")
             assert "Done: " in said
             assert expected in said
     assert learner.child.exitstatus == 0
@@ -217,6 +222,11 @@ def test_without_a_terminal_it_looks_once() -> None:
     assert made.returncode == 0
     told = json.loads(_learn("--json").stdout)
     assert (told["lesson"], told["done"], told["next"]) == ("create", True, "talk")
+    state = Path("learn-agent/.sentient/template.toml")
+    _replace(state, 'id = "basic"', 'id = "advanced"')
+    told = json.loads(_learn("--json", "--step", "create").stdout)
+    assert (told["done"], "made from `advanced`" in told["said"]) == (False, True)
+    _replace(state, 'id = "advanced"', 'id = "basic"')
     assert _learn("--skip").returncode == 0
     assert _states() == ["done", "skipped", "now", "", ""]
     (Path("learn-agent") / "answers.toml").write_text("no toml [")

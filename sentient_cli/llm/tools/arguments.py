@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, cast, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from sentient_cli.errors import ToolArgumentsError, ToolDefinitionError
 from sentient_cli.llm.faults import faults_of
@@ -44,8 +45,10 @@ class ToolArguments:
 
     def __init__(self, function: Callable[..., object], name: str) -> None:
         self._name = name
-        self._adapter = _adapter(_signature(function, name), name)
+        signature = _signature(function, name)
+        self._adapter = _adapter(signature, name)
         self.description, told = describe(_routine(function).__doc__)
+        told |= _annotated(signature)
         self.schema: dict[str, JsonValue] = _described(without_titles(self._adapter.json_schema()), told)
         """The JSON Schema of the arguments, an object."""
 
@@ -109,6 +112,16 @@ def _adapter(signature: inspect.Signature, name: str) -> TypeAdapter[dict[str, o
     except (PydanticUserError, NameError) as error:
         raise _refused(name, str(error).partition("\n")[0]) from error
     return adapter
+
+
+def _annotated(signature: inspect.Signature) -> dict[str, str]:
+    """What the hints themselves say about parameters: ``Annotated[int, Field(description=…)]``."""
+    told: dict[str, str] = {}
+    for parameter in signature.parameters.values():
+        for more in cast("tuple[object, ...]", getattr(parameter.annotation, "__metadata__", ())):
+            if isinstance(more, FieldInfo) and more.description:
+                told[parameter.name] = more.description
+    return told
 
 
 def _described(schema: dict[str, JsonValue], told: Mapping[str, str]) -> dict[str, JsonValue]:
