@@ -143,8 +143,7 @@ class Questionnaire:
             if name in given:
                 question = self._question(name, fields, answers)
                 answers[name] = _cast(question, given[name])
-                if visible:
-                    self._validate(question, fields, answers)
+                self._validate(question, fields, answers)  # also what is never asked: it gets into names and files
                 continue
             question = self._question(name, fields, answers)
             if visible and ask and len(question.choices) != 1:

@@ -37,9 +37,21 @@ class Rendering:
 
     Args:
         files: Relative names with ``/`` and their files.
+
+    Raises:
+        TemplateUnsafeError: a name that no project may have, such as one that leads out of it.
     """
 
     files: Mapping[PurePosixPath, RenderedFile]
+
+    def __post_init__(self) -> None:
+        for name in self.files:
+            if not is_plain_name(name):
+                raise TemplateUnsafeError(
+                    f"The template renders {name.as_posix()!r}, which is no place in a project",
+                    why="It leads out of the project or into git's own directory",
+                    fix="Correct the template, or the value that was given for it with --data",
+                )
 
     @property
     def size(self) -> int:
@@ -73,5 +85,7 @@ def is_plain_name(name: PurePosixPath) -> bool:
         >>> [is_plain_name(PurePosixPath(name)) for name in ("a/b", "../a", "/a", ".git/config", "a/.GIT/hooks/x")]
         [True, False, False, False, False]
     """
+    if "\\" in str(name) or "\0" in str(name):
+        return False  # Windows would take it for several names
     parts = [part.lower().rstrip(". ") for part in name.parts]
     return bool(parts) and not name.is_absolute() and ".git" not in parts and ".." not in name.parts

@@ -296,3 +296,17 @@ def test_help_imports_no_templates() -> None:
     assert "--template" in done.stdout
     for name in ("copier", "jinja2", "yaml", "sentient_cli.scaffold"):
         assert f"'{name}'" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["package=../../../evil", "package=/tmp/evil", "slug=../evil", 'sentient_version=1"]; evil=["', 'python=3"\nevil="'],
+)
+def test_what_is_computed_cannot_be_given_so_that_it_leads_astray(
+    sentient: Sentient, tmp_path: Path, value: str
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    done = sentient("create", "place/my-agent", *_QUICK, "--no-git", "--data", value)
+    assert done.returncode == 2
+    assert "cannot be" in done.stderr
+    assert [path for path in sorted(tmp_path.rglob("*")) if path not in before and path.is_file()] == []

@@ -49,7 +49,7 @@ def _run(home: Path, *arguments: object, stdin: str = "") -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_agent_is_served(project: Path, workers: int) -> None:
     flags = ["--workers", workers, "--store", "sqlite:runs-ä.db"]
     with serve(project, *flags, agent="übung.py", env={**_QUICK, **_LOCALE}) as server:

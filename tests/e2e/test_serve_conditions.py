@@ -59,7 +59,7 @@ def test_a_store_that_is_locked_stops_no_stream(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("unmeasured")  # its disk would be full for the figures too
-@pytest.mark.parametrize("store", ["sqlite:runs.db", "file:runs"])
+@pytest.mark.parametrize("store", ["sqlite:runs.db", pytest.param("file:runs", marks=pytest.mark.slow)])
 def test_a_full_disk_stops_no_stream(tmp_path: Path, store: str) -> None:
     future = "from __future__ import annotations\n"
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
@@ -73,7 +73,9 @@ def test_a_full_disk_stops_no_stream(tmp_path: Path, store: str) -> None:
         assert fetch_json(server.address, "/health/live")[0] == 200
 
 
-@pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
+@pytest.mark.parametrize(
+    "locale", ["C", *(pytest.param(name, marks=pytest.mark.slow) for name in ("POSIX", "en_US.ISO-8859-1"))]
+)
 def test_without_a_locale_that_knows_utf8(tmp_path: Path, locale: str) -> None:
     agent = tmp_path / "agent.py"
     agent.write_text(

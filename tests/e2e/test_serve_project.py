@@ -81,11 +81,10 @@ def test_everything_comes_from_the_project_and_nothing_is_loaded_anew(tmp_path: 
 @pytest.mark.parametrize(
     ("flags", "env", "places"),
     [
-        ((), {}, 3),
-        (("--profile", "one"), {}, 2),
-        (("--profile", "one"), {"SENTIENT_SERVER_MAX_RUNS": "1"}, 1),
+        pytest.param((), {}, 3, id="project", marks=pytest.mark.slow),
+        pytest.param(("--profile", "one"), {}, 2, id="profile", marks=pytest.mark.slow),
+        pytest.param(("--profile", "one"), {"SENTIENT_SERVER_MAX_RUNS": "1"}, 1, id="environment"),
     ],
-    ids=["project", "profile", "environment"],
 )
 def test_each_layer_wins_over_those_below(
     tmp_path: Path, flags: tuple[str, ...], env: dict[str, str], places: int

@@ -21,3 +21,9 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 def project(request: pytest.FixtureRequest, projects: Mapping[str, Path]) -> Path:
     """The project of each template in turn."""
     return projects[str(request.param)]
+
+
+@pytest.fixture(params=[NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])])
+def first_project(request: pytest.FixtureRequest, projects: Mapping[str, Path]) -> Path:
+    """The smallest project, for what takes seconds; those of the larger templates, which seldom change, are slow."""
+    return projects[str(request.param)]

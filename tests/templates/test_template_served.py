@@ -58,9 +58,9 @@ def ask(home: Path, url: str, question: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.story("20.2", "E16.3")
-def test_the_tour_leads_where_it_says(project: Path, tmp_path: Path) -> None:
-    copy = tmp_path / project.name
-    shutil.copytree(project, copy)
+def test_the_tour_leads_where_it_says(first_project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / first_project.name
+    shutil.copytree(first_project, copy)
     readme = (copy / "README.md").read_text("utf-8")
     line = re.search(r"^sentient serve([^#\n]*)", readme, re.MULTILINE)
     budget = re.search(r"At most (\d+) lines of Python", readme)
@@ -82,7 +82,9 @@ def test_the_tour_leads_where_it_says(project: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.story("20.4")
-@pytest.mark.parametrize("profile", ["dev", "staging", "production"])
+@pytest.mark.parametrize(
+    "profile", ["staging", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dev", "production"))]
+)
 def test_each_stage_serves(profile: str, tmp_path: Path) -> None:
     project = render("advanced", tmp_path / "project")
     with serving(project, "--profile", profile, SENTIENT_SERVER_TOKEN=_TOKEN) as url:
@@ -91,6 +93,7 @@ def test_each_stage_serves(profile: str, tmp_path: Path) -> None:
     assert (project / "runs.db").exists() == (profile == "staging")
 
 
+@pytest.mark.slow  # it is the larger template's own file, which seldom changes
 @pytest.mark.story("20.2", "16.6")
 def test_the_image_holds_all_that_serving_needs(tmp_path: Path) -> None:
     """The last stage of the Dockerfile, without a builder: what it copies, its variables, command and health check."""

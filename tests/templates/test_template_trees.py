@@ -8,25 +8,29 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.templates.projects import FEATURES, NAMES, render, tree
 
 _TREES: dict[str, dict[str, list[str]]] = tomllib.loads(Path(__file__).with_name("trees.toml").read_text("utf-8"))
 
 
-def _option_sets() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every set of features for the smallest template; none, each and all for the others."""
+def _option_sets() -> Iterator[ParameterSet]:
+    """Every set of features for the smallest template, a few for the others. Of most sets only the ends are quick."""
     for template in NAMES:
         for size in range(len(FEATURES) + 1):
             if template == NAMES[0] or size in {0, 1, len(FEATURES)}:
-                yield from ((template, features) for features in combinations(FEATURES, size))
+                rare = size not in {0, 1 if template == NAMES[0] else 0, len(FEATURES)}
+                marks = [pytest.mark.slow] if rare else []
+                for features in combinations(FEATURES, size):
+                    yield pytest.param(template, features, id=_words(template, features), marks=marks)
 
 
 def _words(template: str, features: tuple[str, ...]) -> str:
     return "-".join((template, *features)) if features else f"{template}-plain"
 
 
-@pytest.mark.parametrize(("template", "features"), list(_option_sets()), ids=[_words(*each) for each in _option_sets()])
+@pytest.mark.parametrize(("template", "features"), _option_sets())
 def test_the_tree_is_the_expected_one(template: str, features: tuple[str, ...], tmp_path: Path) -> None:
     project = render(template, tmp_path / "project", features=list(features))
     expected = _TREES[template]
