@@ -127,8 +127,8 @@ def _tell(here: Invocation, outcome: Outcome) -> None:
     for line in text.wrap(console, console.width):
         line.rstrip()
         console.print(line, soft_wrap=True)
-    for line in _safe(outcome.detail).splitlines():
-        console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+    for detail in _safe(outcome.detail).splitlines():
+        console.print(Text(f"  {detail}", style="dim"), soft_wrap=True)
 
 
 def _filled(text: str, workspace: Workspace) -> str:

@@ -90,7 +90,7 @@ class Questionnaire:
         self._context = dict(context or {})
         self._defaults = defaults or {}
         self._allowed = allowed or {}
-        self.secrets = frozenset(
+        self.secrets: frozenset[str] = frozenset(
             name
             for name, fields in config.questions.items()
             if fields.get("secret") or name in config.texts("secret_questions")

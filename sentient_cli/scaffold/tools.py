@@ -29,7 +29,7 @@ class Interruption:
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked: bool = False
         self._at_once = True
         self._heeded = True
 

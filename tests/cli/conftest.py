@@ -13,13 +13,19 @@ import pytest
 from sentient_cli.cli import app, commands
 from sentient_cli.cli.commands import COMMANDS, CommandRow
 from sentient_cli.cli.main import main
-from tests.cli.processes import Sentient, run_probe, run_sentient
+from tests.cli.processes import Sentient, run_probe, run_sentient, start_sentient
 
 
 @pytest.fixture
 def sentient() -> Sentient:
     """The command line as a process."""
     return run_sentient
+
+
+@pytest.fixture
+def sentient_started() -> Sentient:
+    """The same started anew, for what an interpreter does when it starts."""
+    return start_sentient
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.plugins.isolation import REPOSITORY
+from tests.support import commands
 
 _PREAMBLE = """
 import sys
@@ -30,7 +31,16 @@ class Sentient(Protocol):
 def run_sentient(
     *arguments: str, env: dict[str, str] | None = None, stdin: str = "", encoding: str = "utf-8"
 ) -> subprocess.CompletedProcess[str]:
-    """The command line."""
+    """The command line, forked from a process that has imported it."""
+    done = commands.run(*arguments, environment={**os.environ, **(env or {})}, stdin=stdin.encode(encoding))
+    out, err = (text.decode(encoding) for text in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+
+def start_sentient(
+    *arguments: str, env: dict[str, str] | None = None, stdin: str = "", encoding: str = "utf-8"
+) -> subprocess.CompletedProcess[str]:
+    """The command line, started anew."""
     return _run(["-m", "sentient_cli", *arguments], env, stdin, encoding)
 
 

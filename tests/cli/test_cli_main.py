@@ -38,8 +38,8 @@ def test_json_stands_before_or_after_the_command(commandline: Sentient, before: 
 
 
 @pytest.mark.story("18.6")
-def test_a_wrong_command_suggests_the_right_one(sentient: Sentient) -> None:
-    done = sentient("serv")
+def test_a_wrong_command_suggests_the_right_one(sentient_started: Sentient) -> None:
+    done = sentient_started("serv")
     assert done.returncode == 2
     assert "There is no command 'serv'" in done.stderr
     assert "Did you mean `serve`?" in done.stderr
@@ -66,14 +66,14 @@ def test_after_two_dashes_nothing_is_an_option(commandline: Sentient) -> None:
     assert not done.stderr.startswith("{")
 
 
-def test_help_lists_every_command_and_writes_nothing(sentient: Sentient) -> None:
-    done = sentient("--help")
-    bare = sentient()
+def test_help_lists_every_command_and_writes_nothing(sentient_started: Sentient) -> None:
+    done = sentient_started("--help")
+    bare = sentient_started()
     assert done.returncode == bare.returncode == 0
     assert done.stdout == bare.stdout
     assert done.stderr == ""
     assert all(row.name in done.stdout and row.help in done.stdout for row in COMMANDS)
-    assert sentient("--version").stdout.startswith("sentient ")
+    assert sentient_started("--version").stdout.startswith("sentient ")
     assert [path for path in Path.home().rglob("*") if not path.is_dir()] == []
     assert list(Path.cwd().iterdir()) == []
 
@@ -295,8 +295,8 @@ def test_closed_streams_are_no_error() -> None:
     assert subprocess.run(command, shell=True, cwd=REPOSITORY, check=False).returncode == 0  # noqa: S602
 
 
-def test_a_locale_without_utf_8(sentient: Sentient) -> None:
-    done = sentient("sérve", env={"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, encoding="ascii")
+def test_a_locale_without_utf_8(sentient_started: Sentient) -> None:
+    done = sentient_started("sérve", env={"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, encoding="ascii")
     assert done.returncode == 2
     assert "s\\xe9rve" in done.stderr
 

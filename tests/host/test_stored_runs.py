@@ -57,6 +57,7 @@ _DAY = 24 * 3600 * 10**9
         (0, "another machine:1:1", True),
         (0, "nonsense", True),
     ],
+    ids=["unnamed", "unnamed-old", "ours", "ours-old", "ended", "elsewhere", "nonsense"],
 )
 async def test_a_run_without_an_end(url: str, age: int, process: str, going_on: bool) -> None:
     stores = open_stores(url)

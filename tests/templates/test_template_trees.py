@@ -30,7 +30,7 @@ def _words(template: str, features: tuple[str, ...]) -> str:
     return "-".join((template, *features)) if features else f"{template}-plain"
 
 
-@pytest.mark.parametrize(("template", "features"), _option_sets())
+@pytest.mark.parametrize(("template", "features"), list(_option_sets()))
 def test_the_tree_is_the_expected_one(template: str, features: tuple[str, ...], tmp_path: Path) -> None:
     project = render(template, tmp_path / "project", features=list(features))
     expected = _TREES[template]

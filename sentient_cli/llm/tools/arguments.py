@@ -47,7 +47,8 @@ class ToolArguments:
         self._name = name
         signature = _signature(function, name)
         self._adapter = _adapter(signature, name)
-        self.description, told = describe(_routine(function).__doc__)
+        said, told = describe(_routine(function).__doc__)
+        self.description: str = said
         told |= _annotated(signature)
         self.schema: dict[str, JsonValue] = _described(without_titles(self._adapter.json_schema()), told)
         """The JSON Schema of the arguments, an object."""
