@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -77,6 +78,8 @@ def stop_once(scene: Scene, wait: float) -> Counter[str]:
         code = server.wait(_IN_TIME)
         found["server late"] = int(code is None)
         found["exit code not 0"] = int(code not in {0, None})
+        if code != 0 or found["without a last event"] or found["cut off"]:
+            sys.stderr.write(f"{scene.name}: exit code {code}\n{server.output()[-4000:].decode(errors='replace')}\n")
         found["milliseconds to exit"] = int((time.monotonic() - since) * 1000)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from sentient_cli.cli.invocation import current
 
 def create(  # noqa: PLR0917 - one parameter an option
     directory: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(metavar="NAME", help="The project's name, or the directory to make.", show_default=False),
     ] = None,
     template: Annotated[

@@ -18,7 +18,7 @@ from sentient_cli.scaffold import answers as remembered
 from sentient_cli.scaffold.builtin import BUILTIN
 from sentient_cli.scaffold.create import Plan, create, preview
 from sentient_cli.scaffold.limits import Limits
-from sentient_cli.scaffold.names import package_name
+from sentient_cli.scaffold.names import package_name, require_free_names
 from sentient_cli.scaffold.place import require_place
 from sentient_cli.scaffold.render import OpenTemplate, open_template
 from sentient_cli.scaffold.source import TemplateSource, open_source
@@ -40,7 +40,7 @@ _NAMES = ("name", "project_name")
 class Wishes:
     """The options of ``sentient create``, as `sentient_cli.cli.create` describes them."""
 
-    directory: Path | None
+    directory: str | None
     template: str | None = None
     data: Sequence[str] = ()
     yes: bool = False
@@ -69,7 +69,7 @@ def run_create(here: Invocation, wishes: Wishes) -> None:
     with Interruption().listening() as stop:
         target = _target(here, wishes, wizard)
         require_place(target, force=wishes.force)
-        spec = wishes.template or _template(wishes, wizard)
+        spec = _template(wishes, wizard) if wishes.template is None else wishes.template
         with open_source(spec, limits=wishes.limits) as source, _opened(source, target, wishes, wizard, stop) as plan:
             if wishes.dry_run:
                 show_preview(here.console, target, preview(plan))
@@ -83,6 +83,8 @@ def _target(here: Invocation, wishes: Wishes, wizard: Wizard) -> Path:
     """The directory of the project, which may be named by its last part."""
     base = here.project or Path()
     if wishes.directory is not None:
+        if not wishes.directory.strip():
+            raise UsageError("A project cannot be called ''", fix="Give it a name: `sentient create my-agent`")
         return Path((base / wishes.directory).expanduser().absolute().resolve())
     if not wizard.asks:
         raise UsageError("The project has no name", fix="Give it one: `sentient create my-agent`")
@@ -116,7 +118,7 @@ def _opened(
         given = _given(wishes, template)
         if source.trusted:
             given = {"name": target.name, **given}
-            package_name(str(given["name"]))
+            require_free_names(given)
         answers = _answers(given, template, wizard, asks=asks)
         plan = Plan(
             target,

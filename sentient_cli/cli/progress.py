@@ -180,11 +180,12 @@ def show_created(console: Console, created: Created, source: TemplateSource) -> 
     shown = _short(created.target)
     prefix = created.environment.prefix if created.environment is not None else ""
     steps = [] if shown == "." else [f"cd {shown}"]
-    steps += [f"{prefix}sentient serve", f"{prefix}sentient chat"]
+    if (created.target / "sentient.toml").is_file():
+        steps += [f"{prefix}sentient serve", f"{prefix}sentient chat"]
     console.say(f"\n{created.target.name} is ready: {created.files} files{proof} ({created.seconds:.1f} s).\n")
-    width = max(map(len, steps)) + 3
+    width = max(map(len, steps), default=0) + 3
     for step in steps:
-        console.say(f"  {step:{width}}in a second terminal" if step.endswith("chat") else f"  {step}")
+        console.say(f"  {step:{width}}in a second terminal" if step.endswith("sentient chat") else f"  {step}")
     if (created.target / ".env.example").is_file():
         console.say("\nNo key is needed offline; a provider's goes into .env (see .env.example).")
 

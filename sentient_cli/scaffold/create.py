@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, Literal
 
 from sentient_cli.config.environ import process_environment
-from sentient_cli.errors import ProjectError, SentientError
+from sentient_cli.errors import ProjectError, ProjectExistsError, SentientError
 from sentient_cli.paths import state_dir
+from sentient_cli.redact import redactor
 from sentient_cli.runtime.events import JsonValue
 from sentient_cli.scaffold import answers as remembered
 from sentient_cli.scaffold.environment import Environment, prepare
@@ -31,6 +32,7 @@ from sentient_cli.scaffold.work import Reporter, Workshop
 __all__ = ["STEPS", "Created", "Plan", "Step", "create", "preview"]
 
 _LOGS_KEPT = 10
+_LOG_KEPT = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def preview(plan: Plan) -> Rendering:
         TemplateError: it cannot be rendered.
         ProjectExistsError: there is no room for it.
     """
-    require_place(plan.target, force=plan.force)
+    _require_room(plan)
     return plan.template.render(plan.answers, plan.target.name)
 
 
@@ -194,7 +196,7 @@ def create(plan: Plan, report: Reporter, stop: Interruption | None = None) -> Cr
     """
     start = time.monotonic()
     stop = stop or Interruption()
-    require_place(plan.target, force=plan.force)
+    _require_room(plan)
     with _log(plan.target.name) as (log, file), stop.deferred():
         work = Workshop(plan.target, log, file, report, stop, process_environment(), plan.seconds)
         making = _Making(plan, work, Created(plan.target))
@@ -209,6 +211,16 @@ def create(plan: Plan, report: Reporter, stop: Interruption | None = None) -> Cr
     remembered.remember({**plan.kept_answers, "template": plan.source.id})
     making.created.seconds = time.monotonic() - start
     return making.created
+
+
+def _require_room(plan: Plan) -> None:
+    require_place(plan.target, force=plan.force)
+    if plan.install and os.path.lexists(plan.target / ".venv"):
+        raise ProjectExistsError(
+            f"{plan.target / '.venv'} is there already",
+            why="The packages of the project would be installed into it",
+            fix="Move it away, or install nothing with `--no-install`",
+        )
 
 
 def _walk(making: _Making) -> None:
@@ -246,12 +258,24 @@ def _log(name: str) -> Generator[tuple[IO[bytes], Path]]:
         try:
             yield log, file
         except SentientError:
+            _mask(log)
             _prune(file.parent)
             raise
         except BaseException:
             file.unlink(missing_ok=True)
             raise
     file.unlink(missing_ok=True)
+
+
+def _mask(log: IO[bytes]) -> None:
+    """What stays has no secrets: installers repeat the addresses that they were given, passwords included."""
+    with contextlib.suppress(OSError):
+        size = log.seek(0, os.SEEK_END)
+        log.seek(max(0, size - _LOG_KEPT))
+        said = redactor.redact(log.read())
+        log.seek(0)
+        log.truncate(0)
+        log.write(said)
 
 
 def _prune(folder: Path) -> None:

@@ -72,7 +72,8 @@ def prepare(work: Workshop, placed: Placed) -> Environment | None:
     if not is_installable(work.project):
         work.report.note("Nothing was installed: the project has no [project] in a pyproject.toml")
         return None
-    placed.adopt(".venv", "uv.lock", "build", *(f"src/{name}" for name in _egg_infos(work.project)))
+    placed.renew("uv.lock")
+    placed.adopt(".venv", "build", *(f"src/{name}" for name in _egg_infos(work.project)))
     uv = shutil.which("uv", path=work.environment.get("PATH"))
     ended, prefix = _with_uv(work, uv) if uv else _with_pip(work)
     if ended.ok:

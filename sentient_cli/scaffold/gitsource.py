@@ -6,11 +6,13 @@ or large-file extension ever applies. What they add up to is known before the fi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -21,7 +23,7 @@ from sentient_cli.errors import NetworkError, ProjectError, SentientError, Templ
 from sentient_cli.redact import redactor
 from sentient_cli.sanitize import sanitize
 from sentient_cli.scaffold.limits import Limits
-from sentient_cli.scaffold.tools import Ended, run_tool
+from sentient_cli.scaffold.tools import Ended, end_group, run_tool
 
 __all__ = ["Fetched", "fetch"]
 
@@ -36,6 +38,7 @@ _SETTINGS = (
     "gc.auto=0",
 )
 _ENTRY = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(\d+|-)\t(.+)", re.DOTALL)
+_PART, _LONGEST_NAME, _LONGEST_HEAD = 1 << 16, 1 << 14, 200
 _LINK, _PROGRAM, _SUBMODULE = "120000", "100755", "160000"
 _NETWORK = ("could not resolve", "unable to access", "connection", "timed out", "network", "could not read from remote")
 
@@ -80,8 +83,7 @@ def fetch(address: str, ref: str, folder: Path, limits: Limits) -> Fetched:
         if not ended.ok:
             raise _failure(shown, ref, ended)
         commit = git.must("rev-parse", "--verify", "FETCH_HEAD^{commit}").strip()
-        entries = list(_entries(git, commit))
-    limits.check("The template", len(entries), sum(entry.size for entry in entries))
+        entries = _entries(git, commit, limits)
     root = folder / "files"
     root.mkdir()
     _write(git, entries, root)
@@ -127,6 +129,49 @@ class _Git:
             raise ProjectError(f"`git {arguments[0]}` failed", detail=sanitize(ended.output))
         return ended.output
 
+    @contextlib.contextmanager
+    def reading(self, *arguments: str, stdin: IO[bytes] | None = None) -> Generator[IO[bytes]]:
+        """Read what git says, as it comes; when the block is left, or its time is over, git is gone.
+
+        Raises:
+            TemplateUnsafeError: it took too long.
+            ProjectError: git failed.
+        """
+        process = subprocess.Popen(  # noqa: S603 - git, on object ids
+            self.command(arguments),
+            cwd=self.repository,
+            env=self.environment,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        late = threading.Event()
+        timer = threading.Timer(self._limits.seconds, _end_late, (process, late))
+        timer.daemon = True
+        try:
+            timer.start()
+            if process.stdout is None:
+                raise ProjectError("git cannot be read from")
+            with process.stdout:
+                yield process.stdout
+            if process.wait() != 0 and not late.is_set():
+                raise ProjectError(f"`git {arguments[0]}` failed", fix="Check the repository with `git fsck`")
+        finally:
+            timer.cancel()
+            end_group(process)
+            if late.is_set():
+                raise TemplateUnsafeError(
+                    "The template takes too long to be read",
+                    why=f"It may take {self._limits.seconds:g} s",
+                    fix="Use a smaller repository, or allow more with `--timeout`",
+                )
+
+
+def _end_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    end_group(process)
+
 
 def _protocol(address: str) -> str:
     """The one protocol that may be used, so that no redirection leads to another."""
@@ -162,22 +207,35 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _entries(git: _Git, commit: str) -> Iterator[_Entry]:
-    listed = subprocess.run(  # noqa: S603 - git, on an object id
-        git.command(["ls-tree", "-r", "-l", "-z", "--full-tree", commit]),
-        cwd=git.repository,
-        env=git.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=True,
-    )
-    for line in listed.stdout.split(b"\0"):
-        found = _ENTRY.fullmatch(line)
-        if found is None:
-            continue
-        mode, _, identity, size, name = (os.fsdecode(part) for part in found.groups())
-        if mode != _SUBMODULE:
-            yield _Entry(mode, identity, int(size), _safe(name))
+def _entries(git: _Git, commit: str, limits: Limits) -> list[_Entry]:
+    """The files of a commit, no more of them read than there may be: a few bytes can stand for billions of names."""
+    found: list[_Entry] = []
+    total = 0
+    with git.reading("ls-tree", "-r", "-l", "-z", "--full-tree", commit) as stream:
+        for number, line in enumerate(_lines(stream), 1):
+            entry = _entry(line)
+            if entry is not None:
+                found.append(entry)
+                total += entry.size
+            limits.check("The template", number, total)
+    return found
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    rest = b""
+    while part := stream.read(_PART):
+        *lines, rest = (rest + part).split(b"\0")
+        yield from lines
+        if len(rest) > _LONGEST_NAME:
+            raise TemplateUnsafeError("The template holds a name that is too long", fix="Rename it in the template")
+
+
+def _entry(line: bytes) -> _Entry | None:
+    found = _ENTRY.fullmatch(line)
+    if found is None:
+        return None
+    mode, _, identity, size, name = (os.fsdecode(part) for part in found.groups())
+    return None if mode == _SUBMODULE else _Entry(mode, identity, int(size), _safe(name))
 
 
 def _safe(name: str) -> PurePosixPath:
@@ -193,21 +251,13 @@ def _write(git: _Git, entries: Sequence[_Entry], root: Path) -> None:
     with tempfile.TemporaryFile(dir=git.repository) as ids:
         ids.write(asked)
         ids.seek(0)
-        process = subprocess.Popen(  # noqa: S603 - git, on object ids
-            git.command(["cat-file", "--batch"]),
-            cwd=git.repository,
-            env=git.environment,
-            stdin=ids,
-            stdout=subprocess.PIPE,
-        )
-    with process:
-        if process.stdout is None:
-            raise ProjectError("git cannot be read from")
-        for entry in entries:
-            process.stdout.readline()  # id, type and size
-            content = process.stdout.read(entry.size)
-            process.stdout.read(1)
-            _write_one(entry, content, root)
+        with git.reading("cat-file", "--batch", stdin=ids) as stream:
+            for entry in entries:
+                head = stream.readline(_LONGEST_HEAD)  # id, type and size
+                content = stream.read(entry.size)
+                if stream.read(1) != b"\n" or head.split()[-1:] != [b"%d" % entry.size]:
+                    raise TemplateUnsafeError(f"The repository of the template is damaged: {entry.name} is not in it")
+                _write_one(entry, content, root)
 
 
 def _write_one(entry: _Entry, content: bytes, root: Path) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import IO
 
 from sentient_cli.errors import ProjectError
+from sentient_cli.scaffold.plainfiles import open_plain
 
 __all__ = ["locked"]
+
+_LONGEST = 200
 
 
 @contextlib.contextmanager
@@ -23,17 +26,18 @@ def locked(file: Path, what: str) -> Generator[None]:
         what: What the holder does, for those who come second.
 
     Raises:
-        ProjectError: somebody else holds it; the error says who.
+        ProjectError: somebody else holds it; the error says who. Or the file is a link, or no plain file.
     """
-    with file.open("a+", encoding="utf-8") as held:
+    with os.fdopen(open_plain(file, os.O_RDWR | os.O_CREAT), "r+", encoding="utf-8", errors="replace") as held:
         if not _take(held):
             held.seek(0)
-            holder = held.read().strip()
+            holder = held.read(_LONGEST).strip()
             raise ProjectError(
                 "Somebody else is changing this project",
                 why=holder and f"It is {holder}",
                 fix="Wait until that has ended",
             )
+        held.seek(0)
         held.truncate(0)
         held.write(f"{what}, process {os.getpid()}")
         held.flush()

@@ -17,6 +17,9 @@ from sentient_cli.scaffold.rendering import RenderedFile
 __all__ = ["Placed", "place", "require_place"]
 
 
+_KEPT = ".sentient-kept-"
+
+
 @dataclass(slots=True)
 class Placed:
     """A project that was put in its place, as long as it may be taken back.
@@ -38,6 +41,24 @@ class Placed:
         """What a program is about to make in the directory is ours, unless it is there already."""
         self._adopted += [path for name in names if not os.path.lexists(path := self.target / name)]
 
+    def renew(self, name: str) -> None:
+        """A program is about to make this file anew; the one that is there is set aside.
+
+        Raises:
+            OSError: it cannot be moved.
+        """
+        path = self.target / name
+        if self.created or path in self._written:
+            return
+        if os.path.lexists(path):
+            self._keep(path)
+        self._adopted.append(path)
+
+    @property
+    def ours(self) -> list[Path]:
+        """Every file in the directory that is ours, when the directory itself is not."""
+        return [path for path in (*self._written, *self._adopted) if path.is_file() and not path.is_symlink()]
+
     def undo(self) -> None:
         """Remove what was written and restore what was replaced; nothing else is touched.
 
@@ -53,7 +74,7 @@ class Placed:
                 aside.replace(original)
         if self._aside is not None:
             with _noted(failures):
-                self._aside.rmdir()
+                _remove_empty(self._aside)
         for folder in reversed(self._folders):
             with contextlib.suppress(OSError):  # somebody has put something into it
                 folder.rmdir()
@@ -73,9 +94,10 @@ class Placed:
 
     def _keep(self, path: Path) -> None:
         if self._aside is None:
-            self._aside = self.target / f".sentient-kept-{secrets.token_hex(4)}"
-            self._aside.mkdir()
-        aside = self._aside / str(len(self._kept))
+            self._aside = self.target / f"{_KEPT}{secrets.token_hex(4)}"
+            self._aside.mkdir(mode=0o700)
+        aside = self._aside / path.relative_to(self.target)  # its name: who is killed now leaves it to be found
+        aside.parent.mkdir(parents=True, exist_ok=True)
         self._kept.append((path, aside))
         path.replace(aside)
 
@@ -145,6 +167,7 @@ def _anew(files: Mapping[PurePosixPath, RenderedFile], placed: Placed) -> None:
 
 def _into(files: Mapping[PurePosixPath, RenderedFile], placed: Placed, *, force: bool) -> None:
     _require_room(files, placed.target)
+    _require_nothing_kept(placed.target)
     for name, file in files.items():
         path = placed.target / name
         placed._make_parents(path.parent)  # noqa: SLF001 - this module's own
@@ -156,17 +179,25 @@ def _into(files: Mapping[PurePosixPath, RenderedFile], placed: Placed, *, force:
 
 
 def _require_room(files: Mapping[PurePosixPath, RenderedFile], target: Path) -> None:
-    top = target.resolve()
     for name in files:
         path = target / name
         parents = [target / parent for parent in name.parents if parent.name]
-        wrong = [parent for parent in parents if os.path.lexists(parent) and not parent.is_dir()]
+        wrong = [place for place in parents if place.is_symlink() or (place.exists() and not place.is_dir())]
         wrong += [path] if path.is_dir() and not path.is_symlink() else []
-        wrong += [path] if not path.parent.resolve().is_relative_to(top) else []
         if wrong:
             raise ProjectExistsError(
                 f"{wrong[0]} is in the way of the project's {name}", fix="Move it, or choose another name"
             )
+
+
+def _require_nothing_kept(target: Path) -> None:
+    kept = next(target.glob(f"{_KEPT}*"), None)
+    if kept is not None:
+        raise ProjectExistsError(
+            f"{kept} holds files of yours",
+            why="They were set aside by a `sentient create --force` that was killed, or is still running",
+            fix=f"Move them back from there, then remove {kept.name}",
+        )
 
 
 def _write(path: Path, file: RenderedFile, written: list[Path]) -> None:
@@ -182,6 +213,11 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, onerror=_insist)
     else:
         path.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    for place, _, _ in os.walk(folder, topdown=False):
+        Path(place).rmdir()
 
 
 def _insist(function: object, name: str, _error: object) -> None:

@@ -10,6 +10,7 @@ import io
 import json
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,15 +20,18 @@ from sentient_cli import __version__
 from sentient_cli.errors import ProjectError
 from sentient_cli.runtime.events import JsonValue
 from sentient_cli.scaffold.limits import Limits
+from sentient_cli.scaffold.plainfiles import read_plain, require_folder
 from sentient_cli.scaffold.questions import Answers
 from sentient_cli.scaffold.rendering import RenderedFile, Rendering, is_plain_name
 from sentient_cli.scaffold.source import TemplateSource
 
-__all__ = ["ARCHIVE", "FOLDER", "STATE", "Pristine", "load", "save", "state_files"]
+__all__ = ["ARCHIVE", "FOLDER", "STATE", "Pristine", "load", "state_files"]
 
 FOLDER = PurePosixPath(".sentient")
 STATE = FOLDER / "template.toml"
 ARCHIVE = FOLDER / "pristine.zip"
+_LARGEST_STATE = 1 << 20
+_DAMAGED = (KeyError, TypeError, AttributeError, ValueError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _HEAD = "# How this project was made. `sentient update` reads it and the archive beside it; keep both in git.\n"
 
@@ -67,20 +71,6 @@ def state_files(source: TemplateSource, answers: Answers, rendering: Rendering) 
     }
 
 
-def save(project: Path, source: TemplateSource, answers: Answers, rendering: Rendering) -> None:
-    """Write what the project keeps of its template, each file in one step.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    for name, file in state_files(source, answers, rendering).items():
-        target = project / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f"{target.name}.new")
-        beside.write_bytes(file.content)
-        beside.replace(target)
-
-
 def load(project: Path) -> Pristine:
     """Read what a project keeps of its template.
 
@@ -88,29 +78,34 @@ def load(project: Path) -> Pristine:
         ProjectError: it keeps nothing, or what it keeps is damaged.
     """
     try:
-        state = tomllib.loads((project / STATE).read_text("utf-8"))
-        archive = (project / ARCHIVE).read_bytes()
-        template = cast("Mapping[str, str]", state["template"])
-        return Pristine(
-            template["id"],
-            template.get("ref", ""),
-            template.get("version", ""),
-            str(state["sentient"]),
-            cast("Mapping[str, JsonValue]", state.get("answers", {})),
-            _unarchive(archive),
-        )
+        require_folder(project / FOLDER)
+        state = tomllib.loads(read_plain(project / STATE, _LARGEST_STATE).decode())
+        archive = read_plain(project / ARCHIVE, Limits().total)
+        template = _table(state, "template")
+        identity, ref, version = template["id"], template.get("ref", ""), template.get("version", "")
+        if not (isinstance(identity, str) and isinstance(ref, str) and isinstance(version, str)):
+            raise TypeError("`id`, `ref` and `version` of the template are texts")
+        answers = cast("Mapping[str, JsonValue]", _table(state, "answers") if "answers" in state else {})
+        return Pristine(identity, ref, version, str(state["sentient"]), answers, _unarchive(archive))
     except FileNotFoundError as error:
         raise ProjectError(
             "This project keeps nothing of a template",
             why=f"{Path(error.filename or STATE).name} is missing in {project / FOLDER}",
             fix="Run this in a project made by `sentient create`, or restore the directory from git",
         ) from None
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError, ValueError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise ProjectError(
             "What this project keeps of its template is damaged",
             why=f"{project / FOLDER}: {error}",
             fix="Restore that directory from git",
         ) from error
+
+
+def _table(state: Mapping[str, object], name: str) -> Mapping[str, object]:
+    table = state[name]
+    if not isinstance(table, dict):
+        raise TypeError(f"`{name}` is no table")
+    return cast("Mapping[str, object]", table)
 
 
 def _archive(rendering: Rendering) -> bytes:

@@ -1,4 +1,4 @@
-"""The project's git repository, with everything in a first commit."""
+"""The project's git repository, with everything that is ours in a first commit."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ _QUIET = (
 )
 _OWN = ("user.name=sentient", "user.email=sentient@localhost")
 _KEPT = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_")
+_NAMED = "--literal-pathspecs"
+_IGNORED = "are ignored by one of your .gitignore files"
+_AT_ONCE = 100
 _MESSAGE = "Create {name} from the template {template}"
 
 
@@ -32,7 +35,7 @@ def enclosing_repository(folder: Path) -> Path | None:
 
 
 def commit_project(work: Workshop, placed: Placed, *, template: str) -> bool:
-    """Make a repository of the project and commit everything, unless git is missing or the project is in one already.
+    """Make a repository and commit what is ours in it, unless git is missing or the project is in one already.
 
     Args:
         work: Where the project is made.
@@ -55,9 +58,10 @@ def commit_project(work: Workshop, placed: Placed, *, template: str) -> bool:
         return False
     placed.adopt(".git")
     fix = "Repair git, or leave it out with `--no-git`"
-    for arguments in (("init", "--quiet", "--template="), ("add", "--all")):
+    for arguments in (("init", "--quiet", "--template="), *_additions(work, placed)):
         ended = work.run(*_command(git, arguments), environment=_environment(work))
-        if not ended.ok:
+        # Of files that are given by name, those that the project's own .gitignore leaves out are no failure.
+        if not (ended.ok or (_NAMED in arguments and _IGNORED in ended.output)):
             raise work.failure("No git repository could be made", ended, fix=fix)
     message = _MESSAGE.format(name=work.project.name, template=template)
     commit = ("commit", "--quiet", "--no-verify", "--message", message)
@@ -68,6 +72,14 @@ def commit_project(work: Workshop, placed: Placed, *, template: str) -> bool:
     if not ended.ok:
         raise work.failure("The first commit could not be made", ended, fix=fix)
     return True
+
+
+def _additions(work: Workshop, placed: Placed) -> list[tuple[str, ...]]:
+    """What is committed: all that is in a directory of ours, and of another only what is ours."""
+    if placed.created:
+        return [("add", "--all")]
+    names = [path.relative_to(work.project).as_posix() for path in placed.ours]
+    return [(_NAMED, "add", "--", *names[start : start + _AT_ONCE]) for start in range(0, len(names), _AT_ONCE)]
 
 
 def _command(git: str, arguments: tuple[str, ...], *settings: str) -> list[str]:

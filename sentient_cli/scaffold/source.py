@@ -79,7 +79,7 @@ def open_source(spec: str, *, limits: Limits | None = None) -> Generator[Templat
 
 def _bring(spec: str, folder: Path, limits: Limits) -> TemplateSource:
     if _is_address(spec):
-        address, ref = _split(spec)
+        address, ref = _split(_plain_scheme(spec))
         found = fetch(address, ref, folder, limits)
         source = TemplateSource(found.address, found.commit, ref or found.commit[:12], found.root, trusted=False)
     else:
@@ -107,6 +107,12 @@ def _is_address(spec: str) -> bool:
             raise _refused(spec)
         return True
     raise _refused(spec)
+
+
+def _plain_scheme(spec: str) -> str:
+    """The address with its scheme in small letters, as git knows it."""
+    scheme, separator, rest = spec.partition("://")
+    return f"{scheme.lower()}{separator}{rest}" if separator else spec
 
 
 def _refused(spec: str) -> TemplateUnsafeError:

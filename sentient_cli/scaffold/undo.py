@@ -8,19 +8,16 @@ interrupted, and puts back every file that is no longer as it was.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
-import json
 import os
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import cast
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
 from sentient_cli.errors import ProjectError
 from sentient_cli.scaffold.changes import Held, Obstacle, look
-from sentient_cli.scaffold.rendering import is_plain_name
+from sentient_cli.scaffold.journal import Journal, Step, Writes, digest, pack, read, require_room
+from sentient_cli.scaffold.plainfiles import open_plain, require_folder
 
 __all__ = ["FOLDER", "Restored", "carry_out", "folder_of", "heal", "is_pending", "last_conflicts", "undo"]
 
@@ -28,8 +25,7 @@ FOLDER = PurePosixPath(".sentient/undo")
 KEPT = 10
 """How many updates can be taken back, one after the other."""
 _PENDING = "pending.zip"
-_JOURNAL = "journal.json"
-Writes = Mapping[PurePosixPath, tuple[Held | None, Held | None]]
+_P = TypeVar("_P", bound=PurePath)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +43,20 @@ class Restored:
     left: tuple[PurePosixPath, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One file of a journal: as it was, and what tells whether it is now as it was left."""
-
-    path: PurePosixPath
-    before: Held | None
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Journal:
-    title: str
-    conflicts: tuple[str, ...]
-    steps: tuple[_Step, ...]
-
-
 def folder_of(project: Path) -> Path:
     """The directory of the archives, which keeps itself out of git.
 
     Raises:
         OSError: it cannot be made.
+        ProjectError: it is a link, or leads through one.
     """
     folder = project / FOLDER
+    for place in (folder.parent, folder):
+        require_folder(place)
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".gitignore").write_text("*\n", "utf-8")
+        with os.fdopen(open_plain(folder / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w") as file:
+            file.write("*\n")
     return folder
 
 
@@ -99,7 +83,8 @@ def carry_out(
     """
     folder = folder_of(project)
     pending = folder / _PENDING
-    _write(pending, Held(_pack(title, conflicts, writes), 0o600))
+    require_room(writes)
+    _write(pending, Held(pack(title, conflicts, writes), 0o600))
     _settle(folder)
     try:
         for path, (before, after) in writes.items():
@@ -108,7 +93,7 @@ def carry_out(
             _require_unchanged(project, path, before)
             _put(project, path, after)
     except BaseException:
-        _restore(project, _read(pending), force=False)
+        _restore(project, read(pending), force=False)
         pending.unlink()
         raise
     numbers = [*_numbers(folder), 0]
@@ -136,7 +121,7 @@ def heal(project: Path) -> Restored | None:
     if not is_pending(project):
         return None
     pending = project / FOLDER / _PENDING
-    restored = _restore(project, _read(pending), force=False)
+    restored = _restore(project, read(pending), force=False)
     pending.unlink()
     return restored
 
@@ -157,7 +142,7 @@ def undo(project: Path, *, force: bool = False) -> Restored:
     if not numbers:
         raise ProjectError("There is no update to take back", fix="Use git for what is older")
     last = folder / f"{numbers[-1]:06}.zip"
-    journal = _read(last)
+    journal = read(last)
     changed = [step.path for step in journal.steps if not _untouched(project, step)]
     if changed and not force:
         raise ProjectError(
@@ -178,18 +163,19 @@ def last_conflicts(project: Path) -> tuple[PurePosixPath, ...]:
     numbers = sorted(_numbers(folder))
     if not numbers:
         return ()
-    return tuple(PurePosixPath(name) for name in _read(folder / f"{numbers[-1]:06}.zip").conflicts)
+    return tuple(PurePosixPath(name) for name in read(folder / f"{numbers[-1]:06}.zip").conflicts)
 
 
 def _numbers(folder: Path) -> list[int]:
     return [int(file.stem) for file in folder.glob("[0-9]*.zip") if file.stem.isdigit()]
 
 
-def _restore(project: Path, journal: _Journal, *, force: bool) -> Restored:
+def _restore(project: Path, journal: Journal, *, force: bool) -> Restored:
     put: list[PurePosixPath] = []
     left: list[PurePosixPath] = []
     # New files go first: a full disk has room again for what was there before.
     for step in sorted(journal.steps, key=lambda step: step.before is not None):
+        _sweep(project, step.path)
         if look(project, step.path) == step.before:
             continue
         if (force and not isinstance(look(project, step.path), Obstacle)) or _untouched(project, step):
@@ -200,13 +186,16 @@ def _restore(project: Path, journal: _Journal, *, force: bool) -> Restored:
     return Restored(journal.title, tuple(sorted(put)), tuple(sorted(left)))
 
 
-def _untouched(project: Path, step: _Step) -> bool:
+def _sweep(project: Path, path: PurePosixPath) -> None:
+    """Remove what one who was killed left beside a file that was being written."""
+    beside = _beside(path)
+    if isinstance(look(project, beside), Held):
+        _put(project, beside, None)
+
+
+def _untouched(project: Path, step: Step) -> bool:
     found = look(project, step.path)
-    return found == step.before or (not isinstance(found, Obstacle) and _digest(found) == step.after)
-
-
-def _digest(held: Held | None) -> str:
-    return "" if held is None else f"{held.mode:o}-{hashlib.sha256(held.content).hexdigest()}"
+    return found == step.before or (not isinstance(found, Obstacle) and digest(found) == step.after)
 
 
 def _put(project: Path, path: PurePosixPath, held: Held | None) -> None:
@@ -229,10 +218,16 @@ def _emptied(folder: Path) -> bool:
     return True
 
 
+def _beside(path: _P) -> _P:
+    return path.with_name(f".{path.name}.sentient-new")
+
+
 def _write(target: Path, held: Held) -> None:
-    beside = target.with_name(f".{target.name}.sentient-new")
+    beside = _beside(target)
     try:
-        with beside.open("wb") as file:
+        beside.unlink(missing_ok=True)  # of one who was interrupted, or a link that leads elsewhere
+        descriptor = open_plain(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "wb") as file:
             file.write(held.content)
             file.flush()
             os.fsync(file.fileno())
@@ -255,44 +250,3 @@ def _settle(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _pack(title: str, conflicts: Iterable[PurePosixPath], writes: Writes) -> bytes:
-    steps = [
-        {"path": str(path), "mode": before.mode if before else None, "after": _digest(after)}
-        for path, (before, after) in writes.items()
-    ]
-    journal = {"title": title, "conflicts": [str(path) for path in conflicts], "steps": steps}
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(_JOURNAL, json.dumps(journal))
-        for number, (before, _) in enumerate(writes.values()):
-            if before is not None:
-                archive.writestr(str(number), before.content)
-    return packed.getvalue()
-
-
-def _read(file: Path) -> _Journal:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            told = cast("dict[str, object]", json.loads(archive.read(_JOURNAL)))
-            steps = tuple(
-                _step(number, fields, archive)
-                for number, fields in enumerate(cast("list[dict[str, object]]", told["steps"]))
-            )
-        conflicts = tuple(cast("list[str]", told["conflicts"]))
-        return _Journal(str(told["title"]), conflicts, steps)
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise ProjectError(
-            "What is kept of an update is damaged",
-            why=f"{file}: {error}",
-            fix=f"Remove {file}; git has what was there before",
-        ) from error
-
-
-def _step(number: int, fields: Mapping[str, object], archive: zipfile.ZipFile) -> _Step:
-    path, mode = PurePosixPath(str(fields["path"])), fields["mode"]
-    if not is_plain_name(path):
-        raise ValueError(f"{path} is outside of the project")
-    before = Held(archive.read(str(number)), mode) if isinstance(mode, int) else None
-    return _Step(path, before, str(fields["after"]))

@@ -14,6 +14,7 @@ from sentient_cli.scaffold import undo
 from sentient_cli.scaffold.changes import Change, Held, Obstacle, decide, look, writes
 from sentient_cli.scaffold.lock import locked
 from sentient_cli.scaffold.merge import marked
+from sentient_cli.scaffold.names import require_free_names
 from sentient_cli.scaffold.planned import Prepared, User, Wish
 from sentient_cli.scaffold.pristine import STATE, Pristine, load, state_files
 from sentient_cli.scaffold.tools import Interruption
@@ -90,6 +91,8 @@ def prepare(wish: Wish, *, user: User | None = None, interruption: Interruption 
 
     kept = load(wish.project)
     with _explained(), _found(wish, kept), open_source(wish.template or _where(kept)) as source:
+        if source.trusted:
+            require_free_names(wish.data)
         trust = wish.trust or _allowed(source, user)
         name = wish.project.resolve().name
         with open_template(source, name=name, trust=trust, interruption=interruption) as template:

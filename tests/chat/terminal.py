@@ -13,6 +13,8 @@ from pathlib import Path
 import pexpect
 import pyte
 
+from tests.support import commands
+
 __all__ = ["OWN_SEQUENCES", "ChatTerminal", "chatting"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -83,7 +85,7 @@ def chatting(
     raw = io.BytesIO()
     child: pexpect.spawn[bytes] = pexpect.spawn(
         sys.executable,
-        ["-m", "sentient_cli", "chat", *arguments],
+        commands.attached("chat", *arguments),
         cwd=str(REPOSITORY),
         env={**os.environ, "INPUTRC": "/dev/null", **(environment or {})},
         dimensions=(rows, columns),

@@ -14,21 +14,15 @@ import pytest
 
 from tests.chat.test_chat_terminal import HOSTILE, MARKDOWN, Stoppable, an_answer, hostile
 from tests.client.fault_server import Exchange, closed, done, error, text, threaded
+from tests.support import commands
 from tests.support.wire import dig
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def chat(*arguments: str, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "sentient_cli", "chat", *arguments],
-        input=stdin.encode() if isinstance(stdin, str) else stdin,
-        capture_output=True,
-        cwd=REPOSITORY,
-        env={**os.environ, **environment},
-        timeout=60,
-        check=False,
-    )
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    return commands.run("chat", *arguments, environment={**os.environ, **environment}, stdin=given)
 
 
 async def fine(exchange: Exchange) -> None:

@@ -81,7 +81,7 @@ def test_without_colours_there_are_none() -> None:
     assert not re.search(rb"\x1b\[[0-9;]*3[0-7]m", chat.raw)
 
 
-@pytest.mark.parametrize("rows", [4, 10])
+@pytest.mark.parametrize("rows", [4, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_long_answer_is_whole_in_the_scrollback(rows: int) -> None:
     source = "".join(f"line {number}\n" + "\n" * (number % 3) for number in range(120))
     code = "```\n" + "".join(f"code {number}\n" for number in range(60)) + "```\n"
@@ -132,7 +132,9 @@ async def hostile(exchange: Exchange) -> None:
     await exchange.chunk(hostile_answer(exchange))
 
 
-@pytest.mark.parametrize("environment", [{}, {"TERM": "dumb"}, {"NO_COLOR": "1"}])
+@pytest.mark.parametrize(
+    "environment", [{}, *(pytest.param(each, marks=pytest.mark.slow) for each in ({"TERM": "dumb"}, {"NO_COLOR": "1"}))]
+)
 def test_hostile_text_does_nothing_to_the_terminal(environment: dict[str, str]) -> None:
     with threaded(hostile) as server, chatting(server.url, environment=environment) as chat:
         chat.prompt()
@@ -179,7 +181,7 @@ class Stoppable:
         await exchange.chunk(error("The run was cancelled", 499, 3) + done(4))
 
 
-@pytest.mark.parametrize("environment", [{}, {"TERM": "dumb"}])
+@pytest.mark.parametrize("environment", [{}, pytest.param({"TERM": "dumb"}, marks=pytest.mark.slow)])
 def test_an_interrupt_stops_the_run_and_not_the_chat(environment: dict[str, str]) -> None:
     agent = Stoppable()
     with threaded(agent) as server, chatting(server.url, environment=environment) as chat:

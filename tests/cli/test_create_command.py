@@ -47,6 +47,7 @@ def test_a_project_is_set_up_tested_and_committed(sentient: Sentient, tmp_path: 
     assert not [name for name in committed if name.startswith(".venv")]
 
 
+@pytest.mark.slow  # its steps are those of the test above
 @pytest.mark.story("20.1")
 def test_each_step_is_a_line_of_json(sentient: Sentient, tmp_path: Path) -> None:
     path = fake(tmp_path / "tools", "uv", FAKE_UV)
@@ -120,6 +121,10 @@ def test_a_dry_run_in_ascii(sentient: Sentient) -> None:
         (["x", "--yes", "-d", "features=ci,nothing"], 2, "Choose `vscode`"),
         (["x", "--yes", "-d", "provider=openai"], 2, "Choose `offline`"),
         (["x", "--yes", "-d", "name=3d"], 2, "cannot be called"),
+        (["x", "--yes", "-d", "package=json"], 2, "module `json`"),
+        (["x", "--yes", "-d", "slug=httpx"], 2, "package `httpx`"),
+        (["", "--yes"], 2, "cannot be called ''"),
+        (["x", "--yes", "-t", ""], 5, "names no template"),
         (["x", "--yes", "-d", "author=a\nb"], 2, "author cannot be"),
         (["x", "--yes", "-t", "basics"], 5, "Did you mean `basic`?"),
         (["x", "--yes", "-t", "ftp://host/x"], 5, "cannot come from"),
@@ -218,6 +223,7 @@ def test_without_git_the_project_is_made(sentient: Sentient, tmp_path: Path) -> 
     assert Path("my-agent/pyproject.toml").is_file()
 
 
+@pytest.mark.slow  # a fresh installation
 @pytest.mark.story("20.1", "20.6")
 def test_an_installed_version_makes_a_project_with_a_lock(tmp_path: Path) -> None:
     site = tmp_path / "site"

@@ -17,6 +17,7 @@ import pytest
 from sentient_cli.scaffold.pristine import load
 from tests.plugins.isolation import REPOSITORY
 from tests.scaffold.create_kit import FAKE_UV, fake, shot, template
+from tests.support import commands
 
 _COLUMNS, _ROWS = 80, 24
 
@@ -56,7 +57,7 @@ def _creating(*arguments: str, **environment: str) -> Generator[_Terminal]:
     raw = io.BytesIO()
     child: pexpect.spawn[bytes] = pexpect.spawn(
         sys.executable,
-        ["-m", "sentient_cli", "create", *arguments],
+        commands.attached("create", *arguments),
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
         dimensions=(_ROWS, _COLUMNS),
         timeout=50,
@@ -80,6 +81,7 @@ def _walk(terminal: _Terminal) -> None:
     terminal.answer("Type numbers", "3,1")
 
 
+@pytest.mark.slow  # the next test walks the same questions and installs nothing
 @pytest.mark.story("20.1")
 def test_a_few_questions_make_a_project(tmp_path: Path) -> None:
     path = fake(tmp_path / "tools", "uv", FAKE_UV)
@@ -110,7 +112,7 @@ def test_the_answers_are_the_defaults_of_the_next_time() -> None:
 
 @pytest.mark.slow
 @pytest.mark.story("20.1")
-@pytest.mark.parametrize("key", ["\x03", "\x04"])
+@pytest.mark.parametrize("key", ["\x03", pytest.param("\x04", marks=pytest.mark.slow)])
 def test_leaving_at_every_question_leaves_nothing(key: str) -> None:
     questions = ["called?", "Which template?", "What is it for?", "Who writes it?", "Under which", "What else?"]
     answers = ["my-agent", "", "", "", "", ""]
@@ -138,7 +140,9 @@ def test_no_colour_and_a_dumb_terminal() -> None:
 
 
 @pytest.mark.story("E20.3")
-@pytest.mark.parametrize(("answer", "made"), [("y", True), ("", False), ("no", False)])
+@pytest.mark.parametrize(
+    ("answer", "made"), [("y", True), ("", False), pytest.param("no", False, marks=pytest.mark.slow)]
+)
 def test_what_a_template_wants_is_asked_about(tmp_path: Path, answer: str, made: bool) -> None:
     marker = tmp_path / "marker"
     questions = f"_tasks: ['touch {marker}']\ncount:\n  type: int\n  help: How many?\n  default: 3\n"

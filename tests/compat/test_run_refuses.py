@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.served import command, environment
+from tests.support import commands
+from tests.support.served import environment
 
 pytestmark = pytest.mark.story("18.6", "F7")
 
@@ -24,15 +24,7 @@ DefaultServer({agent}).run("127.0.0.1", 0)
 
 def refuse(home: Path, file: str) -> tuple[int, dict[str, str]]:
     """Execute it in vain: the exit code, and the error."""
-    done = subprocess.run(
-        command("--json", "run", file),
-        cwd=home,
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
+    done = commands.run_text("--json", "run", file, directory=home, environment=environment(home))
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert "sentient_cli" not in done.stderr

@@ -17,6 +17,7 @@ import pytest
 
 from tests.compat.framework_kit import CATCHING, REMEMBERING
 from tests.plugins.isolation import REPOSITORY
+from tests.support import commands
 
 EXAMPLE = REPOSITORY / "docs" / "examples" / "framework_agent.py"
 SERVER = """\
@@ -35,9 +36,7 @@ def environment(*path: Path) -> dict[str, str]:
 
 
 def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sentient_cli", "run", *arguments]
-    done = environment() | (env or {})
-    return subprocess.run(command, env=done, capture_output=True, text=True, timeout=50, check=False)
+    return commands.run_text("run", *arguments, environment=environment() | (env or {}))
 
 
 @contextmanager

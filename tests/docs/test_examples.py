@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.docs.blocks import Block, blocks, commands, pattern
 from tests.docs.running import Page
@@ -12,11 +13,18 @@ from tests.plugins.isolation import REPOSITORY
 
 _RULES = REPOSITORY / "docs" / "tools" / "README.md"
 _PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+_LONG = {"docs/create.md", "docs/doctor.md", "docs/learn.md", "docs/update.md"}
+"""Pages of commands that make and check projects, many seconds of them, which have quick tests of their own."""
 _WITH_BLOCKS = [page for page in _PAGES if page != _RULES and blocks(page.read_text("utf-8"))]
 
 
+def _case(page: Path) -> ParameterSet:
+    name = page.relative_to(REPOSITORY).as_posix()
+    return pytest.param(page, id=name, marks=[pytest.mark.slow] if name in _LONG else [])
+
+
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("page", _WITH_BLOCKS, ids=lambda page: Path(page).relative_to(REPOSITORY).as_posix())
+@pytest.mark.parametrize("page", [_case(page) for page in _WITH_BLOCKS])
 def test_the_examples_of_a_page_are_true(page: Path, free_port: int) -> None:
     name = page.relative_to(REPOSITORY).as_posix()
     with Page(name, Path.cwd(), free_port) as running:

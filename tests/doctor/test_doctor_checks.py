@@ -299,6 +299,14 @@ def test_a_port_that_is_taken() -> None:
     assert found.fix
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a file system of the kernel")
+def test_a_place_where_nobody_makes_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nope")
+    directories, disk = check("directories")
+    assert (directories.status, disk.status) == ("fail", "ok")
+    assert "/proc" in directories.what
+
+
 def test_directories_and_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check("directories")[0].status == "ok"
     Path(os.environ["XDG_STATE_HOME"]).parent.mkdir(parents=True)

@@ -13,18 +13,14 @@ import pytest
 
 from sentient_cli.scaffold.doctor.diagnosis import CHECKS
 from tests.plugins.isolation import REPOSITORY
+from tests.support import commands
 
 _AGENT = "async def assist(session, query, response): await response.respond('ANSWER', query.prompt)\n"
 
 
 def _doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sentient_cli", "doctor", *arguments],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SENTIENT_SERVER_PORT": "0", **environment},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
+    return commands.run_text(
+        "doctor", *arguments, environment={**os.environ, "SENTIENT_SERVER_PORT": "0", **environment}
     )
 
 
@@ -93,7 +89,7 @@ def test_no_secret_is_shown() -> None:
 def test_on_a_terminal_it_is_calm() -> None:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SENTIENT_SERVER_PORT": "0"}
     child: pexpect.spawn[str] = pexpect.spawn(
-        sys.executable, ["-m", "sentient_cli", "doctor"], env=environment, dimensions=(60, 80), encoding="utf-8"
+        sys.executable, commands.attached("doctor"), env=environment, dimensions=(60, 80), encoding="utf-8"
     )
     try:
         child.expect(pexpect.EOF, timeout=50)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
+from tests.support import commands
 from tests.support.puppet import Puppet
-from tests.support.served import BEHAVIOURS, Served, command, environment
+from tests.support.served import BEHAVIOURS, Served, environment
 from tests.support.wire import Wire, ask, ask_all
 
 _PROJECT = """
@@ -44,18 +44,8 @@ async def chosen(session, query, response):
 @contextlib.contextmanager
 def serving(home: Path, *flags: object, **env: str) -> Generator[Served]:
     """``sentient serve`` with these flags and no others."""
-    server = Served(
-        subprocess.Popen(
-            command("serve", *flags),
-            cwd=home,
-            env=environment(home, env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-    )
+    arguments = map(str, ("serve", *flags))
+    server = Served(commands.start(*arguments, directory=home, environment=environment(home, env)))
     try:
         server.port = int(server.wait_line(r"\bServing \S+ on http://[^\s\"]+:(\d+)")[1])
         yield server

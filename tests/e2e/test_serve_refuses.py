@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import Sentient
+from tests.support import commands
 from tests.support.served import BEHAVIOURS, command, environment, serve
 from tests.support.wire import ask_all, fetch
 
@@ -26,17 +27,8 @@ _CLASS = "from sentient_cli import Agent\nclass {name}(Agent):\n    async def as
 
 def refuse(home: Path, *arguments: object, env: dict[str, str] | None = None) -> tuple[int, dict[str, str]]:
     """Start it in vain: the exit code, and the error."""
-    return refused(
-        subprocess.run(
-            command("--json", "serve", *arguments),
-            cwd=home,
-            env=environment(home, env),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=50,
-        )
-    )
+    given = ("--json", "serve", *map(str, arguments))
+    return refused(commands.run_text(*given, directory=home, environment=environment(home, env)))
 
 
 def refused(done: subprocess.CompletedProcess[str]) -> tuple[int, dict[str, str]]:

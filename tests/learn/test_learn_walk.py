@@ -21,6 +21,7 @@ import pytest
 from sentient_cli.cli.main import main
 from sentient_cli.scaffold.learn.lessons import LESSONS, find_lesson
 from tests.plugins.isolation import REPOSITORY
+from tests.support import commands
 
 
 def _plain(written: str) -> str:
@@ -55,7 +56,7 @@ def _learning(port: int, *arguments: str) -> Generator[Learner]:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SENTIENT_SERVER_PORT": str(port)}
     child: pexpect.spawn[str] = pexpect.spawn(
         sys.executable,
-        ["-m", "sentient_cli", "learn", *arguments],
+        commands.attached("learn", *arguments),
         env=environment,
         dimensions=(40, 100),
         encoding="utf-8",
@@ -72,14 +73,7 @@ def _learning(port: int, *arguments: str) -> Generator[Learner]:
 
 
 def _learn(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sentient_cli", "learn", *arguments],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    return commands.run_text("learn", *arguments, environment={**os.environ, **environment})
 
 
 def _replace(file: Path, old: str, new: str) -> None:
@@ -159,6 +153,7 @@ _STEPS = {
 }
 
 
+@pytest.mark.slow  # each lesson's own check is quick; to walk all of them takes half a minute
 @pytest.mark.story("20.7")
 @pytest.mark.timeout(180)
 def test_from_end_to_end(free_port: int) -> None:
@@ -213,13 +208,7 @@ def test_without_a_terminal_it_looks_once() -> None:
     assert done.returncode == 1
     assert "  sentient create learn-agent --template basic" in done.stdout
     assert "Not yet: There is no learn-agent" in done.stderr
-    made = subprocess.run(
-        [sys.executable, "-m", "sentient_cli", "create", "learn-agent", "--yes", "--no-install", "--no-git"],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        check=False,
-    )
-    assert made.returncode == 0
+    assert commands.run("create", "learn-agent", "--yes", "--no-install", "--no-git").returncode == 0
     told = json.loads(_learn("--json").stdout)
     assert (told["lesson"], told["done"], told["next"]) == ("create", True, "talk")
     state = Path("learn-agent/.sentient/template.toml")

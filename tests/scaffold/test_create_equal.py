@@ -26,7 +26,13 @@ def _available() -> list[BuiltinTemplate]:
     return [one for one in BUILTIN if (Path(__file__).parents[2] / "templates" / one.name / "copier.yml").is_file()]
 
 
-@pytest.mark.parametrize("builtin", _available(), ids=lambda builtin: builtin.name)
+@pytest.mark.parametrize(
+    "builtin",
+    [
+        pytest.param(each, id=each.name, marks=[pytest.mark.slow] if number else [])
+        for number, each in enumerate(_available())
+    ],
+)
 def test_both_ways_give_the_same_files_and_ask_the_same(builtin: BuiltinTemplate) -> None:
     with (
         open_source(builtin.name) as ours,

@@ -118,6 +118,26 @@ def test_what_unpacks_to_too_much_is_known_before(tmp_path: Path) -> None:
         _files(f"{work}@main", Limits(total=1 << 20))
 
 
+@pytest.mark.parametrize(("leaf", "said"), [("a file", "larger"), ("nothing", "long")])
+def test_a_tree_of_billions_is_not_walked(tmp_path: Path, leaf: str, said: str) -> None:
+    """A few hundred bytes: ten names for one tree, ten times over; nothing or a file at its end."""
+    bare = tmp_path / "bomb.git"
+    git(tmp_path, "init", "--quiet", "--bare", str(bare))
+    blob = git(bare, "hash-object", "-w", "--stdin")
+    lines = f"100644 blob {blob}\tfile\n" if leaf == "a file" else ""
+    for _ in range(10):
+        tree = _tree(bare, lines)
+        lines = "".join(f"040000 tree {tree}\t{number}\n" for number in range(10))
+    git(bare, "update-ref", "HEAD", git(bare, "commit-tree", _tree(bare, lines), "-m", "x"))
+    with pytest.raises(TemplateUnsafeError, match=said):
+        _files(str(bare), Limits(seconds=2))
+
+
+def _tree(bare: Path, lines: str) -> str:
+    command = ["git", "-C", str(bare), "mktree"]
+    return subprocess.run(command, input=lines, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def test_without_git(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(ProjectError, match="git is missing"):

@@ -13,7 +13,7 @@ from sentient_cli import __version__
 from sentient_cli.scaffold.pristine import state_files
 from sentient_cli.scaffold.rendering import RenderedFile, Rendering
 from sentient_cli.scaffold.source import TemplateSource
-from tests.plugins.isolation import REPOSITORY
+from tests.support import commands
 
 __all__ = ["Files", "make_project", "make_template", "rendering", "snapshot", "update"]
 
@@ -30,6 +30,20 @@ class Ours(builtin.BuiltinTemplate):
 builtin.BUILTIN = (Ours("ours", ""),)
 from sentient_cli.cli.main import main
 sys.exit(main())
+"""
+# The same where all is imported already.
+_OURS_HERE = """
+import sys
+from pathlib import Path
+from sentient_cli.scaffold import builtin
+
+class Ours(builtin.BuiltinTemplate):
+    root = Path({root!r})
+
+for module in list(sys.modules.values()):
+    if getattr(module, "BUILTIN", None) is builtin.BUILTIN and module is not builtin:
+        module.BUILTIN = (Ours("ours", ""),)
+builtin.BUILTIN = (Ours("ours", ""),)
 """
 QUESTIONS = (
     "_templates_suffix: .jinja\n"
@@ -108,15 +122,14 @@ def command(*arguments: str) -> list[str]:
 
 def update(*arguments: str, cwd: str = "mine", **environment: str) -> subprocess.CompletedProcess[str]:
     """`sentient update` in the project."""
-    return subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
+    done = commands.run(
+        "update",
+        *arguments,
+        directory=Path(cwd),
+        environment={**os.environ, **environment},
+        prelude=_OURS_HERE.format(root=str(Path("template").absolute())),
     )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def actions(done: subprocess.CompletedProcess[str]) -> dict[str, str]:

@@ -7,17 +7,20 @@ import contextlib
 import functools
 import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from tests.plugins.isolation import REPOSITORY
 from tests.support.prefork import LENGTH, Order, receive
 
-__all__ = ["run"]
+__all__ = ["Forked", "attached", "run", "run_text", "start"]
 
 _PATIENCE = 50.0
 """Seconds that a command may take."""
@@ -42,6 +45,86 @@ def _forker() -> str:
     return path
 
 
+class Forked:
+    """A command that runs, with what a `subprocess.Popen` offers of it.
+
+    Args:
+        order: What to run.
+        streams: Its standard streams.
+        stderr: The other end of its standard error, where that is a pipe.
+    """
+
+    def __init__(self, order: Order, streams: Sequence[int], stderr: IO[str] | None = None) -> None:
+        self.stderr = stderr
+        self.returncode: int | None = None
+        self._arguments = order["arguments"]
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.settimeout(_PATIENCE)
+        self._connection.connect(_forker())
+        body = json.dumps(order).encode()
+        socket.send_fds(self._connection, [len(body).to_bytes(LENGTH)], streams)
+        self._connection.sendall(body)
+        self.pid = int.from_bytes(receive(self._connection, LENGTH))
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; the exit code."""
+        if self.returncode is None:
+            if not select.select([self._connection], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self._arguments, timeout or 0)
+            self.returncode = int.from_bytes(receive(self._connection, LENGTH), signed=True)
+            self._connection.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """The exit code if it has ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def terminate(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def leave(self) -> None:
+        """Let go of it: it is ended, if it runs."""
+        self._connection.close()
+
+
+def _order(arguments: Sequence[str], directory: Path | None, environment: Mapping[str, str], prelude: str) -> Order:
+    return {
+        "arguments": list(arguments),
+        "directory": str((directory or Path()).absolute()),
+        "environment": dict(environment),
+        "prelude": prelude,
+    }
+
+
+def attached(*arguments: str) -> list[str]:
+    """The arguments of a Python that runs ``sentient`` on its own terminal."""
+    return ["-S", str(Path(__file__).with_name("attach.py")), _forker(), *arguments]
+
+
+def start(*arguments: str, directory: Path, environment: Mapping[str, str]) -> Forked:
+    """Start ``sentient`` without input, and with its standard error as a pipe."""
+    reader, writer = os.pipe()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    stderr = os.fdopen(reader, encoding="utf-8", errors="strict")
+    try:
+        return Forked(_order(arguments, directory, environment, ""), [nothing, nothing, writer], stderr)
+    finally:
+        os.close(writer)
+        os.close(nothing)
+
+
 def run(
     *arguments: str,
     directory: Path | None = None,
@@ -59,25 +142,24 @@ def run(
         prelude: Python that runs in it before.
 
     Raises:
-        TimeoutError: it takes too long, and is ended.
+        subprocess.TimeoutExpired: it takes too long, and is ended.
     """
-    order: Order = {
-        "arguments": list(arguments),
-        "directory": str(directory or Path.cwd()),
-        "environment": dict(os.environ if environment is None else environment),
-        "prelude": prelude,
-    }
-    body = json.dumps(order).encode()
     with contextlib.ExitStack() as stack:
         given, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
         given.write(stdin)
         given.seek(0)
-        connection = stack.enter_context(socket.socket(socket.AF_UNIX))
-        connection.settimeout(_PATIENCE)
-        connection.connect(_forker())
-        socket.send_fds(connection, [len(body).to_bytes(LENGTH)], [given.fileno(), out.fileno(), err.fileno()])
-        connection.sendall(body)
-        code = int.from_bytes(receive(connection, LENGTH), signed=True)
+        order = _order(arguments, directory, os.environ if environment is None else environment, prelude)
+        process = Forked(order, [given.fileno(), out.fileno(), err.fileno()])
+        stack.callback(process.leave)
+        code = process.wait(_PATIENCE)
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
+
+
+def run_text(
+    *arguments: str, directory: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same without input, and with its output as text."""
+    done = run(*arguments, directory=directory, environment=environment)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())

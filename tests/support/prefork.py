@@ -33,6 +33,7 @@ __all__ = ["LENGTH", "Order", "receive"]
 
 LENGTH = 4
 """Bytes that say how long an order is."""
+_DESCRIPTORS = 1024
 _UNASKED = ("sentient_cli.__main__", "sentient_cli.testing.plugin")
 
 
@@ -68,16 +69,12 @@ def _preload() -> None:
 def _streams(environment: Mapping[str, str]) -> None:
     """Standard streams as an interpreter in UTF-8 mode makes them."""
     encoding, _, errors = environment.get("PYTHONIOENCODING", "").partition(":")
+    errors = errors or ("strict" if encoding else "surrogateescape")
     encoding = encoding or "utf-8"
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(
-        io.BufferedReader(io.FileIO(0, "r", closefd=False)), encoding, errors or "surrogateescape"
-    )
-    sys.stdout = sys.__stdout__ = io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding, errors or "surrogateescape"
-    )
-    sys.stderr = sys.__stderr__ = io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(2, "w", closefd=False)), encoding, "backslashreplace", line_buffering=True
-    )
+    stdin, stdout, stderr = (io.FileIO(number, "w" if number else "r", closefd=False) for number in range(3))
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(stdin), encoding, errors)
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(stdout), encoding, errors, line_buffering=stdout.isatty())
+    sys.stderr = io.TextIOWrapper(io.BufferedWriter(stderr), encoding, "backslashreplace", line_buffering=True)
 
 
 def _run(order: Order) -> int:
@@ -87,6 +84,8 @@ def _run(order: Order) -> int:
     _streams(order["environment"])
     coverage.process_startup()
     sys.argv = ["sentient", *order["arguments"]]
+    given = order["environment"].get("PYTHONPATH", "")
+    sys.path[:1] = [order["directory"], *(part for part in given.split(os.pathsep) if part)]
     exec(order["prelude"], {"__name__": "prelude"})  # noqa: S102 - of our own tests
     main: Callable[[], int] = importlib.import_module("sentient_cli.cli.main").main
     try:
@@ -100,7 +99,7 @@ def _child(order: Order, streams: list[int]) -> NoReturn:
     try:
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
-            os.close(descriptor)
+        os.closerange(len(streams), _DESCRIPTORS)
         code = _run(order)
         getattr(threading, "_shutdown")()  # noqa: B009 - as the interpreter does it
     except BaseException:  # noqa: BLE001 - as the interpreter does it
@@ -113,29 +112,41 @@ def _child(order: Order, streams: list[int]) -> NoReturn:
         os._exit(code)
 
 
-def _serve(connection: socket.socket, listener: socket.socket) -> None:
-    """Run one command; a caller that leaves ends it."""
-    head, streams, _, _ = socket.recv_fds(connection, LENGTH, 3)
-    order: Order = json.loads(receive(connection, int.from_bytes(head)))
-    child = os.fork()
-    if child == 0:
-        connection.close()
-        listener.close()
-        _child(order, streams)
-    for descriptor in streams:
-        os.close(descriptor)
-    ended = os.pidfd_open(child)
-    ready, _, _ = select.select([ended, connection], [], [])
-    if ended not in ready:
-        os.kill(child, signal.SIGKILL)
-    os.close(ended)
-    _, status = os.waitpid(child, 0)
-    with contextlib.suppress(OSError):
-        connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(LENGTH, signed=True))
+class _Commands:
+    """Those that run, by the descriptor that tells of their end. A caller that leaves ends its command."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, tuple[int, socket.socket]] = {}
+
+    def begin(self, connection: socket.socket) -> None:
+        head, streams, _, _ = socket.recv_fds(connection, LENGTH, 3)
+        order: Order = json.loads(receive(connection, int.from_bytes(head)))
+        child = os.fork()
+        if child == 0:
+            _child(order, streams)
+        for descriptor in streams:
+            os.close(descriptor)
+        self._running[os.pidfd_open(child)] = (child, connection)
+        connection.sendall(child.to_bytes(LENGTH))
+
+    def waited_for(self) -> list[int]:
+        return [*self._running, *(connection.fileno() for _, connection in self._running.values())]
+
+    def look(self, ready: set[int]) -> None:
+        for ended, (child, connection) in list(self._running.items()):
+            if ended in ready:
+                del self._running[ended]
+                os.close(ended)
+                _, status = os.waitpid(child, 0)
+                with connection, contextlib.suppress(OSError):
+                    connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(LENGTH, signed=True))
+            elif connection.fileno() in ready:
+                os.kill(child, signal.SIGKILL)
 
 
 def _listen(path: str) -> None:
     _preload()
+    running = _Commands()
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, os.path.dirname(path), ignore_errors=True)  # noqa: PTH120 - as it was given
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -143,12 +154,12 @@ def _listen(path: str) -> None:
         listener.listen()
         print("ready", flush=True)  # noqa: T201 - to whoever started it
         while True:
-            ready, _, _ = select.select([listener, 0], [], [])
+            ready, _, _ = select.select([listener.fileno(), 0, *running.waited_for()], [], [])
             if 0 in ready:
                 return
-            connection, _ = listener.accept()
-            with connection:
-                _serve(connection, listener)
+            running.look(set(ready))
+            if listener.fileno() in ready:
+                running.begin(listener.accept()[0])
 
 
 if __name__ == "__main__":

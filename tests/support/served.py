@@ -13,11 +13,14 @@ import threading
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
+from tests.support import commands
 from tests.support.wire import PATIENCE, Address
 
 AGENTS = Path(__file__).parent / "agents"
 BEHAVIOURS = AGENTS / "behaviours.py"
 _KEPT = ("PATH", "COVERAGE_", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "SYSTEMROOT")
+_OF_THE_START = {"LC_ALL", "PYTHONUTF8", "TMPDIR"}
+"""Variables that an interpreter reads when it starts: with them it is started anew."""
 _ANNOUNCED = re.compile(r"\bServing .* on http://[^\s\"]+:(\d+)")
 
 
@@ -28,7 +31,7 @@ class Served:
         process: Its process, with standard error as a pipe.
     """
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str] | commands.Forked) -> None:
         self.process = process
         self.port = 0
         self._lines: list[str] = []
@@ -139,9 +142,12 @@ def start(
         env: More of the environment.
         port: 0 takes a free one.
     """
+    arguments = ("serve", agent, "--port", port, *flags)
+    if _OF_THE_START.isdisjoint(env or {}):
+        return Served(commands.start(*map(str, arguments), directory=home, environment=environment(home, env)))
     return Served(
         subprocess.Popen(
-            command("serve", agent, "--port", port, *flags),
+            command(*arguments),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.served import Served, command, environment
-from tests.support.wire import PATIENCE
+from tests.support import commands
+from tests.support.served import Served, environment
 from tests.templates.projects import python_lines, render
 
 _TOKEN = "only-for-this-test"
@@ -23,17 +23,8 @@ _TOKEN = "only-for-this-test"
 @contextlib.contextmanager
 def serving(project: Path, *flags: str, **variables: str) -> Generator[str]:
     """The project's agent, served from its folder on a free port; gives the address."""
-    process = subprocess.Popen(
-        command("serve", "--port", "0", *flags),
-        cwd=project,
-        env=environment(project.parent, {"SENTIENT_SERVER_DRAIN_DELAY": "0", **variables}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-    server = Served(process)
+    given = environment(project.parent, {"SENTIENT_SERVER_DRAIN_DELAY": "0", **variables})
+    server = Served(commands.start("serve", "--port", "0", *flags, directory=project, environment=given))
     try:
         port = server.wait_line(r"Serving \S+ on http://[\d.]+:(\d+)")[1]
         yield f"http://127.0.0.1:{port}"
@@ -44,17 +35,8 @@ def serving(project: Path, *flags: str, **variables: str) -> Generator[str]:
 
 def ask(home: Path, url: str, question: str) -> subprocess.CompletedProcess[str]:
     """Ask with ``sentient chat``."""
-    return subprocess.run(
-        command("chat", url, "-m", question),
-        cwd=home,
-        env=environment(home, {"SENTIENT_AGENT_TOKEN": _TOKEN}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
+    variables = environment(home, {"SENTIENT_AGENT_TOKEN": _TOKEN})
+    return commands.run_text("chat", url, "-m", question, directory=home, environment=variables)
 
 
 @pytest.mark.story("20.2", "E16.3")

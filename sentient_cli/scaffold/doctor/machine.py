@@ -77,7 +77,8 @@ def check_directories(here: Surroundings) -> Iterator[Finding]:
         yield Finding("directories", "fail", f"{path}, for {name}, {fault}", f"Make {path} a directory of yours")
     if not faults:
         yield Finding("directories", "ok", f"Writable; state is in {places['state']}")
-    free = min(shutil.disk_usage(_existing(path)).free for path in (*places.values(), here.project))
+    disks = [shutil.disk_usage(_existing(path)) for path in (*places.values(), here.project)]
+    free = min((disk.free for disk in disks if disk.total), default=0)
     if free < LITTLE_ROOM:
         yield Finding(
             "disk", "warn", f"{free // MIB} MiB are free", "Make room: a project and its packages need 200 MiB"
@@ -109,6 +110,8 @@ def _fault(path: Path) -> str:
         return f"cannot be made: {found} is no directory" if found != path else "is no directory"
     if not os.access(found, os.W_OK | os.X_OK):
         return "may not be written to" if found == path else f"cannot be made: {found} may not be written to"
+    if found != path and not shutil.disk_usage(found).total:  # of the kernel, where even root makes nothing
+        return f"cannot be made: {found} holds no files of ours"
     return ""
 
 
