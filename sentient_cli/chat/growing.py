@@ -64,14 +64,17 @@ class GrowingMarkdown:
         return lines
 
     def _step(self, width: int) -> list[Text] | None:
-        source = self._pending
-        if "\n" not in source and len(source) < MAX_PENDING:
+        # A line without its end may still become another block, or go on with the one above it.
+        source = self._pending[: self._pending.rfind("\n") + 1]
+        if len(self._pending) >= MAX_PENDING:
+            source = self._pending
+        if not source:
             return None
         top = [token for token in self._painter.parse(source) if token.level == 0 and token.map]
         last = top[-1] if top else None
         starts = [token.map[0] for token in top if token.nesting >= 0 and token.map]
         if len(starts) > 1:
-            return self._give(source, _offset(source, starts[-1]), width, joined=False)
+            return self._give(_offset(source, starts[-1]), width, joined=False)
         if last is None:
             return None
         return self._step_within(source, width)
@@ -85,16 +88,16 @@ class GrowingMarkdown:
                 token.map[0] for token in tokens if token.type == "list_item_open" and token.level == 1 and token.map
             ]
             if len(starts) > 1:
-                return self._give(source, _offset(source, starts[-1]), width, joined=True)
+                return self._give(_offset(source, starts[-1]), width, joined=True)
         if first.type == "fence" and _is_open(first, source):
             return self._give_code(first, source, width)
         if len(source) > MAX_PENDING:
-            return self._give(source, _cut(source), width, joined=True)
+            return self._give(_cut(source), width, joined=True)
         return None
 
-    def _give(self, source: str, end: int, width: int, *, joined: bool) -> list[Text]:
-        lines = self._draw(source[:end], width)
-        self._pending = source[end:]
+    def _give(self, end: int, width: int, *, joined: bool) -> list[Text]:
+        lines = self._draw(self._pending[:end], width)
+        self._pending = self._pending[end:]
         self._begun = self._begun or bool(lines)
         self._joined = joined
         return lines
@@ -106,7 +109,7 @@ class GrowingMarkdown:
         if end <= head_end:
             return None
         lines = self._draw(source[:end], width)
-        self._pending = source[:head_end].lstrip("\n") + source[end:]
+        self._pending = source[:head_end].lstrip("\n") + self._pending[end:]
         self._begun = self._joined = True
         return lines
 
@@ -114,8 +117,9 @@ class GrowingMarkdown:
         found: list[Text] = []
         joined = self._joined or not self._begun
         for lines in self._painter.lines(self._painter.parse(source, keep=keep), width):
-            if not lines:
-                continue  # an empty code block
+            if not lines:  # an empty code block, or the end of one whose lines were given
+                joined = joined and not self._begun
+                continue
             if not joined:
                 found.append(Text())
             joined = False

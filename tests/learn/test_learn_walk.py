@@ -153,7 +153,6 @@ _STEPS = {
 }
 
 
-@pytest.mark.slow  # each lesson's own check is quick; to walk all of them takes half a minute
 @pytest.mark.story("20.7")
 @pytest.mark.timeout(180)
 def test_from_end_to_end(free_port: int) -> None:

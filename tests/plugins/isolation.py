@@ -17,7 +17,7 @@ _REMOVED = frozenset(
     | {"LC_ALL", "LC_CTYPE", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"}
 )
 
-_REPEATING = frozenset({"bench", "docs", "e2e", "house", "reference", "templates"})
+_REPEATING = frozenset({"bench", "docs", "house", "reference"})
 """Directories of tests whose programs run again what others have run. To measure a program nearly doubles its time."""
 
 _database = DirectoryBasedExampleDatabase(REPOSITORY / ".cache" / "hypothesis")
