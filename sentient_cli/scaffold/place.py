@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -210,7 +211,10 @@ def _write(path: Path, file: RenderedFile, written: list[Path]) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, onerror=_insist)
+        if sys.version_info >= (3, 12):
+            shutil.rmtree(path, onexc=_insist)
+        else:
+            shutil.rmtree(path, onerror=_insist)
     else:
         path.unlink(missing_ok=True)
 
