@@ -34,6 +34,9 @@ _NAME_ENDS = (
 )
 _SECRET_NAME = re.compile(rf"(?i)(?:^|[^a-z0-9]|(?<=[a-z]))(?:{_NAME_ENDS})(?:[_-]?(?:id|value|hash))?$")
 
+# Who is named in a web address is a token as often as a user; the name before a host of ssh is the same for everybody.
+_WEB = "(?:" + "|".join(rf"(?<=(?i:{scheme}))" for scheme in ("http", "https", "ws", "wss")) + ")://"
+
 # The group `keep` stays in the text, the rest of a match is replaced.
 _PATTERNS = (
     (
@@ -48,6 +51,7 @@ _PATTERNS = (
     r"(?<![A-Za-z0-9])(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,1000}",
     r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])",
     r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|hf_|npm_|pypi-|AIza)[A-Za-z0-9_-]{16,1000}",
+    rf"(?P<keep4>{_WEB})[^\s/@\"'?#]{{1,1100}}(?=@)",
     r"(?P<keep2>://[^\s/:@\"']{0,100}:)[^\s/@\"']{1,1000}(?=@)",
     (
         rf"(?P<keep3>(?i:{_NAME_ENDS})\\?[\"']?[ \t]{{0,4}}(?:=|:)[ \t]{{0,4}}"
@@ -68,6 +72,7 @@ _BEGUN = re.compile(
             r"(?<![A-Za-z0-9])(?:sk|pk|rk)[-_][A-Za-z0-9_-]{0,15}",
             r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{0,16}",
             r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|hf_|npm_|pypi-|AIza)[A-Za-z0-9_-]{0,15}",
+            rf"{_WEB}[^\s/@\"'?#]{{0,1100}}",
             r"://[^\s/:@\"']{0,100}(?::[^\s/@\"']{0,1000})?",
             (
                 rf"(?i:{_NAME_ENDS})\\?[\"']?[ \t]{{0,4}}(?:(?:=|:)[ \t]{{0,4}}"
@@ -301,7 +306,7 @@ def _by_beginning(forms: Iterable[str]) -> dict[str, list[str]]:
 
 def _kept(match: re.Match[str]) -> str:
     groups = match.groupdict()
-    kept = groups["keep1"] or groups["keep2"] or groups["keep3"] or ""
+    kept = groups["keep1"] or groups["keep2"] or groups["keep3"] or groups["keep4"] or ""
     return kept + (groups["quote"] or "")
 
 

@@ -26,6 +26,7 @@ _WORDS = st.sampled_from(
         "0" * 17,
         "AKIA",
         "://u:",
+        "https://",
         "@host",
         " ",
         "\n",
@@ -67,6 +68,11 @@ def redactor() -> Redactor:
         (f"a {_KEY} b", f"a {REDACTED} b"),
         ("-----BEGIN PRIVATE KEY-----\nnever ended", REDACTED),
         ("postgres://user:hunter2@host/db", f"postgres://user:{REDACTED}@host/db"),
+        ("postgres://user:hunter2@host https://ann@h/x", f"postgres://user:{REDACTED}@host https://{REDACTED}@h/x"),
+        ("http://tok3n@host/simple", f"http://{REDACTED}@host/simple"),
+        ("HTTPS://tok3n:@host", f"HTTPS://{REDACTED}@host"),
+        ("git+https://tok3n:x-oauth-basic@host/x@v1", f"git+https://{REDACTED}@host/x@v1"),
+        ("wss://tok3n@host", f"wss://{REDACTED}@host"),
         ("api_key=abcdefgh&x=1", f"api_key={REDACTED}&x=1"),
         ("OPENAI_API_KEY='abc'", f"OPENAI_API_KEY='{REDACTED}'"),
         ('{"password": "a\'b\\"c", "n": 1}', f'{{"password": "{REDACTED}", "n": 1}}'),
@@ -92,6 +98,9 @@ def test_what_looks_like_a_secret(text: str, expected: str) -> None:
         "token=None token=true",
         "the keyboard, the monkey and a tokenizer",
         "https://example.com/path?x=1",
+        "https://example.com/path/@scope/x, ann@example.com",
+        "http://example.com?to=ann@example.com http://example.com#ann@example.com",
+        "ssh://git@example.com/x.git git@example.com:x.git",
         "risk-averse task_force",
         "",
     ],
@@ -192,6 +201,31 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
     redactor.register(SECRET)
     once = redactor.redact(text)
     assert redactor.redact(once) == once
+
+
+_USERS = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), exclude_characters="/@\"'?#[]"),
+    min_size=6,
+    max_size=300,
+).filter(lambda text: not any(map(str.isspace, text)))
+
+
+@given(
+    scheme=st.sampled_from(["http", "https", "HTTPS", "git+https", "ws", "wss"]),
+    user=_USERS,
+    password=st.none() | st.just("") | _USERS,
+    path=st.sampled_from(["", "/", "/simple/?q=a@b", ":8080/x"]),
+    before=_TEXT,
+)
+def test_nobody_is_named_in_a_web_address(scheme: str, user: str, password: str | None, path: str, before: str) -> None:
+    redactor = Redactor()
+    who = user if password is None else f"{user}:{password}"
+    address = f"{scheme}://{who}@example.org{path}"
+    assert redactor.redact(address) == f"{scheme}://{REDACTED}@example.org{path}"
+    assert redactor.suspects(address)
+    assert f"://{who}@" not in redactor.redact(f"{before} {address}")
+    for cut in range(address.index("://") + 3, address.index(f"@example.org{path}") + 1):
+        assert redactor.begun(address[:cut]) <= address.index("://")
 
 
 def test_a_filter_for_logging(redactor: Redactor, caplog: pytest.LogCaptureFixture) -> None:

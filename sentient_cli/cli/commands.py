@@ -55,6 +55,7 @@ class CommandRow(NamedTuple):
 
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("create", "sentient_cli.cli.create", "Make a new project: set up, tested, ready to run."),
+    CommandRow("dev", "sentient_cli.cli.dev", "Serve an agent while you write it: each save is live."),
     CommandRow("serve", "sentient_cli.cli.serve", "Serve an agent over HTTP, for production."),
     CommandRow("chat", "sentient_cli.cli.chat", "Talk to a running agent."),
     CommandRow("run", "sentient_cli.cli.run", "Execute an agent file as it is.", hands_on=True),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from sentient_cli.cli.wrapped import wrapped
 from sentient_cli.redact import redactor
 from sentient_cli.sanitize import sanitize_line
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_reporter", "show_created", "show_preview"]
 
+_SECOND = "in a second terminal"
 _SLOW = frozenset({"install", "verify"})
 
 
@@ -182,12 +184,24 @@ def show_created(console: Console, created: Created, source: TemplateSource) -> 
     steps = [] if shown == "." else [f"cd {shown}"]
     if (created.target / "sentient.toml").is_file():
         steps += [f"{prefix}sentient serve", f"{prefix}sentient chat"]
-    console.say(f"\n{created.target.name} is ready: {created.files} files{proof} ({created.seconds:.1f} s).\n")
-    width = max(map(len, steps), default=0) + 3
-    for step in steps:
-        console.say(f"  {step:{width}}in a second terminal" if step.endswith("sentient chat") else f"  {step}")
+    files = "1 file" if created.files == 1 else f"{created.files} files"
+    ready = f"{created.target.name} is ready: {files}{proof} ({created.seconds:.1f} s)."
+    console.say(f"\n{wrapped(console, ready)}\n")
+    _say_steps(console, steps)
     if (created.target / ".env.example").is_file():
-        console.say("\nNo key is needed offline; a provider's goes into .env (see .env.example).")
+        key = "No key is needed offline; a provider's goes into .env (see .env.example)."
+        console.say("\n" + wrapped(console, key))
+
+
+def _say_steps(console: Console, steps: list[str]) -> None:
+    """Commands, to be copied as they are: what is said of one stands behind it where there is room."""
+    longest = max(map(len, steps), default=0) + 3
+    fits = longest + len(_SECOND) + 2 <= console.width(stderr=True)
+    for step in steps:
+        second = step.endswith("sentient chat")
+        console.say(f"  {step:{longest}}{_SECOND}" if second and fits else f"  {step}")
+        if second and not fits:
+            console.say(wrapped(console, _SECOND, head="  "))
 
 
 def _facts(created: Created, source: TemplateSource) -> Mapping[str, object]:

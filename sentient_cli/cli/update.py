@@ -130,7 +130,7 @@ def _undo(here: Invocation, project: Path, *, force: bool) -> None:
     files = [str(path) for path in restored.paths if path.parts[0] != ".sentient"]
     if here.console.json:
         here.console.json_line({"undone": restored.title, "files": files})
-    else:
+    elif not _is_silent(here):
         here.console.data(f"Taken back: {restored.title}, {_count(len(files), 'file')}")
     for path in restored.left:
         here.console.warn(f"{path} was changed meanwhile and was left alone")
@@ -143,7 +143,7 @@ def _tell_healed(here: Invocation, healed: Restored) -> None:
 
 
 def _tell(here: Invocation, prepared: Prepared, *, diffs: bool = False) -> None:
-    for change in prepared.changes:
+    for change in () if _is_silent(here) else prepared.changes:
         if here.console.json:
             told = {"path": str(change.path), "action": change.action, "note": change.note}
             shown = {"diff": _safe("".join(_diff(change)))} if diffs else {}
@@ -183,12 +183,19 @@ def _summarize(here: Invocation, prepared: Prepared, *, done: bool) -> None:
         told = {"template": prepared.template, "from": prepared.before, "to": prepared.now}
         counts = {"changed": prepared.writes, "conflicts": len(prepared.conflicts), "written": done}
         here.console.json_line({**told, **counts})
+    elif _is_silent(here):
+        return
     elif not prepared.writes:
         here.console.data(f"Nothing to do: the project has what {prepared.template} {prepared.now}".rstrip() + " has.")
     else:
         what = "changed" if done else "would change"
         undo = " Take it back with `sentient update --undo`." if done else ""
         here.console.data(f"{prepared.title}: {_count(prepared.writes, 'file')} {what}.{undo}")
+
+
+def _is_silent(here: Invocation) -> bool:
+    """Whether the exit code is all that is asked for."""
+    return here.console.quiet and not here.console.json
 
 
 def _count(number: int, one: str, many: str = "") -> str:

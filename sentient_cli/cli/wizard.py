@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from sentient_cli.cli.wrapped import wrapped
 from sentient_cli.errors import SentientError, UsageError
 from sentient_cli.redact import redactor
 from sentient_cli.sanitize import sanitize_line
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Wizard"]
 
 T = TypeVar("T")
+_ROOM = 4
+"""Columns for an answer on the line of its question, at the least."""
 _YES = frozenset({"y", "yes"})
 
 
@@ -35,7 +38,7 @@ class Wizard:
 
     def say(self, text: str) -> None:
         """Tell something."""
-        self._console.say(text)
+        self._console.say(wrapped(self._console, text))
 
     def show(self, head: str, lines: Sequence[str]) -> None:
         """Show a few lines below a head."""
@@ -111,7 +114,7 @@ class Wizard:
         return question.default
 
     def _line(self, hint: str, flag: str) -> str:
-        return self._console.ask(f"  {hint} >" if hint else "  >", flag=flag).strip()
+        return self._console.ask(wrapped(self._console, f"{hint} >".lstrip(), head="  ", room=_ROOM), flag=flag).strip()
 
     def _bold(self, text: str) -> None:
         if self._console.quiet:
@@ -120,21 +123,15 @@ class Wizard:
 
         self._console.rich(stderr=True).print(Text(sanitize_line(text), style="bold"))
 
-    def _wrapped(self, text: str) -> None:
-        from rich.padding import Padding
-        from rich.text import Text
-
-        self._console.rich(stderr=True).print(Padding(Text(text), (0, 2)))
-
     def _list(self, labels: Sequence[str]) -> None:
         for number, label in enumerate(labels, 1):
-            self._console.say(f"  {number}  {sanitize_line(label)}")
+            self._console.say(wrapped(self._console, label, head=f"  {number}  "))
 
     def _allowed(self, check: Callable[[T], object], answer: T) -> bool:
         try:
             check(answer)
         except UsageError as error:
-            self._wrapped(_said(error))
+            self._console.say(wrapped(self._console, _said(error), head="  "))
             return False
         return True
 

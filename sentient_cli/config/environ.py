@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["export_environment", "process_environment"]
+__all__ = ["export_environment", "process_environment", "replace_environment"]
 
 
 def process_environment() -> Mapping[str, str]:
@@ -34,4 +34,14 @@ def export_environment(environment: Mapping[str, str]) -> None:
         >>> process_environment()["SENTIENT_EXAMPLE"], os.environ.pop("SENTIENT_EXAMPLE")
         ('1', '1')
     """
+    os.environ.update(environment)
+
+
+def replace_environment(environment: Mapping[str, str]) -> None:
+    """Make ``environment`` the whole environment of this process, as if it had been started with it.
+
+    Args:
+        environment: Names and values.
+    """
+    os.environ.clear()
     os.environ.update(environment)

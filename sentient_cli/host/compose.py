@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.config.settings import LlmSettings, Settings
@@ -17,7 +17,7 @@ from sentient_cli.llm.offline import OfflineProvider
 from sentient_cli.llm.offline.load import load_script
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.run import RunLimits
-from sentient_cli.store.open import open_stores
+from sentient_cli.store.open import Stores, open_stores
 
 __all__ = ["build_host", "build_llm", "host_limits"]
 
@@ -60,7 +60,10 @@ def build_host(
     settings: Settings,
     *,
     hooks: Sequence[RunHook] = (),
+    clock: Clock | None = None,
     ids: Ids | None = None,
+    stores: Stores | None = None,
+    facts: Mapping[str, object] | None = None,
     show_errors: bool = False,
 ) -> Host:
     """A host for an agent.
@@ -69,21 +72,25 @@ def build_host(
         agent: Answers.
         settings: All of them.
         hooks: See every entry.
+        clock: What the time is, where somebody else needs the same.
         ids: Where ids come from, where it is not the process alone that decides.
+        stores: Where runs are kept, in the place of what the settings say.
+        facts: More for the first entry of each run.
         show_errors: Whether clients are told an exception's text; for development only.
 
     Raises:
         ConfigError: a setting leads nowhere.
     """
-    clock = SystemClock()
+    clock = clock or SystemClock()
     ids = ids or SystemIds(clock)
     return Host(
         agent,
         llm=build_llm(settings.llm, clock, ids),
-        stores=open_stores(settings.store.url),
+        stores=stores or open_stores(settings.store.url),
         hooks=hooks,
         clock=clock,
         ids=ids,
         limits=host_limits(settings, show_errors=show_errors),
         session_memory=settings.server.session_memory,
+        facts=facts,
     )

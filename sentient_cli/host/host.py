@@ -8,7 +8,7 @@ import contextvars
 import inspect
 import logging
 import platform
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -62,6 +62,7 @@ class Host:
         session_memory: Whether interactions, for clients that send none, and the state of sessions are remembered. An
             id is no credential: leave it off where strangers can reach the server.
         capture: Whether logging, warnings and prints of runs become entries.
+        facts: More for the first entry of each run, such as which generation of the code answers.
 
     Example:
         >>> import asyncio
@@ -93,6 +94,7 @@ class Host:
         limits: HostLimits | None = None,
         session_memory: bool = False,
         capture: bool = True,
+        facts: Mapping[str, object] | None = None,
     ) -> None:
         self.agent = agent
         self.agent_name: str = str(getattr(agent, "name", None) or type(agent).__name__)
@@ -113,6 +115,7 @@ class Host:
         """For what would hold the loop; closed with the host."""
         self._masking = Threads()
         self._process = ""
+        self._facts = dict(facts or {})
         self._hooks = GuardedHooks(hooks)
         self._capture = process_capture if capture else None
         self._writer: WriteBehind | None = None
@@ -270,7 +273,11 @@ class Host:
             clock=self.clock,
             ids=self.ids,
             agent_name=self.agent_name,
-            facts={"versions": {"sentient": sentient_cli.__version__, "python": _PYTHON}, "process": self._process},
+            facts={
+                "versions": {"sentient": sentient_cli.__version__, "python": _PYTHON},
+                "process": self._process,
+                **self._facts,
+            },
             on_ending=self._capture.finish if self._capture is not None else None,
             on_finished=self._run_finished,
         )

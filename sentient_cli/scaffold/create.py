@@ -100,10 +100,14 @@ class _Making:
         return self.placed
 
 
+def _count(files: int) -> str:
+    return "1 file" if files == 1 else f"{files} files"
+
+
 def _render(making: _Making) -> str:
     plan = making.plan
     making.rendering = plan.template.render(plan.answers, plan.target.name)
-    return f"Rendered {len(making.rendering.files)} files"
+    return f"Rendered {_count(len(making.rendering.files))}"
 
 
 def _place(making: _Making) -> str:
@@ -118,25 +122,31 @@ def _install(making: _Making) -> str:
     making.created.environment = prepare(making.work, making.in_place())
     environment = making.created.environment
     if environment is None:
-        return "Nothing to install"
-    return "Linked the packages of `sentient`" if environment.linked else "Installed its packages into .venv"
+        return "Installed nothing: the project has no [project] in a pyproject.toml"
+    if environment.linked:
+        return "No network: linked to the packages of `sentient` itself; install its own later"
+    return "Installed its packages into .venv"
 
 
 def _verify(making: _Making) -> str:
     environment = making.created.environment
     if environment is None:
-        return "Nothing to verify"
+        raise ProjectError("There is nothing to verify with")
     making.created.verified = verify(making.work, environment)
-    return "Its tests pass" if making.created.verified == "tests" else "Its agent answers"
+    if making.created.verified == "tests":
+        return "Its tests pass"
+    has_tests = (making.plan.target / "tests").is_dir()
+    return "Its agent answers" + ("; its tests did not run, since pytest is not installed" if has_tests else "")
 
 
 def _commit(making: _Making) -> str:
     template = making.plan.source.id
-    making.created.committed = commit_project(making.work, making.in_place(), template=template)
-    return "Made a git repository with a first commit" if making.created.committed else "No git repository"
+    why_not = commit_project(making.work, making.in_place(), template=template)
+    making.created.committed = not why_not
+    return f"Made no git repository: {why_not}" if why_not else "Made a git repository with a first commit"
 
 
-def _always(_plan: Plan) -> bool:
+def _always(_making: _Making) -> bool:
     return True
 
 
@@ -148,21 +158,21 @@ class Step:
         name: A stable word.
         title: What it does, for a reader.
         run: Does it, and says what was done.
-        wanted: Whether a plan includes it.
+        wanted: Whether it is to be done.
     """
 
     name: str
     title: str
     run: Callable[[_Making], str]
-    wanted: Callable[[Plan], bool] = _always
+    wanted: Callable[[_Making], bool] = _always
 
 
 STEPS: tuple[Step, ...] = (
     Step("render", "Rendering the template", _render),
     Step("write", "Writing the project", _place),
-    Step("install", "Installing its packages", _install, lambda plan: plan.install),
-    Step("verify", "Running its tests", _verify, lambda plan: plan.install),
-    Step("commit", "Making a git repository", _commit, lambda plan: plan.git),
+    Step("install", "Installing its packages", _install, lambda making: making.plan.install),
+    Step("verify", "Running its tests", _verify, lambda making: making.created.environment is not None),
+    Step("commit", "Making a git repository", _commit, lambda making: making.plan.git),
 )
 """Every step, in order."""
 
@@ -225,7 +235,7 @@ def _require_room(plan: Plan) -> None:
 
 def _walk(making: _Making) -> None:
     for step in STEPS:
-        if step.wanted(making.plan):
+        if step.wanted(making):
             making.work.stop.check()
             making.work.report.step(step.name, step.title)
             making.work.report.done(step.run(making))

@@ -70,7 +70,6 @@ def prepare(work: Workshop, placed: Placed) -> Environment | None:
         SetupFailedError: it cannot be installed.
     """
     if not is_installable(work.project):
-        work.report.note("Nothing was installed: the project has no [project] in a pyproject.toml")
         return None
     placed.renew("uv.lock")
     placed.adopt(".venv", "build", *(f"src/{name}" for name in _egg_infos(work.project)))
@@ -158,7 +157,6 @@ def _linked(work: Workshop, ended: Ended) -> Environment:
     (Path(folder) / "_sentient_linked.pth").write_text("\n".join(lines) + "\n", "utf-8")
     _add_script(python)
     _ignore(work.project)
-    work.report.note("No network: the project uses the packages of `sentient` itself; install its own later")
     return Environment(python, _prefix(), linked=True)
 
 

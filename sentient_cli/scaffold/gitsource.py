@@ -276,11 +276,12 @@ def _without_password(address: str) -> str:
     if "://" not in address:
         return address
     parts = urlsplit(address)
-    if parts.password:
-        redactor.register(parts.password)
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=host))
-    return address
+    user, at, host = parts.netloc.rpartition("@")
+    # The user of a web address alone is a token as often as a name; that of ssh belongs to the address.
+    if not at or not (parts.password or parts.scheme in {"http", "https"}):
+        return address
+    redactor.register(parts.password or user)
+    return urlunsplit(parts._replace(netloc=host))
 
 
 def _failure(address: str, ref: str, ended: Ended) -> SentientError:

@@ -43,26 +43,34 @@ class Limits:
             )
 
 
-def walk(root: Path, limits: Limits, what: str) -> Iterator[tuple[PurePosixPath, os.DirEntry[str]]]:
-    """Every file below ``root`` but those of git, by name; links are not followed.
+def walk(
+    root: Path, limits: Limits, what: str, *, git: bool = False
+) -> Iterator[tuple[PurePosixPath, os.DirEntry[str]]]:
+    """Every file below ``root``, by name; links are not followed.
+
+    Args:
+        root: A directory.
+        limits: How much may be in it.
+        what: What it is, for a reader.
+        git: Whether the repository that ``root`` itself is belongs to it.
 
     Raises:
         TemplateUnsafeError: there is too much.
     """
     total = 0
-    for files, (name, entry) in enumerate(_entries(root, PurePosixPath()), 1):
+    for files, (name, entry) in enumerate(_entries(root, PurePosixPath(), git=git), 1):
         total += entry.stat(follow_symlinks=False).st_size
         limits.check(what, files, total)
         yield name, entry
 
 
-def _entries(folder: Path, prefix: PurePosixPath) -> Iterator[tuple[PurePosixPath, os.DirEntry[str]]]:
+def _entries(folder: Path, prefix: PurePosixPath, *, git: bool) -> Iterator[tuple[PurePosixPath, os.DirEntry[str]]]:
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
-        if entry.name == ".git":
+        if entry.name == ".git" and not git:
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _entries(Path(entry.path), prefix / entry.name)
+            yield from _entries(Path(entry.path), prefix / entry.name, git=True)
         else:
             yield prefix / entry.name, entry

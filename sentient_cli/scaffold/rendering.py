@@ -46,12 +46,7 @@ class Rendering:
 
     def __post_init__(self) -> None:
         for name in self.files:
-            if not is_plain_name(name):
-                raise TemplateUnsafeError(
-                    f"The template renders {name.as_posix()!r}, which is no place in a project",
-                    why="It leads out of the project or into git's own directory",
-                    fix="Correct the template, or the value that was given for it with --data",
-                )
+            _require_plain_name(name)
 
     @property
     def size(self) -> int:
@@ -59,23 +54,38 @@ class Rendering:
         return sum(len(file.content) for file in self.files.values())
 
 
-def read_back(folder: Path, limits: Limits) -> Rendering:
+def read_back(folder: Path, limits: Limits, *, git: bool) -> Rendering:
     """The files below a directory that a program filled, which is trusted with nothing.
+
+    Args:
+        folder: The directory.
+        limits: How much may be in it.
+        git: Whether a repository at its top is looked at like the rest; else it is left out.
 
     Raises:
         TemplateUnsafeError: there is more than allowed, or something that is no plain file, or a name that no project
             may have.
     """
     files: dict[PurePosixPath, RenderedFile] = {}
-    for name, entry in walk(folder, limits, "What the template renders"):
+    for name, entry in walk(folder, limits, "What the template renders", git=git):
+        _require_plain_name(name)
         mode = entry.stat(follow_symlinks=False).st_mode
-        if not stat.S_ISREG(mode) or not is_plain_name(name):
+        if not stat.S_ISREG(mode):
             raise TemplateUnsafeError(
                 f"The template renders {name.as_posix()!r}, which is no plain file of a project",
                 fix="Replace links by the files they lead to",
             )
         files[name] = RenderedFile(Path(entry.path).read_bytes(), bool(mode & stat.S_IXUSR))
     return Rendering(dict(sorted(files.items())))
+
+
+def _require_plain_name(name: PurePosixPath) -> None:
+    if not is_plain_name(name):
+        raise TemplateUnsafeError(
+            f"The template renders {name.as_posix()!r}, which is no place in a project",
+            why="It leads out of the project or into git's own directory",
+            fix="Correct the template, or the value that was given for it with --data",
+        )
 
 
 def is_plain_name(name: PurePosixPath) -> bool:

@@ -34,7 +34,7 @@ def enclosing_repository(folder: Path) -> Path | None:
     return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
 
 
-def commit_project(work: Workshop, placed: Placed, *, template: str) -> bool:
+def commit_project(work: Workshop, placed: Placed, *, template: str) -> str:
     """Make a repository and commit what is ours in it, unless git is missing or the project is in one already.
 
     Args:
@@ -43,19 +43,17 @@ def commit_project(work: Workshop, placed: Placed, *, template: str) -> bool:
         template: Stands in the message of the commit.
 
     Returns:
-        Whether there is a commit.
+        Why there is no commit; empty when there is one.
 
     Raises:
         SetupFailedError: git failed.
     """
     around = enclosing_repository(work.project.resolve())
     if around is not None:
-        work.report.note(f"No repository was made: {around} is one already")
-        return False
+        return f"{around} is one already"
     git = shutil.which("git", path=work.environment.get("PATH"))
     if git is None:
-        work.report.note("No repository was made: git is not installed")
-        return False
+        return "git is not installed"
     placed.adopt(".git")
     fix = "Repair git, or leave it out with `--no-git`"
     for arguments in (("init", "--quiet", "--template="), *_additions(work, placed)):
@@ -71,7 +69,7 @@ def commit_project(work: Workshop, placed: Placed, *, template: str) -> bool:
         ended = work.run(*_command(git, commit, *_OWN), environment=_environment(work))
     if not ended.ok:
         raise work.failure("The first commit could not be made", ended, fix=fix)
-    return True
+    return ""
 
 
 def _additions(work: Workshop, placed: Placed) -> list[tuple[str, ...]]:

@@ -64,8 +64,10 @@ def open_sandbox(
     """
     with tempfile.TemporaryDirectory(prefix="sentient-sandbox-") as folder, tempfile.TemporaryFile() as log:
         process = _start(Path(folder), log, trust=trust)
+        # A task that was allowed may make a repository, as many do; ours takes its place.
+        git = not trust
         try:
-            sandbox = Sandbox(process, Path(folder), log, limits, interruption)
+            sandbox = Sandbox(process, Path(folder), log, limits, interruption, git=git)
             opening = Opening(
                 str(root),
                 trust,
@@ -122,12 +124,15 @@ class Sandbox:
         log: IO[bytes],
         limits: Limits,
         interruption: Interruption | None,
+        *,
+        git: bool,
     ) -> None:
         self._process = process
         self._folder = folder
         self._log = log
         self._limits = limits
         self._interruption = interruption
+        self._git = git
 
     def next(self, given: Answers) -> Question | None:
         """The first question that is not answered yet and is to be asked."""
@@ -156,7 +161,7 @@ class Sandbox:
         into = self._folder / "rendered" / name
         into.mkdir(parents=True)
         self.request(Ask("render", dict(given), str(into)), watched=into)
-        return read_back(into, self._limits)
+        return read_back(into, self._limits, git=self._git)
 
     def request(self, message: Opening | Ask, *, watched: Path | None = None) -> Reply:
         """Send a request and wait for its reply.
@@ -207,7 +212,7 @@ class Sandbox:
             raise TemplateUnsafeError("The template's process says more than it may")
         if watched is not None:
             with contextlib.suppress(OSError):  # it comes and goes while we look
-                for _ in walk(watched, self._limits, "What the template renders"):
+                for _ in walk(watched, self._limits, "What the template renders", git=self._git):
                     pass
 
     def _gone(self) -> TemplateRenderError:

@@ -47,8 +47,6 @@ def verify(work: Workshop, environment: Environment) -> Literal["tests", "agent"
     ended = work.run(python, "-c", _ASK, environment=alone)
     if not ended.ok:
         raise work.failure("The new project's agent does not answer", ended, fix=_FIX)
-    if has_tests:
-        work.report.note("pytest is not installed: the agent was asked a question in the place of its tests")
     return "agent"
 
 

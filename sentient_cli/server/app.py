@@ -42,6 +42,8 @@ def create_app(
     *,
     more_routes: Sequence[Route] = (),
     peers: Peers | None = None,
+    headers: Callable[[], Sequence[tuple[bytes, bytes]]] | None = None,
+    close: bool = False,
 ) -> ASGIApp:
     """An ASGI application that serves a host's agent.
 
@@ -52,6 +54,8 @@ def create_app(
         settings: Limits, times, and who may come in.
         more_routes: Further routes, behind the same gate.
         peers: The other workers on the same port.
+        headers: More for each answer, asked for each time.
+        close: Whether no connection is kept open after its answer.
     """
     settings = settings or ServerSettings()
     endpoints = Endpoints(host, settings)
@@ -85,7 +89,8 @@ def create_app(
     )
     router = Router(routes, redirect_slashes=False, lifespan=_lifespan(host))
     app = _plain_errors(router, endpoints.assist)
-    return Gate(peers.wrap(app, settings.send_timeout) if peers is not None else app, rules, lambda: host.leaving)
+    routed = peers.wrap(app, settings.send_timeout) if peers is not None else app
+    return Gate(routed, rules, lambda: close or host.leaving, headers)
 
 
 def _plain_errors(router: Router, assist: ASGIApp) -> ASGIApp:

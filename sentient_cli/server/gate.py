@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sentient_cli.server.answers import RequestError, send_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,7 +31,7 @@ _OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/health/startup"})
 _ONLY_ONCE = frozenset({b"host", b"origin", b"authorization", b"sec-fetch-site", b"content-type", b"last-event-id"})
 _METHODS = b"GET, HEAD, POST, OPTIONS"
 _CORS_HEADERS = b"Authorization, Content-Type, Last-Event-ID, X-Request-Id"
-_EXPOSED = b"Sentient-Run-Id, Sentient-Session, Content-Location, X-Request-Id, Retry-After"
+_EXPOSED = b"Sentient-Run-Id, Sentient-Session, Content-Location, X-Request-Id, Retry-After, Sentient-Reload-Error"
 
 _access = logging.getLogger("sentient_cli.access")
 _logger = logging.getLogger(__name__)
@@ -76,10 +76,18 @@ class Gate:
         app: The routes.
         rules: Who may come in.
         is_leaving: Whether the server drains; then no connection is kept open after its answer.
+        headers: More for each answer, asked for each time.
     """
 
-    def __init__(self, app: ASGIApp, rules: GateRules, is_leaving: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        rules: GateRules,
+        is_leaving: Callable[[], bool] = lambda: False,
+        headers: Callable[[], Sequence[tuple[bytes, bytes]]] | None = None,
+    ) -> None:
         self._app = app
+        self._headers = headers
         self._is_leaving = is_leaving
         self._hosts = {host.lower() for host in rules.allow_hosts}
         if rules.loopback:
@@ -97,6 +105,8 @@ class Gate:
         answer = _Answer(scope, send)
         if self._is_leaving():
             answer.close()
+        if self._headers is not None:
+            answer.add(self._headers())
         try:
             await self._serve(scope, receive, answer)
         except RequestError as error:
@@ -199,6 +209,10 @@ class _Answer:
     def close(self) -> None:
         """Close the connection after the answer."""
         self._headers.append((b"connection", b"close"))
+
+    def add(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Send these with the answer."""
+        self._headers += headers
 
     def allow(self, origin: str) -> None:
         """Let a page of this origin read the answer."""

@@ -9,17 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-import sys
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
 from sentient_cli.config.settings import ServerSettings
-from sentient_cli.errors import SentientError
 from sentient_cli.host import Host
 from sentient_cli.server.laggards import Laggards
+from sentient_cli.server.loop import run_to_end
 from sentient_cli.server.protocol import make_protocol
 from sentient_cli.server.watchdog import Watchdog
 
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["serve", "serve_until_stopped"]
 
 _FLUSH_TIMEOUT = 5
-_LEFTOVER_TIMEOUT = 1.0
 _SPARE_CONNECTIONS = 256
 _logger = logging.getLogger(__name__)
 
@@ -178,67 +175,4 @@ def serve(
 ) -> None:
     """Run `serve_until_stopped` on the fastest loop that there is."""
     main = serve_until_stopped(app, host, settings, listeners, on_ready=on_ready, on_server=on_server)
-    _raise_descriptor_limit()
-    loop = _new_loop()
-    failure: BaseException | None = None
-    try:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(main)
-    except BaseException as error:
-        failure = error
-        raise
-    finally:
-        if loop.run_until_complete(_end_leftovers()):
-            asyncio.set_event_loop(None)
-            loop.close()
-        else:
-            _leave_now(failure)
-
-
-async def _end_leftovers() -> bool:
-    """Cancel the tasks that are left and wait a moment for them and for threads; return whether all have ended."""
-    loop = asyncio.get_running_loop()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    if left:
-        await asyncio.wait(left, timeout=_LEFTOVER_TIMEOUT)
-    await loop.shutdown_asyncgens()
-    threads_ended = loop.create_task(loop.shutdown_default_executor())
-    await asyncio.wait((threads_ended,), timeout=_LEFTOVER_TIMEOUT)
-    return threads_ended.done() and all(task.done() for task in left)
-
-
-def _leave_now(failure: BaseException | None) -> NoReturn:
-    """End the process although a thread or a task cannot be ended, which would hold the interpreter for ever."""
-    code = 0
-    if failure is not None:  # nobody above will get to tell it
-        code = failure.exit_code if isinstance(failure, SentientError) else 1
-        _logger.error("%s", failure, exc_info=None if isinstance(failure, SentientError) else failure)
-    _logger.warning("Code of the agent does not end when it is cancelled; the process ends without it")
-    with contextlib.suppress(Exception):
-        logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code)
-
-
-def _raise_descriptor_limit() -> None:
-    """Each connection is a descriptor, and many systems allow a process 1024 of them unless it asks for more."""
-    try:
-        import resource  # noqa: PLC0415 - absent on Windows
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop  # noqa: PLC0415 - absent on some systems
-    except ImportError:  # there are no wheels for Windows
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+    run_to_end(main)

@@ -8,6 +8,7 @@ DIR/.lock                  held by the process that writes
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -16,11 +17,12 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from sentient_cli.clock import Clock, SystemClock
-from sentient_cli.errors import StoreError
+from sentient_cli.errors import LogSequenceError, StoreError
+from sentient_cli.store.batch import EntryBatch, Lines, check_lines
 from sentient_cli.store.directory import SharedDirectory, disk_error
 from sentient_cli.store.entry import Entry
 from sentient_cli.store.hints import Hints
-from sentient_cli.store.jsonl import FORMAT, SCHEMA_VERSION, Header, encode_entries, encode_header
+from sentient_cli.store.jsonl import FORMAT, SCHEMA_VERSION, Header, Line, encode_entries, encode_header
 from sentient_cli.store.lane import Lane, acquire_writer, release_writer
 from sentient_cli.store.listing import Listing, Summary
 from sentient_cli.store.ports import KeptRun, LogHead
@@ -53,6 +55,11 @@ class _Files:
 
     def forget(self, run_id: str) -> None:
         self._files.pop(run_id, None)
+
+
+def _held(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Entries that their owner does not change while they are on their way."""
+    return entries if isinstance(entries, EntryBatch) else tuple(entries)
 
 
 class FileEventLog:
@@ -95,9 +102,52 @@ class FileEventLog:
     async def append(self, run_id: str, entries: Sequence[Entry]) -> None:
         """Append entries that continue the log, all or none."""
         check_run_id(run_id)
-        if entries:
-            await self._write(partial(self._append, run_id, tuple(entries)))
-            self._hints.wake(run_id)
+        await self._write(partial(self._locked, partial(self._append, run_id, _held(entries))))
+        self._hints.wake(run_id)
+
+    async def append_all(self, appends: Sequence[tuple[str, Sequence[Entry]]]) -> list[Exception | None]:
+        """Append to many runs, to each all or none, and return what went wrong with each, or None."""
+        return await self._write_all(
+            [(run_id, partial(self._append, run_id, _held(entries))) for run_id, entries in appends]
+        )
+
+    async def append_lines(self, run_id: str, first: int, last: int, finished: bool, lines: bytes) -> None:
+        """Append entries that are encoded already. Only the first and the last are decoded, and checked.
+
+        Args:
+            run_id: Whose.
+            first: The first seq.
+            last: The last seq.
+            finished: Whether the last one is the terminal one.
+            lines: What `sentient_cli.store.jsonl.encode_entries` made of them, once or several times.
+
+        Raises:
+            LogSequenceError: they do not continue the log, or are not what they are said to be.
+            StoreError: they cannot be kept.
+        """
+        check_run_id(run_id)
+        work = partial(self._append_lines, Lines(run_id, first, last, finished, lines))
+        await self._write(partial(self._locked, work))
+        self._hints.wake(run_id)
+
+    async def append_all_lines(self, appends: Sequence[Lines]) -> list[Exception | None]:
+        """The same for many runs, to each all or none; return what went wrong with each, or None."""
+        return await self._write_all([(lines.run_id, partial(self._append_lines, lines)) for lines in appends])
+
+    async def keep_blob(self, run_id: str, digest: str, data: bytes) -> None:
+        """Keep data of an entry that is about to be appended as a line.
+
+        Args:
+            run_id: Whose.
+            digest: The SHA-256 of the data, hexadecimal.
+            data: What to keep.
+
+        Raises:
+            LogSequenceError: the digest is another one.
+            StoreError: the data cannot be kept.
+        """
+        check_run_id(run_id)
+        await self._write(partial(self._check_and_keep, run_id, digest, data))
 
     async def read(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Entry]:
         """At most ``limit`` entries with a seq greater than ``after``, in order."""
@@ -162,20 +212,64 @@ class FileEventLog:
         except OSError as error:
             raise disk_error(self.directory, error) from error
 
-    def _append(self, run_id: str, entries: tuple[Entry, ...]) -> None:
+    async def _write_all(self, works: Sequence[tuple[str, Callable[[], None]]]) -> list[Exception | None]:
+        try:
+            results = await self._write(partial(self._locked, partial(self._try_all, works)))
+        except StoreError as error:
+            return [error] * len(works)
+        for run_id, _ in works:
+            self._hints.wake(run_id)
+        return results
+
+    def _locked(self, work: Callable[[], T]) -> T:
         with self._shared.locked():
-            file = self._writing.get(run_id)
-            with file.opened():
-                check_append(file.head, entries)
-            lines = encode_entries(entries, partial(self._keep_blob, run_id))
-            if file.head is not None:
-                file.grow(lines, sync=entries[-1].type == FINISHED)
-                return
-            # A file without a single whole append was left by a crash: nobody has ever seen an entry of it.
-            if file.damaged:
-                raise file.damage()
-            header = Header(run=run_id, created=self._next_time(), format=FORMAT, schema=SCHEMA_VERSION)
-            self._shared.create(file.path, encode_header(header) + lines)
+            return work()
+
+    def _try_all(self, works: Sequence[tuple[str, Callable[[], None]]]) -> list[Exception | None]:
+        return [self._try(run_id, work) for run_id, work in works]
+
+    def _try(self, run_id: str, work: Callable[[], None]) -> Exception | None:
+        try:
+            check_run_id(run_id)
+            work()
+        except OSError as error:
+            return disk_error(self.directory, error)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are written
+            return error
+        return None
+
+    def _append(self, run_id: str, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        file = self._writing.get(run_id)
+        with file.opened():
+            check_append(file.head, entries.source() if isinstance(entries, EntryBatch) else entries)
+        keep_blob = partial(self._keep_blob, run_id)
+        batch = entries.lines(keep_blob) if isinstance(entries, EntryBatch) else encode_entries(entries, keep_blob)
+        last = entries.source()[-1] if isinstance(entries, EntryBatch) else entries[-1]
+        self._put(file, run_id, batch, Line(last.seq, last.at, last.type))
+
+    def _append_lines(self, lines: Lines) -> None:
+        file = self._writing.get(lines.run_id)
+        with file.opened():
+            last = check_lines(file.head, lines)
+        self._put(file, lines.run_id, lines.text, last)
+
+    def _check_and_keep(self, run_id: str, digest: str, data: bytes) -> None:
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise LogSequenceError(f"Data of run {run_id} is damaged", why="It does not match its SHA-256")
+        with self._shared.locked():
+            self._keep_blob(run_id, digest, data)
+
+    def _put(self, file: RunFile, run_id: str, text: bytes, last: Line) -> None:
+        if file.head is not None:
+            file.grow(text, last, sync=last.type == FINISHED)
+            return
+        # A file without a single whole append was left by a crash: nobody has ever seen an entry of it.
+        if file.damaged:
+            raise file.damage()
+        header = Header(run=run_id, created=self._next_time(), format=FORMAT, schema=SCHEMA_VERSION)
+        self._shared.create(file.path, encode_header(header) + text)
 
     def _next_time(self) -> int:
         self._created = max(self._created + 1, self._clock.now_ns())

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from sentient_cli.errors import StoreError
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import Entry, LogEntry
 from sentient_cli.store.rules import BLOB_BYTES
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "decode_line",
     "encode_entries",
     "encode_header",
+    "encode_line",
     "to_entry",
 ]
 
@@ -108,7 +109,7 @@ def decode_header(line: bytes) -> Header | None:
     return header
 
 
-def encode_entries(entries: Sequence[Entry], keep_blob: Callable[[str, bytes], None]) -> bytes:
+def encode_entries(entries: Sequence[LogEntry], keep_blob: Callable[[str, bytes], None]) -> bytes:
     r"""The lines of entries that are appended together.
 
     Args:
@@ -119,14 +120,21 @@ def encode_entries(entries: Sequence[Entry], keep_blob: Callable[[str, bytes], N
         >>> encode_entries([Entry(1, 5, "run.started", b"{}")], lambda digest, data: None)
         b'{"seq":1,"at":5,"type":"run.started","data":{}}\n'
     """
-    lines: list[bytes] = []
     left = len(entries)
-    for entry in entries:
-        left -= 1
-        start = b'{"seq":%d,"at":%d,"type":%s,' % (entry.seq, entry.at, _encoder.encode(entry.type))
-        end = b',"left":%d}\n' % left if left else b"}\n"
-        lines.append(start + _encode_data(entry.data, keep_blob) + end)
-    return b"".join(lines)
+    return b"".join([encode_line(entry, left - place, keep_blob) for place, entry in enumerate(entries, 1)])
+
+
+def encode_line(entry: LogEntry, left: int, keep_blob: Callable[[str, bytes], None]) -> bytes:
+    """The line of one entry, with its line feed.
+
+    Args:
+        entry: What to encode.
+        left: How many entries of the same append follow.
+        keep_blob: Called with the SHA-256 and the data when it is to be kept apart.
+    """
+    start = b'{"seq":%d,"at":%d,"type":%s,' % (entry.seq, entry.at, _encoder.encode(entry.type))
+    end = b',"left":%d}\n' % left if left else b"}\n"
+    return start + _encode_data(entry.data, keep_blob) + end
 
 
 def _encode_data(data: bytes, keep_blob: Callable[[str, bytes], None]) -> bytes:

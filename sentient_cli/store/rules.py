@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sentient_cli.errors import CursorError, CursorExpiredError, LogSequenceError, StoreError, VersionConflictError
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.ports import LogHead, Row
 
 __all__ = [
@@ -90,7 +90,7 @@ def is_text(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def check_append(head: LogHead | None, entries: Sequence[Entry]) -> None:
+def check_append(head: LogHead | None, entries: Sequence[LogEntry]) -> None:
     """Refuse entries that do not continue a log which stands at ``head``.
 
     Args:
@@ -117,17 +117,18 @@ def check_append(head: LogHead | None, entries: Sequence[Entry]) -> None:
         expected += 1
 
 
-def _check_entry(entry: Entry) -> None:
+def _check_entry(entry: LogEntry) -> None:
     if not 0 <= entry.at <= _MAX_INT:
         raise StoreError(f"The time of entry {entry.seq} cannot be stored", why=f"It is {entry.at} ns")
     if _TYPE.fullmatch(entry.type) is None:
         raise StoreError(f"The type of entry {entry.seq} cannot be stored", why=f"It is {entry.type[:40]!r}")
 
 
-def advance(head: LogHead | None, entries: Sequence[Entry]) -> LogHead:
+def advance(head: LogHead | None, entries: Sequence[LogEntry]) -> LogHead:
     """Where a log stands after entries that `check_append` let through.
 
     Example:
+        >>> from sentient_cli.store.entry import Entry
         >>> advance(None, [Entry(1, 0, "run.started", b"{}")])
         LogHead(first_seq=1, last_seq=1, finished=False)
     """

@@ -10,6 +10,7 @@ import contextlib
 import os
 from array import array
 from collections.abc import Callable, Generator
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -164,11 +165,12 @@ class RunFile:
             fix="Restore it from a backup, or remove it",
         )
 
-    def grow(self, data: bytes, *, sync: bool) -> None:
+    def grow(self, data: bytes, last: Line, *, sync: bool) -> None:
         """Append lines behind the last entry that counts, cutting off a torn tail. All or none of it counts.
 
         Args:
-            data: Whole lines of one append.
+            data: Whole lines of whole appends that continue the log.
+            last: The last of the lines.
             sync: Whether a power cut must not take it back.
 
         Raises:
@@ -189,7 +191,11 @@ class RunFile:
             except OSError:
                 os.ftruncate(descriptor, self.end)
                 raise
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            self._refresh(descriptor)
         finally:
             os.close(descriptor)
+        # What was written is known: to read it again would cost more than to write it.
+        lengths = [len(text) + 1 for text in data.split(b"\n")[:-2]]
+        self._offsets.extend(accumulate(lengths, initial=self.end))
+        self.end += len(data)
+        self.last_at = last.at
+        self._finished = last.type == FINISHED

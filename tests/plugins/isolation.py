@@ -9,6 +9,8 @@ import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from tests.support.prefork import MEASURED, MEASURED_IF_FORKED
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 _REMOVED_PREFIXES = ("SENTIENT_", "XDG_", "OPENAI_", "ANTHROPIC_", "OTEL_")
 _REMOVED_SUFFIXES = ("_API_KEY", "_PROXY", "_proxy")
@@ -18,7 +20,7 @@ _REMOVED = frozenset(
 )
 
 _REPEATING = frozenset({"bench", "docs", "house", "reference"})
-"""Directories of tests whose programs run again what others have run. To measure a program nearly doubles its time."""
+"""Directories of tests whose programs run again what others have run."""
 
 _database = DirectoryBasedExampleDatabase(REPOSITORY / ".cache" / "hypothesis")
 hypothesis.settings.register_profile("default", max_examples=30, deadline=None, database=_database)
@@ -46,19 +48,27 @@ def _is_measured(test: pytest.Item) -> bool:
 
 
 def _stop_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-    monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
+    for name in (MEASURED, MEASURED_IF_FORKED):
+        monkeypatch.delenv(name, raising=False)
+
+
+def _measure_what_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = os.environ.get(MEASURED)
+    _stop_measuring(monkeypatch)
+    if config is not None:
+        monkeypatch.setenv(MEASURED_IF_FORKED, config)
 
 
 @pytest.fixture(autouse=True)
 def isolated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A home and a working directory of the test's own, and none of the machine's settings.
 
-    Programs that a test starts are measured too, but for repetitions; so is every server that a module shares.
+    Commands that a test forks are measured too, but for repetitions, and nothing that they start; a server that a
+    module shares is measured with all that it starts.
     """
     item: pytest.Item = request.node
-    if not _is_measured(item):
-        _stop_measuring(monkeypatch)
+    if item.get_closest_marker("measured") is None:
+        (_measure_what_is_forked if _is_measured(item) else _stop_measuring)(monkeypatch)
     for name in [name for name in os.environ if _is_removed(name)]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"

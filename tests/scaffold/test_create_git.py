@@ -210,6 +210,14 @@ def test_over_the_network(repository: Path) -> None:
     assert "template-not-found" in missing.stderr
 
 
+def test_a_token_in_the_place_of_a_user_is_kept_nowhere(repository: Path) -> None:
+    with _served(repository.parent) as url:
+        spec = f"{url}/{repository.name}".replace("://", "://verysecrettoken@")
+        done = run_sentient("create", "x", "--yes", "--no-install", "-t", spec)
+        assert done.returncode == 0, done.stderr
+    assert "verysecret" not in done.stderr + Path("x/.sentient/template.toml").read_text()
+
+
 def test_a_server_that_cannot_be_reached(free_port: int) -> None:
     done = run_sentient("create", "x", "--yes", "--json", "-t", f"http://127.0.0.1:{free_port}/x.git")
     assert done.returncode == 4, done.stderr

@@ -224,3 +224,34 @@ def test_its_facts_are_known_without_running_it(tmp_path: Path) -> None:
         facts = examine(source)
     assert (facts.questions, facts.programs, facts.extensions, facts.files) == (("name",), ("id",), ("m",), 2)
     assert facts.wants == ("run   id", "load  m")
+
+
+_ALL = "_exclude: [copier.yml]\n"  # in the place of Copier's own exclusions, of which `.git` is one
+
+
+@pytest.mark.story("E20.3")
+@pytest.mark.parametrize("name", [".git/config", "sub/.git", "sub/.git/hooks/pre-commit", "{{ '.git' }}/config"])
+def test_a_template_that_renders_into_a_repository_is_refused(tmp_path: Path, name: str) -> None:
+    folder = template(tmp_path / "t", {f"project/{name}": "a", "project/a.txt": "a"}, f"{_ALL}_subdirectory: project\n")
+    error = _refusal("-t", str(folder))
+    assert error["code"] == "template-unsafe"
+    assert ".git" in error["what"]
+    assert "git's own directory" in error["why"]
+
+
+def test_the_repository_of_a_template_is_left_out(tmp_path: Path) -> None:
+    folder = template(tmp_path / "t", {"a.txt": "a", ".git/config": "nonsense"}, _ALL)
+    with open_source(str(folder)) as source:
+        assert set(map(str, render(source, {}).files)) == {"a.txt"}
+
+
+def test_what_copier_leaves_out_is_left_out(tmp_path: Path) -> None:
+    folder = template(tmp_path / "t", {"project/a.txt": "a", "project/.git/config": "a"}, "_subdirectory: project\n")
+    with open_source(str(folder)) as source:
+        assert set(map(str, render(source, {}).files)) == {"a.txt"}
+
+
+def test_a_repository_that_an_allowed_task_made_gives_way_to_ours(tmp_path: Path) -> None:
+    folder = template(tmp_path / "t", {"a.txt": "a"}, "_tasks: [git init --quiet]\n")
+    with open_source(str(folder)) as source:
+        assert set(map(str, render(source, {}, trust=True).files)) == {"a.txt"}

@@ -292,3 +292,18 @@ def test_a_project_of_a_built_in_template(tmp_path: Path) -> None:
     assert run("update", "--project", "mine", "--template", "advanced", "--dry-run").returncode == 6
     assert run("update", "--project", "mine", "--undo").returncode == 0
     assert snapshot(project) == before
+
+
+def test_quiet_leaves_the_exit_code() -> None:
+    make_template(OLD)
+    project = make_project(OLD)
+    before = snapshot(project)
+    make_template({**OLD, "agent.py": "a = 2\n"})
+    for arguments, code in ((["--dry-run"], 6), ([], 0), (["--dry-run"], 0), (["--undo"], 0)):
+        done = update("-q", *arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+    assert snapshot(project) == before
+    (project / "agent.py").write_text("a = 3\n")
+    done = update("-q")
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "waits for your decision" in done.stderr

@@ -1,0 +1,138 @@
+"""The system's own word that something happened in a directory, through watchfiles."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
+
+from sentient_cli.dev.inbox import Inbox
+from sentient_cli.dev.walk import is_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from watchfiles._rust_notify import RustNotify
+
+__all__ = ["WHOLE_TREES", "Eyes"]
+
+WHOLE_TREES: Final = sys.platform != "linux"
+"""Whether one watch is for a directory and all below it, at no cost for what is ignored there."""
+_SEVERAL: Final = 3
+_TRIES: Final = 5
+_FOR_EVER: Final = 0
+_DEBOUNCE_MS: Final = 1
+
+
+class Eyes:
+    """Watches directories, each for itself, and puts what happens in them into an inbox.
+
+    A watcher of watchfiles cannot be given more directories later, so those that come get one of their own, and are
+    gathered into one when these become many.
+
+    Args:
+        inbox: Takes what happens; called in threads.
+        step: Milliseconds between two looks at what the system has said. A change is told after one or two.
+    """
+
+    def __init__(self, inbox: Inbox, *, step: int) -> None:
+        self._inbox = inbox
+        self._step = step
+        self._layers: list[_Layer] = []
+        self.refusal: str | None = None
+        """Why the system does not watch any more directories; None while it does."""
+
+    def watch(self, directories: Iterable[str]) -> list[str]:
+        """Watch more directories.
+
+        Returns:
+            Those that cannot be watched.
+        """
+        self._layers = [layer for layer in self._layers if layer.lives()]
+        wanted = self._topmost(directories) if WHOLE_TREES else list(dict.fromkeys(directories))
+        possible = [path for path in wanted if is_text(path)]
+        refused = [path for path in wanted if not is_text(path)]
+        if possible and (self.refusal is not None or not self._add(possible)):
+            refused += possible
+        return refused
+
+    def close(self) -> None:
+        """End every thread."""
+        layers, self._layers = self._layers, []
+        for layer in layers:
+            layer.stop.set()
+        for layer in layers:
+            layer.close()
+
+    def _topmost(self, directories: Iterable[str]) -> list[str]:
+        watched = {path for layer in self._layers for path in layer.directories}
+        found: list[str] = []
+        for path in sorted(dict.fromkeys(directories)):
+            if not any(path.startswith(above.rstrip(os.sep) + os.sep) for above in (*watched, *found)):
+                found.append(path)
+        return found
+
+    def _add(self, directories: list[str]) -> bool:
+        young = self._layers[1:]
+        if len(young) >= _SEVERAL:
+            directories = list(dict.fromkeys([*(path for layer in young for path in layer.directories), *directories]))
+        layer = self._layer(directories)
+        if layer is None:
+            return False
+        if len(young) >= _SEVERAL:
+            self._layers[1:] = []
+            for old in young:
+                old.close()
+                # What an old one heard and had not yet passed on is found by looking.
+                self._inbox.look(old.directories)
+        self._layers.append(layer)
+        return True
+
+    def _layer(self, directories: list[str]) -> _Layer | None:
+        for _ in range(_TRIES):
+            there = [path for path in directories if os.access(path, os.R_OK | os.X_OK)]
+            try:
+                return _Layer(there, self._inbox, self._step)
+            except (FileNotFoundError, PermissionError):
+                continue  # gone in between
+            except (OSError, RuntimeError) as error:
+                self.refusal = str(error)
+                return None
+        self._inbox.look(directories)
+        return _Layer([], self._inbox, self._step)
+
+
+class _Layer:
+    def __init__(self, directories: list[str], inbox: Inbox, step: int) -> None:
+        from watchfiles._rust_notify import RustNotify  # noqa: PLC0415 - only when something is watched
+
+        self.directories = directories
+        self.stop = threading.Event()
+        watched = RustNotify(directories, False, False, 300, WHOLE_TREES, False)  # noqa: FBT003 - it has positions only
+        self._thread = threading.Thread(
+            target=_pass_on, args=(watched, directories, inbox, step, self.stop), name="sentient-watch", daemon=True
+        )
+        self._thread.start()
+
+    def lives(self) -> bool:
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        self.stop.set()
+        self._thread.join()
+
+
+def _pass_on(watched: RustNotify, directories: list[str], inbox: Inbox, step: int, stop: threading.Event) -> None:
+    # Without a limit of time: watchfiles forgets what came in just when the time is over.
+    with watched:
+        while not stop.is_set():
+            try:
+                said = watched.watch(_DEBOUNCE_MS, step, _FOR_EVER, stop)
+            except RuntimeError:
+                # It never recovers from an error, such as the name of a file that is no text.
+                inbox.broke(directories)
+                return
+            if not isinstance(said, str):
+                inbox.put(said)
+

@@ -1,0 +1,185 @@
+"""One order over the entries of all runs, from whatever worker: held for a while, for any number of followers.
+
+What comes in is held as it came, and taken apart when somebody looks at it. A follower that falls out of what is held
+is told so; nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from sentient_cli.dev.messages import EntriesHead
+from sentient_cli.errors import CursorError
+from sentient_cli.server.inspection import FeedExpiredError, FeedRecord
+from sentient_cli.store.jsonl import Line, decode_line
+from sentient_cli.store.rules import is_run_id
+
+__all__ = ["Feed"]
+
+_OVERHEAD: Final = 200
+"""What a batch costs in memory beside its text, roughly, in bytes."""
+_CURSOR: Final = re.compile(r"([0-9a-f]{16})\.(0|[1-9][0-9]{0,17})")
+_LATEST: Final = "latest"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Batch:
+    """Records that came together: entries of a run, or one record of another kind."""
+
+    __slots__ = ("count", "event", "first", "run", "text")
+
+    def __init__(self, first: int, count: int, event: str, run: str, text: bytes) -> None:
+        self.first = first
+        self.count = count
+        self.event = event
+        self.run = run
+        self.text = text
+
+    def datas(self) -> list[bytes]:
+        if self.event != "entry":
+            return [self.text]
+        return [_entry(self.run, decode_line(line)) for line in self.text.split(b"\n")[:-1]]
+
+
+def _first_of(batch: _Batch) -> int:
+    return batch.first
+
+
+class Feed:
+    r"""The last records of all runs, in the order in which they came. For one event loop.
+
+    Args:
+        max_records: How many are held.
+        max_bytes: How many bytes of them are held.
+
+    Example:
+        >>> feed = Feed()
+        >>> feed.push(EntriesHead("0f3c", 1, 1, False), b'{"seq":1,"at":5,"type":"run.started","data":{}}\n')
+        >>> records, place = feed.read(feed.locate(None), 10)
+        >>> records[0].data
+        b'{"run":"0f3c","seq":1,"at":5,"type":"run.started","data":{}}'
+        >>> feed.locate(records[0].cursor) == place
+        True
+    """
+
+    def __init__(self, *, max_records: int = 100_000, max_bytes: int = 64 * 1024 * 1024) -> None:
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        # Cursors of another hub are told from ours, and no place can be guessed.
+        self._start = secrets.token_hex(8)
+        self._batches: deque[_Batch] = deque()
+        self._last = 0
+        self._size = 0
+        self._waiting: dict[Callable[[], None], None] = {}
+
+    # -- coming in ---------------------------------------------------------------------------------------------------
+
+    def push(self, head: EntriesHead, lines: bytes) -> None:
+        """Take a frame of entries. What is no such frame is passed over.
+
+        Args:
+            head: What it is.
+            lines: Its lines, as `sentient_cli.store.jsonl` writes them.
+        """
+        count = head.last - head.first + 1
+        if count > 0 and lines.count(b"\n") == count and lines.endswith(b"\n") and is_run_id(head.run):
+            self._add(_Batch(self._last + 1, count, "entry", head.run, lines))
+
+    def push_reload(self, data: bytes) -> None:
+        """Take a record of a reload.
+
+        Args:
+            data: JSON, in one line.
+        """
+        self._add(_Batch(self._last + 1, 1, "reload", "", data))
+
+    def _add(self, batch: _Batch) -> None:
+        self._batches.append(batch)
+        self._last += batch.count
+        self._size += len(batch.text) + _OVERHEAD
+        while self._batches and (
+            self._last - self._batches[0].first >= self._max_records or self._size > self._max_bytes
+        ):
+            self._size -= len(self._batches.popleft().text) + _OVERHEAD
+        if self._waiting:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let those who wait look again."""
+        waiting, self._waiting = self._waiting, {}
+        for wake in waiting:
+            wake()
+
+    # -- going out ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _before(self) -> int:
+        """The place before everything that is held."""
+        return self._batches[0].first - 1 if self._batches else self._last
+
+    def _cursor(self, place: int) -> str:
+        return f"{self._start}.{place}"
+
+    def locate(self, cursor: str | None) -> int:
+        """Where a cursor stands; None: before everything that is held; ``latest``: behind it.
+
+        Raises:
+            FeedExpiredError: what follows it is no longer held, or it is another hub's.
+            CursorError: it is none.
+        """
+        if cursor is None:
+            return self._before
+        if cursor == _LATEST:
+            return self._last
+        found = _CURSOR.fullmatch(cursor)
+        if found is None or (found[1] == self._start and int(found[2]) > self._last):
+            raise CursorError("A cursor is the id of a record of this stream", fix="Begin without one")
+        if found[1] != self._start or int(found[2]) < self._before:
+            raise FeedExpiredError(self._cursor(self._before))
+        return int(found[2])
+
+    def read(self, after: int, limit: int = 256) -> tuple[list[FeedRecord], int]:
+        """Records after a place, about ``limit``: whole batches; and the place behind them.
+
+        Raises:
+            FeedExpiredError: they are no longer held.
+        """
+        if after < self._before:
+            raise FeedExpiredError(self._cursor(self._before))
+        records: list[FeedRecord] = []
+        while after < self._last and len(records) < limit:
+            batch = self._batches[bisect_right(self._batches, after + 1, key=_first_of) - 1]
+            for place, data in enumerate(batch.datas(), batch.first):
+                if place > after:
+                    records.append(FeedRecord(self._cursor(place), batch.event, data))
+            after = batch.first + batch.count - 1
+        return records, after
+
+    def wake_once(self, wake: Callable[[], None]) -> None:
+        """Call ``wake`` after the next record; asking twice is asking once."""
+        self._waiting[wake] = None
+
+    def forget(self, wake: Callable[[], None]) -> None:
+        """It is not to be called any more."""
+        self._waiting.pop(wake, None)
+
+
+def _entry(run: str, line: Line | None) -> bytes:
+    """The JSON of an entry. Data that is no JSON stands as ``base64``, large data as ``blob``, its SHA-256."""
+    if line is None:
+        return b'{"run":"%b","seq":0,"at":0,"type":"unreadable","data":null}' % run.encode()
+    start = b'{"run":"%b","seq":%d,"at":%d,"type":%b,' % (run.encode(), line.seq, line.at, _encode(line.type))
+    if line.blob:
+        return start + b'"data":null,"blob":%b}' % _encode(line.blob)
+    data = bytes(line.data)
+    if not data:
+        return start + b'"data":null,"base64":%b}' % _encode(line.base64)
+    return start + b'"data":%b}' % (data if b"\r" not in data else data.replace(b"\r", b" "))

@@ -1,0 +1,426 @@
+"""The hub: the process of ``sentient dev`` that has no user code. Everything else comes and goes; it stays."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Coroutine, Iterable
+from typing import Final, Protocol
+
+from sentient_cli.dev import generations as decided
+from sentient_cli.dev import report
+from sentient_cli.dev.assignment import Assignment
+from sentient_cli.dev.crashes import Crash
+from sentient_cli.dev.generations import Generations, Stage
+from sentient_cli.dev.launch import Launcher
+from sentient_cli.dev.members import Member
+from sentient_cli.dev.messages import (
+    Begun,
+    Cancel,
+    Failed,
+    Finished,
+    FromWorker,
+    Idle,
+    Imported,
+    Leave,
+    Loaded,
+    Problem,
+    ReloadError,
+    Retire,
+    Stop,
+)
+from sentient_cli.dev.problems import describe
+from sentient_cli.dev.reaper import Reaper, ending
+from sentient_cli.dev.report import Reporter
+from sentient_cli.dev.router import Router, Where, destination
+from sentient_cli.errors import SentientError
+
+__all__ = ["Hub", "Records", "Server"]
+
+_TICK: Final = 0.5
+_STOP_WITHIN: Final = 0.7
+_QUIET: Final = 1.5
+
+
+class Server(Protocol):
+    """Answers what is not the agent's."""
+
+    def adopt(self, connection: socket.socket) -> None:
+        """Answer on a connection."""
+        ...
+
+
+class Records(Protocol):
+    """Keeps what happens in runs, and shows it."""
+
+    async def take(self, kind: int, payload: bytes) -> None:
+        """Take a frame of a worker."""
+        ...
+
+    def abandon(self, runs: Iterable[str]) -> None:
+        """Nothing more comes of these runs."""
+        ...
+
+    def changed(self) -> None:
+        """What `Hub.state` tells is another now."""
+        ...
+
+
+class Watching(Protocol):
+    """Watches files beyond those of the project."""
+
+    def reads(self, paths: Iterable[str]) -> None:
+        """Watch these files too."""
+        ...
+
+
+class Hub:
+    """Loads generations, hands connections to them, and hears what they do. For one event loop, and one in a process.
+
+    Args:
+        assignment: Whose code.
+        listener: Where clients connect.
+        launcher: Starts workers.
+        reporter: Is told what happens.
+        server: Answers what is not the agent's.
+        records: Keeps what happens in runs.
+        watching: Watches the files that a generation reads.
+    """
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        listener: socket.socket,
+        launcher: Launcher,
+        *,
+        reporter: Reporter,
+        server: Server,
+        records: Records,
+        watching: Watching | None = None,
+    ) -> None:
+        self.generations: Generations = Generations()
+        self.agent: str | None = None
+        """What the agent is called, once that is known."""
+        self.problem: Problem | None = None
+        """Why the newest generation is broken."""
+        self._assignment = assignment
+        self._launcher = launcher
+        self._reporter = reporter
+        self._server = server
+        self._records = records
+        self._watching = watching
+        self._reaper = Reaper()
+        self._router = Router(listener, self._hand_over, assignment.patience)
+        self._members: dict[int, Member] = {}
+        self._changes: dict[int, tuple[float, tuple[str, ...]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unloaded: dict[str, None] = {}
+        self._quiet_since = 0.0
+        self._answered = False
+        self._stopping = False
+        self._loop = asyncio.get_running_loop()
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to load the code, and to accept."""
+        self._reporter.report(report.Starting(self._assignment.agent))
+        self._router.start()
+        self.reload(())
+        self._keep(self._tick())
+
+    def reload(self, changed: Iterable[str]) -> None:
+        """Load the code anew.
+
+        Args:
+            changed: The files that changed, as paths for people.
+        """
+        self._do(self.generations.change(self._loop.time()), tuple(changed))
+
+    async def renew(self, names: Iterable[str] = ()) -> None:
+        """Forget which packages are imported: they have changed, or these are wanted too."""
+        try:
+            await self._launcher.renew(names)
+        except SentientError as error:
+            self._reporter.report(report.Notice(error.what, error.fix))
+
+    async def stop(self) -> None:
+        """Cancel what runs, each with a last event, and end everything; takes less than a second."""
+        self._stopping = True
+        self.generations.stop()
+        self._reporter.report(report.Stopping(sum(len(member.runs) for member in self._members.values())))
+        self._router.stop()
+        for member in self._members.values():
+            member.say(Stop())
+        if self._tasks:
+            attending = [task for task in self._tasks if task.get_name().startswith("worker-")]
+            if attending:
+                await asyncio.wait(attending, timeout=_STOP_WITHIN)
+        for member in self._members.values():
+            member.kill()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_STOP_WITHIN)
+        await self._launcher.aclose()
+        self._reaper.close()
+
+    def _keep(self, work: Coroutine[None, None, None], name: str | None = None) -> None:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            self._do(self.generations.tick(self._loop.time()))
+            if self._unloaded and self._loop.time() - self._quiet_since > _QUIET:
+                names, self._unloaded = tuple(self._unloaded), {}
+                self._keep(self.renew(names))
+
+    # -- decisions ---------------------------------------------------------------------------------------------------
+
+    def _do(self, actions: list[decided.Action], changed: tuple[str, ...] = ()) -> None:
+        for action in actions:
+            match action:
+                case decided.Launch(generation):
+                    self._launch(generation, changed)
+                case decided.Serve(generation):
+                    self._serve(generation)
+                case decided.Tell(broken):
+                    self._tell(broken)
+                case decided.Kill(generation):
+                    self._kill(generation)
+                case decided.Retire(generation):
+                    self._say(generation, Retire())
+                case decided.Leave(generation):
+                    self._say(generation, Leave())
+                case decided.Cancel(generation, reason):
+                    self._say(generation, Cancel(reason))
+
+    def _say(self, generation: int, message: Retire | Leave | Cancel) -> None:
+        member = self._members.get(generation)
+        if member is not None:
+            member.say(message)
+
+    def _kill(self, generation: int) -> None:
+        self._changes.pop(generation, None)
+        member = self._members.get(generation)
+        if member is not None:
+            member.kill()
+
+    def _launch(self, generation: int, changed: tuple[str, ...]) -> None:
+        now = time.monotonic()
+        gone = [number for number in self._changes if self.generations.stage(number) is None]
+        pending = [self._changes.pop(number) for number in gone]
+        began = min([began for began, _ in pending], default=now)
+        files = dict.fromkeys([*(name for _, names in pending for name in names), *changed])
+        self._changes[generation] = began, tuple(files)
+        if generation > 1:
+            self._reporter.report(report.Reloading(generation, tuple(files)))
+        self._keep(self._attend(generation), f"worker-{generation}")
+        self._records.changed()
+
+    def _serve(self, generation: int) -> None:
+        began, changed = self._changes.pop(generation, (time.monotonic(), ()))
+        seconds = time.monotonic() - began
+        mended = self.problem is not None
+        self.problem = None
+        if self._answered:
+            self._reporter.report(report.Reloaded(generation, seconds, changed, mended))
+        self._quiet_since = self._loop.time()
+
+    def _tell(self, broken: int | None) -> None:
+        if broken is None:
+            self.problem = None
+        for member in self._members.values():
+            member.say(ReloadError(broken))
+        self._records.changed()
+
+    # -- workers -----------------------------------------------------------------------------------------------------
+
+    async def _attend(self, generation: int) -> None:
+        """Start a worker, and hear it to its end."""
+        try:
+            launched = await self._launcher.launch(self._assignment.order(generation, os.getpid()))
+        except SentientError as error:
+            self._fail(generation, describe(error))
+            return
+        member = Member(generation, launched, self)
+        ended = self._reaper.wait(member.pid)
+        self._members[generation] = member
+        if self.generations.stage(generation) is None:  # given up meanwhile
+            member.kill()
+        try:
+            await member.attend()
+            status = await ended
+        except BaseException:
+            member.kill()
+            raise
+        finally:
+            del self._members[generation]
+            member.close()
+        self._buried(member, status)
+
+    def _buried(self, member: Member, status: int) -> None:
+        stage = self.generations.stage(member.generation)
+        lost = list(member.runs)
+        self._records.abandon(lost)
+        for run in lost:
+            self._report_lost(member, run)
+        if self._stopping:
+            return
+        if stage is Stage.LOADING:
+            self._fail(member.generation, Crash(status).while_loading())
+            return
+        if stage is Stage.CURRENT or lost:
+            self._reporter.report(report.WorkerDied(member.generation, ending(status), len(lost)))
+        elif stage is not None:
+            self._reporter.report(report.Retired(member.generation))
+        actions = self.generations.died(member.generation, self._loop.time())
+        if self.generations.broken == member.generation:
+            self._break(member.generation, Crash(status).again_and_again())
+        self._do(actions)
+
+    def _report_lost(self, member: Member, run: str) -> None:
+        begun = member.runs[run]
+        total = max(0.0, (time.time_ns() - begun.at) / 1e6)
+        self._reporter.report(
+            report.RunEnded(run, member.generation, begun.prompt, "lost", 0, None, total, "Its process ended")
+        )
+
+    def _fail(self, generation: int, problem: Problem) -> None:
+        if self.generations.stage(generation) is not Stage.LOADING:
+            return
+        _, changed = self._changes.pop(generation, (0.0, ()))
+        actions = self.generations.failed(generation, self._loop.time())
+        self._break(generation, problem, changed)
+        self._do(actions)
+
+    def _break(self, generation: int, problem: Problem, changed: tuple[str, ...] = ()) -> None:
+        self.problem = problem
+        self._reporter.report(report.Broken(generation, problem, changed, self.generations.current))
+        self._records.changed()
+
+    def heard(self, member: Member, message: FromWorker) -> None:
+        """Take what a worker says."""
+        generation = member.generation
+        match message:
+            case Loaded():
+                self._loaded(member, message)
+            case Failed(problem, files):
+                self._watch(files)
+                self._fail(generation, problem)
+            case Begun(run, prompt):
+                self._reporter.report(report.RunStarted(run, generation, prompt))
+            case Finished():
+                self._finished(member, message)
+            case Imported(files, installed):
+                self._watch(files)
+                self._learn(installed)
+            case Idle():
+                self._do(self.generations.idle(generation, self._loop.time()))
+
+    def _loaded(self, member: Member, message: Loaded) -> None:
+        if self.generations.stage(member.generation) is not Stage.LOADING:
+            return
+        self._watch(message.files)
+        self._learn(message.installed)
+        member.ready = True
+        self.agent = message.agent
+        self._do(self.generations.loaded(member.generation, self._loop.time()))
+        if not self._answered:
+            self._answered = True
+            assignment = self._assignment
+            self._reporter.report(
+                report.Ready(
+                    assignment.url,
+                    assignment.inspect_url,
+                    message.agent,
+                    member.generation,
+                    time.monotonic() - assignment.began,
+                    message.profile,
+                    message.env_file,
+                )
+            )
+            for warning in message.warnings:
+                self._reporter.report(report.Notice(warning))
+        self._records.changed()
+
+    def _watch(self, files: tuple[str, ...]) -> None:
+        if self._watching is not None and files:
+            self._watching.reads(files)
+
+    def _learn(self, installed: tuple[str, ...]) -> None:
+        """Installed packages that workers had to import themselves are imported before the next one is forked."""
+        self._unloaded |= dict.fromkeys(installed)
+        self._quiet_since = self._loop.time()
+
+    def _finished(self, member: Member, message: Finished) -> None:
+        begun = member.runs.get(message.run)
+        prompt = begun.prompt if begun is not None else ""
+        self._reporter.report(
+            report.RunEnded(
+                message.run,
+                member.generation,
+                prompt,
+                message.outcome,
+                message.events,
+                message.first_ms,
+                message.total_ms,
+                message.error,
+            )
+        )
+
+    async def carried(self, member: Member, kind: int, payload: bytes) -> None:  # noqa: ARG002 - whose is in the frame
+        """Take entries of a worker's runs."""
+        await self._records.take(kind, payload)
+
+    def printed(self, member: Member, line: str) -> None:
+        """Take a line that a worker's code wrote."""
+        self._reporter.report(report.Output(member.generation, line, "stdout"))
+
+    # -- connections -------------------------------------------------------------------------------------------------
+
+    def _hand_over(self, connection: socket.socket, head: bytes) -> bool:
+        where = destination(head)
+        if where is not Where.HUB:
+            owner = self.generations.owner(where) if isinstance(where, int) else self.generations.current
+            member = self._members.get(owner) if owner is not None else None
+            if member is not None:
+                return member.hand_over(connection)
+            if self._undecided():
+                return False
+        self._server.adopt(connection)
+        return True
+
+    def _undecided(self) -> bool:
+        """Whether something may answer soon: a first generation, or one in the place of one that died."""
+        generations = self.generations
+        return generations.loading is not None and generations.broken is None
+
+    # -- what is shown -----------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, object]:
+        """Where things stand, for the page and for tools."""
+        generations = self.generations
+        broken = generations.broken
+        status = "broken" if broken is not None else "loading" if generations.current is None else "ready"
+        problem = None
+        if self.problem is not None and broken is not None:
+            problem = {"generation": broken, **_told(self.problem)}
+        return {
+            "agent": self.agent,
+            "generation": generations.current,
+            "status": status,
+            "error": problem,
+            "project": self._assignment.home.name,
+            "environment": self._assignment.profile or "default",
+            "url": self._assignment.url,
+        }
+
+
+def _told(problem: Problem) -> dict[str, object]:
+    return {name: getattr(problem, name) for name in problem.__struct_fields__}

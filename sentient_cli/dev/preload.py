@@ -1,0 +1,130 @@
+"""What a fork server imports before there is any code of the user's: this package's server, and installed packages.
+
+Which installed packages is read off the user's files, without running them; what that misses a generation tells later.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Final
+
+__all__ = ["BASE", "base_packages", "imported_names", "is_installed", "load", "load_base", "with_lazy_parts"]
+
+BASE: Final = (
+    "sentient_cli.dev.worker",
+    "sentient_cli.compat",
+    "sentient_cli.compat.adapting",
+    "sentient_cli.llm",
+    "sentient_cli.llm.offline.load",
+    "sentient_cli.testing.models",
+    "sentient_cli.server.httptools_protocol",
+    "sentient_cli.store.file",
+    "sentient_cli.store.sqlite",
+    "encodings.idna",
+    "uvloop",
+    "uvicorn.loops.auto",
+    "uvicorn.lifespan.off",
+    "uvicorn.protocols.http.httptools_impl",
+)
+"""Modules that each worker needs."""
+
+base_packages: set[str] = set()
+"""Top-level modules that were there once `load_base` had loaded those."""
+
+_LAZY_PARTS: Final = {
+    "openai": ("openai.resources.chat", "openai.resources.responses", "openai.types.chat", "openai.types.responses"),
+    "anthropic": ("anthropic.resources.messages", "anthropic.types", "anthropic.lib.streaming"),
+    "httpx": ("httpx._transports.default",),
+}
+"""What these packages import only when a client is used first: most of their cost."""
+
+_MAX_FILES: Final = 400
+_MAX_SIZE: Final = 1024 * 1024
+_SKIPPED: Final = frozenset({"node_modules", "__pycache__", "build", "dist", "site-packages"})
+_PACKAGES: Final = ("site-packages", "dist-packages")
+
+
+def imported_names(folder: Path) -> list[str]:
+    """The top-level modules that the Python files of a folder import, of those that are installed.
+
+    Args:
+        folder: A project.
+    """
+    names: set[str] = set()
+    own = {path.stem for path in (*folder.glob("*"), *folder.glob("src/*"))}
+    for file in _python_files(folder):
+        names |= _imports(file)
+    return sorted(name for name in names - own if name != "sentient_cli" and is_installed(name))
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    count = 0
+    for root, directories, files in os.walk(folder):
+        directories[:] = [
+            name
+            for name in directories
+            if name not in _SKIPPED and not name.startswith(".") and not Path(root, name, "pyvenv.cfg").exists()
+        ]
+        for name in files:
+            if name.endswith(".py") and count < _MAX_FILES:
+                count += 1
+                yield Path(root, name)
+
+
+def _imports(file: Path) -> set[str]:
+    try:
+        if file.stat().st_size > _MAX_SIZE:
+            return set()
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def is_installed(name: str) -> bool:
+    """Whether a module is one of an installed package, and no part of Python or of the user's code.
+
+    Example:
+        >>> is_installed("pydantic"), is_installed("json"), is_installed("no_such_module")
+        (True, False, False)
+    """
+    if name in sys.stdlib_module_names:
+        return False
+    places = [place for place in sys.path if Path(place).name in _PACKAGES]
+    try:
+        return PathFinder.find_spec(name, places) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def with_lazy_parts(names: Iterable[str]) -> list[str]:
+    """Modules, each followed by what it imports late."""
+    return [module for name in names for module in (name, *_LAZY_PARTS.get(name, ()))]
+
+
+def load(name: str) -> bool:
+    """Import a module; return whether that worked. Nothing that it raises matters here: the user's code will tell."""
+    try:
+        importlib.import_module(name)
+    except BaseException as error:  # noqa: BLE001 - a package that ends the process must not end this one
+        return isinstance(error, KeyboardInterrupt)
+    return True
+
+
+def load_base() -> None:
+    """Import what each worker needs."""
+    for name in BASE:
+        load(name)
+    base_packages.update(name.partition(".")[0] for name in sys.modules)

@@ -1,0 +1,44 @@
+"""Where a worker keeps things: runs through its hub, sessions in a database that all generations share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentient_cli.dev.hublog import HubLog
+from sentient_cli.store.database import Database
+from sentient_cli.store.open import STATE_FILE, Stores
+from sentient_cli.store.sqlite import SQLiteStateStore
+
+if TYPE_CHECKING:
+    from sentient_cli.dev.channel import Channel
+
+__all__ = ["open_recordings"]
+
+
+class _Frames:
+    """Sends frames of entries over a channel.
+
+    Args:
+        channel: Leads to the hub.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def send(self, kind: int, header: bytes, payload: bytes) -> None:
+        self._channel.send(payload, kind=kind, head=header + b"\n")
+
+    async def drain(self) -> None:
+        await self._channel.drain()
+
+
+def open_recordings(directory: Path, channel: Channel) -> Stores:
+    """The stores of a worker.
+
+    Args:
+        directory: Where the hub records.
+        channel: Leads to the hub.
+    """
+    database = Database(directory / STATE_FILE)
+    return Stores(HubLog(directory, _Frames(channel)), SQLiteStateStore(database), database.open)

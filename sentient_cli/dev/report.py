@@ -1,0 +1,244 @@
+"""What happens under ``sentient dev``, told to whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from sentient_cli.dev.messages import Problem
+
+__all__ = [
+    "Broken",
+    "DevEvent",
+    "Notice",
+    "Output",
+    "Ready",
+    "Reloaded",
+    "Reloading",
+    "Reporter",
+    "Retired",
+    "RunEnded",
+    "RunStarted",
+    "Starting",
+    "Stopping",
+    "Unchanged",
+    "WorkerDied",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """The first generation is being loaded.
+
+    Args:
+        agent: How the user named the agent; None: it is being discovered.
+    """
+
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The first good generation answers, at the URL.
+
+    Args:
+        url: Where.
+        inspect_url: The page, with the inspection token in its fragment.
+        agent: What it is called.
+        generation: Its number.
+        seconds: Since the command began.
+        environment: The profile.
+        env_file: The ``.env`` that was read; None: none.
+    """
+
+    url: str
+    inspect_url: str
+    agent: str
+    generation: int
+    seconds: float
+    environment: str
+    env_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reloading:
+    """A generation is being loaded.
+
+    Args:
+        generation: Its number.
+        changed: The files that changed, as paths for people; none when it was asked for.
+    """
+
+    generation: int
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """A generation answers.
+
+    Args:
+        generation: Its number.
+        seconds: From the first change to its promotion.
+        changed: The files that changed.
+        mended: Whether the generation before it was broken.
+    """
+
+    generation: int
+    seconds: float
+    changed: tuple[str, ...]
+    mended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A generation could not be loaded; the last good one, if there is any, goes on answering.
+
+    Args:
+        generation: Its number.
+        problem: Why.
+        changed: The files that changed.
+        serving: The generation that goes on answering; None: there is none.
+    """
+
+    generation: int
+    problem: Problem
+    changed: tuple[str, ...]
+    serving: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run has begun.
+
+    Args:
+        run: Its id.
+        generation: Who answers.
+        prompt: What was asked, in brief, without secrets.
+    """
+
+    run: str
+    generation: int
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run has ended.
+
+    Args:
+        run: Its id.
+        generation: Who answered.
+        prompt: What was asked, in brief, without secrets.
+        outcome: ``done``, ``error``, ``cancelled``, ``deadline``; ``lost`` when its process died.
+        events: How many were sent.
+        first_ms: Milliseconds to the first event; None: there was none.
+        total_ms: Milliseconds to the end.
+        error: The text of its last error event.
+    """
+
+    run: str
+    generation: int
+    prompt: str
+    outcome: str
+    events: int
+    first_ms: float | None
+    total_ms: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the agent's code wrote to a standard stream or to the log outside of a run.
+
+    Args:
+        generation: Whose.
+        text: One line.
+        level: ``stdout``, ``stderr``, or the level of a log record.
+    """
+
+    generation: int
+    text: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDied:
+    """The process of a generation ended that should not have.
+
+    Args:
+        generation: Its number.
+        how: Such as ``killed by SIGKILL``.
+        runs: How many of its runs were lost.
+    """
+
+    generation: int
+    how: str
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A generation has finished its runs, and is gone.
+
+    Args:
+        generation: Its number.
+        cancelled: How many of its runs were cancelled for that.
+    """
+
+    generation: int
+    cancelled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Files were saved, and their content is what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Everything is being ended.
+
+    Args:
+        runs: How many runs are cancelled for it.
+    """
+
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the user should know.
+
+    Args:
+        text: What.
+        fix: What to do about it.
+    """
+
+    text: str
+    fix: str = ""
+
+
+DevEvent: TypeAlias = (
+    Starting
+    | Ready
+    | Reloading
+    | Reloaded
+    | Broken
+    | RunStarted
+    | RunEnded
+    | Output
+    | WorkerDied
+    | Retired
+    | Unchanged
+    | Stopping
+    | Notice
+)
+
+
+class Reporter(Protocol):
+    """Is told what happens, on the hub's event loop; must return at once."""
+
+    def report(self, event: DevEvent) -> None:
+        """Take one event."""
+        ...

@@ -1,0 +1,120 @@
+"""A server without a port: it answers on connections that somebody else has accepted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+
+from sentient_cli.server.laggards import Laggards
+from sentient_cli.server.protocol import make_protocol
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Coroutine, Generator
+
+    from starlette.types import ASGIApp
+
+    from sentient_cli.config.settings import ServerSettings
+    from sentient_cli.server.header_limits import HeaderLimits
+
+__all__ = ["AdoptingServer"]
+
+_FLUSH_TIMEOUT = 1
+_LOOK_EVERY = 0.05
+
+_logger = logging.getLogger(__name__)
+
+
+class AdoptingServer(uvicorn.Server):
+    """Answers HTTP on connections that are handed to it.
+
+    Args:
+        app: Answers.
+        settings: Limits and times.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=make_protocol(settings.header_timeout),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_FLUSH_TIMEOUT,
+                proxy_headers=False,
+            )
+        )
+        self._adopting: set[asyncio.Task[None]] = set()
+        self._laggards = Laggards(cast("set[HeaderLimits]", self.server_state.connections))
+        self._serving: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to the process."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        self._ready.set()
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        self._serving = asyncio.create_task(self.serve(sockets=[]))
+        await self._ready.wait()
+
+    def adopt(self, connection: socket.socket) -> None:
+        """Answer on a connection, which belongs to this server from now on."""
+        connection.setblocking(False)
+        self._keep(self._adopt(connection))
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
+
+    async def _adopt(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        config, state, lifespan = self.config, self.server_state, self.lifespan
+        make = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
+        try:
+            await loop.connect_accepted_socket(
+                lambda: make(config=config, server_state=state, app_state=lifespan.state, _loop=loop), connection
+            )
+        except OSError as error:  # the client left meanwhile
+            _logger.debug("A connection was gone before it was taken: %s", error)
+            connection.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a connection is open, or about to be."""
+        return bool(self.server_state.connections or self._adopting)
+
+    async def wait_idle(self) -> None:
+        """Return once no connection is open."""
+        while self.busy:  # noqa: ASYNC110 - uvicorn keeps the set, and tells nobody
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def aclose(self) -> None:
+        """Close what is open, once it is sent what is left for it. May be called twice."""
+        if self._serving is None:
+            return
+        self._laggards.refuse_half_sent()
+        self._laggards.give_up()
+        watching = asyncio.create_task(self._laggards.watch())
+        try:
+            if self._adopting:
+                await asyncio.wait(self._adopting, timeout=_FLUSH_TIMEOUT)
+            self.should_exit = True
+            await asyncio.wait((self._serving,))
+        finally:
+            watching.cancel()
+            self._serving = None

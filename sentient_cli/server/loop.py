@@ -1,0 +1,94 @@
+"""The event loop of a server's process, and an end that code of the agent cannot hold up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from sentient_cli.errors import SentientError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+__all__ = ["run_to_end"]
+
+_LEFTOVER_TIMEOUT = 1.0
+_logger = logging.getLogger(__name__)
+
+
+def run_to_end(main: Coroutine[None, None, None]) -> None:
+    """Run what a process is there for on the fastest loop that there is.
+
+    Tasks and threads that are left over get a second; then the process ends without them.
+
+    Args:
+        main: What it is there for. What it raises is raised.
+    """
+    _raise_descriptor_limit()
+    loop = _new_loop()
+    failure: BaseException | None = None
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(main)
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        if loop.run_until_complete(_end_leftovers()):
+            asyncio.set_event_loop(None)
+            loop.close()
+        else:
+            _leave_now(failure)
+
+
+async def _end_leftovers() -> bool:
+    """Cancel the tasks that are left and wait a moment for them and for threads; return whether all have ended."""
+    loop = asyncio.get_running_loop()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=_LEFTOVER_TIMEOUT)
+    await loop.shutdown_asyncgens()
+    threads_ended = loop.create_task(loop.shutdown_default_executor())
+    await asyncio.wait((threads_ended,), timeout=_LEFTOVER_TIMEOUT)
+    return threads_ended.done() and all(task.done() for task in left)
+
+
+def _leave_now(failure: BaseException | None) -> NoReturn:
+    """End the process although a thread or a task cannot be ended, which would hold the interpreter for ever."""
+    code = 0
+    if failure is not None:  # nobody above will get to tell it
+        code = failure.exit_code if isinstance(failure, SentientError) else 1
+        _logger.error("%s", failure, exc_info=None if isinstance(failure, SentientError) else failure)
+    _logger.warning("Code of the agent does not end when it is cancelled; the process ends without it")
+    with contextlib.suppress(Exception):
+        logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _raise_descriptor_limit() -> None:
+    """Each connection is a descriptor, and many systems allow a process 1024 of them unless it asks for more."""
+    try:
+        import resource  # noqa: PLC0415 - absent on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # noqa: PLC0415 - absent on some systems
+    except ImportError:  # there are no wheels for Windows
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
