@@ -20,7 +20,15 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 def chat(
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where the agent is.")] = DEFAULT_URL,
+    url: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="URL",
+            help="Where the agent is; else the running `sentient dev` of this project, or the only one that runs, "
+            "or http://127.0.0.1:8000.",
+            show_default=False,
+        ),
+    ] = None,
     message: Annotated[
         str | None,
         typer.Option("--message", "-m", metavar="TEXT", help="Ask this and end; `-` reads the question from stdin."),
@@ -40,7 +48,7 @@ def chat(
     from sentient_cli.paths import state_dir
     from sentient_cli.redact import redactor
 
-    if "://" not in url and Path(url).is_file():
+    if url and "://" not in url and Path(url).is_file():
         raise UsageError(
             f"{url} is a file, and `sentient chat` talks to an agent that is served",
             fix=f"Serve it with `sentient serve {url}`, and chat with the URL that it says",
@@ -50,7 +58,7 @@ def chat(
     if token:
         redactor.register(token)
     options = ChatOptions(
-        url,
+        url if url is not None else _find(here),
         message=message,
         token=token,
         json=here.console.json,
@@ -60,6 +68,19 @@ def chat(
     code = run_chat(options, _terminal(here))
     if code:
         raise typer.Exit(code)
+
+
+def _find(here: Invocation) -> str:
+    """The address of the agent that is meant where none is given."""
+    from sentient_cli.config.discovery import nearest
+
+    start = here.project or Path.cwd()
+    server = nearest(start)
+    if server is None:
+        return DEFAULT_URL
+    whose = "" if start.resolve().is_relative_to(server.project) else f" in {server.project}"
+    here.console.say(f"{server.agent}, served by `sentient dev`{whose} on {server.url}")
+    return server.url
 
 
 def _terminal(here: Invocation) -> Terminal:

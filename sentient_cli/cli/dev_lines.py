@@ -24,6 +24,7 @@ KEYS: Final = (
     ("?", "help", "show this"),
     ("q", "quit", "end, as Ctrl-C does"),
 )
+_KEYS_IN_BRIEF: Final = ("rodc?q", "ro?q", "r?q", "?q")
 _WIDEST: Final = 120
 _WITH_TIME: Final = 56
 _WITH_FIRST: Final = 76
@@ -32,6 +33,7 @@ _NARROW: Final = 44
 _GAP: Final = "  "
 _TIME: Final = 8
 _FOLDED: Final = 3
+_LEAST: Final = 8
 _MOST_FRAMES: Final = 12
 _MOST_OUTPUT: Final = 100
 _EXCERPT: Final = re.compile(r"(?P<mark>[> ]) (?P<number> *\d+) \|(?P<code>.*)")
@@ -86,7 +88,8 @@ class Layout:
         where = [f"profile {ready.environment}", self.path(ready.env_file) if ready.env_file else "no .env"]
         rows = [("Agent", ready.agent, ""), ("URL", ready.url, "cyan")]
         rows += [] if keys else [("Page", ready.inspect_url, "cyan")]
-        rows += [("Settings", f" {self._glyphs.dot} ".join(where), ""), ("Python", python, "")]
+        rows += [("Settings", f" {self._glyphs.dot} ".join(where), "")]
+        rows += [] if narrow else [("Python", python, "")]
         lines: list[Line] = [(), self._cut(head), ()]
         for label, value, style in rows:
             secret = label == "Page"
@@ -97,13 +100,16 @@ class Layout:
 
     def keys(self) -> list[Line]:
         """The keys in brief, and an empty line."""
-        pieces: list[Span] = []
-        for key, name, _ in KEYS:
-            shown = [self._pen.text(f"  {key}", "bold"), self._pen.text(f" {name} ", "dim")]
-            if width_of(plain([*pieces, *shown])) > self._width:
-                continue
-            pieces += shown
-        return [tuple(pieces), ()]
+        for chosen in _KEYS_IN_BRIEF:
+            pieces = [
+                span
+                for key, name, _ in KEYS
+                if key in chosen
+                for span in (self._pen.text(f"  {key}", "bold"), self._pen.text(f" {name} ", "dim"))
+            ]
+            if width_of(plain(pieces).rstrip()) <= self._width:
+                return [tuple(pieces), ()]
+        return []
 
     def help(self, url: str, link: str) -> list[Line]:
         """The keys in full, and the link of the page."""
@@ -133,7 +139,7 @@ class Layout:
         notes += ["old code"] if outdated else []
         aside = self._pen.text(f" {self._glyphs.dot} ".join(["", *notes]) if notes else "", "dim")
         row = self._row(time, mark, self._prompt(event.prompt), aside, self._figures(event))
-        if not event.error:
+        if not event.error or event.outcome in _SAID:
             return [row]
         room = self._folding - self._indent()
         said = fold(self._pen.text(event.error).text, room)
@@ -276,7 +282,7 @@ class Layout:
         lead = (*self._lead(time), mark, Span(" "))
         tail = [part for figure in figures for part in (Span(_GAP), figure)]
         room = self._width - width_of(plain(lead)) - width_of(plain(tail))
-        beside = shorten(aside.text, max(room - 6, 0), self._glyphs.more)
+        beside = aside.text if width_of(aside.text) + _LEAST <= room else ""
         text = shorten(said.text, room - width_of(beside), self._glyphs.more)
         pad = room - width_of(text, beside) if tail else 0
         return (*lead, said._replace(text=text), aside._replace(text=beside), Span(" " * pad), *tail)

@@ -9,20 +9,20 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from sentient_cli.cli import dev_hub
 from sentient_cli.cli.commands import find_command
 from sentient_cli.cli.dev_keys import reading_keys
 from sentient_cli.cli.dev_open import can_open, open_page
+from sentient_cli.dev import serving
 from sentient_cli.dev.report import Notice, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from types import FrameType
 
-    from sentient_cli.cli.dev_hub import Command, HubRequest
     from sentient_cli.cli.dev_writer import Writer
     from sentient_cli.config.discovery import Announcement
     from sentient_cli.dev.report import DevEvent
+    from sentient_cli.dev.request import Command, HubRequest
 
 __all__ = ["Session"]
 
@@ -72,7 +72,7 @@ class Session:
             The exit code.
         """
         self._loop = asyncio.get_running_loop()
-        hub = self._hub = asyncio.ensure_future(dev_hub.run_hub(self._request, self, self._commands))
+        hub = self._hub = asyncio.ensure_future(serving.run_hub(self._request, self, self._commands))
         keys = (
             reading_keys(self._keyboard, self.press, self) if self._keyboard is not None else contextlib.nullcontext()
         )

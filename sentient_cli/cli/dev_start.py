@@ -93,9 +93,9 @@ def run_dev(here: Invocation, options: DevOptions) -> int:
 
 def _serve(here: Invocation, loaded: Loaded, options: DevOptions, began: float) -> int:
     from sentient_cli import __version__
-    from sentient_cli.cli.dev_hub import HubRequest
     from sentient_cli.cli.dev_session import Session
     from sentient_cli.config.discovery import Announcement, find
+    from sentient_cli.dev.request import HubRequest
     from sentient_cli.server.exposure import check_exposure
 
     doubt = check_exposure(loaded.settings.server)

@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from sentient_cli.config.environ import export_environment, process_environment
     from sentient_cli.config.loading import Loaded, load
     from sentient_cli.config.secret import Secret
-    from sentient_cli.config.settings import LlmSettings, LogSettings, ServerSettings, Settings, StoreSettings
+    from sentient_cli.config.settings import DevSettings, LlmSettings, LogSettings, ServerSettings, Settings, StoreSettings
     from sentient_cli.config.values import FlagValue, Source
 
 __all__ = [
+    "DevSettings",
     "FlagValue",
     "LlmSettings",
     "Loaded",
@@ -31,7 +32,7 @@ _HOMES = {
     "environ": ("export_environment", "process_environment"),
     "loading": ("Loaded", "load"),
     "secret": ("Secret",),
-    "settings": ("LlmSettings", "LogSettings", "ServerSettings", "Settings", "StoreSettings"),
+    "settings": ("DevSettings", "LlmSettings", "LogSettings", "ServerSettings", "Settings", "StoreSettings"),
     "values": ("FlagValue", "Source"),
 }
 _MODULES = {name: f"sentient_cli.config.{module}" for module, names in _HOMES.items() for name in names}

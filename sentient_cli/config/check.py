@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
@@ -13,7 +13,7 @@ from sentient_cli.config.settings import Settings
 from sentient_cli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sentient_cli.config.values import Value
 
@@ -50,11 +50,18 @@ def _key(location: tuple[int | str, ...]) -> str:
 def _settled(key: str, value: Value) -> object:
     raw = value.raw
     if key == "llm.script" and isinstance(raw, str | Path):
-        return value.directory / Path(native_name(str(raw))).expanduser()
+        return _absolute(value, raw)
+    if key == "dev.watch" and isinstance(raw, list | tuple):
+        paths = cast("Sequence[object]", raw)
+        return [_absolute(value, path) if isinstance(path, str | Path) else path for path in paths]
     if key == "store.url" and isinstance(raw, str):
         kind, colon, path = raw.partition(":")
         return f"{kind}:{value.directory / Path(native_name(path)).expanduser()}" if colon and path else raw
     return raw
+
+
+def _absolute(value: Value, path: str | Path) -> Path:
+    return value.directory / Path(native_name(str(path))).expanduser()
 
 
 def _error(values: Mapping[str, Value], faults: list[tuple[str, str, str]]) -> ConfigError | UsageError:

@@ -91,7 +91,8 @@ class Announcement:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._path.unlink()
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def publish(self, url: str, agent: str) -> bool:
@@ -187,15 +188,15 @@ def _read(path: Path) -> tuple[int, RunningServer] | None:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or not _is_mine(status):
             return None
-        try:
-            content: object = json.loads(file.read(_LARGEST))
-        except (ValueError, RecursionError, OSError):
-            return None
-    server = _server(content)
+        server = _server(json.loads(os.read(descriptor, _LARGEST)))
+    except (ValueError, RecursionError, OSError):
+        return None
+    finally:
+        os.close(descriptor)
     return None if server is None else (status.st_mtime_ns, server)
 
 

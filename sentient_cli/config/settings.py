@@ -20,7 +20,7 @@ from pydantic_core import core_schema
 from sentient_cli.config.origins import check_host, check_origin
 from sentient_cli.config.secret import Secret
 
-__all__ = ["LlmSettings", "LogSettings", "ServerSettings", "Settings", "StoreSettings"]
+__all__ = ["DevSettings", "LlmSettings", "LogSettings", "ServerSettings", "Settings", "StoreSettings"]
 
 MIB: Final = 1024 * 1024
 
@@ -150,6 +150,25 @@ class LogSettings(_Section):
     format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or text for a reader.")
 
 
+class DevSettings(_Section):
+    """What `sentient dev` watches and keeps.
+
+    Example:
+        >>> settings = DevSettings(ignore=("data", "notes/*.md"))
+        >>> settings.start, settings.keep_runs
+        ('auto', 1000)
+    """
+
+    watch: tuple[Path, ...] = Field(default=(), description="Files and directories to watch beside the project's.")
+    include: tuple[Text, ...] = Field(default=(), description="Patterns of files to watch beside the usual ones.")
+    ignore: tuple[Text, ...] = Field(default=(), description="Patterns of files and directories not to watch.")
+    keep_runs: Count = Field(default=1000, description="How many finished runs are kept.")
+    keep_bytes: Count = Field(default=256 * MIB, description="How much of finished runs is kept.")
+    start: Literal["auto", "fork", "spawn"] = Field(
+        default="auto", description="How new code gets its process: `fork` is quicker, `spawn` works everywhere."
+    )
+
+
 class Settings(_Section):
     """All settings, frozen.
 
@@ -164,3 +183,4 @@ class Settings(_Section):
     store: StoreSettings = StoreSettings()
     llm: LlmSettings = LlmSettings()
     log: LogSettings = LogSettings()
+    dev: DevSettings = DevSettings()

@@ -20,6 +20,10 @@ __all__ = ["WHOLE_TREES", "Eyes"]
 WHOLE_TREES: Final = sys.platform != "linux"
 """Whether one watch is for a directory and all below it, at no cost for what is ignored there."""
 _SEVERAL: Final = 3
+"""How many small watchers may be before they are made one."""
+_SMALL: Final = 64
+_PIECE: Final = 512
+_MOST: Final = 8
 _TRIES: Final = 5
 _FOR_EVER: Final = 0
 _DEBOUNCE_MS: Final = 1
@@ -53,8 +57,8 @@ class Eyes:
         wanted = self._topmost(directories) if WHOLE_TREES else list(dict.fromkeys(directories))
         possible = [path for path in wanted if is_text(path)]
         refused = [path for path in wanted if not is_text(path)]
-        if possible and (self.refusal is not None or not self._add(possible)):
-            refused += possible
+        if possible:
+            refused += possible if self.refusal is not None else self._add(possible)
         return refused
 
     def close(self) -> None:
@@ -73,21 +77,28 @@ class Eyes:
                 found.append(path)
         return found
 
-    def _add(self, directories: list[str]) -> bool:
-        young = self._layers[1:]
-        if len(young) >= _SEVERAL:
-            directories = list(dict.fromkeys([*(path for layer in young for path in layer.directories), *directories]))
-        layer = self._layer(directories)
-        if layer is None:
-            return False
-        if len(young) >= _SEVERAL:
-            self._layers[1:] = []
-            for old in young:
-                old.close()
-                # What an old one heard and had not yet passed on is found by looking.
-                self._inbox.look(old.directories)
-        self._layers.append(layer)
-        return True
+    def _add(self, directories: list[str]) -> list[str]:
+        """Watch directories that have names that are text; return those that were refused."""
+        small = [layer for layer in self._layers if len(layer.directories) < _SMALL]
+        if len(small) < _SEVERAL:
+            small = []
+        directories = list(dict.fromkeys([*directories, *(path for layer in small for path in layer.directories)]))
+        # The interpreter stands still while a watcher is made, so not one for thousands.
+        size = max(_PIECE, -(-len(directories) // _MOST))
+        for first in range(0, len(directories), size):
+            layer = self._layer(directories[first : first + size])
+            if layer is None:
+                return directories[first:]
+            self._layers.append(layer)
+        self._end(small)
+        return []
+
+    def _end(self, layers: list[_Layer]) -> None:
+        for layer in layers:
+            self._layers.remove(layer)
+            layer.close()
+            # What it heard and had not yet passed on is found by looking.
+            self._inbox.look(layer.directories)
 
     def _layer(self, directories: list[str]) -> _Layer | None:
         for _ in range(_TRIES):

@@ -164,11 +164,6 @@ class Generations:
         answers = self.stage(generation) in {Stage.CURRENT, Stage.RETIRING}
         return generation if answers else self.current
 
-    @property
-    def undecided(self) -> bool:
-        """Whether a connection has to wait: nothing answers, and it is not known yet whether something will."""
-        return self.current is None and self.loading is not None and self.broken is None
-
     # -- what happens ------------------------------------------------------------------------------------------------
 
     def change(self, now: float) -> list[Action]:

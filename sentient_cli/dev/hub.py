@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Coroutine, Iterable
+from pathlib import Path
 from typing import Final, Protocol
 
 from sentient_cli.dev import generations as decided
@@ -71,7 +72,7 @@ class Records(Protocol):
 class Watching(Protocol):
     """Watches files beyond those of the project."""
 
-    def reads(self, paths: Iterable[str]) -> None:
+    def reads(self, paths: Iterable[Path]) -> None:
         """Watch these files too."""
         ...
 
@@ -280,7 +281,7 @@ class Hub:
         elif stage is not None:
             self._reporter.report(report.Retired(member.generation))
         actions = self.generations.died(member.generation, self._loop.time())
-        if self.generations.broken == member.generation:
+        if stage is Stage.CURRENT and self.generations.broken == member.generation:
             self._break(member.generation, Crash(status).again_and_again())
         self._do(actions)
 
@@ -351,7 +352,7 @@ class Hub:
 
     def _watch(self, files: tuple[str, ...]) -> None:
         if self._watching is not None and files:
-            self._watching.reads(files)
+            self._watching.reads(map(Path, files))
 
     def _learn(self, installed: tuple[str, ...]) -> None:
         """Installed packages that workers had to import themselves are imported before the next one is forked."""

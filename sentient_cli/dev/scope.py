@@ -20,24 +20,27 @@ INCLUDED: Final = (
     *("*.md", "*.txt", "*.prompt", "*.j2", "*.jinja", "*.jinja2", "*.tmpl", "*.tpl", "*.mustache", "*.html", "*.xml"),
     *("*.yaml", "*.yml", "*.json"),
 )
-"""The files that matter wherever they are: code, settings, prompts and templates. What agents write as they run (`.csv`,
-`.jsonl`, `.log`, `.db`) is not among them, or each run would bring new code."""
+"""The files that matter wherever they are: code, settings, prompts and templates.
+
+What agents write as they run (`.csv`, `.jsonl`, `.log`, `.db`) is not among them, or each run would bring new code.
+"""
 
 IGNORED: Final = (
     *(".git", ".hg", ".svn", ".jj"),
     *(".venv", "venv", "node_modules", "site-packages", "__pypackages__", "*.egg-info", ".eggs", ".tox", ".nox"),
     *("__pycache__", "*_cache", ".cache", ".hypothesis", ".ipynb_checkpoints", ".sentient", ".idea", ".vscode"),
-    *("*.pyc", "*.pyo", "*~", ".#*", "#*#", ".*.sw?", ".*.sw??", "*.swp", "*.bak", "*.orig", "*.rej", "*.tmp", "*.temp"),
+    *("*.pyc", "*.pyo", "*~", ".#*", "#*#", ".*.sw?", "*.swp", "*.swo", "*.bak", "*.orig", "*.rej", "*.tmp", "*.temp"),
     *("*.tmp.*", ".goutputstream-*", "*___jb_tmp___", "*___jb_old___", "*.part", "*.crswap", ".nfs*", ".fuse_hidden*"),
 )
 """Files and directories that never matter, beside every directory that is a virtual environment."""
+_MAGIC: Final = re.compile(r"[*?\[]")
 
 
 class Scope:
     """Decides which paths matter.
 
-    A pattern without a slash is about the name of a file or a directory, wherever it is; one with a slash is about the path
-    from the root that it lies in. What a directory that does not matter holds does not matter either.
+    A pattern without a slash is about the name of a file or a directory, wherever it is; one with a slash is about the
+    path from the root that it lies in. What a directory that does not matter holds does not matter either.
 
     Args:
         project: The project's directory.
@@ -50,7 +53,7 @@ class Scope:
         >>> scope = Scope(Path("/project"), include=["*.csv"], ignore=["notes", "data/*.json"])
         >>> [scope.matters(f"/project/{name}") for name in ("agent.py", "a/b.csv", ".env.local", "prompts/system.md")]
         [True, True, True, True]
-        >>> [scope.matters(f"/project/{name}") for name in ("notes/a.py", "data/a.json", ".venv/a.py", "a.pyc", "out.log")]
+        >>> [scope.matters(f"/project/{name}") for name in ("notes/a.py", "data/a.json", ".venv/a.py", "a.pyc", "a.log")]
         [False, False, False, False, False]
     """
 
@@ -58,8 +61,8 @@ class Scope:
         self, project: Path, *, extra: Sequence[Path] = (), include: Iterable[str] = (), ignore: Iterable[str] = ()
     ) -> None:
         self.roots: tuple[str, ...] = tuple(dict.fromkeys(os.path.abspath(path) for path in (project, *extra)))
-        self._wanted_names, self._wanted_paths = _patterns([*INCLUDED, *include])
-        self._ignored_names, self._ignored_paths = _patterns([*IGNORED, *ignore])
+        self._wanted = _Patterns([*INCLUDED, *include])
+        self._ignored = _Patterns([*IGNORED, *ignore])
 
     @classmethod
     def of(cls, project: Path, settings: DevSettings) -> Scope:
@@ -74,13 +77,11 @@ class Scope:
             name: Its last part.
             root: The root that it lies in.
         """
-        if not (self._wanted_names.match(name) or _inner(self._wanted_paths, path, root)):
-            return False
-        return self.enters(path, name, root)
+        return self._wanted.match(path, name, root) and not self._ignored.match(path, name, root)
 
     def enters(self, path: str, name: str, root: str) -> bool:
         """Whether a directory matters that lies in one that does; its arguments are those of `wants`."""
-        return not (self._ignored_names.match(name) or _inner(self._ignored_paths, path, root))
+        return not self._ignored.match(path, name, root)
 
     def matters(self, path: str | Path) -> bool:
         """Whether a file matters, by its path alone."""
@@ -97,15 +98,34 @@ class Scope:
         return self.wants(text, name, root)
 
 
-def _patterns(patterns: list[str]) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
-    names = [pattern.rstrip("/") for pattern in patterns if "/" not in pattern.rstrip("/")]
-    paths = [pattern.strip("/") for pattern in patterns if "/" in pattern.rstrip("/")]
-    return _joined(names), _joined(paths) if paths else None
+class _Patterns:
+    """Patterns, the simple ones of which are looked up: a hundred thousand names are matched at the start."""
+
+    def __init__(self, patterns: list[str]) -> None:
+        native = [os.path.normcase(pattern).replace(os.sep, "/").rstrip("/") for pattern in patterns]
+        names = [pattern for pattern in native if "/" not in pattern]
+        paths = [pattern.lstrip("/") for pattern in native if "/" in pattern]
+        self._exact = frozenset(name for name in names if not _MAGIC.search(name))
+        self._endings = frozenset(name[1:] for name in names if _is_ending(name))
+        rest = [name for name in names if name not in self._exact and not _is_ending(name)]
+        self._names = _joined(rest) if rest else None
+        self._paths = _joined(paths) if paths else None
+
+    def match(self, path: str, name: str, root: str) -> bool:
+        name = os.path.normcase(name)
+        if name in self._exact or name[name.rfind(".") :] in self._endings:
+            return True
+        if self._names is not None and self._names.match(name):
+            return True
+        if self._paths is None:
+            return False
+        inner = os.path.normcase(path[len(root) :]).replace(os.sep, "/").strip("/")
+        return self._paths.match(inner) is not None
+
+
+def _is_ending(pattern: str) -> bool:
+    return pattern.startswith("*.") and not _MAGIC.search(pattern[1:]) and "." not in pattern[2:]
 
 
 def _joined(patterns: list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(fnmatch.translate(os.path.normcase(pattern)) for pattern in patterns))
-
-
-def _inner(patterns: re.Pattern[str] | None, path: str, root: str) -> bool:
-    return patterns is not None and patterns.match(path[len(root) :].strip(os.sep).replace(os.sep, "/")) is not None
+    return re.compile("|".join(map(fnmatch.translate, patterns)))

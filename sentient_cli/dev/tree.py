@@ -223,28 +223,35 @@ class Tree:
             self._say(path, f"{path} cannot be read, and is not watched", "Change its permissions")
             self.blind.add(path)
             return
-        root = directory.root
-        names: set[str] = set()
-        children: set[str] = set()
-        for entry in inner:
-            if entry.is_dir(follow_symlinks=False):
-                if root is not None and self._scope.enters(entry.path, entry.name, root):
-                    children.add(entry.name)
-            elif self._wants(directory, entry.path, entry.name):
-                names.add(entry.name)
-                self._entry(directory, entry)
-        if MARK in {entry.name for entry in inner} and root is not None and path != root:
+        if directory.root not in {None, path} and any(entry.name == MARK for entry in inner):
             self._drop(path)
             return
-        for name in set(directory.files) - names:
+        files, children = self._sorted(directory, inner)
+        for entry in files:
+            self._entry(directory, entry)
+        for name in directory.files.keys() - {entry.name for entry in files}:
             self._gone(directory, os.path.join(path, name), name)
         for name in directory.children - children:
             self._vanished(os.path.join(path, name))
-        for name in children:
+        for name in children - directory.children:
             below = os.path.join(path, name)
-            if root is not None and below not in self._directories:
-                self._enter(below, root)
-        directory.children = children | {name for name in directory.children if self._known(path, name)}
+            if directory.root is not None and below not in self._directories:
+                self._enter(below, directory.root)
+        directory.children = {name for name in children | directory.children if self._known(path, name)}
+
+    def _sorted(
+        self, directory: _Directory, inner: list[os.DirEntry[str]]
+    ) -> tuple[list[os.DirEntry[str]], set[str]]:
+        """The files that matter of what a directory holds, and the names of the directories."""
+        files: list[os.DirEntry[str]] = []
+        children: set[str] = set()
+        for entry in inner:
+            if entry.name in directory.children or entry.is_dir(follow_symlinks=False):
+                if directory.root is not None and self._scope.enters(entry.path, entry.name, directory.root):
+                    children.add(entry.name)
+            elif entry.name in directory.files or self._wants(directory, entry.path, entry.name):
+                files.append(entry)
+        return files, children
 
     def _known(self, path: str, name: str) -> bool:
         return os.path.join(path, name) in self._directories

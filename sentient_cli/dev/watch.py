@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Scope", "Watcher"]
 
-_STEP: Final = 3
+_STEP: Final = 2
 _BURST: Final = 0.1
 """Seconds after a change in which the next one belongs to the same burst."""
 _QUIET: Final = 0.03

@@ -16,8 +16,8 @@ import sentient_cli
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.errors import OverloadedError, StoreError
 from sentient_cli.host.hooks import GuardedHooks, RunHook, RunInfo
+from sentient_cli.host.intake import Intake
 from sentient_cli.host.limits import HostLimits
-from sentient_cli.host.masking import StreamMask
 from sentient_cli.host.owner import this_process
 from sentient_cli.host.redacted import RedactedLog
 from sentient_cli.host.retention import RunTable
@@ -34,6 +34,7 @@ from sentient_cli.runtime.log import LogListener, RunLog
 from sentient_cli.runtime.request import RunRequest
 from sentient_cli.runtime.run import Run
 from sentient_cli.runtime.session import Session
+from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.memory import MemoryEventLog
 from sentient_cli.store.open import Stores
 from sentient_cli.store.writer import WriteBehind
@@ -118,7 +119,8 @@ class Host:
         self._facts = dict(facts or {})
         self._hooks = GuardedHooks(hooks)
         self._capture = process_capture if capture else None
-        self._writer: WriteBehind | None = None
+        self._writer: WriteBehind[LogEntry] | None = None
+        self._intake: Intake | None = None
         self._memory = SessionMemory(stores.state, self.clock) if stores and session_memory else None
         self._chores: set[asyncio.Task[None]] = set()
         self._no_context = contextvars.Context()
@@ -146,7 +148,7 @@ class Host:
             if self._started:
                 return
             if self.stores is not None and self._writer is None:
-                self._writer = self._open_writer(self.stores)
+                self._open_writer(self.stores)
             self._process = this_process()
             if self.stores is not None:
                 await self.stores.ready()
@@ -181,10 +183,12 @@ class Host:
         finally:
             current_manager.reset(token)
 
-    def _open_writer(self, stores: Stores) -> WriteBehind | None:
+    def _open_writer(self, stores: Stores) -> None:
         if isinstance(stores.events, MemoryEventLog):
-            return None  # the live logs are in memory already
-        return WriteBehind(RedactedLog(stores.events, redactor, self._masking), on_failure=_report_unstored)
+            return  # the live logs are in memory already
+        log = RedactedLog(stores.events, redactor, self._masking)
+        self._writer = WriteBehind[LogEntry](log, on_failure=_report_unstored)
+        self._intake = Intake(self._writer, redactor)
 
     async def aclose(self) -> None:
         """End what runs, close the agent, and give everything back. May be called twice."""
@@ -205,6 +209,9 @@ class Host:
                         await _call_optional(self.agent, "aclose")
             except Exception:
                 _logger.exception("The agent %r failed while it was closed", self.agent_name)
+        if self._intake is not None:
+            self._intake.flush()
+            self._intake = None
         if self._writer is not None:
             await self._writer.aclose(_CLOSE_TIMEOUT)
             self._writer = None
@@ -284,8 +291,8 @@ class Host:
 
     def _listeners(self, info: RunInfo) -> list[LogListener]:
         listeners: list[LogListener] = []
-        if self._writer is not None:
-            listeners.append(StreamMask(redactor, partial(self._writer.offer, info.run_id)).take)
+        if self._intake is not None:
+            listeners.append(self._intake.listener(info.run_id))
         listeners += self._hooks.listeners(info)
         return listeners
 

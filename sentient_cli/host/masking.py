@@ -1,7 +1,8 @@
 """Entries of a run on their way to its store: what is streamed in pieces is masked as the one text that it is.
 
-The other entries are masked one by one, by `sentient_cli.host.redacted`. The order stays, so that what follows a piece
-that may be the beginning of a secret waits with it: for the next piece, or for a second.
+Nearly always there is no secret in a batch, nor the beginning of one, and it passes as it came. Otherwise its entries
+are taken one by one. The order stays, so that what follows a piece that may be the beginning of a secret waits with it:
+for the next piece, or for a second. Entries that are no pieces are masked by `sentient_cli.host.redacted`.
 """
 
 from __future__ import annotations
@@ -9,48 +10,20 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
 
-import msgspec
-from msgspec.structs import replace
-
-from sentient_cli.errors import InvalidEventError
 from sentient_cli.host.pieces import RedactedPieces
-from sentient_cli.llm.types import Chunk
+from sentient_cli.host.texts import EVENTS, Rebuild, StreamKey, ended_by, texts_of
 from sentient_cli.redact import Redactor
-from sentient_cli.runtime.chunks import ChunkEntry
-from sentient_cli.runtime.events import decode_event, encode_event, encode_json, is_text_chunk
+from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.store.entry import Entry, LogEntry
 
-__all__ = ["StreamMask"]
+__all__ = ["LookedAt", "StreamMask"]
 
 _LONGEST_WAIT = 1.0
 _MOST_WAITING = 256
-_CHUNKED = b'"content_type":"chunked.text"'
-
-_Key: TypeAlias = tuple[str, str | int]
-"""Of a stream: what it is of, and which there."""
-_EVENTS = ""
-_TEXT = "text"
-_Rebuild: TypeAlias = Callable[[Sequence[str]], bytes]
-
-
-class _Call(msgspec.Struct):
-    call: str
-
-
-class _Answer(_Call):
-    """The data of an ``llm.chunks`` entry, in its order."""
-
-    attempt: int
-    parent: str | None
-    chunks: list[tuple[int, Chunk]]
-
-
-_calls = msgspec.json.Decoder(_Call)
-_answers = msgspec.json.Decoder(_Answer)
+_BETWEEN = "\0"
+"""Stands between texts that have nothing to do with each other. No secret is told by it."""
 
 
 class _Waiting:
@@ -58,7 +31,7 @@ class _Waiting:
 
     __slots__ = ("entry", "missing", "rebuild", "texts")
 
-    def __init__(self, entry: LogEntry, texts: Sequence[str] = (), rebuild: _Rebuild | None = None) -> None:
+    def __init__(self, entry: LogEntry, texts: Sequence[str] = (), rebuild: Rebuild | None = None) -> None:
         self.entry = entry
         self.texts = list(texts)
         self.missing = len(self.texts)
@@ -102,8 +75,40 @@ class _Stream:
             waiting.masked(place, text)
 
 
+class _Segment:
+    """Pieces of one stream that follow each other in a batch."""
+
+    __slots__ = ("begun", "ended", "key", "texts")
+
+    def __init__(self, key: StreamKey, *, begun: bool) -> None:
+        self.key = key
+        self.texts: list[str] = []
+        self.begun = begun
+        """Whether a stream of this name ended before it, in the same batch."""
+        self.ended = False
+
+
+class LookedAt:
+    """Entries of one run, and what of their streams has to be free of secrets for them to pass as they are.
+
+    Args:
+        entries: The entries.
+        segments: The pieces of streams among them; None: they have to be taken one by one.
+        text: What has to be free of secrets.
+    """
+
+    __slots__ = ("entries", "segments", "text")
+
+    def __init__(self, entries: Sequence[LogEntry], segments: Sequence[_Segment] | None, text: str) -> None:
+        self.entries = entries
+        self.segments = segments
+        self.text = text
+
+
 class StreamMask:
     """Takes the entries of one run, and passes them on in their order, with the secrets in its streams masked.
+
+    A chunk that is passed on as the `ChunkEntry` that it was has no secret in its text.
 
     Args:
         redactor: Knows the secrets.
@@ -112,89 +117,119 @@ class StreamMask:
 
     __slots__ = ("_pass_on", "_redactor", "_streams", "_timer", "_waiting")
 
-    def __init__(self, redactor: Redactor, pass_on: Callable[[Entry], None]) -> None:
+    def __init__(self, redactor: Redactor, pass_on: Callable[[Sequence[LogEntry]], None]) -> None:
         self._redactor = redactor
         self._pass_on = pass_on
-        self._streams: dict[_Key, _Stream] = {}
+        self._streams: dict[StreamKey, _Stream] = {}
         self._waiting: deque[_Waiting] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def take(self, entries: Sequence[LogEntry]) -> None:
-        """Take the run's next entries."""
+    # -- a batch in which nothing is to be masked ---------------------------------------------------------------------
+
+    def look_at(self, entries: Sequence[LogEntry]) -> LookedAt:
+        """Prepare to take the run's next entries; they have to be taken before others are looked at."""
+        if self._waiting:
+            return LookedAt(entries, None, "")
+        segments = self._segments(entries)
+        return LookedAt(entries, segments, _BETWEEN.join(map(self._ahead, segments)))
+
+    def _segments(self, entries: Sequence[LogEntry]) -> list[_Segment]:
+        segments: list[_Segment] = []
+        growing: dict[StreamKey, _Segment] = {}
+        last: ChunkEncoder | None = None
+        texts: list[str] = []
         for entry in entries:
             if isinstance(entry, ChunkEntry):
-                self._take_chunk(entry)
-            elif entry.type == "event" and _CHUNKED in entry.data[:64]:
-                self._take_chunk_event(entry)
-            elif entry.type == "llm.chunks":
-                self._take_answer(entry)
+                if entry.encoder is not last:
+                    last = entry.encoder
+                    texts = _grow(segments, growing, (EVENTS, last.stream_id)).texts
+                texts.append(entry.text)
+                continue
+            last = None  # its stream may end here
+            found = texts_of(entry)
+            if found is not None:
+                for key, text in found.found:
+                    segment = _grow(segments, growing, key)
+                    segment.texts.append(text)
+                    segment.ended = found.complete
             else:
-                self._end(entry)
-                self._waiting.append(_Waiting(entry))
+                for key in ended_by(entry, {**self._streams, **growing}):
+                    _grow(segments, growing, key).ended = True
+        return segments
+
+    def _ahead(self, segment: _Segment) -> str:
+        fresh = "".join(segment.texts)
+        stream = None if segment.begun else self._streams.get(segment.key)
+        return fresh if stream is None else stream.pieces.ahead(fresh)
+
+    def _passes(self, segment: _Segment) -> bool:
+        """Whether no secret begins in the pieces, as far as they can tell."""
+        if segment.ended:
+            return True
+        stream = None if segment.begun else self._streams.get(segment.key)
+        pieces = RedactedPieces(self._redactor) if stream is None else stream.pieces
+        return pieces.passes_unmarked("".join(segment.texts))
+
+    def _pass(self, segment: _Segment) -> None:
+        if segment.ended:
+            self._streams.pop(segment.key, None)
+            return
+        stream = self._streams.get(segment.key)
+        if stream is None:
+            stream = self._streams[segment.key] = _Stream(self._redactor)
+        stream.pieces.pass_unmarked("".join(segment.texts))
+
+    # -- taking ------------------------------------------------------------------------------------------------------
+
+    def take(self, looked_at: LookedAt, *, harmless: bool) -> None:
+        """Take entries that were looked at.
+
+        Args:
+            looked_at: The last that were.
+            harmless: Whether the redactor does not suspect their text.
+        """
+        segments = looked_at.segments
+        if segments is None or not (harmless and all(map(self._passes, segments))):
+            self._take_one_by_one(looked_at.entries)
+            return
+        for segment in segments:
+            self._pass(segment)
+        self._pass_on(looked_at.entries)
+
+    def _take_one_by_one(self, entries: Sequence[LogEntry]) -> None:
+        for entry in entries:
+            self._take(entry)
         for stream in self._streams.values():
             stream.settle()
         self._advance()
         if len(self._waiting) > _MOST_WAITING:
             self._cover()
 
-    def _add(self, key: _Key, waiting: _Waiting, place: int, text: str) -> _Stream:
-        stream = self._streams.get(key)
-        if stream is None:
-            stream = self._streams[key] = _Stream(self._redactor)
-        stream.add(waiting, place, text)
-        return stream
-
-    def _take_chunk(self, entry: ChunkEntry) -> None:
-        waiting = _Waiting(entry, [entry.text], lambda texts: replace(entry, text=texts[0]).data)
-        self._waiting.append(waiting)
-        self._add((_EVENTS, entry.encoder.stream_id), waiting, 0, entry.text)
-
-    def _take_chunk_event(self, entry: LogEntry) -> None:
-        try:
-            event = decode_event(entry.data)
-        except InvalidEventError:
+    def _take(self, entry: LogEntry) -> None:
+        found = texts_of(entry)
+        if found is None:
+            for key in ended_by(entry, self._streams):
+                self._streams.pop(key).settle(ended=True)
             self._waiting.append(_Waiting(entry))
             return
-        if not is_text_chunk(event):
-            self._waiting.append(_Waiting(entry))
-            return
-        waiting = _Waiting(entry, [event.content], lambda texts: encode_event(replace(event, content=texts[0])))
+        waiting = _Waiting(entry, [text for _, text in found.found], found.rebuild)
         self._waiting.append(waiting)
-        key = _EVENTS, event.stream_id
-        stream = self._add(key, waiting, 0, event.content)
-        if event.is_complete:
-            stream.settle(ended=True)
-            del self._streams[key]
-
-    def _take_answer(self, entry: LogEntry) -> None:
-        try:
-            answer = _answers.decode(entry.data)
-        except msgspec.DecodeError:
-            self._waiting.append(_Waiting(entry))
-            return
-        found = list(_texts(answer))
-        waiting = _Waiting(entry, [text for _, text in found], partial(_with_texts, answer))
-        self._waiting.append(waiting)
-        for place, (key, text) in enumerate(found):
-            self._add(key, waiting, place, text)
-
-    def _end(self, entry: LogEntry) -> None:
-        """End the streams that end with an entry: those of a call to a model with the call, all with the run."""
-        if entry.type == "run.finished":
-            ended = list(self._streams)
-        elif entry.type == "llm.finished":
-            call = _call_of(entry.data)
-            ended = [key for key in self._streams if key[0] == call]
-        else:
-            return
-        for key in ended:
-            self._streams.pop(key).settle(ended=True)
+        for place, (key, text) in enumerate(found.found):
+            stream = self._streams.get(key)
+            if stream is None:
+                stream = self._streams[key] = _Stream(self._redactor)
+            stream.add(waiting, place, text)
+            if found.complete:
+                stream.settle(ended=True)
+                del self._streams[key]
 
     def _advance(self) -> None:
         waiting = self._waiting
+        ready: list[LogEntry] = []
         while waiting and not waiting[0].missing:
-            entry = waiting.popleft().entry
-            self._pass_on(Entry(entry.seq, entry.at, entry.type, entry.data))
+            ready.append(waiting.popleft().entry)
+        if ready:
+            self._pass_on(ready)
         if waiting and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_LONGEST_WAIT, self._late, waiting[0], context=contextvars.Context())
@@ -214,29 +249,10 @@ class StreamMask:
         self._advance()
 
 
-def _texts(answer: _Answer) -> Iterator[tuple[_Key, str]]:
-    for _, chunk in answer.chunks:
-        if chunk.text:
-            yield (answer.call, _TEXT), chunk.text
-        if chunk.tool_call is not None and chunk.tool_call.arguments:
-            yield (answer.call, chunk.tool_call.index or 0), chunk.tool_call.arguments
-
-
-def _with_texts(answer: _Answer, texts: Sequence[str]) -> bytes:
-    """The data of an answer with other texts, in the order of `_texts`."""
-    left = iter(texts)
-    chunks: list[tuple[int, Chunk]] = []
-    for offset, chunk in answer.chunks:
-        call = chunk.tool_call
-        text = next(left) if chunk.text else ""
-        if call is not None and call.arguments:
-            call = replace(call, arguments=next(left))
-        chunks.append((offset, replace(chunk, text=text, tool_call=call)))
-    return encode_json(replace(answer, chunks=chunks))
-
-
-def _call_of(data: bytes) -> str | None:
-    try:
-        return _calls.decode(data).call
-    except msgspec.DecodeError:
-        return None
+def _grow(segments: list[_Segment], growing: dict[StreamKey, _Segment], key: StreamKey) -> _Segment:
+    """The segment that the next piece of a stream belongs to."""
+    segment = growing.get(key)
+    if segment is None or segment.ended:
+        segment = growing[key] = _Segment(key, begun=segment is not None)
+        segments.append(segment)
+    return segment

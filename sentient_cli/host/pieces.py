@@ -66,6 +66,26 @@ class RedactedPieces:
         self._patience = undecided // 8 if undecided > _LONG else 0
         return self._give(found, certain)
 
+    def ahead(self, fresh: str) -> str:
+        """What has to be looked at before ``fresh`` may pass: with what was given out of its neighbourhood."""
+        return self._text[self._from :] + fresh
+
+    def passes_unmarked(self, fresh: str) -> bool:
+        """Whether nothing is held back, and nothing in ``fresh`` may be the beginning of a secret.
+
+        Args:
+            fresh: Further pieces, joined; the redactor does not suspect what `ahead` makes of them.
+        """
+        if self._lengths:
+            return False
+        text = self._text + fresh
+        return self._redactor.cut_value(text, self._from) == len(text)
+
+    def pass_unmarked(self, fresh: str) -> None:
+        """Take further pieces, joined, which `passes_unmarked` lets pass; they come out as they are."""
+        self._text += fresh
+        self._pass_by()
+
     def cover(self) -> list[str]:
         """Return what was held back without waiting any longer: what may be the beginning of a secret is masked."""
         found, certain = self._look()

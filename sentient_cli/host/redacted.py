@@ -1,21 +1,28 @@
-"""What is stored is stored without secrets: a wrapper around an event log."""
+"""What is stored is stored without secrets: the last step before an event log."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
-from msgspec.structs import replace
 
+from sentient_cli.host.lines import ChunkShape, MaskedBatch
 from sentient_cli.host.threads import Threads
 from sentient_cli.redact import Redactor
+from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.runtime.events import encode_json
-from sentient_cli.store.entry import Entry
-from sentient_cli.store.ports import EventLog, KeptRun, LogHead
+from sentient_cli.store.batch import append_all
+from sentient_cli.store.entry import Entry, LogEntry
+from sentient_cli.store.ports import EventLog, LogHead
 
-__all__ = ["RedactedLog"]
+__all__ = ["RedactedLog", "mask_json"]
+
+T = TypeVar("T")
 
 _INLINE = 64 * 1024
+_STREAMS = 1024
+"""So many streams are known by heart."""
 
 
 class RedactedLog:
@@ -31,49 +38,58 @@ class RedactedLog:
         self._log = log
         self._redactor = redactor
         self._threads = threads
+        self._shapes: dict[ChunkEncoder, ChunkShape] = {}
+        self._secret: dict[ChunkEncoder, bool] = {}
 
-    async def append(self, run_id: str, entries: Sequence[Entry]) -> None:
+    async def append(self, run_id: str, entries: Sequence[LogEntry]) -> None:
         """Append entries, masked."""
-        if sum(len(entry.data) for entry in entries) > _INLINE:
-            masked = await self._threads.run(self._mask, entries)
-        else:
-            masked = self._mask(entries)
-        await self._log.append(run_id, masked)
+        await self._log.append(run_id, await self._masked(entries))
 
-    def _mask(self, entries: Sequence[Entry]) -> list[Entry]:
-        return [replace(entry, data=mask_json(entry.data, self._redactor)) for entry in entries]
-
-    async def read(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Entry]:
-        """Read entries."""
-        return await self._log.read(run_id, after=after, limit=limit)
-
-    async def wait(self, run_id: str, *, after: int) -> None:
-        """Wait for entries."""
-        await self._log.wait(run_id, after=after)
+    async def append_all(self, appends: Sequence[tuple[str, Sequence[LogEntry]]]) -> list[Exception | None]:
+        """Append to many runs, and return what went wrong with each, or None."""
+        return await append_all(self._log, [(run_id, await self._masked(entries)) for run_id, entries in appends])
 
     async def head(self, run_id: str) -> LogHead | None:
         """Where the log stands."""
         return await self._log.head(run_id)
 
-    async def runs(self, *, limit: int = 1000) -> list[str]:
-        """The runs kept."""
-        return await self._log.runs(limit=limit)
+    async def _masked(self, entries: Sequence[LogEntry]) -> MaskedBatch:
+        size = sum([len(entry.data) for entry in entries if not isinstance(entry, ChunkEntry)])
+        if size > _INLINE:
+            return MaskedBatch(await self._threads.run(self._mask, entries), self._shape_of)
+        return MaskedBatch(self._mask(entries), self._shape_of)
 
-    async def unfinished(self, *, limit: int = 1000) -> list[str]:
-        """The runs without an end."""
-        return await self._log.unfinished(limit=limit)
+    def _mask(self, entries: Sequence[LogEntry]) -> list[LogEntry]:
+        return [entry if self._is_masked(entry) else self._mask_one(entry) for entry in entries]
 
-    async def kept(self, *, limit: int = 100_000) -> list[KeptRun]:
-        """What each of the runs kept takes."""
-        return await self._log.kept(limit=limit)
+    def _is_masked(self, entry: LogEntry) -> bool:
+        """Whether it is a chunk, whose text was masked before, of a stream whose names are no secrets."""
+        if not isinstance(entry, ChunkEntry):
+            return False
+        secret = self._secret.get(entry.encoder)
+        if secret is None:
+            constant = entry.encoder.encode(entry.event_id, "")
+            secret = self._redactor.redact(constant) != constant
+            _remember(self._secret, entry.encoder, secret)
+        return not secret
 
-    async def discard(self, run_id: str, *, before: int | None = None) -> None:
-        """Forget a run or its beginning."""
-        await self._log.discard(run_id, before=before)
+    def _mask_one(self, entry: LogEntry) -> LogEntry:
+        data = entry.data
+        masked = mask_json(data, self._redactor)
+        return entry if masked is data else Entry(entry.seq, entry.at, entry.type, masked)
 
-    async def aclose(self) -> None:
-        """Close the log underneath."""
-        await self._log.aclose()
+    def _shape_of(self, encoder: ChunkEncoder) -> ChunkShape:
+        shape = self._shapes.get(encoder)
+        if shape is None:
+            shape = ChunkShape(encoder)
+            _remember(self._shapes, encoder, shape)
+        return shape
+
+
+def _remember(known: dict[ChunkEncoder, T], encoder: ChunkEncoder, value: T) -> None:
+    known[encoder] = value
+    if len(known) > _STREAMS:
+        known.pop(next(iter(known)))
 
 
 def mask_json(data: bytes, redactor: Redactor) -> bytes:

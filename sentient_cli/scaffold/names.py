@@ -29,7 +29,7 @@ _RESERVED = frozenset(
         *("build", "hatch", "hatchling", "pip", "pkg_resources", "setuptools", "uv", "wheel", "trove_classifiers"),
         *("dotenv", "pydantic_core", "yaml"),  # packages whose distribution has another name
         # Modules of the templates' own tests, which would stand in front of the package.
-        *("test_agent", "test_deployment", "test_served", "test_settings", "test_toolbox", "test_tools"),
+        *("test_agent", "test_deployment", "test_served", "test_settings", "test_tools"),
     }
 )
 _OF_PACKAGES = ("package", "slug")

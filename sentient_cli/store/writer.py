@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
 
 from sentient_cli.errors import LogSequenceError, StoreError
-from sentient_cli.store.entry import Entry
-from sentient_cli.store.ports import EventLog
+from sentient_cli.store.batch import EntryLog, append_all
+from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.rules import FINISHED
 
 __all__ = ["WriteBehind"]
+
+E = TypeVar("E", bound=LogEntry)
 
 _ENTRY_OVERHEAD: Final = 200
 """What an entry costs in memory beside its data, roughly, in bytes."""
@@ -22,19 +23,38 @@ _REMEMBERED: Final = 10_000
 """So many runs that were given up are remembered, the last ones."""
 
 
-class _Pending:
+class _Pending(Generic[E]):
     """What is to be written of one run, and how it went so far."""
 
-    __slots__ = ("attempts", "entries", "not_before", "size")
+    __slots__ = ("attempts", "entries", "not_before", "size", "waiting")
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[E] = []
+        self.waiting = 0
+        """What the entries take."""
         self.size = 0
+        """The same, and what is being written."""
         self.attempts = 0
         self.not_before = 0.0
 
 
-class WriteBehind:
+class _Flight(Generic[E]):
+    """Entries that are being written."""
+
+    __slots__ = ("entries", "pending", "run_id", "size")
+
+    def __init__(self, run_id: str, pending: _Pending[E]) -> None:
+        self.run_id = run_id
+        self.pending = pending
+        self.entries, pending.entries = pending.entries, []
+        self.size, pending.waiting = pending.waiting, 0
+
+    def put_back(self) -> None:
+        self.pending.entries[:0] = self.entries
+        self.pending.waiting += self.size
+
+
+class WriteBehind(Generic[E]):
     """Takes the entries of running runs and appends them to a log in the background. For one event loop.
 
     Entries go out 20 ms after the first of them came, or once there are 64, or at once when one ends its run. A store
@@ -52,6 +72,7 @@ class WriteBehind:
 
     Example:
         >>> from sentient_cli.store.memory import MemoryEventLog
+        >>> from sentient_cli.store.entry import Entry
         >>> async def main() -> int:
         ...     log = MemoryEventLog()
         ...     writer = WriteBehind(log, on_failure=print)
@@ -64,7 +85,7 @@ class WriteBehind:
 
     def __init__(
         self,
-        log: EventLog,
+        log: EntryLog[E],
         *,
         on_failure: Callable[[str, StoreError], None],
         max_bytes: int = 64 * 1024 * 1024,
@@ -80,8 +101,8 @@ class WriteBehind:
         self._batch = batch
         self._attempts = attempts
         self._backoff = backoff
-        self._queue: deque[tuple[str, Entry]] = deque()
-        self._pending: dict[str, _Pending] = {}
+        self._fresh = 0
+        self._pending: dict[str, _Pending[E]] = {}
         self._size = 0
         self._incomplete: dict[str, None] = {}
         self._wake = asyncio.Event()
@@ -91,8 +112,27 @@ class WriteBehind:
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    def offer(self, run_id: str, entry: Entry) -> None:
+    def offer(self, run_id: str, entry: E) -> None:
         """Take an entry. It costs the caller nothing to speak of, and never fails; see ``on_failure``."""
+        self._fresh += 1
+        if entry.type == FINISHED or self._fresh >= self._batch:
+            self._wake.set()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._window, self._wake.set)
+        self._take(run_id, (entry,), len(entry.data) + _ENTRY_OVERHEAD)
+
+    def offer_all(self, run_id: str, entries: Sequence[E], size: int) -> None:
+        """Take entries that have waited for others already: they are written at once.
+
+        Args:
+            run_id: Whose.
+            entries: What.
+            size: The bytes of their data, roughly.
+        """
+        self._wake.set()
+        self._take(run_id, entries, size + _ENTRY_OVERHEAD * len(entries))
+
+    def _take(self, run_id: str, entries: Sequence[E], size: int) -> None:
         if run_id in self._incomplete:
             return
         if self._closed:
@@ -102,14 +142,10 @@ class WriteBehind:
         if pending is None:
             pending = self._pending[run_id] = _Pending()
             self._idle.clear()
-        size = len(entry.data) + _ENTRY_OVERHEAD
         pending.size += size
+        pending.waiting += size
         self._size += size
-        self._queue.append((run_id, entry))
-        if entry.type == FINISHED or len(self._queue) >= self._batch:
-            self._wake.set()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._window, self._wake.set)
+        pending.entries += entries
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work(), name="sentient-write-behind")
         if self._size > self._max_bytes:
@@ -144,59 +180,63 @@ class WriteBehind:
             await self._wake.wait()
             self._wake.clear()
             self._stop_timer()
-            while self._queue:
-                run_id, entry = self._queue.popleft()
-                self._pending[run_id].entries.append(entry)
+            self._fresh = 0
             now = asyncio.get_running_loop().time()
-            due = [run_id for run_id, run in self._pending.items() if run.entries and run.not_before <= now]
-            # Appends that are asked for together are committed together.
-            await asyncio.gather(*(self._store(run_id, self._pending[run_id]) for run_id in due))
+            due = [
+                _Flight(run_id, run) for run_id, run in self._pending.items() if run.entries and run.not_before <= now
+            ]
+            if not due:
+                continue
+            results = await append_all(self._log, [(flight.run_id, flight.entries) for flight in due])
+            for flight, error in zip(due, results, strict=True):
+                await self._settle(flight, error)
 
-    async def _store(self, run_id: str, pending: _Pending) -> None:
-        entries, pending.entries = pending.entries, []
-        try:
-            await self._log.append(run_id, entries)
-        except LogSequenceError as error:
-            await self._resume(run_id, pending, entries, error)
-        except StoreError as error:
-            self._retry(run_id, pending, entries, error)
-        except Exception as error:  # noqa: BLE001 - whatever the store does, the other runs go on
-            self._give_up(run_id, StoreError("The store failed", why=repr(error)))
-        else:
-            pending.attempts = 0
-            self._written(run_id, pending, entries)
+    async def _settle(self, flight: _Flight[E], error: Exception | None) -> None:
+        if error is None:
+            flight.pending.attempts = 0
+            self._written(flight, flight.size)
+        elif isinstance(error, LogSequenceError):
+            await self._resume(flight, error)
+        elif isinstance(error, StoreError):
+            self._retry(flight, error)
+        else:  # whatever the store does, the other runs go on
+            self._give_up(flight.run_id, StoreError("The store failed", why=repr(error)))
 
-    async def _resume(self, run_id: str, pending: _Pending, entries: list[Entry], error: LogSequenceError) -> None:
+    async def _resume(self, flight: _Flight[E], error: LogSequenceError) -> None:
         """An append that was reported as failed may have been stored all the same."""
+        entries = flight.entries
         try:
-            head = await self._log.head(run_id) if pending.attempts else None
+            head = await self._log.head(flight.run_id) if flight.pending.attempts else None
         except StoreError as broken:
-            self._retry(run_id, pending, entries, broken)
+            self._retry(flight, broken)
             return
         stored = 0 if head is None else head.last_seq - entries[0].seq + 1
         if not 0 < stored <= len(entries):
-            self._give_up(run_id, error)
+            self._give_up(flight.run_id, error)
             return
-        pending.attempts = 0
-        pending.entries[:0] = entries[stored:]
-        self._written(run_id, pending, entries[:stored])
+        flight.pending.attempts = 0
+        written = flight.size * stored // len(entries)
+        flight.entries, flight.size = entries[stored:], flight.size - written
+        flight.put_back()
+        self._written(flight, written)
         self._wake.set()
 
-    def _written(self, run_id: str, pending: _Pending, entries: list[Entry]) -> None:
-        if self._pending.get(run_id) is not pending:
+    def _written(self, flight: _Flight[E], size: int) -> None:
+        pending = flight.pending
+        if self._pending.get(flight.run_id) is not pending:
             return
-        size = sum(len(entry.data) for entry in entries) + _ENTRY_OVERHEAD * len(entries)
         pending.size -= size
         self._size -= size
         if not pending.size:
-            self._remove(run_id)
+            self._remove(flight.run_id)
 
-    def _retry(self, run_id: str, pending: _Pending, entries: list[Entry], error: StoreError) -> None:
+    def _retry(self, flight: _Flight[E], error: StoreError) -> None:
+        pending = flight.pending
         pending.attempts += 1
         if pending.attempts >= self._attempts:
-            self._give_up(run_id, error)
+            self._give_up(flight.run_id, error)
             return
-        pending.entries[:0] = entries
+        flight.put_back()
         delay = min(self._backoff * 2 ** (pending.attempts - 1), _MAX_DELAY)
         loop = asyncio.get_running_loop()
         pending.not_before = loop.time() + delay
@@ -222,7 +262,6 @@ class WriteBehind:
             del self._incomplete[next(iter(self._incomplete))]
         if run_id in self._pending:
             self._size -= self._pending[run_id].size
-            self._queue = deque(item for item in self._queue if item[0] != run_id)
             self._remove(run_id)
         try:
             self._on_failure(run_id, error)

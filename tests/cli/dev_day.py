@@ -11,8 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sentient_cli.cli import dev_hub
-from sentient_cli.cli.dev_hub import Command, HubRequest
+from sentient_cli.dev import serving
 from sentient_cli.dev.messages import Problem
 from sentient_cli.dev.report import (
     Broken,
@@ -30,6 +29,7 @@ from sentient_cli.dev.report import (
     Stopping,
     WorkerDied,
 )
+from sentient_cli.dev.request import Command, HubRequest
 
 __all__ = ["BROKEN", "READY", "day", "install"]
 
@@ -166,7 +166,7 @@ def at(event: DevEvent, port: int) -> DevEvent:
 
 def install() -> None:
     """Let ``sentient dev`` run this hub."""
-    dev_hub.run_hub = run_hub
+    serving.run_hub = run_hub
 
 
 if __name__ == "__main__":

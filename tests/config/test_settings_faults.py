@@ -111,8 +111,11 @@ def test_a_wrong_flag_is_a_wrong_usage() -> None:
         load({"log.level": "loud"}, environment={})
 
 
-_WRONG = {"server.allow_origins": "no origin", "server.allow_hosts": "", "server.host": "", "agent": "", "profile": ""}
-_RIGHT_FOR_ALL = {"llm.script"}  # whatever it is, it can be the name of a file
+_WRONG = {
+    "server.allow_origins": "no origin",
+    **dict.fromkeys(("server.allow_hosts", "server.host", "agent", "profile", "dev.include", "dev.ignore"), ""),
+}
+_RIGHT_FOR_ALL = {"llm.script", "dev.watch"}  # whatever it is, it can be the name of a file
 
 
 @pytest.mark.parametrize("key", sorted(set(all_keys()) - _RIGHT_FOR_ALL))

@@ -246,7 +246,7 @@ def test_the_repository_of_a_template_is_left_out(tmp_path: Path) -> None:
 
 
 def test_what_copier_leaves_out_is_left_out(tmp_path: Path) -> None:
-    folder = template(tmp_path / "t", {"project/a.txt": "a", "project/.git/config": "a"}, "_subdirectory: project\n")
+    folder = template(tmp_path / "t", {"a.txt": "a", "sub/.git/config": "a"})
     with open_source(str(folder)) as source:
         assert set(map(str, render(source, {}).files)) == {"a.txt"}
 

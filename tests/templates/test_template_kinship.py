@@ -16,7 +16,6 @@ _IN_BOTH_LARGER = (
     "project/.env.example.jinja",
     "project/tests/test_agent.py.jinja",
     "project/tests/test_settings.py.jinja",
-    "project/tests/test_toolbox.py.jinja",
     "project/tests/test_tools.py.jinja",
 )
 

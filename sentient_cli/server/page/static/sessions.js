@@ -86,15 +86,15 @@ export class Sessions {
 
   /** Write a session; the oldest ones make room. One without a turn is not worth keeping. */
   save(session) {
-    if (!session.turns.length || !this.all.has(session.id)) return;
+    if (!this._storage || !session.turns.length || !this.all.has(session.id)) return;
     this._trim(session);
     for (;;) {
       try {
         this._storage.setItem(PREFIX + session.id, JSON.stringify(session));
         return;
-      } catch {
+      } catch (error) {
         const oldest = this.list().reverse().find((other) => other !== session && other.turns.length);
-        if (!oldest) {
+        if (!oldest || error.name !== "QuotaExceededError") {
           this.kept = false;
           return;
         }

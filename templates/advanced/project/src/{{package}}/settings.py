@@ -16,7 +16,6 @@ class Settings(BaseModel, frozen=True):
     longest_question: int = Field(default=4000, ge=1, description="Characters that a question may have.")
     remembered: int = Field(default=20, ge=0, description="Earlier turns that the model is shown.")
     max_rounds: int = Field(default=5, ge=1, description="How often the model is asked for one answer.")
-    tool_timeout: float = Field(default=10, gt=0, description="Seconds that a tool may take.")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentient_cli import ContentFilterError, ContextLengthExceededError, JsonValue, ProviderError
+from sentient_cli import ContentFilterError, ContextLengthExceededError, JsonValue, ProviderError, ToolError
 
 
 class Problem(Exception):  # noqa: N818 - it is told to readers, as an `error` event
@@ -22,8 +22,10 @@ class Problem(Exception):  # noqa: N818 - it is told to readers, as an `error` e
         self.details = {"reason": reason, **details}
 
 
-def problem_of(error: ProviderError) -> Problem:
-    """What a reader is told when the model fails; the details of the failure stay in the log."""
+def problem_of(error: ProviderError | ToolError) -> Problem:
+    """What a reader is told when the model fails or never comes to an end; the details stay in the log."""
+    if isinstance(error, ToolError):
+        return Problem("I found no answer. Please ask for less at once.", 504, reason="too-many-rounds")
     if isinstance(error, ContextLengthExceededError):
         return Problem("The conversation is too long. Please begin a new one.", 413, reason="conversation-too-long")
     if isinstance(error, ContentFilterError):

@@ -1,12 +1,13 @@
-"""The tools: plain functions. The model sees their names, parameters and docstrings."""
+"""The tools: typed functions. The model sees their names, parameters and docstrings."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import date
 from pathlib import Path
 from typing import Literal
+
+from sentient_cli import tool
 
 Unit = Literal["kilometres", "metres", "miles", "kilograms", "grams", "pounds"]
 
@@ -20,6 +21,7 @@ _UNITS: dict[Unit, tuple[str, float]] = {
 }
 
 
+@tool
 def convert(value: float, unit: Unit, to: Unit) -> str:
     """Convert a length or a mass from one unit to another."""
     kind, size = _UNITS[unit]
@@ -29,17 +31,25 @@ def convert(value: float, unit: Unit, to: Unit) -> str:
     return f"{value * size / other_size:g} {to}"
 
 
+@tool
 def days_between(start: date, end: date) -> int:
     """The number of days from one date to another; below zero when the second one is earlier."""
     return (end - start).days
 
 
-async def search_handbook(words: str) -> list[str]:
-    """Find the sections of the handbook that fit some words best: opening hours, prices, delivery, returns."""
-    sections = await asyncio.to_thread(_sections)  # files are read beside the event loop
+@tool(timeout=5)  # seconds
+def search_handbook(words: str) -> list[str]:
+    """Find the sections of the handbook that fit some words best: opening hours, prices, delivery, returns.
+
+    Args:
+        words: A question, or what it is about.
+    """
     wanted = _words(words)
-    ranked = sorted(sections, key=lambda section: len(wanted & _words(section)), reverse=True)
+    ranked = sorted(_sections(), key=lambda section: len(wanted & _words(section)), reverse=True)
     return [section for section in ranked[:2] if wanted & _words(section)]
+
+
+TOOLS = (convert, days_between, search_handbook)
 
 
 def _sections() -> list[str]:

@@ -1,21 +1,18 @@
-"""Between the command and the hub: what it is asked to do."""
+"""What a hub is asked to do."""
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
     from collections.abc import Mapping
     from pathlib import Path
 
     from sentient_cli.config import FlagValue, Settings
-    from sentient_cli.dev.report import Reporter
 
-__all__ = ["Command", "HubRequest", "run_hub"]
+__all__ = ["Command", "HubRequest"]
 
 Command: TypeAlias = Literal["reload", "quit"]
 """What a hub can be told while it runs."""
@@ -58,22 +55,3 @@ class HubRequest:
     sockets: Path
     token_file: Path
     began: float
-
-
-class _Hub(Protocol):
-    async def run_hub(self, request: HubRequest, reporter: Reporter, commands: asyncio.Queue[Command]) -> int: ...
-
-
-async def run_hub(request: HubRequest, reporter: Reporter, commands: asyncio.Queue[Command]) -> int:
-    """Serve until told to quit.
-
-    Args:
-        request: What.
-        reporter: Is told what happens.
-        commands: Tells it what to do.
-
-    Returns:
-        The exit code.
-    """
-    hub = cast("_Hub", importlib.import_module("sentient_cli.dev.hub"))
-    return await hub.run_hub(request, reporter, commands)

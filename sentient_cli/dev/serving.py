@@ -1,0 +1,204 @@
+"""Puts a hub together, and runs it until it is told to quit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sentient_cli import paths
+from sentient_cli.config.files import find_project_file
+from sentient_cli.dev.assignment import Assignment
+from sentient_cli.dev.dependencies import Dependencies
+from sentient_cli.dev.hub import Hub
+from sentient_cli.dev.launch import make_launcher
+from sentient_cli.dev.recorder import Recorder
+from sentient_cli.dev.records import AllRecords
+from sentient_cli.dev.report import Notice
+from sentient_cli.dev.scope import Scope
+from sentient_cli.dev.watch import Watcher
+from sentient_cli.errors import ConfigError
+from sentient_cli.server.adopting import AdoptingServer
+from sentient_cli.server.inspection import inspection_routes, make_token_file
+from sentient_cli.server.outside import create_outside_app
+from sentient_cli.server.page.routes import page_routes
+from sentient_cli.store.file import FileEventLog
+
+if TYPE_CHECKING:
+    from sentient_cli.dev.report import Reporter
+    from sentient_cli.dev.request import Command, HubRequest
+
+__all__ = ["recordings_directory", "run_hub"]
+
+_LOOK_EVERY: Final = 1.0
+_FOLDER: Final = ".sentient"
+_RUNS: Final = "runs"
+
+
+async def run_hub(request: HubRequest, reporter: Reporter, commands: asyncio.Queue[Command]) -> int:
+    """Serve a project until told to quit.
+
+    Args:
+        request: What.
+        reporter: Is told what happens.
+        commands: Tells it what to do.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: this system has no Unix sockets, or there is no place for what is recorded.
+    """
+    if sys.platform == "win32":
+        raise ConfigError(
+            "`sentient dev` needs Unix sockets, which this system does not have",
+            fix="Use it in WSL, or `sentient serve` here",
+        )
+    watcher = None
+    if request.reload:
+        scope = Scope.of(request.home, request.settings.dev)
+        watcher = Watcher(scope, notice=lambda what, fix: reporter.report(Notice(what, fix)))
+    async with _hub(request, reporter, watcher) as hub:
+        tasks = [asyncio.create_task(_follow_dependencies(hub))]
+        if watcher is not None:
+            tasks.append(asyncio.create_task(_follow_files(hub, watcher, request.home)))
+        try:
+            await hub.start()
+            while await commands.get() != "quit":
+                hub.reload(())
+        finally:
+            for task in tasks:
+                task.cancel()
+            await hub.stop()
+            await asyncio.wait(tasks)
+    return 0
+
+
+@asynccontextmanager
+async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None) -> AsyncGenerator[Hub]:
+    server, dev = request.settings.server, request.settings.dev
+    recordings = recordings_directory(request.home)
+    token = make_token_file(request.token_file)
+    url = _url(request)
+
+    def notify(what: str, fix: str) -> None:
+        reporter.report(Notice(what, fix))
+
+    recorder = Recorder(FileEventLog(recordings), notify, keep_runs=dev.keep_runs, keep_bytes=dev.keep_bytes)
+    records = AllRecords(recorder, lambda: hub.state())  # noqa: PLW0108 - there is no hub yet
+    leaving = asyncio.Event()
+    routes = [
+        *page_routes(),
+        *inspection_routes(
+            records, token, heartbeat=server.heartbeat, send_timeout=server.send_timeout, is_leaving=leaving.is_set
+        ),
+    ]
+
+    def broken() -> Sequence[tuple[bytes, bytes]]:
+        number = hub.generations.broken
+        return () if number is None else ((b"sentient-reload-error", b"generation=%d" % number),)
+
+    outside = AdoptingServer(create_outside_app(routes, server, headers=broken), server)
+    hub = Hub(
+        _assignment(request, recordings, url, f"{url}/#token={token}"),
+        request.listener,
+        make_launcher(dev.start, request.home, request.environment),
+        reporter=reporter,
+        server=outside,
+        records=records,
+        watching=watcher,
+    )
+    await outside.start()
+    try:
+        yield hub
+    finally:
+        leaving.set()
+        await records.aclose()
+        await outside.aclose()
+
+
+def _assignment(request: HubRequest, recordings: Path, url: str, inspect_url: str) -> Assignment:
+    return Assignment(
+        url=url,
+        inspect_url=inspect_url,
+        agent=request.settings.agent,
+        home=request.home,
+        recordings=recordings,
+        typed_in=request.typed_in,
+        environment=request.environment,
+        flags={name: _plain(value) for name, value in request.flags.items()},
+        project=request.project,
+        profile=request.profile,
+        env_file=request.env_file,
+        use_env_file=request.use_env_file,
+        debug=request.debugger,
+        patience=request.settings.server.header_timeout,
+        began=request.began,
+    )
+
+
+def _plain(value: object) -> str | int | float | bool | tuple[str, ...] | None:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return tuple(map(str, value))
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def _url(request: HubRequest) -> str:
+    host: str = request.settings.server.host
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{request.listener.getsockname()[1]}"
+
+
+def recordings_directory(home: Path) -> Path:
+    """Where the runs of a project are recorded: in it, or where there is no settings file, among the user's own things.
+
+    Args:
+        home: The project's directory, or the one where the command was typed.
+    """
+    if find_project_file(home) is not None:
+        folder = home / _FOLDER / _RUNS
+        with contextlib.suppress(OSError):  # whoever cannot write here is told when the first run is recorded
+            folder.mkdir(parents=True, exist_ok=True)
+            ignored = folder / ".gitignore"
+            if not ignored.exists():
+                ignored.write_text("*\n")
+        return folder
+    digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:32]
+    return paths.state_dir() / "dev" / digest / _RUNS
+
+
+async def _follow_files(hub: Hub, watcher: Watcher, home: Path) -> None:
+    async with contextlib.aclosing(watcher.changes()) as changes:
+        async for changed in changes:
+            files = {path for path in changed if not _is_our_output(path)}
+            if files:
+                hub.reload(_names(files, home))
+
+
+def _is_our_output(path: Path) -> bool:
+    """Whether what this process writes goes to a file, as in ``sentient dev > out.txt``: it grows with each reload."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return any(os.path.samestat(found, os.fstat(number)) for number in (1, 2))
+    return False
+
+
+def _names(changed: Iterable[Path], home: Path) -> list[str]:
+    return sorted(str(path.relative_to(home)) if path.is_relative_to(home) else str(path) for path in changed)
+
+
+async def _follow_dependencies(hub: Hub) -> None:
+    dependencies = Dependencies()
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        if dependencies.settled_anew():
+            await hub.renew()
+            hub.reload(("installed packages",))

@@ -1,0 +1,98 @@
+"""Masked entries of a run as one batch: the chunks of a stream become lines without a step of Python for each part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
+
+from typing_extensions import override
+
+from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
+from sentient_cli.runtime.events import encode_texts
+from sentient_cli.store.batch import EntryBatch
+from sentient_cli.store.entry import LogEntry
+from sentient_cli.store.jsonl import encode_line
+from sentient_cli.store.rules import BLOB_BYTES
+
+__all__ = ["ChunkShape", "MaskedBatch"]
+
+_LONGEST_TEXT = BLOB_BYTES // 8
+"""A text of so many characters stays below the size from which data is kept apart, however it is escaped."""
+_KNOWN = 512
+_ENDS = (b"}}\n", *(b'},"left":%d}\n' % left for left in range(1, _KNOWN)))
+
+
+class ChunkShape:
+    """What the JSON of all chunks of one stream has before the id, and between the id and the text.
+
+    Args:
+        encoder: That of the stream.
+    """
+
+    __slots__ = ("after_id", "before_id")
+
+    def __init__(self, encoder: ChunkEncoder) -> None:
+        # A control character is escaped in every name, and this one is not escaped.
+        self.before_id, _, after = encoder.encode(b"\0", "").partition(b"\0")
+        self.after_id: bytes = after.removesuffix(b'""}')
+
+
+class MaskedBatch(EntryBatch):
+    """Entries without secrets.
+
+    Args:
+        entries: The entries.
+        shape_of: Gives the shape of a stream's chunks.
+    """
+
+    __slots__ = ("_masked", "_shape_of")
+
+    def __init__(self, entries: Sequence[LogEntry], shape_of: Callable[[ChunkEncoder], ChunkShape]) -> None:
+        super().__init__()
+        self._masked = entries
+        self._shape_of = shape_of
+
+    @override
+    def source(self) -> Sequence[LogEntry]:
+        """The entries as they are held."""
+        return self._masked
+
+    @override
+    def lines(self, keep_blob: Callable[[str, bytes], None]) -> bytes:
+        """The lines of all entries."""
+        parts: list[bytes] = []
+        chunks: list[ChunkEntry] = []
+        left = len(self._masked)
+        for entry in self._masked:
+            if isinstance(entry, ChunkEntry) and len(entry.text) < _LONGEST_TEXT and left <= _KNOWN:
+                if chunks and chunks[0].encoder is not entry.encoder:
+                    self._add_chunks(parts, chunks, left)
+                    chunks = []
+                chunks.append(entry)
+                left -= 1
+                continue
+            if chunks:
+                self._add_chunks(parts, chunks, left)
+                chunks = []
+            left -= 1
+            parts.append(encode_line(entry, left, keep_blob))
+        if chunks:
+            self._add_chunks(parts, chunks, left)
+        return b"".join(parts)
+
+    def _add_chunks(self, parts: list[bytes], chunks: Sequence[ChunkEntry], left: int) -> None:
+        """Add the lines of chunks of one stream, which so many entries follow."""
+        shape = self._shape_of(chunks[0].encoder)
+        parts.extend(
+            chain.from_iterable(
+                zip(
+                    [b'{"seq":%d,"at":%d,"type":"event","data":' % (chunk.seq, chunk.at) for chunk in chunks],
+                    repeat(shape.before_id),
+                    [chunk.event_id for chunk in chunks],
+                    repeat(shape.after_id),
+                    encode_texts([chunk.text for chunk in chunks]),
+                    reversed(_ENDS[left : left + len(chunks)]),
+                    strict=False,
+                )
+            )
+        )

@@ -1,0 +1,289 @@
+"""``sentient dev`` as a process: a project whose files change, and what is said about it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+
+import httpx
+
+from tests.support.served import command, environment
+from tests.support.wire import PATIENCE
+
+__all__ = ["AGENT", "Developing", "body", "developing"]
+
+AGENT = '''
+import asyncio
+
+from sentient_cli import Query, Response, Session, agent
+
+VERSION = "{version}"
+
+
+@agent
+async def versions(session: Session, query: Query, response: Response) -> None:
+    """Answers with the version of its code: as many times as it is asked for, a tenth of a second apart."""
+    count = int(query.prompt) if query.prompt.isdigit() else 1
+    async with response.stream("ANSWER") as stream:
+        for index in range(count):
+            await stream.write(VERSION + " ")
+            if index + 1 < count:
+                await asyncio.sleep(0.1)
+'''
+_ID = "01JS4F4Z5V0000000000000001"
+
+
+def body(prompt: object, activity: str | None = None) -> dict[str, object]:
+    """The body of a question."""
+    asked: dict[str, object] = {"query": {"id": _ID, "prompt": str(prompt)}}
+    if activity is not None:
+        asked["session"] = {
+            "processor_id": "tests",
+            "activity_id": activity,
+            "request_id": "01JS4F4Z5V0000000000000003",
+            "interactions": [],
+        }
+    return asked
+
+
+class Developing:
+    """A ``sentient dev`` that runs.
+
+    Args:
+        process: It, with standard output as a pipe.
+        project: The directory of its project.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], project: Path) -> None:
+        self.process = process
+        self.project = project
+        self.url = ""
+        self.token = ""
+        self._events: list[dict[str, object]] = []
+        self._ended = False
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._changed:
+                self._events.append(json.loads(line))
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    @property
+    def events(self) -> list[dict[str, object]]:
+        """What it has said so far."""
+        with self._changed:
+            return list(self._events)
+
+    def mark(self) -> int:
+        """How much it has said so far, for `wait`."""
+        return len(self.events)
+
+    def wait(
+        self, name: str, *, since: int = 0, where: Callable[[dict[str, object]], bool] | None = None
+    ) -> dict[str, object]:
+        """Wait until it says something, at or after a mark."""
+        with self._changed:
+            while True:
+                for event in self._events[since:]:
+                    if event["event"] == name and (where is None or where(event)):
+                        return event
+                since = len(self._events)
+                assert not self._ended, f"it ended without {name!r}: {self._events[-10:]}"
+                assert self._changed.wait(PATIENCE), f"no {name!r} in {self._events[-10:]}"
+
+    def wait_ready(self) -> dict[str, object]:
+        """Wait until the agent answers."""
+        event = self.wait("ready")
+        self.url = str(event["url"])
+        self.token = str(event["inspect_url"]).partition("#token=")[2]
+        return event
+
+    # -- the project -------------------------------------------------------------------------------------------------
+
+    def write(self, name: str, text: str) -> int:
+        """Save a file; return a mark from before."""
+        mark = self.mark()
+        path = self.project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return mark
+
+    def save(self, version: str, name: str = "agent.py") -> dict[str, object]:
+        """Save the agent with another version, and wait until it answers."""
+        return self.wait("reloaded", since=self.write(name, AGENT.format(version=version)))
+
+    # -- the wire ----------------------------------------------------------------------------------------------------
+
+    def ask(self, prompt: object = "", activity: str | None = None) -> str:
+        """What it answers, as one text."""
+        answer = httpx.post(f"{self.url}/assist", json=body(prompt, activity), timeout=PATIENCE)
+        assert answer.status_code == 200, answer.text
+        return text_of(answer.text)
+
+    def get(self, path: str, *, token: bool = False) -> httpx.Response:
+        """Get something; with the inspection token if asked for."""
+        headers = {"authorization": f"Bearer {self.token}"} if token else {}
+        return httpx.get(self.url + path, headers=headers, timeout=PATIENCE)
+
+    def state(self) -> dict[str, object]:
+        """How things stand."""
+        answer = self.get("/_sentient/state", token=True)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, object] = answer.json()
+        return found
+
+    # -- processes ---------------------------------------------------------------------------------------------------
+
+    def workers(self) -> list[int]:
+        """The processes of its generations: its children but for the fork server."""
+        return [pid for pid in children(self.process.pid) if not children(pid) and not _is_fork_server(pid)]
+
+    def fork_server(self) -> int:
+        """The process that forks workers."""
+        return next(pid for pid in children(self.process.pid) if _is_fork_server(pid))
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """End it as a user does; return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+
+def text_of(stream: str) -> str:
+    """The text of all chunks of a stream of events."""
+    datas = [json.loads(line[5:]) for line in stream.splitlines() if line.startswith("data:")]
+    return "".join(data["content"] for data in datas if data["content_type"] == "chunked.text").strip()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, or adopted."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == pid and fields[0] != "Z":
+                    found.append(int(entry.name))
+    return found
+
+
+def _is_fork_server(pid: int) -> bool:
+    # What is forked from it has its command line, but leads a session that it made for itself later.
+    with contextlib.suppress(OSError):
+        descriptors = Path(f"/proc/{pid}/fd").iterdir()
+        names = {os.readlink(descriptor) for descriptor in descriptors}
+        return not any("anon_inode:[eventpoll]" in name for name in names)
+    return False
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def developing(
+    project: Path,
+    *flags: object,
+    version: str | None = "one",
+    ready: bool = True,
+    code: int = 0,
+    env: Mapping[str, str] | None = None,
+) -> Generator[Developing]:
+    """A ``sentient dev`` for as long as the block lasts.
+
+    Args:
+        project: A directory; made with an agent in it unless there is one.
+        flags: More of the command line.
+        version: What the agent answers first; None: no agent is written.
+        ready: Whether to wait until it answers.
+        code: How it has to exit.
+        env: More of the environment.
+    """
+    project.mkdir(exist_ok=True)
+    if version is not None and not (project / "agent.py").exists():
+        (project / "agent.py").write_text(AGENT.format(version=version))
+    home = project.parent / f"{project.name}-home"
+    home.mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        command("dev", "--json", "--port", 0, *flags),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        cwd=project,
+        env=environment(home, env),
+    )
+    server = Developing(process, project)
+    try:
+        if ready:
+            server.wait_ready()
+        yield server
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(3)
+        process.kill()
+        server.stop()
+        raise
+    assert server.stop() == code, server.events[-10:]
+
+
+async def stream_lines(url: str, prompt: object) -> list[str]:
+    """Ask, and collect the lines of the answer as they come."""
+    async with (
+        httpx.AsyncClient(timeout=PATIENCE) as client,
+        client.stream("POST", f"{url}/assist", json=body(prompt)) as answer,
+    ):
+        assert answer.status_code == 200
+        return [line async for line in answer.aiter_lines()]
+
+
+def stream_in_background(url: str, prompt: object) -> Callable[[], list[str]]:
+    """Ask from a thread of its own; return how to wait for the lines of the answer."""
+    lines: list[str] = []
+    began = threading.Event()
+
+    def ask() -> None:
+        async def main() -> None:
+            async with (
+                httpx.AsyncClient(timeout=PATIENCE) as client,
+                client.stream("POST", f"{url}/assist", json=body(prompt)) as answer,
+            ):
+                async for line in answer.aiter_lines():
+                    lines.append(line)
+                    if line.startswith("data:"):
+                        began.set()
+
+        asyncio.run(main())
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    assert began.wait(PATIENCE)
+
+    def finish() -> list[str]:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        return lines
+
+    return finish

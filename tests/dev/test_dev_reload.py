@@ -1,0 +1,139 @@
+"""A save is live, and no stream breaks: with real processes, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.dev.developing import AGENT, developing, stream_in_background, text_of, wait_until
+
+
+@pytest.mark.story("20.5")
+def test_a_save_is_live(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        assert dev.ask() == "one"
+        event = dev.save("two")
+        assert event["changed"] == ["agent.py"]
+        assert dev.ask() == "two"
+        temporary = tmp_path / "elsewhere"
+        temporary.write_text(AGENT.format(version="three"))
+        mark = dev.mark()
+        temporary.replace(dev.project / "agent.py")
+        dev.wait("reloaded", since=mark)
+        assert dev.ask() == "three"
+
+
+@pytest.mark.story("20.5")
+def test_a_stream_finishes_on_the_code_that_it_began_with(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        finish = stream_in_background(dev.url, 20)
+        dev.save("two")
+        assert dev.ask() == "two"
+        run = next(event["run"] for event in dev.events if event["event"] == "run-started")
+        assert dev.get(f"/runs/{run}").json()["status"] == "running", "its own process is asked"
+        assert text_of("\n".join(finish())).split() == ["one"] * 20
+        dev.wait("retired")
+        wait_until(lambda: len(dev.workers()) == 1, "the old process leaves")
+        assert dev.get(f"/runs/{run}").json()["outcome"] == "done"
+        resumed = dev.get(f"/runs/{run}/events?after=3")
+        assert text_of(resumed.text).split() == ["one"] * 18, "what was sent is told again by the recording"
+
+
+@pytest.mark.story("20.5", "18.6")
+def test_a_broken_save_breaks_nothing(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        finish = stream_in_background(dev.url, 10)
+        mark = dev.write("agent.py", AGENT.format(version="two") + "\nx = (\n")
+        broken = dev.wait("broken", since=mark)
+        problem = broken["problem"]
+        assert isinstance(problem, dict)
+        assert problem["what"] == "agent.py is no valid Python"
+        assert problem["line"] == len(AGENT.splitlines()) + 2
+        assert "> " in problem["excerpt"]
+        answer = dev.get("/health")
+        assert answer.headers["sentient-reload-error"] == f"generation={broken['generation']}"
+        assert "valid Python" not in answer.text
+        assert dev.ask() == "one"
+        state = dev.state()
+        assert (state["status"], state["generation"]) == ("broken", 1)
+        assert isinstance(state["error"], dict)
+        assert state["error"]["what"] == problem["what"]
+        assert dev.save("three")["mended"] is True
+        assert dev.ask() == "three"
+        assert "sentient-reload-error" not in dev.get("/health").headers
+        assert text_of("\n".join(finish())).split() == ["one"] * 10
+
+
+@pytest.mark.story("20.5")
+def test_a_start_with_broken_code_waits_for_a_good_save(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "agent.py").write_text("import no_such_module\n")
+    with developing(project, ready=False) as dev:
+        problem = dev.wait("broken")["problem"]
+        assert isinstance(problem, dict)
+        assert "no_such_module" in problem["why"]
+        dev.write("agent.py", AGENT.format(version="mended"))
+        dev.wait_ready()
+        assert dev.ask() == "mended"
+
+
+@pytest.mark.story("20.5")
+def test_sessions_survive(tmp_path: Path) -> None:
+    agent = """
+from sentient_cli import agent
+
+@agent
+async def counter(session, query, response):
+    await response.text_block("COUNT", str(len(list(session.get_interactions()))))
+    await response.respond("VERSION", "VERSION_HERE")
+"""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "agent.py").write_text(agent)
+    activity = "01JS4F4Z5V0000000000000002"
+    with developing(project) as dev:
+
+        def count() -> str:
+            import httpx
+
+            from tests.dev.developing import body
+
+            answer = httpx.post(f"{dev.url}/assist", json=body("hi", activity), timeout=20)
+            return str(json.loads(answer.text.split("data: ")[1].splitlines()[0])["content"])
+
+        assert count() == "0"
+        dev.wait("reloaded", since=dev.write("agent.py", agent.replace("VERSION_HERE", "2")))
+        wait_until(lambda: count() != "0", "what was said before the reload is remembered")
+
+
+@pytest.mark.story("20.5")
+def test_what_leaves_the_env_file_leaves_the_environment(tmp_path: Path) -> None:
+    agent = AGENT.replace("VERSION + ", "str(os.environ.get('FROM_FILE')) + ").replace("import asyncio", "import asyncio, os")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "agent.py").write_text(agent)
+    (project / ".env").write_text("FROM_FILE=here\n")
+    with developing(project) as dev:
+        assert dev.ask() == "here"
+        dev.wait("reloaded", since=dev.write(".env", "OTHER=1\n"))
+        assert dev.ask() == "None"
+
+
+@pytest.mark.story("20.5")
+def test_the_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        finish = stream_in_background(dev.url, 100)
+        dev.save("two")
+        second = stream_in_background(dev.url, 100)
+        processes = [*dev.workers(), dev.fork_server()]
+        assert len(processes) == 3
+        assert dev.stop() == 0
+        for lines in (finish(), second()):
+            assert any('"error_code":499' in line for line in lines)
+            assert lines[-3] == "event: done"
+    for pid in processes:
+        assert not Path(f"/proc/{pid}").exists() or os.waitpid(pid, os.WNOHANG), pid
