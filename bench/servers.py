@@ -19,7 +19,7 @@ from typing import IO, Literal, TypeAlias
 from bench.process import cpu_seconds
 from bench.reference import ROOT, fast_parts, reference_python
 
-__all__ = ["Kind", "Server", "client_core", "start"]
+__all__ = ["Kind", "Server", "client_core", "free_port", "spawn", "start"]
 
 Kind: TypeAlias = Literal["ours", "framework", "framework, fast", "raw ASGI"]
 """``framework`` is as pip installs it; ``fast`` has uvloop and httptools, as ours and the raw application have."""
@@ -99,10 +99,10 @@ def start(kind: Kind, *options: str, env: Mapping[str, str] | None = None) -> Ge
     Raises:
         RuntimeError: it does not come up.
     """
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory() as folder:
         command, environment = _command(kind, port, options)
-        process = _spawn(command, {**environment, **(env or {})}, said, Path(folder))
+        process = spawn(command, {**environment, **(env or {})}, said, Path(folder))
         server = Server(kind, port, process, said)
         try:
             _await_port(server)
@@ -121,20 +121,45 @@ def _command(kind: Kind, port: int, options: Sequence[str]) -> tuple[list[str], 
     return command, {"PYTHONPATH": str(fast_parts())} if kind == "framework, fast" else {}
 
 
-def _spawn(command: Sequence[str], env: Mapping[str, str], said: IO[bytes], folder: Path) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    said: IO[bytes],
+    folder: Path,
+    *,
+    output: int | IO[bytes] = subprocess.DEVNULL,
+    group: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Start a process on the server's core.
+
+    Args:
+        command: What is run.
+        env: More of its environment; of ours, what steers Python and the settings is left out.
+        said: Takes its standard error.
+        folder: Where it runs.
+        output: Takes its standard output.
+        group: Whether it leads a group of its own, as a shell gives to each command.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SENTIENT_", "PYTHONPATH"))}
     server_core, _ = _cores()
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, server_core)  # inherited, so no moment of the server's life is spent elsewhere
     try:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, env={**clean, **env}, cwd=folder
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=said,
+            env={**clean, **env},
+            cwd=folder,
+            start_new_session=group,
         )
     finally:
         os.sched_setaffinity(0, before)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         _, port = listener.getsockname()

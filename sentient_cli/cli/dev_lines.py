@@ -92,10 +92,9 @@ class Layout:
         rows += [] if narrow else [("Python", python, "")]
         lines: list[Line] = [(), self._cut(head), ()]
         for label, value, style in rows:
-            secret = label == "Page"
-            shown = text(value, style, secret=secret)
-            lead = "  " if narrow else f"  {label:10}"
-            lines += self._hanging(lead, shown, lead_style="dim", cut=not secret and label != "URL")
+            lead = Span("  " if narrow else f"  {label:10}", "dim")
+            row: Line = (lead, text(value, style, secret=label == "Page"))
+            lines.append(row if style else self._cut(row))  # an address stays in one piece
         return [*lines, (), *(self.keys() if keys else ())]
 
     def keys(self) -> list[Line]:
@@ -118,10 +117,9 @@ class Layout:
         for key, meaning in rows:
             lines += self._hanging(f"  {key}  ", self._pen.text(meaning), lead_style="bold")
         if link:
-            lines += [(), *self._hanging("  ", self._pen.text("The page, with its events:", "dim"))]
-            lines += self._hanging("  ", self._pen.text(link, "cyan", secret=True))
+            lines += [(), *self._hanging("  ", self._pen.text("The page, with its events:", "dim")), *self.link(link)]
         elif url:
-            lines += [(), *self._hanging("  ", self._pen.text(url, "cyan"))]
+            lines += [(), *self.link(url)]
         return [*lines, ()]
 
     def title(self, ready: Ready) -> list[Line]:
@@ -174,12 +172,11 @@ class Layout:
         sign = self._pen.text(getattr(self._glyphs, mark), color)
         lines = self._hanging(plain([*self._lead(time), sign, Span(" ")]), self._pen.text(text))
         first = (*self._lead(time), sign, Span(" "), *lines[0][1:])
-        return [first, *lines[1:], *(self._labelled("fix", fix) if fix else ())]
+        return [first, *lines[1:], *(self._labelled("fix", fix, self._indent()) if fix else ())]
 
     def link(self, address: str) -> list[Line]:
-        """An address on lines of its own, which is cut nowhere."""
-        lead = " " * self._inset()
-        return self._hanging(lead, self._pen.text(address, "cyan", secret=True)) if address else []
+        """An address in one piece, so that it can be copied; a terminal that is too narrow breaks it by itself."""
+        return [(Span("  "), self._pen.text(address, "cyan", secret=True))] if address else []
 
     def died(self, event: WorkerDied, time: str) -> list[Line]:
         """A process that ended by itself."""
@@ -213,10 +210,10 @@ class Layout:
         said = Span(f"{files.text}: {then}" if files.text else then[:1].upper() + then[1:])
         head = self._hanging(lead, said)
         lines: list[Line] = [(*self._lead(time), mark, Span(" "), *head[0][1:]), *head[1:], ()]
-        lines += self._hanging(" " * self._inset(), self._pen.text(problem.what, "bold red"))
-        lines += self._labelled("why", problem.why) if problem.why else []
-        lines += self._labelled("at", self._place(problem)) if problem.file else []
-        lines += self._labelled("fix", problem.fix) if problem.fix else []
+        lines += self._hanging(" " * self._block(), self._pen.text(problem.what, "bold red"))
+        lines += self._labelled("why", problem.why, self._block()) if problem.why else []
+        lines += self._labelled("at", self._place(problem), self._block()) if problem.file else []
+        lines += self._labelled("fix", problem.fix, self._block()) if problem.fix else []
         lines += self._code(problem)
         return [*lines, ()]
 
@@ -228,17 +225,17 @@ class Layout:
         if problem.excerpt:
             return [(), *(self._code_line(line) for line in self._pen.lines(problem.excerpt.rstrip("\n")))]
         detail = self._pen.lines(problem.detail.strip("\n")) if problem.detail.strip() else []
-        shown = [(Span(" " * self._inset()), Span(line, "dim")) for line in detail[:_MOST_FRAMES]]
+        shown = [(Span(" " * self._block()), Span(line, "dim")) for line in detail[:_MOST_FRAMES]]
         return [(), *map(self._cut, shown)] if shown else []
 
     def _code_line(self, line: str) -> Line:
         found = _EXCERPT.fullmatch(line)
         if found is None:
-            return self._cut((Span(" " * self._inset()), Span(line, "dim")))
+            return self._cut((Span(" " * self._block()), Span(line, "dim")))
         marked = found["mark"] == ">"
         point = Span((self._glyphs.point if marked else " ") + " ", "red")
         number = Span(f"{found['number']} {self._glyphs.bar}", "red" if marked else "dim")
-        return self._cut((Span(" " * self._inset()), point, number, Span(found["code"], "bold" if marked else "dim")))
+        return self._cut((Span(" " * self._block()), point, number, Span(found["code"], "bold" if marked else "dim")))
 
     # -- pieces ------------------------------------------------------------------------------------------------------
 
@@ -274,8 +271,9 @@ class Layout:
         """Where the text of a line begins, behind time and mark."""
         return width_of(plain(self._lead(""))) + 2
 
-    def _inset(self) -> int:
-        return self._indent() if self._width >= _WITH_TIME else 2
+    def _block(self) -> int:
+        """Where the text of what is broken begins: code needs the room."""
+        return 4 if self._width >= _WITH_TIME else 2
 
     def _row(self, time: str, mark: Span, said: Span, aside: Span, figures: Sequence[Span]) -> Line:
         """One line: time and mark, a text that takes the room that is left, and figures at its right."""
@@ -287,13 +285,12 @@ class Layout:
         pad = room - width_of(text, beside) if tail else 0
         return (*lead, said._replace(text=text), aside._replace(text=beside), Span(" " * pad), *tail)
 
-    def _labelled(self, label: str, text: str) -> list[Line]:
-        return self._hanging(f"{' ' * self._inset()}{label:4}", self._pen.text(text), lead_style="cyan")
+    def _labelled(self, label: str, text: str, indent: int) -> list[Line]:
+        return self._hanging(f"{' ' * indent}{label:4}", self._pen.text(text), lead_style="cyan")
 
-    def _hanging(self, lead: str, said: Span, *, lead_style: str = "", cut: bool = False) -> list[Line]:
+    def _hanging(self, lead: str, said: Span, *, lead_style: str = "") -> list[Line]:
         """A text behind a lead; further lines stand below its beginning."""
-        room = max(self._folding - width_of(lead), 8)
-        parts = [shorten(said.text, room, self._glyphs.more)] if cut else fold(said.text, room)
+        parts = fold(said.text, max(self._folding - width_of(lead), 8))
         leads = [lead, *[" " * width_of(lead)] * (len(parts) - 1)]
         return [(Span(head, lead_style), Span(part, said.style)) for head, part in zip(leads, parts, strict=True)]
 

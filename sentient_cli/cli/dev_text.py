@@ -154,7 +154,7 @@ def fold(text: str, width: int) -> list[str]:
         (['one two', 'three'], ['abcd', 'efgh', 'ij'], [''])
     """
     width = max(width, 2)
-    lines, line = [], ""
+    lines, line = list[str](), ""
     for piece in _BREAK.split(text):
         if width_of(line, piece) <= width:
             line += piece
@@ -162,12 +162,13 @@ def fold(text: str, width: int) -> list[str]:
         if line.strip():
             lines.append(line.rstrip())
             line = ""
-        rest = piece if line or not lines else piece.lstrip()
-        while width_of(rest) > width:
-            head = _head(rest, width)
-            lines.append(head)
-            rest = rest[len(head) :]
-        line += rest
+            if piece.isspace():
+                continue
+        line += piece
+        while width_of(line) > width:
+            head = _head(line, width)
+            lines += [head] if head.strip() else []
+            line = line[len(head) :]
     return [*lines, line.rstrip()] if line.strip() or not lines else lines
 
 

@@ -43,7 +43,7 @@ class Digests:
         return self._known.get(path) == _EMPTY
 
     def differs(self, path: str) -> bool:
-        """Whether a file holds something else than when this was last asked; it does when it is asked for the first time."""
+        """Whether a file holds something else than when this was last asked; asked for the first time, it does."""
         found = _digest(path)
         if self._known.get(path) == found:
             return False

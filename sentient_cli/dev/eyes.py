@@ -120,7 +120,7 @@ class _Layer:
 
         self.directories = directories
         self.stop = threading.Event()
-        watched = RustNotify(directories, False, False, 300, WHOLE_TREES, False)  # noqa: FBT003 - it has positions only
+        watched = RustNotify(directories, False, False, 300, WHOLE_TREES, False)
         self._thread = threading.Thread(
             target=_pass_on, args=(watched, directories, inbox, step, self.stop), name="sentient-watch", daemon=True
         )
@@ -146,4 +146,3 @@ def _pass_on(watched: RustNotify, directories: list[str], inbox: Inbox, step: in
                 return
             if not isinstance(said, str):
                 inbox.put(said)
-

@@ -103,7 +103,7 @@ class Looking:
             self.tree.add(root, since)
         return self._found()
 
-    def turn(self, *, sure: bool) -> set[str]:
+    def turn(self, sure: bool) -> set[str]:
         """Look at what there is to look at now.
 
         Args:
@@ -168,7 +168,7 @@ class Looking:
 
 
 def _refusal(text: str) -> tuple[str, str]:
-    what = "The system watches no more files; they are looked at twice a second instead, or less often when they are many"
+    what = "The system watches no more files; they are looked at twice a second, or less often when they are many"
     if "os error 24" in text:
         return what, "Raise the limits: `sudo sysctl fs.inotify.max_user_instances=1024`, and `ulimit -n 4096`"
     return what, "Raise the limit: `sudo sysctl fs.inotify.max_user_watches=524288`"

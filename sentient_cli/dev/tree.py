@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sentient_cli.dev import stamps
 from sentient_cli.dev.digests import Digests
 from sentient_cli.dev.links import Links
-from sentient_cli.dev.walk import MARK, entries, unnameable, walk
+from sentient_cli.dev.walk import MARK, entries, is_directory, unnameable, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from sentient_cli.dev.scope import Scope
 
 __all__ = ["Found", "Tree"]
+
+_MOST: Final = 20_000
+"""Directories: more is no project, but somebody's home."""
+_FEWER: Final = "Start in the project's own directory, or name what does not matter in `dev.ignore`"
 
 
 class Found(NamedTuple):
@@ -56,7 +60,7 @@ class Tree:
     def __init__(
         self,
         scope: Scope,
-        watch: Callable[[Iterable[str]], list[str]],
+        watch: Callable[[list[str]], list[str]],
         notice: Callable[[str, str], None],
         stopped: Callable[[], bool],
     ) -> None:
@@ -192,7 +196,10 @@ class Tree:
 
     def _enter(self, path: str, root: str) -> None:
         """Watch a directory and all below it, then list them: what happens in between is noticed twice, not never."""
-        inner = walk(path, root, self._scope, self._stopped)
+        room = max(1, _MOST - len(self._directories))
+        inner = walk(path, root, self._scope, self._stopped, room)
+        if len(inner) >= room:
+            self._say("", f"There are more than {_MOST:,} directories; not all are watched", _FEWER)
         for below in inner:
             directory = self._directories.setdefault(below, _Directory(root))
             directory.root = root
@@ -200,9 +207,8 @@ class Tree:
         for below in inner:
             if self._stopped():
                 return
-            directory = self._directories.get(below)
-            if directory is not None:
-                self._list(below, directory)
+            if below in self._directories:  # looking at another one may have shown that it does not matter
+                self._list(below, self._directories[below])
 
     def _watched(self, paths: list[str]) -> None:
         there = [path for path in paths if os.path.isdir(path)]
@@ -239,18 +245,19 @@ class Tree:
                 self._enter(below, directory.root)
         directory.children = {name for name in children | directory.children if self._known(path, name)}
 
-    def _sorted(
-        self, directory: _Directory, inner: list[os.DirEntry[str]]
-    ) -> tuple[list[os.DirEntry[str]], set[str]]:
+    def _sorted(self, directory: _Directory, inner: list[os.DirEntry[str]]) -> tuple[list[os.DirEntry[str]], set[str]]:
         """The files that matter of what a directory holds, and the names of the directories."""
         files: list[os.DirEntry[str]] = []
         children: set[str] = set()
         for entry in inner:
-            if entry.name in directory.children or entry.is_dir(follow_symlinks=False):
+            if is_directory(entry):
                 if directory.root is not None and self._scope.enters(entry.path, entry.name, directory.root):
                     children.add(entry.name)
             elif entry.name in directory.files or self._wants(directory, entry.path, entry.name):
                 files.append(entry)
+            elif entry.is_symlink() and directory.root is not None and os.path.isdir(entry.path):
+                if self._scope.enters(entry.path, entry.name, directory.root):
+                    self._elsewhere(entry.path)
         return files, children
 
     def _known(self, path: str, name: str) -> bool:
@@ -366,17 +373,19 @@ class Tree:
 
     def _link(self, path: str) -> None:
         if os.path.isdir(path):
-            if not os.path.realpath(path).startswith(tuple(root + os.sep for root in self._roots)):
-                self._say(
-                    path,
-                    f"{path} is a link to a directory elsewhere, and is not watched",
-                    "Add that directory to `dev.watch`",
-                )
+            self._elsewhere(path)
             return
         parent = self._links.follow(path)
         if parent is not None and parent not in self._directories and parent not in self._beside:
             self._beside.add(parent)
             self._watch([parent])
+
+    def _elsewhere(self, link: str) -> None:
+        """Say that a link to a directory is not followed, unless that is looked at anyway."""
+        target = os.path.realpath(link) + os.sep
+        if not target.startswith(tuple(root + os.sep for root in self._roots)):
+            what = f"{link} is a link to a directory elsewhere, and is not watched"
+            self._say(link, what, "Add that directory to `dev.watch`")
 
     def _say(self, key: str, what: str, fix: str) -> None:
         if key not in self._said:

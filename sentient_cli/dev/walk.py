@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
     from sentient_cli.dev.scope import Scope
 
-__all__ = ["MARK", "entries", "is_text", "unnameable", "walk"]
+__all__ = ["MARK", "entries", "is_directory", "is_text", "unnameable", "walk"]
 
 MARK: Final = "pyvenv.cfg"
 """The file that makes a directory a virtual environment."""
@@ -26,19 +27,28 @@ def entries(path: str) -> list[os.DirEntry[str]]:
         return list(found)
 
 
-def walk(path: str, root: str, scope: Scope, stopped: Callable[[], bool]) -> list[str]:
-    """A directory and all below it that matter. Links are not followed, so there are no loops.
+def is_directory(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a directory, and no link to one."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:  # on file systems that do not say what is what
+        return False
+
+
+def walk(path: str, root: str, scope: Scope, stopped: Callable[[], bool], most: int) -> list[str]:
+    """A directory and all below it that matter, the nearest first. Links are not followed, so there are no loops.
 
     Args:
         path: Where to begin.
         root: The root whose scope decides.
         scope: Which directories matter.
         stopped: Whether to give up.
+        most: How many are enough.
     """
     found: list[str] = []
-    ahead = [path]
-    while ahead and not stopped():
-        above = ahead.pop()
+    ahead = deque([path])
+    while ahead and len(found) < most and not stopped():
+        above = ahead.popleft()
         try:
             inner = entries(above)
         except OSError:
@@ -49,7 +59,7 @@ def walk(path: str, root: str, scope: Scope, stopped: Callable[[], bool]) -> lis
         ahead += [
             entry.path
             for entry in inner
-            if entry.is_dir(follow_symlinks=False) and scope.enters(entry.path, entry.name, root)
+            if is_directory(entry) and scope.enters(entry.path, entry.name, root)
         ]
     return found
 

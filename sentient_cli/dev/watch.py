@@ -40,9 +40,9 @@ _TICK: Final = 0.005
 class Watcher:
     """Tells which files changed.
 
-    The first change is told at once; those that follow closely, together when they pause, or four times a second. While git
-    is at work nothing is told. A file that holds what it held when it was last told is not told again; what happens while
-    nobody asks is kept, and told as one.
+    The first change is told at once; those that follow closely, together when they pause, or four times a second. While
+    git is at work nothing is told. A file that holds what it held when it was last told is not told again; what happens
+    while nobody asks is kept, and told as one.
 
     Args:
         scope: Which files matter.
@@ -104,7 +104,7 @@ class Watcher:
                     told = time.monotonic()
                 await self._noticed()
                 sure = await self._calm(told)
-                changed = await self._loop.run_in_executor(hands, lambda sure=sure: self._looking.turn(sure=sure))
+                changed = await self._loop.run_in_executor(hands, self._looking.turn, sure)
         finally:
             self._stop.set()
             closed = hands.submit(self._looking.close)
@@ -117,7 +117,7 @@ class Watcher:
         await self._started.wait()
 
     def reads(self, paths: Iterable[Path], since: int | None = None) -> None:
-        """Watch more files, and directories with all that matters below them; those that are watched already cost nothing.
+        """Watch more files, and directories with all that matters below them; nothing for those that are.
 
         Args:
             paths: Which. A file matters whatever it is called, and may not exist yet.
@@ -150,7 +150,7 @@ class Watcher:
             return False
         began = time.monotonic()
         if self._git is not None and self._git.held():
-            while self._git.held():
+            while self._git.held():  # noqa: ASYNC110 - a file that goes tells nobody
                 now = time.monotonic()
                 if now - max(began, self._inbox.last) > _GIT_QUIET or now - began > _GIT_LONGEST:
                     self._git.give_up()

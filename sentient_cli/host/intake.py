@@ -9,7 +9,6 @@ from typing import Final
 
 from sentient_cli.host.masking import LookedAt, StreamMask
 from sentient_cli.redact import Redactor
-from sentient_cli.runtime.chunks import ChunkEntry
 from sentient_cli.runtime.log import LogListener
 from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.rules import FINISHED
@@ -98,9 +97,5 @@ class _RunIntake:
         entries, self.entries = self.entries, []
         return self.mask.look_at(entries)
 
-    def _offer(self, entries: Sequence[LogEntry]) -> None:
-        self._writer.offer_all(self._run_id, entries, sum(map(_size_of, entries)))
-
-
-def _size_of(entry: LogEntry) -> int:
-    return entry.encoder.overhead + len(entry.text) if isinstance(entry, ChunkEntry) else len(entry.data)
+    def _offer(self, entries: Sequence[LogEntry], size: int) -> None:
+        self._writer.offer_all(self._run_id, entries, size)

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.runtime.events import encode_texts
-from sentient_cli.store.batch import EntryBatch
+from sentient_cli.store.batch import EntryBatch, KeepBlob
 from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.jsonl import encode_line
 from sentient_cli.store.rules import BLOB_BYTES
@@ -18,8 +18,8 @@ __all__ = ["ChunkShape", "MaskedBatch"]
 
 _LONGEST_TEXT = BLOB_BYTES // 8
 """A text of so many characters stays below the size from which data is kept apart, however it is escaped."""
-_KNOWN = 512
-_ENDS = (b"}}\n", *(b'},"left":%d}\n' % left for left in range(1, _KNOWN)))
+_ENDS = (b"}}\n", *(b'},"left":%d}\n' % left for left in range(1, 512)))
+"""How the line of a chunk ends that so many entries of the same append follow."""
 
 
 class ChunkShape:
@@ -58,30 +58,34 @@ class MaskedBatch(EntryBatch):
         return self._masked
 
     @override
-    def lines(self, keep_blob: Callable[[str, bytes], None]) -> bytes:
+    def lines(self, keep_blob: KeepBlob) -> bytes:
         """The lines of all entries."""
         parts: list[bytes] = []
         chunks: list[ChunkEntry] = []
+        encoder: ChunkEncoder | None = None
         left = len(self._masked)
         for entry in self._masked:
-            if isinstance(entry, ChunkEntry) and len(entry.text) < _LONGEST_TEXT and left <= _KNOWN:
-                if chunks and chunks[0].encoder is not entry.encoder:
-                    self._add_chunks(parts, chunks, left)
-                    chunks = []
+            if isinstance(entry, ChunkEntry):
+                if entry.encoder is not encoder:
+                    left = self._add_chunks(parts, chunks, left, keep_blob)
+                    chunks, encoder = [], entry.encoder
                 chunks.append(entry)
-                left -= 1
                 continue
-            if chunks:
-                self._add_chunks(parts, chunks, left)
-                chunks = []
-            left -= 1
+            left = self._add_chunks(parts, chunks, left, keep_blob) - 1
+            chunks, encoder = [], None
             parts.append(encode_line(entry, left, keep_blob))
-        if chunks:
-            self._add_chunks(parts, chunks, left)
+        self._add_chunks(parts, chunks, left, keep_blob)
         return b"".join(parts)
 
-    def _add_chunks(self, parts: list[bytes], chunks: Sequence[ChunkEntry], left: int) -> None:
-        """Add the lines of chunks of one stream, which so many entries follow."""
+    def _add_chunks(self, parts: list[bytes], chunks: Sequence[ChunkEntry], left: int, keep_blob: KeepBlob) -> int:
+        """Add the lines of chunks of one stream, and return how many of the ``left`` entries follow them."""
+        if not chunks:
+            return left
+        after = left - len(chunks)
+        texts = [chunk.text for chunk in chunks]
+        if left > len(_ENDS) or max(map(len, texts)) > _LONGEST_TEXT:
+            parts += [encode_line(chunk, left - place, keep_blob) for place, chunk in enumerate(chunks, 1)]
+            return after
         shape = self._shape_of(chunks[0].encoder)
         parts.extend(
             chain.from_iterable(
@@ -90,9 +94,10 @@ class MaskedBatch(EntryBatch):
                     repeat(shape.before_id),
                     [chunk.event_id for chunk in chunks],
                     repeat(shape.after_id),
-                    encode_texts([chunk.text for chunk in chunks]),
-                    reversed(_ENDS[left : left + len(chunks)]),
+                    encode_texts(texts),
+                    reversed(_ENDS[after:left]),
                     strict=False,
                 )
             )
         )
+        return after

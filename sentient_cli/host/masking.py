@@ -95,11 +95,15 @@ class LookedAt:
         entries: The entries.
         segments: The pieces of streams among them; None: they have to be taken one by one.
         text: What has to be free of secrets.
+        size: The bytes of data of the entries that are no chunks.
     """
 
-    __slots__ = ("entries", "segments", "text")
+    __slots__ = ("entries", "segments", "size", "text")
 
-    def __init__(self, entries: Sequence[LogEntry], segments: Sequence[_Segment] | None, text: str) -> None:
+    def __init__(
+        self, entries: Sequence[LogEntry], segments: Sequence[_Segment] | None = None, text: str = "", size: int = 0
+    ) -> None:
+        self.size = size
         self.entries = entries
         self.segments = segments
         self.text = text
@@ -112,12 +116,12 @@ class StreamMask:
 
     Args:
         redactor: Knows the secrets.
-        pass_on: Takes the entries.
+        pass_on: Takes entries, and how many bytes of data they have, roughly.
     """
 
     __slots__ = ("_pass_on", "_redactor", "_streams", "_timer", "_waiting")
 
-    def __init__(self, redactor: Redactor, pass_on: Callable[[Sequence[LogEntry]], None]) -> None:
+    def __init__(self, redactor: Redactor, pass_on: Callable[[Sequence[LogEntry], int], None]) -> None:
         self._redactor = redactor
         self._pass_on = pass_on
         self._streams: dict[StreamKey, _Stream] = {}
@@ -129,12 +133,14 @@ class StreamMask:
     def look_at(self, entries: Sequence[LogEntry]) -> LookedAt:
         """Prepare to take the run's next entries; they have to be taken before others are looked at."""
         if self._waiting:
-            return LookedAt(entries, None, "")
-        segments = self._segments(entries)
-        return LookedAt(entries, segments, _BETWEEN.join(map(self._ahead, segments)))
+            return LookedAt(entries)
+        segments, size = self._segments(entries)
+        return LookedAt(entries, segments, _BETWEEN.join(map(self._ahead, segments)), size)
 
-    def _segments(self, entries: Sequence[LogEntry]) -> list[_Segment]:
+    def _segments(self, entries: Sequence[LogEntry]) -> tuple[list[_Segment], int]:
+        """The pieces of streams among entries, and the bytes of data of those that are no chunks."""
         segments: list[_Segment] = []
+        size = 0
         growing: dict[StreamKey, _Segment] = {}
         last: ChunkEncoder | None = None
         texts: list[str] = []
@@ -146,6 +152,7 @@ class StreamMask:
                 texts.append(entry.text)
                 continue
             last = None  # its stream may end here
+            size += len(entry.data)
             found = texts_of(entry)
             if found is not None:
                 for key, text in found.found:
@@ -155,7 +162,7 @@ class StreamMask:
             else:
                 for key in ended_by(entry, {**self._streams, **growing}):
                     _grow(segments, growing, key).ended = True
-        return segments
+        return segments, size
 
     def _ahead(self, segment: _Segment) -> str:
         fresh = "".join(segment.texts)
@@ -194,7 +201,7 @@ class StreamMask:
             return
         for segment in segments:
             self._pass(segment)
-        self._pass_on(looked_at.entries)
+        self._pass_on(looked_at.entries, len(looked_at.text) + looked_at.size)
 
     def _take_one_by_one(self, entries: Sequence[LogEntry]) -> None:
         for entry in entries:
@@ -229,7 +236,7 @@ class StreamMask:
         while waiting and not waiting[0].missing:
             ready.append(waiting.popleft().entry)
         if ready:
-            self._pass_on(ready)
+            self._pass_on(ready, sum([len(entry.data) for entry in ready]))
         if waiting and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_LONGEST_WAIT, self._late, waiting[0], context=contextvars.Context())

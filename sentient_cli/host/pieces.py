@@ -14,6 +14,8 @@ _CONTEXT = 16
 _BEHIND = 64
 """Characters before those that a pattern may look back at."""
 _LONG = 512
+_NEEDED = 3
+"""So much of a known value has to be there to be told for its beginning; see `Redactor.begun`."""
 _OPEN = ("", "\\")
 """What may follow a secret that goes on: nothing, or what makes the next character a part of it."""
 
@@ -79,7 +81,9 @@ class RedactedPieces:
         if self._lengths:
             return False
         text = self._text + fresh
-        return self._redactor.cut_value(text, self._from) == len(text)
+        # What begins further ahead was looked at when it came, and was not the beginning of a known value.
+        start = self._from if self._within else max(self._from, len(self._text) - _NEEDED + 1)
+        return self._redactor.cut_value(text, start) == len(text)
 
     def pass_unmarked(self, fresh: str) -> None:
         """Take further pieces, joined, which `passes_unmarked` lets pass; they come out as they are."""

@@ -12,7 +12,7 @@ from sentient_cli.host.threads import Threads
 from sentient_cli.redact import Redactor
 from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.runtime.events import encode_json
-from sentient_cli.store.batch import append_all
+from sentient_cli.store.batch import appender
 from sentient_cli.store.entry import Entry, LogEntry
 from sentient_cli.store.ports import EventLog, LogHead
 
@@ -36,10 +36,11 @@ class RedactedLog:
 
     def __init__(self, log: EventLog, redactor: Redactor, threads: Threads) -> None:
         self._log = log
+        self._append_all = appender(log)
         self._redactor = redactor
         self._threads = threads
         self._shapes: dict[ChunkEncoder, ChunkShape] = {}
-        self._secret: dict[ChunkEncoder, bool] = {}
+        self._public: dict[ChunkEncoder, bool] = {}
 
     async def append(self, run_id: str, entries: Sequence[LogEntry]) -> None:
         """Append entries, masked."""
@@ -47,31 +48,40 @@ class RedactedLog:
 
     async def append_all(self, appends: Sequence[tuple[str, Sequence[LogEntry]]]) -> list[Exception | None]:
         """Append to many runs, and return what went wrong with each, or None."""
-        return await append_all(self._log, [(run_id, await self._masked(entries)) for run_id, entries in appends])
+        return await self._append_all([(run_id, await self._masked(entries)) for run_id, entries in appends])
 
     async def head(self, run_id: str) -> LogHead | None:
         """Where the log stands."""
         return await self._log.head(run_id)
 
     async def _masked(self, entries: Sequence[LogEntry]) -> MaskedBatch:
-        size = sum([len(entry.data) for entry in entries if not isinstance(entry, ChunkEntry)])
-        if size > _INLINE:
-            return MaskedBatch(await self._threads.run(self._mask, entries), self._shape_of)
-        return MaskedBatch(self._mask(entries), self._shape_of)
+        unmasked: list[LogEntry] = []
+        last: ChunkEncoder | None = None
+        for entry in entries:
+            if not isinstance(entry, ChunkEntry):
+                unmasked.append(entry)
+            elif entry.encoder is not last:
+                last = entry.encoder if self._is_public(entry) else None
+                if last is None:
+                    unmasked.append(entry)
+        if unmasked:
+            size = sum([len(entry.data) for entry in unmasked])
+            masked = await self._threads.run(self._mask, unmasked) if size > _INLINE else self._mask(unmasked)
+            changed = {entry.seq: entry for entry in masked}
+            entries = [changed.get(entry.seq, entry) for entry in entries]
+        return MaskedBatch(entries, self._shape_of)
+
+    def _is_public(self, chunk: ChunkEntry) -> bool:
+        """Whether nothing but the text of a chunk can be a secret; that was masked before."""
+        public = self._public.get(chunk.encoder)
+        if public is None:
+            constant = chunk.encoder.encode(chunk.event_id, "")
+            public = self._redactor.redact(constant) == constant
+            _remember(self._public, chunk.encoder, public)
+        return public
 
     def _mask(self, entries: Sequence[LogEntry]) -> list[LogEntry]:
-        return [entry if self._is_masked(entry) else self._mask_one(entry) for entry in entries]
-
-    def _is_masked(self, entry: LogEntry) -> bool:
-        """Whether it is a chunk, whose text was masked before, of a stream whose names are no secrets."""
-        if not isinstance(entry, ChunkEntry):
-            return False
-        secret = self._secret.get(entry.encoder)
-        if secret is None:
-            constant = entry.encoder.encode(entry.event_id, "")
-            secret = self._redactor.redact(constant) != constant
-            _remember(self._secret, entry.encoder, secret)
-        return not secret
+        return [self._mask_one(entry) for entry in entries]
 
     def _mask_one(self, entry: LogEntry) -> LogEntry:
         data = entry.data

@@ -250,7 +250,8 @@ def _take_back(making: _Making) -> None:
     except OSError as error:
         making.work.report.note(f"Not everything could be taken back: {error}")
     else:
-        making.work.report.note(f"Taken back: {making.plan.target} is as it was")
+        kept = "as it was" if os.path.lexists(making.plan.target) else "gone"
+        making.work.report.note(f"Taken back: {making.plan.target} is {kept}")
 
 
 @contextlib.contextmanager

@@ -19,7 +19,8 @@ from sentient_cli.scaffold.work import Workshop
 
 __all__ = ["Environment", "prepare"]
 
-_FIX = "Repair what it complains about, or leave this step out with `--no-install`"
+_AGAIN = "Try again, or leave this step out with `--no-install`"
+_FIX = "Repair what it complains about and try again, or leave this step out with `--no-install`"
 # How uv and pip say, on any system, that they reach nobody. Asked only once one of them has failed.
 _UNREACHED = (
     "could not resolve host",
@@ -38,6 +39,18 @@ _UNREACHED = (
     "connection refused",
     "connecttimeouterror",
     "getaddrinfo failed",
+)
+_ANSWERED = "http status "  # of uv: whoever says so was reached
+# How they say that somebody answered, and broke off.
+_CUT = (
+    "connection aborted",
+    "connection closed before message completed",
+    "connection reset",
+    "end of file before message length",
+    "error decoding response body",
+    "incomplete-download",
+    "incompleteread",
+    "unexpected end of file",
 )
 
 
@@ -78,7 +91,10 @@ def prepare(work: Workshop, placed: Placed) -> Environment | None:
     if ended.ok:
         _ignore(work.project)
         return Environment(_python(work.project), prefix)
-    if not ended.late and any(sign in ended.output.lower() for sign in _UNREACHED):
+    said = "" if ended.late else ended.output.lower()
+    if any(sign in said for sign in _CUT):
+        raise work.failure("The network broke off while the project's packages were installed", ended, fix=_AGAIN)
+    if _ANSWERED not in said and any(sign in said for sign in _UNREACHED):
         return _linked(work, ended)
     raise work.failure("The project's packages could not be installed", ended, fix=_FIX)
 

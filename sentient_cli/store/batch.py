@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
 from sentient_cli.errors import LogSequenceError
@@ -13,7 +13,7 @@ from sentient_cli.store.jsonl import Line, decode_line
 from sentient_cli.store.ports import LogHead
 from sentient_cli.store.rules import FINISHED, check_append
 
-__all__ = ["BulkLog", "EntryBatch", "EntryLog", "KeepBlob", "Lines", "append_all", "check_lines"]
+__all__ = ["AppendAll", "BulkLog", "EntryBatch", "EntryLog", "KeepBlob", "Lines", "appender", "check_lines"]
 
 E_contra = TypeVar("E_contra", bound=LogEntry, contravariant=True)
 E = TypeVar("E", bound=LogEntry)
@@ -122,29 +122,26 @@ class EntryLog(Protocol[E_contra]):
 class BulkLog(Protocol[E_contra]):
     """A log that can append to many runs at the cost of one."""
 
-    async def append_all(self, appends: Sequence[tuple[str, Sequence[E_contra]]]) -> list[Exception | None]:
-        """Append to each run, all or none of it.
-
-        Args:
-            appends: The ids of runs, each with entries that continue its log.
-
-        Returns:
-            What went wrong with each, or None.
-        """
-        ...
+    AppendAll: TypeAlias = Callable[[Sequence[tuple[str, Sequence[E]]]], Awaitable[list[Exception | None]]]
 
 
-async def append_all(log: EntryLog[E], appends: Sequence[tuple[str, Sequence[E]]]) -> list[Exception | None]:
-    """Append to many runs, to each all or none, and return what went wrong with each, or None.
+"""Appends to many runs, to each all or none, and returns what went wrong with each, or None."""
+
+
+def appender(log: EntryLog[E]) -> AppendAll[E]:
+    """What appends to many runs of a log. Ask once for a log: to look what it can do costs more than to append.
 
     Args:
         log: Where. One that commits together what is asked for together does so.
-        appends: The ids of runs, each with entries that continue its log.
     """
     if isinstance(log, BulkLog):
-        return await log.append_all(appends)
-    work = [log.append(run_id, entries) for run_id, entries in appends]
-    return [_fault(result) for result in await asyncio.gather(*work, return_exceptions=True)]
+        return log.append_all
+
+    async def append_all(appends: Sequence[tuple[str, Sequence[E]]]) -> list[Exception | None]:
+        work = [log.append(run_id, entries) for run_id, entries in appends]
+        return [_fault(result) for result in await asyncio.gather(*work, return_exceptions=True)]
+
+    return append_all
 
 
 def _fault(result: BaseException | None) -> Exception | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from sentient_cli.errors import LogSequenceError, StoreError
-from sentient_cli.store.batch import EntryLog, append_all
+from sentient_cli.store.batch import EntryLog, appender
 from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.rules import FINISHED
 
@@ -95,6 +95,7 @@ class WriteBehind(Generic[E]):
         backoff: float = 0.05,
     ) -> None:
         self._log = log
+        self._append_all = appender(log)
         self._on_failure = on_failure
         self._max_bytes = max_bytes
         self._window = window
@@ -187,7 +188,7 @@ class WriteBehind(Generic[E]):
             ]
             if not due:
                 continue
-            results = await append_all(self._log, [(flight.run_id, flight.entries) for flight in due])
+            results = await self._append_all([(flight.run_id, flight.entries) for flight in due])
             for flight, error in zip(due, results, strict=True):
                 await self._settle(flight, error)
 

@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import select
-import signal
 import termios
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pyte
 
+from sentient_cli.config.discovery import find
 from tests.support import commands
 from tests.support.commands import Forked
 
@@ -26,6 +26,18 @@ _OWN_TERMINAL = """
 import fcntl, os, termios
 os.setsid()
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+"""
+_UNDER_A_SHELL = """
+import fcntl, os, termios, time
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+job = os.fork()
+if job:
+    os.setpgid(job, job)
+    os.tcsetpgrp(0, job)
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
+while os.tcgetpgrp(0) != os.getpid():
+    time.sleep(0.001)
 """
 _PATIENCE = 20.0
 # What the screen may send: colours, the moves of the live lines, and the clearing of the screen.
@@ -80,9 +92,14 @@ class DevTerminal:
             pass
         return self.process.wait()
 
+    @property
+    def job(self) -> int:
+        """The process of the command; it is not the one that was started where a shell is between them."""
+        return find()[0].pid
+
     def is_stopped(self) -> bool:
         """Whether it is stopped by a signal."""
-        return "T" in Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{self.job}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     def _read(self, patience: float) -> bool:
         if not select.select([self._descriptor], [], [], patience)[0]:
@@ -94,19 +111,23 @@ class DevTerminal:
 
 @contextlib.contextmanager
 def developing(
-    *arguments: str, columns: int = 80, rows: int = 30, environment: Mapping[str, str] | None = None
+    *arguments: str,
+    columns: int = 80,
+    rows: int = 30,
+    environment: Mapping[str, str] | None = None,
+    under_shell: bool = False,
 ) -> Generator[DevTerminal]:
-    """Start ``sentient dev`` in a terminal of its own, as the leader of its session."""
+    """Start ``sentient dev`` in a terminal of its own, as the leader of its session, or as a job of such a one."""
+    prelude = _UNDER_A_SHELL if under_shell else _OWN_TERMINAL
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (rows, columns))
     order = commands._order(
-        ["dev", "--port", "0", *arguments], Path.cwd(), {**os.environ, **(environment or {})}, _OWN_TERMINAL + DAY
+        ["dev", "--port", "0", *arguments], Path.cwd(), {**os.environ, **(environment or {})}, prelude + DAY
     )
     terminal = DevTerminal(Forked(order, [slave, slave, slave]), master, slave, (rows, columns))
     try:
         yield terminal
     finally:
-        terminal.process.send_signal(signal.SIGCONT)
         terminal.process.leave()
         os.close(master)
         os.close(slave)

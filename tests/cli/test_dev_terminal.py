@@ -34,11 +34,12 @@ def test_a_day_with_every_key() -> None:
             ("r", "Reloaded"),
             ("x\x1b[Aquit all of this", ""),  # what means nothing, an arrow, and what was pasted
             ("d", "The page (o) shows what happens in a run"),
-            ("o", f"/#token={TOKEN}"),
+            ("o", "Open this where there is one"),
             ("?", "load the code again"),
         ):
             terminal.type(keys)
             terminal.wait_for(said)
+        assert f"{server.url}/#token={TOKEN}\x1b".encode() in terminal.raw  # whole, for whoever copies it
         terminal.type("c")
         terminal.wait_until(lambda: b"\x1b[H\x1b[2J" in terminal.raw)
         terminal.wait_until(lambda: "load the code again" not in terminal.text())
@@ -65,13 +66,13 @@ def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(number: signal.Signa
 
 
 def test_the_shell_can_stop_it_and_go_on_with_it() -> None:
-    with developing() as terminal:
+    with developing(under_shell=True) as terminal:
         terminal.wait_for(_KEYS)
         for _ in range(2):
             terminal.type("\x1a")
             terminal.wait_until(terminal.is_stopped)
             assert terminal.modes() == terminal.before
-            terminal.process.send_signal(signal.SIGCONT)
+            os.kill(terminal.job, signal.SIGCONT)
             terminal.wait_until(lambda: not terminal.echoes())
         terminal.type("r")
         terminal.wait_for("Reloaded")

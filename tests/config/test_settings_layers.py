@@ -209,7 +209,12 @@ def test_relative_paths() -> None:
     loaded = load(project=sub, environment={})
     assert loaded.settings.store.url == f"sqlite:{Path.cwd()}/runs.db"
     assert loaded.settings.llm.script == Path.cwd() / "x" / "script.toml"
-    flags = load({"llm.script": Path("y.toml"), "store.url": "file:~/runs"}, project=sub, environment={})
+    flags = load(
+        {"llm.script": Path("y.toml"), "store.url": "file:~/runs", "dev.watch": ("../z", "~/z")},
+        project=sub,
+        environment={},
+    )
+    assert flags.settings.dev.watch == (Path.cwd() / "../z", Path("~/z").expanduser())
     assert flags.settings.llm.script == Path.cwd() / "y.toml"
     assert flags.settings.store.url == f"file:{Path.home()}/runs"
 
@@ -257,7 +262,7 @@ def test_settings_are_frozen() -> None:
 
 
 def test_names() -> None:
-    assert sections() == {"server", "store", "llm", "log"}
+    assert sections() == {"server", "store", "llm", "log", "dev"}
     assert nearest("server.prot", list(all_keys())) == "server.port"
     assert nearest("zzz", list(all_keys())) == ""
     assert all(key.description.endswith(".") for key in all_keys().values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -18,7 +17,7 @@ import httpx
 from tests.support.served import command, environment
 from tests.support.wire import PATIENCE
 
-__all__ = ["AGENT", "Developing", "body", "developing"]
+__all__ = ["AGENT", "Developing", "Stream", "body", "children", "developing", "text_of", "wait_until"]
 
 AGENT = '''
 import asyncio
@@ -187,11 +186,9 @@ def children(pid: int) -> list[int]:
 
 
 def _is_fork_server(pid: int) -> bool:
-    # What is forked from it has its command line, but leads a session that it made for itself later.
+    # What a worker prints goes to the hub; the fork server prints nothing.
     with contextlib.suppress(OSError):
-        descriptors = Path(f"/proc/{pid}/fd").iterdir()
-        names = {os.readlink(descriptor) for descriptor in descriptors}
-        return not any("anon_inode:[eventpoll]" in name for name in names)
+        return not os.readlink(f"/proc/{pid}/fd/1").startswith("pipe:")
     return False
 
 
@@ -249,41 +246,39 @@ def developing(
     assert server.stop() == code, server.events[-10:]
 
 
-async def stream_lines(url: str, prompt: object) -> list[str]:
-    """Ask, and collect the lines of the answer as they come."""
-    async with (
-        httpx.AsyncClient(timeout=PATIENCE) as client,
-        client.stream("POST", f"{url}/assist", json=body(prompt)) as answer,
-    ):
-        assert answer.status_code == 200
-        return [line async for line in answer.aiter_lines()]
+class Stream:
+    """An answer that is read in a thread of its own.
 
+    Args:
+        url: Of the server.
+        prompt: What is asked.
+    """
 
-def stream_in_background(url: str, prompt: object) -> Callable[[], list[str]]:
-    """Ask from a thread of its own; return how to wait for the lines of the answer."""
-    lines: list[str] = []
-    began = threading.Event()
+    def __init__(self, url: str, prompt: object) -> None:
+        self.broken: httpx.HTTPError | None = None
+        """How it broke off."""
+        self._lines: list[str] = []
+        self._began = threading.Event()
+        self._thread = threading.Thread(target=self._read, args=(url, prompt), daemon=True)
+        self._thread.start()
+        assert self._began.wait(PATIENCE)
 
-    def ask() -> None:
-        async def main() -> None:
-            async with (
-                httpx.AsyncClient(timeout=PATIENCE) as client,
-                client.stream("POST", f"{url}/assist", json=body(prompt)) as answer,
-            ):
-                async for line in answer.aiter_lines():
-                    lines.append(line)
+    def _read(self, url: str, prompt: object) -> None:
+        try:
+            with httpx.stream("POST", f"{url}/assist", json=body(prompt), timeout=PATIENCE) as answer:
+                for line in answer.iter_lines():
+                    self._lines.append(line)
                     if line.startswith("data:"):
-                        began.set()
+                        self._began.set()
+        except httpx.HTTPError as error:
+            self.broken = error
 
-        asyncio.run(main())
+    def finish(self) -> list[str]:
+        """Wait for its end; the lines."""
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+        return self._lines
 
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    assert began.wait(PATIENCE)
-
-    def finish() -> list[str]:
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
-        return lines
-
-    return finish
+    def text(self) -> list[str]:
+        """Wait for its end; the words of its text."""
+        return text_of("\n".join(self.finish())).split()

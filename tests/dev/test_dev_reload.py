@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.dev.developing import AGENT, developing, stream_in_background, text_of, wait_until
+from tests.dev.developing import AGENT, Stream, developing, text_of, wait_until
 
 
 @pytest.mark.story("20.5")
@@ -29,12 +28,12 @@ def test_a_save_is_live(tmp_path: Path) -> None:
 @pytest.mark.story("20.5")
 def test_a_stream_finishes_on_the_code_that_it_began_with(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
-        finish = stream_in_background(dev.url, 20)
+        stream = Stream(dev.url, 20)
         dev.save("two")
         assert dev.ask() == "two"
         run = next(event["run"] for event in dev.events if event["event"] == "run-started")
         assert dev.get(f"/runs/{run}").json()["status"] == "running", "its own process is asked"
-        assert text_of("\n".join(finish())).split() == ["one"] * 20
+        assert stream.text() == ["one"] * 20
         dev.wait("retired")
         wait_until(lambda: len(dev.workers()) == 1, "the old process leaves")
         assert dev.get(f"/runs/{run}").json()["outcome"] == "done"
@@ -45,7 +44,7 @@ def test_a_stream_finishes_on_the_code_that_it_began_with(tmp_path: Path) -> Non
 @pytest.mark.story("20.5", "18.6")
 def test_a_broken_save_breaks_nothing(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
-        finish = stream_in_background(dev.url, 10)
+        stream = Stream(dev.url, 10)
         mark = dev.write("agent.py", AGENT.format(version="two") + "\nx = (\n")
         broken = dev.wait("broken", since=mark)
         problem = broken["problem"]
@@ -64,7 +63,7 @@ def test_a_broken_save_breaks_nothing(tmp_path: Path) -> None:
         assert dev.save("three")["mended"] is True
         assert dev.ask() == "three"
         assert "sentient-reload-error" not in dev.get("/health").headers
-        assert text_of("\n".join(finish())).split() == ["one"] * 10
+        assert stream.text() == ["one"] * 10
 
 
 @pytest.mark.story("20.5")
@@ -126,14 +125,13 @@ def test_what_leaves_the_env_file_leaves_the_environment(tmp_path: Path) -> None
 @pytest.mark.story("20.5")
 def test_the_end_leaves_nothing_behind(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
-        finish = stream_in_background(dev.url, 100)
+        stream = Stream(dev.url, 100)
         dev.save("two")
-        second = stream_in_background(dev.url, 100)
+        second = Stream(dev.url, 100)
         processes = [*dev.workers(), dev.fork_server()]
         assert len(processes) == 3
         assert dev.stop() == 0
-        for lines in (finish(), second()):
+        for lines in (stream.finish(), second.finish()):
             assert any('"error_code":499' in line for line in lines)
             assert lines[-3] == "event: done"
-    for pid in processes:
-        assert not Path(f"/proc/{pid}").exists() or os.waitpid(pid, os.WNOHANG), pid
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "no process is left")

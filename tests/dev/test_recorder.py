@@ -46,9 +46,7 @@ async def recording(
     window: float = 0.0,
 ) -> AsyncGenerator[Recorder]:
     log = FileEventLog(directory)
-    recorder = Recorder(
-        log, notices, keep_runs=keep_runs, keep_bytes=keep_bytes, max_bytes=max_bytes, window=window
-    )
+    recorder = Recorder(log, notices, keep_runs=keep_runs, keep_bytes=keep_bytes, max_bytes=max_bytes, window=window)
     try:
         yield recorder
     finally:
@@ -172,7 +170,10 @@ async def test_a_full_disk_is_said_once_and_nothing_is_lost_when_there_is_room_a
         assert await recorder.log.read("a") == entries(1, 9, finished=True)
         assert await recorder.log.read("b") == entries(1, 2)
         await until(notices, 2)
-    assert [text.partition(":")[0] for text in notices] == ["Runs are not being recorded", "Runs are being recorded again"]
+    assert [text.partition(":")[0] for text in notices] == [
+        "Runs are not being recorded",
+        "Runs are being recorded again",
+    ]
 
 
 async def test_a_disk_that_stays_full_costs_runs_and_no_memory(tmp_path: Path) -> None:
@@ -301,9 +302,7 @@ async def test_a_worker_reads_what_the_hub_has_written_and_forgets_nothing(tmp_p
     await hub_log.aclose()
 
 
-@given(
-    steps=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 40), st.booleans(), st.booleans()), max_size=12)
-)
+@given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 40), st.booleans(), st.booleans()), max_size=12))
 async def test_whatever_comes_is_kept_in_order(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, bool, bool]]
 ) -> None:

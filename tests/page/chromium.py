@@ -128,11 +128,7 @@ class Browser:
     def page(self, width: int = 1280, height: int = 800, *, dark: bool = False) -> Generator[Page]:
         """A page with storage of its own, for as long as the block lasts."""
         context = str(self.call("Target.createBrowserContext")["browserContextId"])
-        target = str(self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"])
-        session = str(self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
-        page = Page(self, session)
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            page.call(f"{domain}.enable")
+        page = self._open(context)
         page.size(width, height)
         page.dark(on=dark)
         try:
@@ -141,6 +137,14 @@ class Browser:
             self.call("Target.disposeBrowserContext", browserContextId=context)
             self.events.clear()
 
+    def _open(self, context: str) -> Page:
+        target = str(self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"])
+        session = str(self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+        page = Page(self, session, context)
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            page.call(f"{domain}.enable")
+        return page
+
 
 class Page:
     """One page.
@@ -148,11 +152,18 @@ class Page:
     Args:
         browser: Whose.
         session: Of the protocol.
+        context: Whose storage it has.
     """
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, session: str, context: str) -> None:
         self._browser = browser
         self._session = session
+        self._context = context
+
+    @contextlib.contextmanager
+    def another(self) -> Generator[Page]:
+        """A second page with the same storage; it goes when this one goes."""
+        yield self._browser._open(self._context)
 
     def call(self, method: str, **parameters: object) -> Object:
         """Call a method of the protocol for this page."""

@@ -10,17 +10,20 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import uvicorn
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sentient_cli.config.settings import LlmSettings, ServerSettings
-from sentient_cli.host import Host
-from sentient_cli.host.compose import build_llm
 from sentient_cli.clock import SystemClock, SystemIds
-from sentient_cli.server.answers import RequestError, send_json
+from sentient_cli.config.settings import LlmSettings, ServerSettings
+from sentient_cli.dev.feed import Feed
+from sentient_cli.dev.messages import EntriesHead
+from sentient_cli.host import Host, RunInfo
+from sentient_cli.host.compose import build_llm
+from sentient_cli.server.answers import send_json
 from sentient_cli.server.app import create_app
+from sentient_cli.server.inspection import inspection_routes
 from sentient_cli.server.page.routes import page_routes
-from sentient_cli.store.entry import Entry
+from sentient_cli.store.entry import Entry, LogEntry
+from sentient_cli.store.jsonl import encode_entries
 from sentient_cli.store.memory import MemoryEventLog, MemoryStateStore
 from sentient_cli.store.open import Stores
 from tests.page.page_agent import PageAgent
@@ -30,122 +33,60 @@ TOKEN = "an-inspection-token-of-the-tests"
 _T = TypeVar("_T")
 
 
-class _Tap(MemoryEventLog):
-    """Tells of every entry, as a worker tells its hub."""
-
-    def __init__(self, heard: Callable[[str, Sequence[Entry]], None]) -> None:
-        super().__init__()
-        self._heard = heard
-
-    async def append(self, run_id: str, entries: Sequence[Entry]) -> None:
-        await super().append(run_id, entries)
-        self._heard(run_id, entries)
-
-
 class Hub:
-    """What the inspection routes tell. Only for the server's loop."""
+    """What the inspection routes tell, with the feed of a real hub. Only for the server's loop."""
 
     def __init__(self) -> None:
-        self.frames: list[tuple[str, str]] = []
-        self.state: dict[str, object] = {
+        self.feed = Feed()
+        self.now: dict[str, object] = {
             "agent": PageAgent.name,
             "generation": 7,
             "status": "ready",
             "error": None,
             "environment": "default",
-            "project": "/home/ada/weather-guide",
-            "version": "0.1.0",
+            "project": "weather-guide",
             "url": "http://127.0.0.1:8000",
         }
         self.cut_after: int | None = None
         self.broken_header: int | None = None
         self.refuse: int | None = None
-        self.first = 0
-        self.connections = 0
-        self._changed = asyncio.Event()
+        self.leaving = False
 
-    def hear(self, run: str, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            head = json.dumps({"run": run, "seq": entry.seq, "at": entry.at, "type": entry.type})
-            self.frames.append(("entry", f'{head[:-1]},"data":{entry.data.decode()}}}'))
-        self._wake()
+    def state(self) -> Mapping[str, object]:
+        """How things stand."""
+        return self.now
+
+    async def runs(self, limit: int) -> Sequence[Mapping[str, object]]:
+        """The runs that went before."""
+        return []
+
+    def on_entries(self, run: RunInfo, entries: Sequence[LogEntry]) -> None:
+        """Take the entries of a run, as a hub takes them from its workers."""
+        last = entries[-1]
+        head = EntriesHead(run.run_id, entries[0].seq, last.seq, last.type == "run.finished")
+        self.feed.push(head, encode_entries(entries, lambda digest, data: None))
 
     def say(self, **changes: object) -> None:
-        self.state = {**self.state, **changes}
-        self.frames.append(("reload", json.dumps(self.state)))
-        self._wake()
+        """Another generation."""
+        self.now = {**self.now, **changes}
+        self.feed.push_reload(json.dumps(self.now).encode())
+
+    def cut_followers(self) -> None:
+        """End the inspection streams."""
+        self.leaving = True
+        self.feed.wake()
+        asyncio.get_running_loop().call_later(0.2, setattr, self, "leaving", False)
 
     def flood(self, run: str, count: int) -> None:
-        for seq in range(1, count + 1):
-            event = {"content_type": "atomic.textblock", "event_name": "STEP", "content": f"step {seq}"}
-            data = {"run": run, "seq": seq, "at": 10**18 + seq * 10**6, "type": "event", "data": event}
-            self.frames.append(("entry", json.dumps(data)))
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    def routes(self) -> list[Route]:
-        return [
-            Route("/_sentient/state", _Endpoint(self._state)),
-            Route("/_sentient/runs", _Endpoint(self._runs)),
-            Route("/_sentient/entries", _Endpoint(self._entries)),
-        ]
-
-    def _check(self, scope: Scope) -> None:
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        if headers.get(b"authorization") != b"Bearer " + TOKEN.encode():
-            raise RequestError(401, "token-required", "A valid token is needed")
-
-    async def _state(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._check(scope)
-        await send_json(send, 200, self.state)
-
-    async def _runs(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._check(scope)
-        await send_json(send, 200, [])
-
-    async def _entries(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._check(scope)
-        query: str = scope["query_string"].decode()
-        at = int(query.removeprefix("after=c")) if query.startswith("after=c") else self.first
-        if at < self.first:
-            raise RequestError(410, "cursor-expired", "Too old", more={"first_cursor": f"c{self.first}"})
-        self.connections += 1
-        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b": hello\n", "more_body": True})
-        gone = asyncio.create_task(_gone(receive))
-        try:
-            while not gone.done():
-                changed = self._changed
-                if at < len(self.frames):
-                    batch = self.frames[at : at + 500]
-                    body = "".join(
-                        f"id: c{at + n + 1}\nevent: {event}\ndata: {data}\n\n" for n, (event, data) in enumerate(batch)
-                    )
-                    at += len(batch)
-                    await send({"type": "http.response.body", "body": body.encode(), "more_body": True})
-                    continue
-                waiter = asyncio.create_task(changed.wait())
-                await asyncio.wait({waiter, gone}, return_when=asyncio.FIRST_COMPLETED)
-                waiter.cancel()
-        finally:
-            gone.cancel()
+        """A run of many entries."""
+        for first in range(1, count + 1, 500):
+            entries = [Entry(seq, 10**18 + seq * 10**6, "event", _step(seq)) for seq in range(first, first + 500)]
+            self.feed.push(EntriesHead(run, first, first + 499, False), encode_entries(entries, lambda *_: None))
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-class _Endpoint:
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+def _step(seq: int) -> bytes:
+    event = {"content_type": "atomic.textblock", "event_name": "STEP", "content": f"step {seq}"}
+    return json.dumps(event).encode()
 
 
 class _BrokenError(Exception):
@@ -213,12 +154,14 @@ async def _serve(started: Callable[[Hub, int], None], stopping: asyncio.Event) -
     host = Host(
         PageAgent(),
         llm=build_llm(LlmSettings(), clock, SystemIds(clock)),
-        stores=Stores(_Tap(hub.hear), MemoryStateStore()),
+        stores=Stores(MemoryEventLog(), MemoryStateStore()),
+        hooks=[hub],
         session_memory=True,
     )
-    app = _around(create_app(host, ServerSettings(), more_routes=[*page_routes(), *hub.routes()]), hub)
+    app = _around(create_app(host, ServerSettings(), more_routes=[*page_routes(), *inspection_routes(hub, TOKEN, is_leaving=lambda: hub.leaving)]), hub)
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
+    await host.start()
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

@@ -1,16 +1,18 @@
-"""A package index of this machine that breaks off in the middle of what it sends."""
+"""A package index of this machine that breaks off in the middle of what it sends, or lets nobody in."""
 
 from __future__ import annotations
 
 import contextlib
 import http.server
+import io
 import threading
+import zipfile
 from collections.abc import Generator
 from typing import Literal
 
 __all__ = ["Cut", "cut_index"]
 
-Cut = Literal["page", "file"]
+Cut = Literal["page", "file", "refused"]
 _SIZE = 1_000_000
 
 
@@ -18,10 +20,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     cut: Cut = "file"
 
+    def do_HEAD(self) -> None:
+        self._answer()
+
     def do_GET(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        if self.cut == "refused":
+            self.send_error(403)
+            return
         name = self.path.strip("/").rpartition("/")[2]
         if name.endswith(".whl"):
-            self._send(b"PK", "application/octet-stream", _SIZE)
+            self._send(_half_a_wheel(), "application/octet-stream", _SIZE)
         else:
             file = f"{name.replace('-', '_')}-99.0-py3-none-any.whl"
             page = f'<!DOCTYPE html><html><body><a href="/files/{file}">{file}</a></body></html>'.encode()
@@ -33,11 +44,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(size))
         self.end_headers()
-        self.wfile.write(content)
-        self.close_connection = True
+        if self.command == "GET":
+            self.wfile.write(content)
+            self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is called there
         """Nothing is said."""
+
+
+def _half_a_wheel() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as wheel:
+        wheel.writestr("module.py", bytes(_SIZE))
+    return packed.getvalue()[: _SIZE // 10]
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.errors import LogSequenceError, StoreError
-from sentient_cli.store.batch import Lines, append_all
+from sentient_cli.store.batch import Lines, appender
 from sentient_cli.store.entry import Entry
 from sentient_cli.store.file import FileEventLog
 from sentient_cli.store.jsonl import encode_entries
@@ -107,7 +107,7 @@ async def test_many_runs_at_once_and_one_that_is_wrong(tmp_path: Path) -> None:
     results = await log.append_all_lines([*good[:2], Lines("x", 2, 3, False, text(entries(2, 3))), good[2]])
     assert [type(result) for result in results] == [type(None), type(None), LogSequenceError, type(None)]
     appends = [("a", entries(3, 4, finished=True)), ("b", []), ("no id", entries(1, 1)), ("c", entries(3, 3))]
-    results = await append_all(log, appends)
+    results = await appender(log)(appends)
     assert [result is None for result in results] == [True, True, False, True]
     assert sorted(await log.runs()) == ["a", "b", "c"]
     assert await log.read("a") == entries(1, 4, finished=True)
@@ -117,7 +117,7 @@ async def test_many_runs_at_once_and_one_that_is_wrong(tmp_path: Path) -> None:
 async def test_any_log_appends_to_many_runs() -> None:
     log = MemoryEventLog()
     appends = [("a", entries(1, 2)), ("b", entries(2, 2)), ("c", entries(1, 1))]
-    assert [result is None for result in await append_all(log, appends)] == [True, False, True]
+    assert [result is None for result in await appender(log)(appends)] == [True, False, True]
     assert await log.runs() == ["c", "a"]
 
 

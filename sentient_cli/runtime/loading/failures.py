@@ -42,7 +42,7 @@ def import_failure(error: BaseException, place: str) -> AgentImportError:
         return _exit(error, place)
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing_module(error, error.name, place)
-    if "partially initialized module" in str(error):
+    if _is_circular(error):
         return _circular(error, place)
     return AgentImportError(place, why=summarize(error), fix=_look_at(error), detail=describe_exception(error))
 
@@ -115,6 +115,14 @@ def _package(file: Path) -> str:
     parts = file.parts
     after = [index + 1 for index, part in enumerate(parts) if part in {"site-packages", "dist-packages"}]
     return Path(parts[after[-1]]).stem if after and after[-1] < len(parts) else file.stem
+
+
+def _is_circular(error: BaseException) -> bool:
+    if "partially initialized module" in str(error):
+        return True
+    # Python says so only of modules that its own import statement began.
+    begun = {frame.filename for frame in user_frames(error)[1:] if frame.name == "<module>"}
+    return isinstance(error, ImportError) and error.path in begun
 
 
 def _circular(error: BaseException, place: str) -> AgentImportError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 
 from sentient_cli.scaffold.doctor.finding import Finding, Surroundings
 from sentient_cli.scaffold.doctor.pythons import DISTRIBUTION
@@ -14,6 +14,7 @@ from sentient_cli.scaffold.doctor.pythons import DISTRIBUTION
 __all__ = ["check_dependencies"]
 
 _SHOWN = 5
+_OF_AN_EXTRA = "extra == "
 
 
 def check_dependencies(_here: Surroundings) -> Iterator[Finding]:
@@ -44,6 +45,8 @@ def _faults(name: str, extras: frozenset[str], seen: set[str]) -> Iterator[str]:
     seen.add(str(canonicalize_name(name)))
     found = metadata.distribution(name)
     for text in _headers(found, "Requires-Dist"):
+        if not extras and _OF_AN_EXTRA in text and " or " not in text:
+            continue  # most are such, and understanding one takes long
         try:
             needed = Requirement(text)
         except InvalidRequirement:
@@ -51,10 +54,11 @@ def _faults(name: str, extras: frozenset[str], seen: set[str]) -> Iterator[str]:
             continue
         if not _applies(str(needed.marker or ""), extras):
             continue
-        fault = _fault(needed.name, str(needed.specifier), name)
+        known = str(canonicalize_name(needed.name)) in seen
+        fault = _fault(needed.name, str(needed.specifier), name, known=known)
         if fault:
             yield fault
-        elif str(canonicalize_name(needed.name)) not in seen:
+        elif not known:
             yield from _faults(needed.name, frozenset(needed.extras), seen)
 
 
@@ -64,7 +68,7 @@ def _applies(marker: str, extras: frozenset[str]) -> bool:
     return not marker or any(Marker(marker).evaluate({"extra": extra}) for extra in extras | {""})
 
 
-def _fault(name: str, wanted: str, by: str) -> str:
+def _fault(name: str, wanted: str, by: str, *, known: bool) -> str:
     from packaging.specifiers import SpecifierSet
 
     try:
@@ -76,7 +80,7 @@ def _fault(name: str, wanted: str, by: str) -> str:
         return f"{name} is half installed: its metadata has no version"
     if not SpecifierSet(wanted).contains(version, prereleases=True):
         return f"{name} is {version}, and {by} needs {wanted}"
-    lost = _lost_file(found)
+    lost = "" if known else _lost_file(found)
     return f"{name} is half installed: {lost} is gone" if lost else ""
 
 
@@ -91,4 +95,19 @@ def _lost_file(found: metadata.Distribution) -> str:
     lines = (found.read_text("RECORD") or "").splitlines()
     names = (line.partition(",")[0] for line in lines)  # a name with a comma is in quotes, and passed over
     code = (name for name in names if name.endswith((".py", ".so", ".pyd")) and not name.startswith((".", "/")))
-    return next((name for name in code if not Path(str(found.locate_file(name))).exists()), "")
+    top = os.fspath(str(found.locate_file("")))
+    there: dict[str, frozenset[str]] = {}
+    for name in code:  # of thousands: a directory is listed once, where asking for each file takes ten times as long
+        folder, _, file = name.rpartition("/")
+        if folder not in there:
+            there[folder] = _listed(os.path.join(top, folder))  # noqa: PTH118 - a Path a file is what takes long
+        if file not in there[folder]:
+            return name
+    return ""
+
+
+def _listed(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - names
+    except OSError:
+        return frozenset()

@@ -112,7 +112,7 @@ export class AnswerView {
     this._label = label;
     const head = again ? null : el("div.label", {}, el("span.name", { dir: "auto" }, label),
       seconds === null ? null : el("span.when", {}, duration(seconds)));
-    this.element.append(el(again ? `div.block.${kind}.again` : `div.block.${kind}`, {}, head, el("div.body", {}, body())));
+    this.element.append(el(again ? `div.block.is-${kind}.again` : `div.block.is-${kind}`, {}, head, el("div.body", {}, body())));
   }
 
   _count() {

@@ -25,7 +25,7 @@ export class RunEntries {
     } else {
       const index = this.find(entry.seq);
       if (list[index]?.seq === entry.seq) {
-        if (list[index].live === "feed" || entry.live !== "feed") return false;
+        if (list[index].live === "feed" || entry.live !== "feed" || entry.blob) return false;
         this.size -= list[index].raw.length;
         list[index] = entry; // the server's clock and words are better than what the chat made of them
       } else {
@@ -108,7 +108,7 @@ export function describe(type, data) {
   const name = String(data?.event_name ?? "");
   switch (data?.content_type) {
     case "chunked.text":
-      return { name, brief: data.is_complete ? "(end of the text)" : String(data.content), tone: "chunk" };
+      return { name, brief: data.is_complete ? "(end of the text)" : visible(String(data.content)), tone: "chunk" };
     case "atomic.textblock":
       return { name, brief: String(data.content), tone: "text" };
     case "atomic.json":
@@ -118,6 +118,12 @@ export function describe(type, data) {
     default:
       return { name, brief: "", tone: "end" };
   }
+}
+
+/** A piece of text with its line ends; one of blanks only shows them. */
+function visible(text) {
+  const lines = text.slice(0, 400).replaceAll("\n", "⏎");
+  return text.trim() ? lines : lines.replaceAll(" ", "␣");
 }
 
 function toneOf(type, data) {

@@ -107,7 +107,7 @@ export class Feed {
     } else if (status === 404 || status === 405) {
       this._end("absent");
     } else if (status === 410 || status === 400) {
-      const first = status === 410 ? (body.first_cursor ?? body.first ?? null) : null;
+      const first = status === 410 ? (body.first_cursor ?? null) : null;
       this._cursor = first === this._cursor ? null : first;
     }
   }
@@ -123,9 +123,9 @@ export class Feed {
         continue;
       }
       if (frame.event === "reload") this._hooks.state(data, true);
-      else if (frame.event === "entry" && typeof data.run === "string" && Number.isInteger(data.seq)) {
+      else if (frame.event === "entry" && typeof data.run === "string" && data.seq > 0) {
         if (!runs.has(data.run)) runs.set(data.run, []);
-        runs.get(data.run).push({ seq: data.seq, at: Number(data.at), type: String(data.type), raw: frame.data, live: "feed", data: seen(data) });
+        runs.get(data.run).push({ seq: data.seq, at: Number(data.at), type: String(data.type), raw: frame.data, live: "feed", blob: Boolean(data.blob), data: seen(data) });
       }
     }
     for (const [run, entries] of runs) this._hooks.entries(run, entries);

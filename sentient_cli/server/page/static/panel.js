@@ -8,6 +8,7 @@ import { jsonTree, parseExact } from "./json_tree.js";
 const ROW = 30; // pixels, as in the style sheet
 const SPARE = 8;
 const NEAR = 2 * ROW;
+const KINDS = { "chunked.text": "chunk", "atomic.textblock": "text", "atomic.json": "json", "atomic.error": "error", "atomic.done": "done", "run.started": "started", "run.finished": "finished" };
 const MAX_SCROLL = 8_000_000; // browsers cut elements that are taller
 
 export class EventsPanel {
@@ -131,7 +132,7 @@ export class EventsPanel {
       onfocus: () => { this._focused = entry.seq; },
     },
     el("span.offset", {}, offset < 0.0005 ? "0" : `+${precise(offset)}`),
-    el("span.type", {}, label.replace(/^(atomic|chunked)\./, "")),
+    el("span.type", {}, KINDS[label] ?? label),
     el("span.event-name", {}, cleanLine(name, 60)),
     el("span.brief", { dir: "auto" }, cleanLine(brief, 200)));
     const row = el("div.row", { role: "listitem" }, button);
@@ -194,8 +195,10 @@ export class EventsPanel {
 
 /** What an entry holds: the frames of the inspection stream wrap it, those of the chat are it. */
 function dataOf(entry) {
-  const data = parseExact(entry.raw);
-  return entry.live === "feed" ? data.data : data;
+  const given = parseExact(entry.raw);
+  if (entry.live !== "feed") return given;
+  const { blob, base64, data } = given; // what is large or no JSON is told of, not sent
+  return blob ? { blob } : base64 ? { base64 } : data;
 }
 
 function drawEntry(entry) {

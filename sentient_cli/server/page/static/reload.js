@@ -14,6 +14,7 @@ export class Reload {
     this._mayExplain = mayExplain;
     this._state = null;
     this._since = null;
+    this._news = 0;
     this._badge = document.getElementById("badge");
     this._overlay = document.getElementById("broken");
     this._badge.addEventListener("click", () => this._open(true));
@@ -22,15 +23,20 @@ export class Reload {
   /** A state of the hub's; `isReload` when it has just come to be. */
   take(state, isReload) {
     const before = this._state;
+    const news = newestOf(state);
+    // The stream begins with what was, before this page was opened.
+    if (isReload && before && news < this._news) return;
+    const again = isReload && before && news === this._news && before.status === state.status;
+    this._news = news;
     this._state = state;
     if (state.status === "loading" && this._since === null) this._since = performance.now();
     const error = state.status === "broken" ? (state.error ?? {}) : null;
     const wasBroken = this.broken !== null;
     this.broken = error ? (error.generation ?? state.generation ?? 0) : null;
-    if (error && (isReload || !before || !wasBroken)) this._show(error, state);
+    if (error && !again && (isReload || !wasBroken)) this._show(error, state);
     if (!error && state.status === "ready") {
       this._hide();
-      if (isReload) this._reloaded(state, wasBroken);
+      if (isReload && !again) this._reloaded(state, wasBroken);
     }
     if (state.status !== "loading") this._since = null;
     this._draw();
@@ -64,9 +70,9 @@ export class Reload {
     badge.hidden = status === "";
     badge.dataset.status = status;
     const serving = state?.generation;
-    const text = { broken: "Broken", loading: "Loading", ready: `Generation ${serving ?? ""}` }[status] ?? cleanLine(status, 20);
-    badge.lastElementChild.textContent = text;
-    const said = status === "broken" ? `Generation ${this.broken} could not be loaded. Show why` : `${text}: the code that answers`;
+    const text = { broken: "Broken", loading: "Loading", ready: serving ? `${serving}` : "" }[status] ?? cleanLine(status, 20);
+    badge.lastElementChild.replaceChildren(status === "ready" ? el("span.word", {}, "Generation ") : "", text);
+    const said = status === "broken" ? `Generation ${this.broken} could not be loaded. Show why` : status === "ready" ? `Generation ${text} of the code answers` : text;
     badge.setAttribute("aria-label", said);
     badge.title = said;
     badge.disabled = status !== "broken";
@@ -104,6 +110,11 @@ export class Reload {
     this._overlay.hidden = false;
     announce(`${title}. ${cleanLine(error.what ?? "", 300)}. ${goesOn}`, true);
   }
+}
+
+/** The number of the newest generation that a state knows of. */
+function newestOf({ generation, error }) {
+  return Math.max(Number(generation) || 0, Number(error?.generation) || 0);
 }
 
 function place(error) {

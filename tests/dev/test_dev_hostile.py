@@ -1,0 +1,261 @@
+"""Code that does what it should not, and processes that are killed: ``dev`` goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.dev.developing import AGENT, Developing, Stream, children, developing, wait_until
+
+_BROKEN = {
+    "raises": ("raise ValueError('on purpose')", "ValueError: on purpose"),
+    "exits": ("import sys; sys.exit(3)", "It ended the program (sys.exit) with 3"),
+    "exits without a word": ("import os; os._exit(7)", "It ended with exit code 7"),
+    "kills itself": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "It was killed by SIGKILL"),
+    "crashes": ("import ctypes; ctypes.string_at(0)", "It was killed by SIGSEGV"),
+    "imports in a circle": ("import other", "Modules import each other in a circle"),
+    "has no agent": ("x = 1", "defines no class or function"),
+    "is no text": ("x = '\x00'", "null bytes"),
+}
+
+
+def _problem(event: dict[str, object]) -> dict[str, object]:
+    problem = event["problem"]
+    assert isinstance(problem, dict)
+    return problem
+
+
+@pytest.mark.story("20.5", "18.6")
+def test_code_that_cannot_be_loaded_is_told_of_and_the_code_before_goes_on(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "other.py").write_text("from agent import nothing\n")
+    with developing(project) as dev:
+        for name, (code, why) in _BROKEN.items():
+            text = code if name == "has no agent" else f"{code}\n{AGENT.format(version=name)}"
+            problem = _problem(dev.wait("broken", since=dev.write("agent.py", text)))
+            assert why in str(problem["why"]), name
+            assert problem["what"]
+            assert problem["fix"]
+            assert dev.ask() == "one", name
+        assert dev.save("two")["mended"]
+        assert dev.ask() == "two"
+        assert len(dev.workers()) == 1
+
+
+@pytest.mark.story("20.5")
+def test_code_that_hangs_while_it_is_loaded_is_given_up_with_the_next_save(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        mark = dev.write("agent.py", "import time\ntime.sleep(600)\n")
+        dev.wait("reloading", since=mark)
+        assert dev.ask() == "one"
+        wait_until(lambda: len(dev.workers()) == 2, "it hangs")
+        time.sleep(0.2)
+        dev.save("two")
+        assert dev.ask() == "two"
+        wait_until(lambda: len(dev.workers()) == 1, "who hung is gone")
+
+
+@pytest.mark.story("20.5")
+def test_code_that_forks_and_starts_threads_is_loaded_once(tmp_path: Path) -> None:
+    prelude = """
+import os, threading, time
+child = os.fork()
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+"""
+    with developing(tmp_path / "project") as dev:
+        mark = dev.write("agent.py", prelude + AGENT.format(version="two"))
+        dev.wait("reloaded", since=mark)
+        assert [dev.ask() for _ in range(6)] == ["two"] * 6
+        assert len([event for event in dev.events[mark:] if event["event"] in {"reloaded", "broken"}]) == 1
+
+
+@pytest.mark.story("20.5")
+def test_an_agent_file_that_goes_and_comes_back(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        file = dev.project / "agent.py"
+        for make in (file.unlink, file.mkdir):
+            mark = dev.mark()
+            make()
+            if file.is_dir():
+                (file / "x.py").write_text("")
+            assert _problem(dev.wait("broken", since=mark))["fix"]
+            assert dev.ask() == "one"
+        shutil.rmtree(file)
+        mark = dev.mark()
+        file.write_text(AGENT.format(version="two"))
+        dev.wait("reloaded", since=mark)
+        assert dev.ask() == "two"
+
+
+@pytest.mark.story("20.5")
+def test_saves_that_never_end_are_live_all_the_same(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        end = time.monotonic() + 3
+        number = 0
+        while time.monotonic() < end:
+            number += 1
+            (dev.project / "agent.py").write_text(AGENT.format(version=f"save-{number}"))
+            time.sleep(0.01)
+        assert dev.events[-1]["event"] in {"reloaded", "reloading", "retired"}
+        assert any(event["event"] == "reloaded" for event in dev.events), "code is loaded while saves go on"
+        wait_until(lambda: dev.ask() == f"save-{number}", "the last one is live")
+        wait_until(lambda: len(dev.workers()) == 1, "the others are gone")
+
+
+@pytest.mark.story("20.5")
+def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        stream = Stream(dev.url, 100)
+        (worker,) = dev.workers()
+        mark = dev.mark()
+        os.kill(worker, signal.SIGKILL)
+        died = dev.wait("worker-died", since=mark)
+        assert (died["how"], died["runs"]) == ("killed by SIGKILL", 1)
+        assert dev.ask() == "one"
+        lost = dev.wait("run-ended", where=lambda event: event["outcome"] == "lost")
+        assert "event: done" not in stream.finish()
+        assert stream.broken, "no client takes that for an end"
+        assert dev.get(f"/runs/{lost['run']}").json()["status"] == "interrupted"
+        rows = dev.get("/_sentient/runs", token=True).json()
+        assert next(row for row in rows if row["run"] == lost["run"])["outcome"] == "lost"
+
+
+@pytest.mark.story("20.5")
+def test_a_fork_server_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        for version in ("two", "three"):
+            before = dev.fork_server()
+            os.kill(before, signal.SIGKILL)
+            dev.save(version)
+            assert dev.ask() == version
+            assert dev.fork_server() != before
+
+
+@pytest.mark.story("20.5")
+def test_a_hub_that_is_killed_leaves_nothing_and_the_next_one_starts(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    with pytest.raises(AssertionError), developing(project) as dev:
+        assert dev.ask() == "one"
+        processes = [*dev.workers(), dev.fork_server()]
+        dev.process.kill()
+        wait_until(lambda: not any(map(_runs, processes)), "nothing outlives it")
+    with developing(project) as dev:
+        assert dev.ask() == "one"
+        assert len(dev.get("/_sentient/runs", token=True).json()) == 2, "what was recorded is there"
+
+
+def _runs(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists() and f"\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+_DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+from sentient_cli import agent
+
+@agent
+async def deaf(session, query, response):
+    await response.text_block("A", "here")
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+"""
+
+
+@pytest.mark.story("20.5")
+def test_code_that_blocks_for_ever_does_not_hold_up_a_save_or_the_end(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "agent.py").write_text(_DEAF)
+    with developing(project) as dev:
+        Stream(dev.url, 1)
+        (deaf,) = dev.workers()
+        dev.save("two")
+        assert dev.ask() == "two"
+        assert deaf in dev.workers()
+        began = time.monotonic()
+        assert dev.stop() == 0
+        assert time.monotonic() - began < 10  # far from the ten minutes that the code would take
+        wait_until(lambda: not Path(f"/proc/{deaf}").exists(), "it is killed")
+
+
+@pytest.mark.story("20.5")
+def test_a_machine_that_sleeps_goes_on_where_it_was(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        stream = Stream(dev.url, 20)
+        everybody = [dev.process.pid, *children(dev.process.pid)]
+        for pid in everybody:
+            os.kill(pid, signal.SIGSTOP)
+        (dev.project / "agent.py").write_text(AGENT.format(version="two"))
+        time.sleep(1)
+        for pid in everybody:
+            os.kill(pid, signal.SIGCONT)
+        assert stream.text() == ["one"] * 20
+        wait_until(lambda: dev.ask() == "two", "the save is seen")
+
+
+@pytest.mark.story("20.5")
+def test_two_in_one_project(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    with developing(project) as first, developing(project) as second:
+        assert first.url != second.url
+        marks = first.mark(), second.mark()
+        (project / "agent.py").write_text(AGENT.format(version="two"))
+        for dev, mark in zip((first, second), marks, strict=True):
+            dev.wait("reloaded", since=mark)
+            assert dev.ask() == "two"
+        assert first.stop() == 0
+        assert second.ask() == "two"
+
+
+@pytest.mark.story("20.5")
+def test_packages_that_are_installed_while_it_runs(tmp_path: Path) -> None:
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "agent.py").write_text("import newcomer\n" + AGENT.replace("VERSION + ", "newcomer.NAME + "))
+    with developing(project, ready=False, env={"PYTHONPATH": str(packages)}) as dev:
+        assert "newcomer" in str(_problem(dev.wait("broken"))["why"])
+        (packages / "newcomer.py").write_text("NAME = 'first'\n")
+        dev.wait_ready()
+        assert dev.ask() == "first"
+        mark = dev.mark()
+        (packages / "newcomer.py").unlink()
+        (packages / "newcomer").mkdir()
+        (packages / "newcomer" / "__init__.py").write_text("NAME = 'second'\n")
+        dev.wait("reloaded", since=mark)
+        wait_until(lambda: dev.ask() == "second", "the other one is imported")
+
+
+def _asks(dev: Developing, **headers: str) -> int:
+    return httpx.get(f"{dev.url}/_sentient/state", headers=headers, timeout=20).status_code
+
+
+@pytest.mark.story("20.5")
+def test_strangers_learn_nothing(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        right = f"Bearer {dev.token}"
+        assert _asks(dev, authorization=right) == 200
+        assert _asks(dev) == 401
+        assert _asks(dev, authorization="Bearer wrong") == 401
+        assert _asks(dev, authorization=right, host="evil.example") == 403
+        assert _asks(dev, authorization=right, origin="https://evil.example") == 403
+        page = dev.get("/")
+        assert page.status_code == 200
+        assert dev.token not in page.text
+        mark = dev.write("agent.py", "password = 'hunter2-in-the-code'\nx = (\n")
+        dev.wait("broken", since=mark)
+        answer = httpx.post(f"{dev.url}/assist", json={}, timeout=20)
+        assert "hunter2" not in answer.text + str(answer.headers)
+        assert "agent.py" not in answer.text

@@ -1,0 +1,121 @@
+"""No watches left, no descriptors left, a process that stood still, and a hundred thousand files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from sentient_cli.dev.watch import Scope
+from tests.dev.watch_kit import PATIENCE, watching
+from tests.dev.watch_limits import REFUSED
+from tests.plugins.isolation import REPOSITORY
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its limits are those of Linux")
+
+
+class _Program:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self._lines = process.stdout
+
+    async def line(self) -> list[str]:
+        line = await asyncio.wait_for(self._lines.readline(), PATIENCE)
+        if not line and await self.process.wait() == REFUSED:
+            pytest.skip("this system has no namespaces")
+        return line.decode().strip().split("|")
+
+    async def until(self, *names: str) -> None:
+        missing = set(names)
+        while missing:
+            kind, *told = await self.line()
+            assert kind == "changed", (kind, told)
+            missing -= set(told)
+
+
+@asynccontextmanager
+async def _program(folder: Path, *limit: str) -> AsyncGenerator[_Program]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.dev.watch_limits", str(folder), *limit),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=REPOSITORY,
+    )
+    try:
+        yield _Program(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@pytest.mark.parametrize(
+    ("limit", "fix"), [(("watches", "3"), "fs.inotify.max_user_watches"), (("descriptors",), "max_user_instances")]
+)
+async def test_a_system_that_refuses_is_looked_at_instead(tmp_path: Path, limit: tuple[str, ...], fix: str) -> None:
+    for number in range(8):
+        (tmp_path / f"package_{number}").mkdir()
+        (tmp_path / f"package_{number}" / "tool.py").write_text("1")
+    async with _program(tmp_path, *limit) as program:
+        lines = [await program.line() for _ in range(2)]
+        notice = next(line for line in lines if line[0] == "notice")
+        assert fix in notice[2]
+        assert "sudo sysctl" in notice[2]
+        (tmp_path / "package_3" / "tool.py").write_text("2")
+        await program.until("tool.py")
+        (tmp_path / "package_9").mkdir()
+        (tmp_path / "package_9" / "new.py").write_text("1")
+        await program.until("new.py")
+        (tmp_path / "package_9" / "new.py").unlink()
+        await program.until("new.py")
+
+
+async def test_nothing_is_lost_while_the_process_stands_still(tmp_path: Path) -> None:
+    folders = [tmp_path / f"package_{number}" for number in range(40)]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "tool.py").write_text("1")
+    async with _program(tmp_path, "none") as program:
+        assert await program.line() == ["started"]
+        program.process.send_signal(signal.SIGSTOP)
+        expected: set[str] = set()
+        # More events than the kernel's queue holds.
+        for folder in folders:
+            for number in range(150):
+                name = f"{folder.name}_{number}.py"
+                (folder / name).write_text("1")
+                os.utime(folder / name)
+                (folder / name).chmod(0o600)
+                expected.add(name)
+        program.process.send_signal(signal.SIGCONT)
+        await program.until(*expected)
+
+
+async def test_many_files(tmp_path: Path) -> None:
+    for number in range(600):
+        folder = tmp_path / f"group_{number // 50}" / f"package_{number}"
+        folder.mkdir(parents=True)
+        for name in range(5):
+            (folder / f"module_{name}.py").touch()
+    async with watching(Scope(tmp_path)) as told:
+        told.sets.clear()
+        for number in (0, 599):
+            path = tmp_path / f"group_{number // 50}" / f"package_{number}" / "module_4.py"
+            path.write_text("new")
+            await told.about(path)
+
+
+async def test_a_project_that_is_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentient_cli.dev.tree._MOST", 10)
+    for number in range(20):
+        (tmp_path / f"package_{number}").mkdir()
+    async with watching(Scope(tmp_path)) as told:
+        (tmp_path / "agent.py").write_text("1")
+        await told.about(tmp_path / "agent.py")
+        assert [what for what, _ in told.notices] == ["There are more than 10 directories; not all are watched"]

@@ -1,0 +1,76 @@
+"""A watcher that runs, and what it told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sentient_cli.dev.watch import Scope, Watcher
+
+PATIENCE = 20.0
+"""Seconds that something may take that takes milliseconds."""
+
+
+class Told:
+    """Takes the sets of changes as they come."""
+
+    def __init__(self, watcher: Watcher, notices: Sequence[tuple[str, str]]) -> None:
+        self.watcher = watcher
+        self.notices = notices
+        self.sets: list[frozenset[Path]] = []
+        self._more = asyncio.Condition()
+        self._beacons = 0
+
+    async def follow(self) -> None:
+        async with contextlib.aclosing(self.watcher.changes()) as changes:
+            async for changed in changes:
+                async with self._more:
+                    self.sets.append(changed)
+                    self._more.notify_all()
+
+    @property
+    def paths(self) -> list[Path]:
+        return sorted(path for changed in self.sets for path in changed)
+
+    async def until(self, fits: Callable[[], bool]) -> None:
+        """Wait until something holds of what was told."""
+        async with self._more:
+            try:
+                await asyncio.wait_for(self._more.wait_for(fits), PATIENCE)
+            except TimeoutError:
+                raise AssertionError(f"only {self.sets} was told") from None
+
+    async def about(self, *paths: Path) -> None:
+        """Wait until these paths have been told since the last call, then forget all."""
+        await self.until(lambda: set(paths) <= set(self.paths))
+        self.sets.clear()
+
+    async def quiet(self, beacon: Path) -> list[Path]:
+        """What is told before a change that is made now, and what was doubtful by then."""
+        told: list[Path] = []
+        for _ in range(2):
+            self._beacons += 1
+            beacon.write_text(f"beacon {self._beacons}")
+            await self.until(lambda: beacon in self.paths)
+            told += [path for path in self.paths if path != beacon]
+            self.sets.clear()
+        return sorted(told)
+
+
+@asynccontextmanager
+async def watching(scope: Scope, **settings: int) -> AsyncGenerator[Told]:
+    """A watcher that watches."""
+    notices: list[tuple[str, str]] = []
+    watcher = Watcher(scope, notice=lambda what, fix: notices.append((what, fix)), **settings)
+    told = Told(watcher, notices)
+    task = asyncio.create_task(told.follow())
+    try:
+        await asyncio.wait_for(watcher.started(), PATIENCE)
+        yield told
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
