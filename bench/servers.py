@@ -88,20 +88,23 @@ class Server:
 
 
 @contextlib.contextmanager
-def start(kind: Kind, *options: str, env: Mapping[str, str] | None = None) -> Generator[Server]:
+def start(
+    kind: Kind, *options: str, env: Mapping[str, str] | None = None, agent: str = "agent.py"
+) -> Generator[Server]:
     """Run a server on a core of its own until the end of the block.
 
     Args:
         kind: Which.
         options: More of them for ``sentient serve``.
         env: More of its environment.
+        agent: The program with the agent, for ours.
 
     Raises:
         RuntimeError: it does not come up.
     """
     port = free_port()
     with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory() as folder:
-        command, environment = _command(kind, port, options)
+        command, environment = _command(kind, port, options, agent)
         process = spawn(command, {**environment, **(env or {})}, said, Path(folder))
         server = Server(kind, port, process, said)
         try:
@@ -111,9 +114,9 @@ def start(kind: Kind, *options: str, env: Mapping[str, str] | None = None) -> Ge
             _stop(server)
 
 
-def _command(kind: Kind, port: int, options: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def _command(kind: Kind, port: int, options: Sequence[str], agent: str) -> tuple[list[str], dict[str, str]]:
     if kind == "ours":
-        program = [sys.executable, str(_PROGRAMS / "ours.py"), "serve", str(_PROGRAMS / "agent.py")]
+        program = [sys.executable, str(_PROGRAMS / "ours.py"), "serve", str(_PROGRAMS / agent)]
         return [*program, "--port", str(port), "--drain-delay", "0", *options], {}
     if kind == "raw ASGI":
         return [sys.executable, str(_PROGRAMS / "raw.py"), str(port)], {}

@@ -26,8 +26,10 @@ _SWEEP: Final = 10.0
 """Seconds between two looks at everything, for what the system did not tell, as on some network drives."""
 _SLICE: Final = 0.01
 _PAUSE: Final = 0.02
-_FLOOD: Final = 4000
+_MANY: Final = 500
 """Paths at once of which the system may have dropped some."""
+_FLOOD: Final = 4000
+"""Paths at once that are likely not all, so that even a directory may be another one than before."""
 
 
 class _Round:
@@ -138,6 +140,8 @@ class Looking:
             self.tree.look(path)
         if seen.everything or len(seen.paths) > _FLOOD:
             self.tree.again()
+        elif len(seen.paths) > _MANY:
+            self._sweep.at = 0.0
         self._broken |= seen.broken
 
     def _rounds(self, now: float) -> None:

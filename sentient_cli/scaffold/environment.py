@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import sys
 import sysconfig
@@ -13,7 +14,13 @@ from pathlib import Path
 
 from sentient_cli.errors import SetupFailedError
 from sentient_cli.scaffold.place import Placed
-from sentient_cli.scaffold.requirements import checkout, is_installable, missing_here, requirements
+from sentient_cli.scaffold.requirements import (
+    checkout,
+    is_installable,
+    missing_here,
+    python_that_is_missing,
+    requirements,
+)
 from sentient_cli.scaffold.tools import Ended
 from sentient_cli.scaffold.work import Workshop
 
@@ -84,6 +91,13 @@ def prepare(work: Workshop, placed: Placed) -> Environment | None:
     """
     if not is_installable(work.project):
         return None
+    wanted = python_that_is_missing(work.project)
+    if wanted:
+        raise SetupFailedError(
+            f"The project needs Python {wanted}",
+            why=f"This is {platform.python_version()}, {sys.executable}",
+            fix="Run `sentient` with such a Python, or install nothing with `--no-install`",
+        )
     placed.renew("uv.lock")
     placed.adopt(".venv", "build", *(f"src/{name}" for name in _egg_infos(work.project)))
     uv = shutil.which("uv", path=work.environment.get("PATH"))

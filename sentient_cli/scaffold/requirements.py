@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-__all__ = ["checkout", "is_installable", "missing_here", "requirements"]
+__all__ = ["checkout", "is_installable", "missing_here", "python_that_is_missing", "requirements"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -50,6 +51,18 @@ def _group(defined: Mapping[str, object], name: str, above: tuple[str, ...]) -> 
             included = cast("Mapping[str, object]", one).get("include-group")
             found += _group(defined, str(included), (*above, name))
     return found
+
+
+def python_that_is_missing(project: Path) -> str:
+    """Which Python the project needs, when it is not this one; else empty."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    wanted = _table(project / "pyproject.toml", "project").get("requires-python")
+    try:
+        fits = not isinstance(wanted, str) or SpecifierSet(wanted).contains(platform.python_version(), prereleases=True)
+    except InvalidSpecifier:
+        return ""  # the installer says what is wrong with it
+    return "" if fits else str(wanted)
 
 
 def missing_here(needed: Sequence[str]) -> list[str]:

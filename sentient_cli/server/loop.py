@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from sentient_cli.errors import SentientError
+from sentient_cli.server.own_tasks import OwnTasks
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 __all__ = ["run_to_end"]
 
+T = TypeVar("T")
 _LEFTOVER_TIMEOUT = 1.0
 _logger = logging.getLogger(__name__)
 
@@ -23,32 +26,58 @@ _logger = logging.getLogger(__name__)
 def run_to_end(main: Coroutine[None, None, None]) -> None:
     """Run what a process is there for on the fastest loop that there is.
 
-    Tasks and threads that are left over get a second; then the process ends without them.
+    Nothing that code of an agent raises, cancels or stops ends it. Tasks and threads that are left over get a second;
+    then the process ends without them.
 
     Args:
         main: What it is there for. What it raises is raised.
     """
     _raise_descriptor_limit()
     loop = _new_loop()
+    tasks = OwnTasks(loop)
     failure: BaseException | None = None
     try:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(main)
+        _run(loop, tasks, main)
     except BaseException as error:
         failure = error
         raise
     finally:
-        if loop.run_until_complete(_end_leftovers()):
+        if _run(loop, tasks, _end_leftovers(tasks)):
             asyncio.set_event_loop(None)
             loop.close()
         else:
             _leave_now(failure)
 
 
-async def _end_leftovers() -> bool:
+def _run(loop: asyncio.AbstractEventLoop, tasks: OwnTasks, work: Coroutine[None, None, T]) -> T:
+    """Run the loop until our own work is done, whatever else comes out of it meanwhile."""
+    task = loop.create_task(work)
+    root: asyncio.Task[object] | None = None
+    while not task.done():
+        if root is None or root.done():
+            root = tasks.make_root(asyncio.wait((task,)))
+        # A loop raises what ends a program out of any task and callback, and it can be told to stop.
+        try:
+            loop.run_until_complete(root)
+        except BaseException as error:
+            if task.done():
+                break
+            if _is_interrupt(error):
+                raise
+            tasks.report(error)
+    return task.result()
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether it is a Ctrl-C: once a server obeys signals, none of them is raised."""
+    return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+async def _end_leftovers(tasks: OwnTasks) -> bool:
     """Cancel the tasks that are left and wait a moment for them and for threads; return whether all have ended."""
     loop = asyncio.get_running_loop()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
+    left = tasks.left()
     for task in left:
         task.cancel()
     if left:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
 from sentient_cli.errors import LogSequenceError
@@ -18,6 +18,8 @@ __all__ = ["AppendAll", "BulkLog", "EntryBatch", "EntryLog", "KeepBlob", "Lines"
 E_contra = TypeVar("E_contra", bound=LogEntry, contravariant=True)
 E = TypeVar("E", bound=LogEntry)
 
+AppendAll: TypeAlias = Callable[[Sequence[tuple[str, Sequence[E]]]], Coroutine[None, None, list[Exception | None]]]
+"""Appends to many runs, to each all or none, and returns what went wrong with each, or None."""
 KeepBlob: TypeAlias = Callable[[str, bytes], None]
 """Keeps data apart; given its SHA-256, hexadecimal, and the data."""
 
@@ -122,10 +124,16 @@ class EntryLog(Protocol[E_contra]):
 class BulkLog(Protocol[E_contra]):
     """A log that can append to many runs at the cost of one."""
 
-    AppendAll: TypeAlias = Callable[[Sequence[tuple[str, Sequence[E]]]], Awaitable[list[Exception | None]]]
+    async def append_all(self, appends: Sequence[tuple[str, Sequence[E_contra]]]) -> list[Exception | None]:
+        """Append to each run, all or none of it.
 
+        Args:
+            appends: The ids of runs, each with entries that continue its log.
 
-"""Appends to many runs, to each all or none, and returns what went wrong with each, or None."""
+        Returns:
+            What went wrong with each, or None.
+        """
+        ...
 
 
 def appender(log: EntryLog[E]) -> AppendAll[E]:
@@ -137,11 +145,11 @@ def appender(log: EntryLog[E]) -> AppendAll[E]:
     if isinstance(log, BulkLog):
         return log.append_all
 
-    async def append_all(appends: Sequence[tuple[str, Sequence[E]]]) -> list[Exception | None]:
+    async def append_each(appends: Sequence[tuple[str, Sequence[E]]]) -> list[Exception | None]:
         work = [log.append(run_id, entries) for run_id, entries in appends]
         return [_fault(result) for result in await asyncio.gather(*work, return_exceptions=True)]
 
-    return append_all
+    return append_each
 
 
 def _fault(result: BaseException | None) -> Exception | None:

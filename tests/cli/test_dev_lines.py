@@ -94,7 +94,7 @@ def test_the_figures_stand_below_each_other() -> None:
     assert [line[12:].split("  ")[0] for line in lines] == [
         "short",
         "a question that is much long…",
-        "漢字の質… · cancelled",
+        "漢字の質問ですが… · cancelled",
         "(no text) · out of time",
     ]
     assert {cell_len(line) for line in lines} == {79}

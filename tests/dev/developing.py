@@ -17,10 +17,11 @@ import httpx
 from tests.support.served import command, environment
 from tests.support.wire import PATIENCE
 
-__all__ = ["AGENT", "Developing", "Stream", "body", "children", "developing", "text_of", "wait_until"]
+__all__ = ["AGENT", "GO", "Developing", "Stream", "body", "children", "developing", "text_of", "wait_until"]
 
 AGENT = '''
 import asyncio
+from pathlib import Path
 
 from sentient_cli import Query, Response, Session, agent
 
@@ -29,14 +30,15 @@ VERSION = "{version}"
 
 @agent
 async def versions(session: Session, query: Query, response: Response) -> None:
-    """Answers with the version of its code: as many times as it is asked for, a tenth of a second apart."""
-    count = int(query.prompt) if query.prompt.isdigit() else 1
+    """Answers with the version of its code: once, or until there is a file of the name that it is asked for."""
     async with response.stream("ANSWER") as stream:
-        for index in range(count):
+        await stream.write(VERSION + " ")
+        while query.prompt and not Path(query.prompt).exists():
+            await asyncio.sleep(0.02)
             await stream.write(VERSION + " ")
-            if index + 1 < count:
-                await asyncio.sleep(0.1)
 '''
+GO = "go"
+"""What a stream is asked for that lasts until `Developing.go`."""
 _ID = "01JS4F4Z5V0000000000000001"
 
 
@@ -121,6 +123,10 @@ class Developing:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return mark
+
+    def go(self) -> None:
+        """Let streams end that were asked to last until `GO`."""
+        (self.project / GO).touch()
 
     def save(self, version: str, name: str = "agent.py") -> dict[str, object]:
         """Save the agent with another version, and wait until it answers."""
@@ -279,6 +285,6 @@ class Stream:
         assert not self._thread.is_alive()
         return self._lines
 
-    def text(self) -> list[str]:
-        """Wait for its end; the words of its text."""
-        return text_of("\n".join(self.finish())).split()
+    def words(self) -> set[str]:
+        """Wait for its end; the different words of its text."""
+        return set(text_of("\n".join(self.finish())).split())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dev.developing import AGENT, Stream, developing, text_of, wait_until
+from tests.dev.developing import AGENT, GO, Stream, developing, wait_until
 
 
 @pytest.mark.story("20.5")
@@ -28,23 +28,25 @@ def test_a_save_is_live(tmp_path: Path) -> None:
 @pytest.mark.story("20.5")
 def test_a_stream_finishes_on_the_code_that_it_began_with(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
-        stream = Stream(dev.url, 20)
+        stream = Stream(dev.url, GO)
         dev.save("two")
         assert dev.ask() == "two"
         run = next(event["run"] for event in dev.events if event["event"] == "run-started")
         assert dev.get(f"/runs/{run}").json()["status"] == "running", "its own process is asked"
-        assert stream.text() == ["one"] * 20
+        dev.go()
+        assert stream.words() == {"one"}
         dev.wait("retired")
         wait_until(lambda: len(dev.workers()) == 1, "the old process leaves")
         assert dev.get(f"/runs/{run}").json()["outcome"] == "done"
-        resumed = dev.get(f"/runs/{run}/events?after=3")
-        assert text_of(resumed.text).split() == ["one"] * 18, "what was sent is told again by the recording"
+        told = [line for line in stream.finish() if line.startswith("data:")]
+        again = [line for line in dev.get(f"/runs/{run}/events").text.splitlines() if line.startswith("data:")]
+        assert again == told, "the recording has it to the byte"
 
 
 @pytest.mark.story("20.5", "18.6")
 def test_a_broken_save_breaks_nothing(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
-        stream = Stream(dev.url, 10)
+        stream = Stream(dev.url, GO)
         mark = dev.write("agent.py", AGENT.format(version="two") + "\nx = (\n")
         broken = dev.wait("broken", since=mark)
         problem = broken["problem"]
@@ -63,7 +65,8 @@ def test_a_broken_save_breaks_nothing(tmp_path: Path) -> None:
         assert dev.save("three")["mended"] is True
         assert dev.ask() == "three"
         assert "sentient-reload-error" not in dev.get("/health").headers
-        assert stream.text() == ["one"] * 10
+        dev.go()
+        assert stream.words() == {"one"}
 
 
 @pytest.mark.story("20.5")
@@ -125,9 +128,9 @@ def test_what_leaves_the_env_file_leaves_the_environment(tmp_path: Path) -> None
 @pytest.mark.story("20.5")
 def test_the_end_leaves_nothing_behind(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
-        stream = Stream(dev.url, 100)
+        stream = Stream(dev.url, GO)
         dev.save("two")
-        second = Stream(dev.url, 100)
+        second = Stream(dev.url, GO)
         processes = [*dev.workers(), dev.fork_server()]
         assert len(processes) == 3
         assert dev.stop() == 0

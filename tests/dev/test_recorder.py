@@ -31,8 +31,19 @@ HOUR = 3600.0
 
 
 class Notices(list[str]):
+    def __init__(self) -> None:
+        super().__init__()
+        self._more = asyncio.Event()
+
     def __call__(self, text: str, fix: str) -> None:
         self.append(text)
+        self._more.set()
+
+    async def until(self, count: int) -> None:
+        """Return once there are so many."""
+        while len(self) < count:
+            self._more.clear()
+            await self._more.wait()
 
 
 @asynccontextmanager
@@ -124,6 +135,10 @@ async def test_a_hole_leaves_a_prefix_without_an_end(tmp_path: Path) -> None:
         assert await recorder.log.head("b") == LogHead(1, 2, finished=False)
 
 
+def outside(directory: Path) -> list[Path]:
+    return list(directory.rglob("x*"))
+
+
 @pytest.mark.parametrize(
     "head", [EntriesHead("../../x", 1, 2, False), EntriesHead("a", 0, 1, False), EntriesHead("a", 1, 3, False)]
 )
@@ -133,7 +148,7 @@ async def test_a_worker_that_lies_harms_nobody(tmp_path: Path, head: EntriesHead
         recorder.take(*frame("good", entries(1, 2)))
         await recorder.flush()
         assert await recorder.log.runs() == ["good"]
-    assert not list(tmp_path.rglob("x*"))
+    assert not outside(tmp_path)
 
 
 @contextmanager
@@ -149,11 +164,6 @@ def full_disk(size: int) -> Generator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-async def until(notices: Notices, count: int) -> None:
-    while len(notices) < count:
-        await asyncio.sleep(0.01)
-
-
 async def test_a_full_disk_is_said_once_and_nothing_is_lost_when_there_is_room_again(tmp_path: Path) -> None:
     notices = Notices()
     async with recording(tmp_path, notices) as recorder:
@@ -162,14 +172,14 @@ async def test_a_full_disk_is_said_once_and_nothing_is_lost_when_there_is_room_a
         with full_disk(0):
             recorder.take(*frame("a", entries(4, 6)))
             recorder.take(*frame("b", entries(1, 1)))
-            await until(notices, 1)
+            await notices.until(1)
             recorder.take(*frame("a", entries(7, 9, finished=True)))
             recorder.take(*frame("b", entries(2, 2)))
             await asyncio.sleep(0)
         await recorder.flush()
         assert await recorder.log.read("a") == entries(1, 9, finished=True)
         assert await recorder.log.read("b") == entries(1, 2)
-        await until(notices, 2)
+        await notices.until(2)
     assert [text.partition(":")[0] for text in notices] == [
         "Runs are not being recorded",
         "Runs are being recorded again",
@@ -183,7 +193,7 @@ async def test_a_disk_that_stays_full_costs_runs_and_no_memory(tmp_path: Path) -
         await recorder.flush()
         with full_disk(0):
             recorder.take(*frame("small", entries(1, 1)))
-            await until(notices, 1)
+            await notices.until(1)
             for seq in range(4, 400):
                 recorder.take(*frame("big", entries(seq, seq, data=b'"' + b"x" * 1000 + b'"')))
             assert recorder._waiting_bytes < 200_000
@@ -204,7 +214,7 @@ async def test_a_directory_that_is_none_is_said_and_the_end_does_not_hang(tmp_pa
     log = FileEventLog(tmp_path / "file" / "runs")
     recorder = Recorder(log, notices, window=0.0)
     recorder.take(*frame("a", entries(1, 3)))
-    await until(notices, 1)
+    await notices.until(1)
     await recorder.aclose(timeout=0.01)
     assert len(notices) == 1
 

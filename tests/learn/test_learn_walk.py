@@ -122,7 +122,7 @@ def _edit(learner: Learner, _port: int) -> None:
     learner.types("sentient serve &")
 
 
-def _tool(learner: Learner, _port: int) -> None:
+def _tool(learner: Learner, port: int) -> None:
     assert "is as it was made" in learner.types("")
     agent = Path("learn-agent/src/learn_agent/agent.py")
     tool = _example("tool", "def count_words", "return")
@@ -131,6 +131,8 @@ def _tool(learner: Learner, _port: int) -> None:
     use = textwrap.indent(_example("tool", "if question", "await"), "    ")
     _replace(agent, "    try:", f"{use}    try:")
     learner.types("sentient serve &")
+    said = learner.types(f'sentient chat http://127.0.0.1:{port} -m "Count these four words" --json')
+    assert '"words": 4' in said.replace('"words":4', '"words": 4')
 
 
 def _test(learner: Learner, _port: int) -> None:
@@ -142,6 +144,7 @@ def _test(learner: Learner, _port: int) -> None:
     assert "Not yet: The tests do not pass" in said
     assert "assert {'words': 4}" in said
     test.write_text(text)
+    assert re.search(r"\d passed", learner.types("pytest"))
 
 
 _STEPS = {

@@ -169,6 +169,8 @@ async def _serve(started: Callable[[Hub, int], None], stopping: asyncio.Event) -
     await stopping.wait()
     for run in host.runs:
         run.cancel("The test has ended")
+    hub.leaving = True
+    hub.feed.wake()
     server.should_exit = True
     await serving
     await host.aclose()

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.page.chromium import Browser, Page, find_chromium
@@ -18,6 +19,7 @@ _ENDED = "document.querySelectorAll('.turn').length === {} && !document.querySel
 
 def open_page(page: Page, stub: Stub, token: str | None = TOKEN) -> None:
     """Open the page, and wait until it knows its agent."""
+    assert httpx.get(stub.url).status_code == 200
     page.open(stub.url + (f"#token={token}" if token else ""))
     page.wait("document.getElementById('agent').textContent === 'weather-guide'")
 

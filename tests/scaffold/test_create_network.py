@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import run_sentient
-from tests.scaffold.create_kit import shot
+from tests.scaffold.create_kit import shot, template
 from tests.scaffold.cut_index import Cut, cut_index
 
 _UV = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
@@ -63,4 +64,17 @@ def test_an_index_that_says_no_is_not_taken_for_no_network(tmp_path: Path, tool:
     assert done.returncode == 5, done.stdout + done.stderr
     error = json.loads(done.stderr.splitlines()[-1])["error"]
     assert error["what"] == _FAILED
+    assert shot(Path.cwd()) == {}
+
+
+@pytest.mark.story("20.6")
+def test_a_python_that_is_too_old_is_said_before_anything_is_installed(tmp_path: Path) -> None:
+    project = "[project]\nname = 'x'\nversion = '1'\nrequires-python = '>=3.99'\n"
+    folder = template(tmp_path / "t", {"pyproject.toml": project})
+    done = run_sentient("create", "x", "--yes", "--json", "--trust", "-t", str(folder), env={"PATH": os.defpath})
+    assert done.returncode == 5, done.stdout + done.stderr
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert error["what"] == "The project needs Python >=3.99"
+    assert platform.python_version() in error["why"]
+    assert "--no-install" in error["fix"]
     assert shot(Path.cwd()) == {}

@@ -1,0 +1,62 @@
+"""Environments with the tools that ``sentient dev`` is compared with, as a user gets them from pip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from bench.reference import ROOT
+
+__all__ = ["Environment", "peer_python", "versions"]
+
+Environment: TypeAlias = Literal["web", "adk", "langgraph"]
+"""``web`` has this package too, as it is here, so that ours and theirs import the same packages."""
+
+_CACHE: Final = ROOT / ".cache" / "bench"
+_WANTED: Final[Mapping[Environment, tuple[str, ...]]] = {
+    "web": ("fastapi[standard]", "uvicorn[standard]", "openai", "anthropic"),
+    "adk": ("google-adk",),
+    "langgraph": ("langgraph", "langgraph-cli[inmem]"),
+}
+
+
+def peer_python(name: Environment) -> Path:
+    """The Python of an environment; made once, out of the package index.
+
+    ``SENTIENT_PEERS`` names a folder where the environments are already, each under its name.
+    """
+    given = os.environ.get("SENTIENT_PEERS")
+    folder = Path(given) / name if given else _CACHE / name
+    python = folder / "bin" / "python"
+    if not given and not (folder / ".ready").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+        _install(python, _WANTED[name])
+        if name == "web":
+            _install_this(python)
+        (folder / ".ready").touch()
+    return python
+
+
+def _install_this(python: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    _install(python, (*project["project"]["dependencies"], *project["dependency-groups"]["build"]))
+    _install(python, ("--no-deps", "--no-build-isolation", "--editable", str(ROOT)))
+
+
+def _install(python: Path, what: tuple[str, ...]) -> None:
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
+    subprocess.run([*pip, "install", "--quiet", *what], check=True)
+
+
+def versions(name: Environment, packages: tuple[str, ...]) -> str:
+    """What of an environment is compared with, as ``fastapi 0.1, uvicorn 0.2``."""
+    code = "import sys\nfrom importlib.metadata import version\nprint(*(f'{n} {version(n)}' for n in sys.argv[1:]), sep=', ')"
+    found = subprocess.run([str(peer_python(name)), "-c", code, *packages], check=True, capture_output=True, text=True)
+    return found.stdout.strip()
