@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from bench.client import ask, run as run_client
+from bench.client import ask
+from bench.client import run as run_client
 from bench.dev_server import Developed, launch
 from bench.dev_tools import OURS
 from bench.events import LOADS

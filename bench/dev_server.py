@@ -164,7 +164,7 @@ class Developed:
 
     def tail(self) -> str:
         """The end of what it has said."""
-        return "\n".join(_read(stream)[-3000:].decode(errors="replace") for stream in (self.output, self.said))
+        return "\n".join(_read(stream)[-1000:].decode(errors="replace") for stream in (self.output, self.said))
 
     def events(self) -> list[dict[str, object]]:
         """What our tool has told of so far."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,8 +16,8 @@ from bench.client import run as run_client
 from bench.dev_flow import AGENT, flow
 from bench.dev_server import Developed, launch
 from bench.dev_tools import OURS
-from bench.dev_traffic import Traffic, exchange
-from bench.process import memory_bytes, tree
+from bench.dev_traffic import Traffic
+from bench.process import memory_bytes, runs, tree
 from bench.ratio import percentile, spread
 from bench.table import show
 
@@ -50,7 +49,7 @@ class State:
     def of(cls, pid: int) -> State:
         """Of a process and all that it started."""
         all_ = tree(pid)
-        alive = [one for one in all_ if not _is_zombie(one)]
+        alive = [one for one in all_ if runs(one)]
         return cls(
             len(alive),
             len(all_) - len(alive),
@@ -61,12 +60,6 @@ class State:
         )
 
 
-def _is_zombie(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return False
-
-
 def _memory(pid: int, kind: str) -> float:
     with contextlib.suppress(OSError, KeyError):
         return memory_bytes(pid)[kind] / 2**20
@@ -75,7 +68,7 @@ def _memory(pid: int, kind: str) -> float:
 
 def _descriptors(pid: int) -> int:
     with contextlib.suppress(OSError):
-        return len(os.listdir(f"/proc/{pid}/fd"))
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
     return 0
 
 
@@ -118,7 +111,7 @@ class Soak:
         # Always of one length, often within a second: bytecode files must not be trusted.
         self._version += 1
         self._broken = False
-        return AGENT.replace('VERSION = "first"', f'VERSION = "{self._version:06d}"')
+        return AGENT.replace('VERSION = "000000"', f'VERSION = "{self._version:06d}"')
 
     async def _plain(self) -> None:
         self.server.source.write_text(self._next())

@@ -9,14 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from bench.client import Call, connect, run as run_client
+from bench.client import Call, connect
+from bench.client import run as run_client
 from bench.dev_flow import AGENT, question
 from bench.dev_server import Developed, launch
 from bench.dev_tools import OURS
-from bench.process import tree
+from bench.process import runs, tree
 from bench.ratio import percentile
 from bench.table import show
 
@@ -87,9 +87,14 @@ async def _stop_under(server: Developed, scene: Scene, wait: float) -> Stopped:
         sum(answer.whole is None for answer in answers),
         int(code is None),
         int(code not in {0, None}),
-        sum(Path(f"/proc/{pid}").exists() for pid in below),
+        _left(below),
     )
     return Stopped(seconds, Counter(dict(zip(_KINDS, values, strict=True))))
+
+
+def _left(pids: Sequence[int]) -> int:
+    """How many of these processes are there still."""
+    return sum(runs(pid) for pid in pids)
 
 
 def _end(server: Developed) -> int | None:

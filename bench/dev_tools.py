@@ -1,6 +1,6 @@
 """What is compared: for each tool the files of a small project, how it is started, and how its agent is asked.
 
-Each has the same agent: it answers with the version of its code. Nothing of the projects differs but what the tool needs.
+Each has the same agent: it answers with the version of its code.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ OURS: Final = Tool(
     environment="web",
     command=("-m", "sentient_cli", "dev", "--json", "--strict-port", "--port", "{port}"),
     file="agent.py",
-    text='''{imports}
+    text="""{imports}
 from sentient_cli import Query, Response, Session, agent
 
 VERSION = "{version}"
@@ -72,12 +72,12 @@ VERSION = "{version}"
 async def answers(session: Session, query: Query, response: Response) -> None:
     async with response.stream("ANSWER") as stream:
         await stream.write(VERSION)
-''',
+""",
     path="/assist",
     body=_QUERY,
 )
 
-_FASTAPI: Final = '''{imports}
+_FASTAPI: Final = """{imports}
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request
@@ -95,7 +95,7 @@ async def assist(request: Request) -> StreamingResponse:
         yield f"data: {VERSION}\\n\\n"
 
     return StreamingResponse(events(), media_type="text/event-stream")
-'''
+"""
 
 UVICORN: Final = Tool(
     name="uvicorn --reload",
@@ -119,7 +119,7 @@ FASTAPI: Final = Tool(
     packages=("fastapi", "uvicorn"),
 )
 
-_ADK: Final = '''{imports}
+_ADK: Final = """{imports}
 from collections.abc import AsyncGenerator
 
 from google.adk.agents import BaseAgent
@@ -136,7 +136,7 @@ class Answers(BaseAgent):
 
 
 root_agent = Answers(name="answers")
-'''
+"""
 # Sessions in memory, as ours keeps them there under `dev`; its default, a file of SQLite, is slower.
 _ADK_COMMAND: Final = ("-m", "google.adk.cli", "web", "--port", "{port}", "--session_service_uri", "memory://")
 
@@ -178,7 +178,7 @@ LANGGRAPH: Final = Tool(
     environment="langgraph",
     command=("-m", "langgraph_cli", "dev", "--no-browser", "--port", "{port}"),
     file="graph.py",
-    text='''{imports}
+    text="""{imports}
 from typing import TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -199,7 +199,7 @@ builder.add_node("answer", answer)
 builder.add_edge(START, "answer")
 builder.add_edge("answer", END)
 graph = builder.compile()
-''',
+""",
     path="/runs/wait",
     body=json.dumps({"assistant_id": "agent", "input": {"text": "Which version?"}}),
     more={"langgraph.json": json.dumps({"dependencies": ["."], "graphs": {"agent": "./graph.py:graph"}})},

@@ -57,6 +57,6 @@ def _install(python: Path, what: tuple[str, ...]) -> None:
 
 def versions(name: Environment, packages: tuple[str, ...]) -> str:
     """What of an environment is compared with, as ``fastapi 0.1, uvicorn 0.2``."""
-    code = "import sys\nfrom importlib.metadata import version\nprint(*(f'{n} {version(n)}' for n in sys.argv[1:]), sep=', ')"
+    code = "import sys\nfrom importlib.metadata import version\nfor name in sys.argv[1:]: print(name, version(name))"
     found = subprocess.run([str(peer_python(name)), "-c", code, *packages], check=True, capture_output=True, text=True)
-    return found.stdout.strip()
+    return ", ".join(found.stdout.splitlines())

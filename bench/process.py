@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["children", "cpu_seconds", "memory_bytes", "tree"]
+__all__ = ["children", "cpu_seconds", "memory_bytes", "runs", "tree"]
 
 _PROC = Path("/proc")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -26,6 +26,13 @@ def children(pid: int) -> list[int]:
 def tree(pid: int) -> list[int]:
     """A process and all that it started."""
     return [pid, *(below for child in children(pid) for below in tree(child))]
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there, and has not merely ended without anybody having asked how."""
+    with contextlib.suppress(OSError):
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    return False
 
 
 def cpu_seconds(pid: int) -> float:

@@ -5,34 +5,25 @@ A match is at most `MAX_MATCH` characters long, so that what a stream of text ha
 
 from __future__ import annotations
 
-import base64
-import json
-import logging
+import heapq
 import re
 import threading
 from typing import TYPE_CHECKING, NamedTuple, overload
-from urllib.parse import quote, quote_plus
 
-from typing_extensions import override
+from sentient_cli.secret_forms import LONG, MAX_MATCH, LongForms, forms_of
+from sentient_cli.secret_names import ASSIGNED, is_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["MAX_MATCH", "REDACTED", "Hidden", "RedactingFilter", "Redactor", "is_secret_name", "redactor"]
+__all__ = ["MAX_MATCH", "REDACTED", "Hidden", "Redactor", "redactor"]
 
 REDACTED = "[redacted]"
-MAX_MATCH = 16_384
-"""No match is longer, and no longer value can be registered."""
 MIN_SECRET = 6
 """A shorter value is not registered: it would blacken harmless text."""
 _PASSES = 4  # what stood directly behind a secret may only be told for one without it
+_DEARER = 4  # to look for one beginning in the text costs as much as to look at so many places of it
 _LEAST = 3  # so much of a known value at the end of a text may be its beginning
-
-_NAME_ENDS = (
-    r"(?:api[_-]?key|token|secret|password|passwd|passphrase|authorization"
-    r"|private[_-]?key|access[_-]?key|signing[_-]?key|encryption[_-]?key|session[_-]?key|cookie)"
-)
-_SECRET_NAME = re.compile(rf"(?i)(?:^|[^a-z0-9]|(?<=[a-z]))(?:{_NAME_ENDS})(?:[_-]?(?:id|value|hash))?$")
 
 # Who is named in a web address is a token as often as a user; the name before a host of ssh is the same for everybody.
 _WEB = "(?:" + "|".join(rf"(?<=(?i:{scheme}))" for scheme in ("http", "https", "ws", "wss")) + ")://"
@@ -54,7 +45,7 @@ _PATTERNS = (
     rf"(?P<keep4>{_WEB})[^\s/@\"'?#]{{1,1100}}(?=@)",
     r"(?P<keep2>://[^\s/:@\"']{0,100}:)[^\s/@\"']{1,1000}(?=@)",
     (
-        rf"(?P<keep3>(?i:{_NAME_ENDS})\\?[\"']?[ \t]{{0,4}}(?:=|:)[ \t]{{0,4}}"
+        rf"(?P<keep3>{ASSIGNED}\\?[\"']?[ \t]{{0,4}}(?:=|:)[ \t]{{0,4}}"
         r"(?:(?i:bearer|basic|token|digest)[ \t]{1,4})?)"
         r"(?P<quote>\\?[\"'])?(?!(?i:none|null|true|false)\b|(?i:bearer|basic|token|digest)[ \t]|\$\{|\[redacted)"
         r"(?(quote)(?:(?!(?P=quote))(?:\\.|[^\r\n\\])){1,7000}|[^\s\"'&,;(){}\[\]<>]{6,8000})"
@@ -75,7 +66,7 @@ _BEGUN = re.compile(
             rf"{_WEB}[^\s/@\"'?#]{{0,1100}}",
             r"://[^\s/:@\"']{0,100}(?::[^\s/@\"']{0,1000})?",
             (
-                rf"(?i:{_NAME_ENDS})\\?[\"']?[ \t]{{0,4}}(?:(?:=|:)[ \t]{{0,4}}"
+                rf"{ASSIGNED}\\?[\"']?[ \t]{{0,4}}(?:(?:=|:)[ \t]{{0,4}}"
                 r"(?:(?i:bearer|basic|token|digest)[ \t]{1,4})?(?:\\?[\"'])?[^\s\"'&,;(){}\[\]<>]{0,10})?"
             ),
         )
@@ -86,7 +77,8 @@ _BEGUN = re.compile(
 # No pattern matches a text that has, in lower case, none of these: the search costs a fiftieth of the patterns.
 _TRIGGERS = (
     "-----",
-    *("key", "token", "secret", "passw", "passphrase", "authorization", "cookie", "bearer", "basic", "://", "k-", "k_"),
+    *("key", "token", "secret", "passw", "passphrase", "_pass", "_pwd", "authorization", "credential", "cookie"),
+    *("bearer", "basic", "://", "k-", "k_"),
     *(
         "eyj",
         "akia",
@@ -107,16 +99,6 @@ _TRIGGERS = (
 )
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether a setting, header or variable of this name holds a secret.
-
-    Example:
-        >>> is_secret_name("OPENAI_API_KEY"), is_secret_name("max_tokens"), is_secret_name("keyboard")
-        (True, False, False)
-    """
-    return _SECRET_NAME.search(name) is not None
-
-
 class Redactor:
     """Replaces secrets by ``[redacted]``.
 
@@ -131,6 +113,8 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._forms: frozenset[str] = frozenset()
+        self._short: frozenset[str] = frozenset()
+        self._long = LongForms(())
         self._beginnings: dict[str, list[str]] = {}
         self._longest = 0
         self._pattern: re.Pattern[str] | None = None
@@ -138,17 +122,21 @@ class Redactor:
     def register(self, secret: str | bytes) -> bool:
         """Redact ``secret`` from now on: raw, in base64 (alone or within other text), URL, JSON and hex form.
 
+        A value of more than 2,730 characters is known by its pieces, each of which becomes a ``[redacted]``.
+
         Returns:
             Whether it was taken; what has fewer than 6 characters is not.
         """
         data = secret.encode(errors="surrogateescape") if isinstance(secret, str) else secret
         text = data.decode(errors="surrogateescape")
-        if len(text.strip()) < MIN_SECRET or len(text) > MAX_MATCH // 6:
+        if len(text.strip()) < MIN_SECRET:
             return False
-        forms = frozenset(form for form in _forms(text, data) if len(form) >= MIN_SECRET)
+        forms = frozenset(form for form in forms_of(text) if len(form) >= MIN_SECRET)
         with self._lock:
             if not forms <= self._forms:
                 self._forms |= forms
+                self._short = frozenset(form for form in self._forms if len(form) < LONG)
+                self._long = LongForms(self._forms - self._short)
                 self._beginnings = _by_beginning(self._forms)
                 self._longest = max(map(len, self._forms))
                 self._pattern = None
@@ -171,9 +159,8 @@ class Redactor:
             return self.redact(decoded).encode(errors="surrogateescape") if self.suspects(decoded) else text
         if not self.suspects(text):
             return text
-        pattern = self._compiled()
         for _ in range(_PASSES):
-            before, text = text, pattern.sub(_replace, text)
+            before, text = text, self._replaced(text)
             if text == before:
                 break
         return text
@@ -188,9 +175,9 @@ class Redactor:
         if self._has_trigger(text.lower()):
             return True
         beginnings = self._beginnings
-        if len(text) < len(beginnings) and not any(text[at : at + _LEAST] in beginnings for at in range(len(text))):
+        if len(text) < len(self._short) and not any(text[at : at + _LEAST] in beginnings for at in range(len(text))):
             return False
-        return any(form in text for form in self._forms)
+        return any(form in text for form in self._short) or self._long.may_be_in(text)
 
     def redact_json(self, value: object) -> object:
         """Return a copy of nested lists and mappings without secrets; what stands under a secret's name is one."""
@@ -198,9 +185,19 @@ class Redactor:
 
     def hidden(self, text: str, start: int = 0) -> Iterator[Hidden]:
         """The places of ``text`` that hold a secret, in order; those before ``start`` are not looked for."""
-        for match in self._compiled().finditer(text, start):
-            kept = len(_kept(match))
-            yield Hidden(match.start(), match.start() + kept, match.end())
+        found = (_hidden(match) for match in self._compiled().finditer(text, start))
+        long = [Hidden(at, at, end) for at, end in self._long.places(text, start)]
+        return _joined(heapq.merge(found, long)) if long else found
+
+    def _replaced(self, text: str) -> str:
+        if not self._long.may_be_in(text):
+            return self._compiled().sub(_replace, text)
+        parts: list[str] = []
+        at = 0
+        for hidden in self.hidden(text):
+            parts += text[at : hidden.cover], REDACTED
+            at = hidden.end
+        return "".join([*parts, text[at:]])
 
     def begun(self, text: str, start: int = 0) -> int:
         """Where in ``text``, from ``start`` on, something begins that would be a secret if the text went on so.
@@ -218,11 +215,14 @@ class Redactor:
     def cut_value(self, text: str, start: int = 0) -> int:
         """The same for known values alone: enough where `suspects` says no, and cheaper."""
         beginnings = self._beginnings
-        if beginnings:
-            for at in range(max(start, len(text) - self._longest + 1), len(text) - _LEAST + 1):
-                forms = beginnings.get(text[at : at + _LEAST])
-                if forms and any(form.startswith(text[at:]) for form in forms):
-                    return at
+        first = max(start, len(text) - self._longest + 1)
+        if len(text) - first > len(beginnings) * _DEARER:
+            places = (_first_begun(text, first, beginning, forms) for beginning, forms in beginnings.items())
+            return min(places, default=len(text))
+        for at in range(first, len(text) - _LEAST + 1):
+            forms = beginnings.get(text[at : at + _LEAST])
+            if forms and any(form.startswith(text[at:]) for form in forms):
+                return at
         return len(text)
 
     @staticmethod
@@ -252,7 +252,7 @@ class Redactor:
         pattern = self._pattern
         if pattern is None:
             with self._lock:
-                known = sorted(map(re.escape, self._forms), key=len, reverse=True)
+                known = sorted(map(re.escape, self._short), key=len, reverse=True)
                 pattern = self._pattern = re.compile("|".join([*known, *_PATTERNS]))
         return pattern
 
@@ -271,37 +271,39 @@ class Hidden(NamedTuple):
     end: int
 
 
-class RedactingFilter(logging.Filter):
-    """A filter for handlers and loggers: message, traceback and stack are redacted before anything formats them.
-
-    Args:
-        source: Knows the secrets; the process-wide redactor unless given.
-    """
-
-    def __init__(self, source: Redactor | None = None) -> None:
-        super().__init__()
-        self._redactor = source or redactor
-
-    @override
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Redact the record in place; always let it pass."""
-        redact = self._redactor.redact
-        record.msg = redact(record.getMessage())
-        record.args = ()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = redact(record.exc_text)
-        if record.stack_info:
-            record.stack_info = redact(record.stack_info)
-        return True
-
-
 def _by_beginning(forms: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for form in forms:
         found.setdefault(form[:_LEAST], []).append(form)
     return found
+
+
+def _first_begun(text: str, start: int, beginning: str, forms: Iterable[str]) -> int:
+    """Where, from ``start`` on, the text ends with the beginning of one of these forms; else its end."""
+    at = text.find(beginning, start)
+    while at >= 0:
+        if any(form.startswith(text[at:]) for form in forms):
+            return at
+        at = text.find(beginning, at + 1)
+    return len(text)
+
+
+def _joined(places: Iterable[Hidden]) -> Iterator[Hidden]:
+    """Places in order, those that overlap made one."""
+    last: Hidden | None = None
+    for place in places:
+        if last is None or place.start >= last.end:
+            if last is not None:
+                yield last
+            last = place
+        else:
+            last = Hidden(last.start, min(last.cover, place.cover), max(last.end, place.end))
+    if last is not None:
+        yield last
+
+
+def _hidden(match: re.Match[str]) -> Hidden:
+    return Hidden(match.start(), match.start() + len(_kept(match)), match.end())
 
 
 def _kept(match: re.Match[str]) -> str:
@@ -312,27 +314,6 @@ def _kept(match: re.Match[str]) -> str:
 
 def _replace(match: re.Match[str]) -> str:
     return _kept(match) + REDACTED
-
-
-def _forms(text: str, data: bytes) -> Iterator[str]:
-    yield text
-    yield data.hex()
-    yield data.hex().upper()
-    yield repr(text)[1:-1]
-    for escaped in (json.dumps(text), json.dumps(text, ensure_ascii=False)):
-        yield escaped[1:-1]
-        yield escaped[1:-1].replace("/", "\\/")
-    for url in (quote(data, safe=""), quote(data), quote_plus(data)):
-        yield url
-        yield re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), url)
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield encode(data).decode()
-        yield encode(data).decode().rstrip("=")
-        # In longer text the value begins at one of three places of a base64 group; what its neighbours change is cut.
-        for offset in (0, 1, 2):
-            skipped = (0, 2, 3)[offset]
-            body = encode(b"\0" * offset + data).decode().rstrip("=")
-            yield body[skipped : len(body) - (1 if (offset + len(data)) % 3 else 0)]
 
 
 redactor: Redactor = Redactor()

@@ -10,7 +10,7 @@ import asyncio
 import json
 from typing import Protocol
 
-VERSION = "first"
+VERSION = "000000"
 
 
 class Asked(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from sentient_cli.config.names import readable
 from sentient_cli.redact import redactor
@@ -48,8 +48,7 @@ def _value(name: str, value: object) -> object:
     if isinstance(value, str):
         return value if name in _SHOWN else redactor.redact(readable(value))
     if isinstance(value, tuple):
-        items: tuple[object, ...] = value
-        return [_value("", item) for item in items]
+        return [_value("", item) for item in cast("tuple[object, ...]", value)]
     if isinstance(value, Struct):
         return {key: _value(key, item) for key, item in asdict(value).items()}
     return round(value, 6) if isinstance(value, float) else value

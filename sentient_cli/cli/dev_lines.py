@@ -26,6 +26,7 @@ KEYS: Final = (
 )
 _KEYS_IN_BRIEF: Final = ("rodc?q", "ro?q", "r?q", "?q")
 _WIDEST: Final = 120
+_WIDE: Final = 100
 _WITH_TIME: Final = 56
 _WITH_FIRST: Final = 76
 _WITH_EVENTS: Final = 44
@@ -185,7 +186,7 @@ class Layout:
 
     def output(self, event: Output) -> list[Line]:
         """What the agent's code printed, behind a bar."""
-        room = max(self._indent() - 2, 0)
+        room = self._indent() - 2 if self._width >= _WIDE else min(self._block() - 2, 2)
         bar = Span(" " * room + self._glyphs.bar + " ", _LEVELS.get(event.level, "dim"))
         lines: list[Line] = [
             (bar, Span(part))
@@ -211,9 +212,9 @@ class Layout:
         head = self._hanging(lead, said)
         lines: list[Line] = [(*self._lead(time), mark, Span(" "), *head[0][1:]), *head[1:], ()]
         lines += self._hanging(" " * self._block(), self._pen.text(problem.what, "bold red"))
-        lines += self._labelled("why", problem.why, self._block()) if problem.why else []
+        lines += self._labelled("why", self.near(problem.why), self._block()) if problem.why else []
         lines += self._labelled("at", self._place(problem), self._block()) if problem.file else []
-        lines += self._labelled("fix", problem.fix, self._block()) if problem.fix else []
+        lines += self._labelled("fix", self.near(problem.fix), self._block()) if problem.fix else []
         lines += self._code(problem)
         return [*lines, ()]
 
@@ -224,7 +225,7 @@ class Layout:
     def _code(self, problem: Problem) -> list[Line]:
         if problem.excerpt:
             return [(), *(self._code_line(line) for line in self._pen.lines(problem.excerpt.rstrip("\n")))]
-        detail = self._pen.lines(problem.detail.strip("\n")) if problem.detail.strip() else []
+        detail = self._pen.lines(self.near(problem.detail.strip("\n"))) if problem.detail.strip() else []
         shown = [(Span(" " * self._block()), Span(line, "dim")) for line in detail[:_MOST_FRAMES]]
         return [(), *map(self._cut, shown)] if shown else []
 
@@ -242,6 +243,10 @@ class Layout:
     def path(self, path: str) -> str:
         """A path, from the project where it is below that."""
         return path.removeprefix(self._project) if self._project else path
+
+    def near(self, text: str) -> str:
+        """A text that names files, with those of the project as paths from there."""
+        return text.replace(self._project, "") if self._project else text
 
     def _named(self, changed: Sequence[str]) -> str:
         names = [self.path(name) for name in changed]

@@ -94,13 +94,17 @@ class Session:
 
     def report(self, event: DevEvent) -> None:
         """Take an event of the hub."""
+        if not isinstance(event, Ready):
+            self._writer.report(event)
+            return
+        first, self._ready = self._ready is None, event
+        # Whoever reads that it answers can find it.
+        published = self._announcement.publish(event.url, event.agent)
         self._writer.report(event)
-        if isinstance(event, Ready):
-            first, self._ready = self._ready is None, event
-            if not self._announcement.publish(event.url, event.agent):
-                self._writer.report(Notice("Other programs cannot find this server", "Name its address to them"))
-            if first and self._opens:
-                self._open()
+        if not published:
+            self._writer.report(Notice("Other programs cannot find this server", "Name its address to them"))
+        if first and self._opens:
+            self._open()
 
     # -- keys and signals --------------------------------------------------------------------------------------------
 

@@ -100,9 +100,10 @@ def _serve(here: Invocation, loaded: Loaded, options: DevOptions, began: float) 
 
     doubt = check_exposure(loaded.settings.server)
     home = (loaded.project_dir or here.project or Path.cwd()).absolute()
-    listener, moved = listen(
-        loaded.settings.server.host, loaded.settings.server.port, find(home), strict=options.strict_port
-    )
+    # All are looked at, not only this project's: what killed ones left is removed on the way.
+    others = [each for each in find() if each.project == home.resolve()]
+    server = loaded.settings.server
+    listener, moved = listen(server.host, server.port, others, strict=options.strict_port)
     with ExitStack() as stack:
         stack.enter_context(listener)
         announcement = stack.enter_context(Announcement(home, __version__))

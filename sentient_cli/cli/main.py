@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _dispatch(invocation, arguments)
         invocation.console.flush()
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - here, and only here, every error ends
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - here, and only here, every error ends
         return _fail(invocation.console, arguments, error)
     return code
 

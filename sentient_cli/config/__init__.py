@@ -9,7 +9,14 @@ if TYPE_CHECKING:
     from sentient_cli.config.environ import export_environment, process_environment
     from sentient_cli.config.loading import Loaded, load
     from sentient_cli.config.secret import Secret
-    from sentient_cli.config.settings import DevSettings, LlmSettings, LogSettings, ServerSettings, Settings, StoreSettings
+    from sentient_cli.config.settings import (
+        DevSettings,
+        LlmSettings,
+        LogSettings,
+        ServerSettings,
+        Settings,
+        StoreSettings,
+    )
     from sentient_cli.config.values import FlagValue, Source
 
 __all__ = [

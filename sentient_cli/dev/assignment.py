@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sentient_cli.dev.debugging import QUIET
 from sentient_cli.dev.order import FlagText, Order
 
 __all__ = ["Assignment"]
@@ -28,7 +29,7 @@ class Assignment:
         profile: What ``--profile`` says.
         env_file: What ``--env-file`` says.
         use_env_file: Whether a file of variables is read at all.
-        debug: Where a debugger listens that takes the workers.
+        debug: Whether a debugger can attach to the workers.
         patience: Seconds that a client may say nothing.
         began: When the command began, on the monotonic clock.
     """
@@ -45,7 +46,7 @@ class Assignment:
     profile: str | None = None
     env_file: Path | None = None
     use_env_file: bool = True
-    debug: tuple[str, int] | None = None
+    debug: bool = False
     patience: float = 10.0
     began: float = 0.0
 
@@ -57,7 +58,7 @@ class Assignment:
             home=str(self.home),
             typed_in=None if self.typed_in is None else str(self.typed_in),
             recordings=str(self.recordings),
-            environment=dict(self.environment),
+            environment={**self.environment, **(QUIET if self.debug else {})},
             flags=dict(self.flags),
             project=None if self.project is None else str(self.project),
             profile=self.profile,

@@ -14,6 +14,7 @@ from sentient_cli.dev import generations as decided
 from sentient_cli.dev import report
 from sentient_cli.dev.assignment import Assignment
 from sentient_cli.dev.crashes import Crash
+from sentient_cli.dev.debugging import DebugRelay
 from sentient_cli.dev.generations import Generations, Stage
 from sentient_cli.dev.launch import Launcher
 from sentient_cli.dev.members import Member
@@ -88,6 +89,7 @@ class Hub:
         server: Answers what is not the agent's.
         records: Keeps what happens in runs.
         watching: Watches the files that a generation reads.
+        debugging: Leads debuggers to whoever answers.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Hub:
         server: Server,
         records: Records,
         watching: Watching | None = None,
+        debugging: DebugRelay | None = None,
     ) -> None:
         self.generations: Generations = Generations()
         self.agent: str | None = None
@@ -112,6 +115,7 @@ class Hub:
         self._server = server
         self._records = records
         self._watching = watching
+        self._debugging = debugging
         self._reaper = Reaper()
         self._router = Router(listener, self._hand_over, assignment.patience)
         self._members: dict[int, Member] = {}
@@ -120,6 +124,7 @@ class Hub:
         self._unloaded: dict[str, None] = {}
         self._quiet_since = 0.0
         self._answered = False
+        self._warned: dict[str, None] = {}
         self._stopping = False
         self._loop = asyncio.get_running_loop()
 
@@ -331,6 +336,8 @@ class Hub:
         self._learn(message.installed)
         member.ready = True
         self.agent = message.agent
+        if self._debugging is not None:
+            self._debugging.switch(message.debug_port)
         self._do(self.generations.loaded(member.generation, self._loop.time()))
         if not self._answered:
             self._answered = True
@@ -346,7 +353,9 @@ class Hub:
                     message.env_file,
                 )
             )
-            for warning in message.warnings:
+        for warning in message.warnings:
+            if warning not in self._warned:
+                self._warned[warning] = None
                 self._reporter.report(report.Notice(warning))
         self._records.changed()
 

@@ -53,6 +53,7 @@ def watch_descriptor(descriptor: int, on_end: Callable[[], None]) -> None:
 def threads_of_this_process() -> int:
     """How many threads this process has, those of libraries without Python too; 1 where the system does not tell."""
     tasks = Path("/proc/self/task")
+    count = 0
     for _ in range(5):  # one that is ending is still listed for a moment
         try:
             count = len(list(tasks.iterdir()))

@@ -86,6 +86,7 @@ class Loaded(msgspec.Struct, tag="loaded", frozen=True):
         env_file: The ``.env`` that was read.
         profile: The profile of its settings.
         warnings: What looks wrong in the settings.
+        debug_port: Where a debugger can attach, on this machine; None: nowhere.
     """
 
     agent: str
@@ -94,6 +95,7 @@ class Loaded(msgspec.Struct, tag="loaded", frozen=True):
     env_file: str | None = None
     profile: str = "default"
     warnings: tuple[str, ...] = ()
+    debug_port: int | None = None
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):

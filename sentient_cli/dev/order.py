@@ -27,7 +27,7 @@ class Order(msgspec.Struct, frozen=True):
         profile: What ``--profile`` says.
         env_file: What ``--env-file`` says.
         use_env_file: Whether a file of variables is read at all.
-        debug: Where a debugger listens that takes this process, as host and port; None: none does.
+        debug: Whether a debugger can attach.
     """
 
     generation: int
@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True):
     profile: str | None = None
     env_file: str | None = None
     use_env_file: bool = True
-    debug: tuple[str, int] | None = None
+    debug: bool = False
 
 
 def encode_order(order: Order) -> bytes:

@@ -51,9 +51,9 @@ class Scope:
     Example:
         >>> from pathlib import Path
         >>> scope = Scope(Path("/project"), include=["*.csv"], ignore=["notes", "data/*.json"])
-        >>> [scope.matters(f"/project/{name}") for name in ("agent.py", "a/b.csv", ".env.local", "prompts/system.md")]
+        >>> [scope.matters(f"/project/{name}") for name in ("agent.py", "a/b.csv", ".env.local", "prompts/main.md")]
         [True, True, True, True]
-        >>> [scope.matters(f"/project/{name}") for name in ("notes/a.py", "data/a.json", ".venv/a.py", "a.pyc", "a.log")]
+        >>> [scope.matters(f"/project/{name}") for name in ("notes/a.py", "data/a.json", ".venv/a.py", "a.pyc", "a.db")]
         [False, False, False, False, False]
     """
 

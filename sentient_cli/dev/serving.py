@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from sentient_cli import paths
 from sentient_cli.config.files import find_project_file
 from sentient_cli.dev.assignment import Assignment
+from sentient_cli.dev.debugging import DebugRelay
 from sentient_cli.dev.dependencies import Dependencies
 from sentient_cli.dev.hub import Hub
 from sentient_cli.dev.launch import make_launcher
@@ -23,14 +24,17 @@ from sentient_cli.dev.records import AllRecords
 from sentient_cli.dev.report import Notice
 from sentient_cli.dev.scope import Scope
 from sentient_cli.dev.watch import Watcher
-from sentient_cli.errors import ConfigError
+from sentient_cli.errors import AddressInUseError, ConfigError
 from sentient_cli.server.adopting import AdoptingServer
 from sentient_cli.server.inspection import inspection_routes, make_token_file
 from sentient_cli.server.outside import create_outside_app
 from sentient_cli.server.page.routes import page_routes
+from sentient_cli.server.sockets import port_holder
 from sentient_cli.store.file import FileEventLog
 
 if TYPE_CHECKING:
+    from sentient_cli.config import FlagValue
+    from sentient_cli.dev.order import FlagText
     from sentient_cli.dev.report import Reporter
     from sentient_cli.dev.request import Command, HubRequest
 
@@ -104,6 +108,7 @@ async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None)
         number = hub.generations.broken
         return () if number is None else ((b"sentient-reload-error", b"generation=%d" % number),)
 
+    debugging = DebugRelay()
     outside = AdoptingServer(create_outside_app(routes, server, headers=broken), server)
     hub = Hub(
         _assignment(request, recordings, url, f"{url}/#token={token}"),
@@ -113,14 +118,29 @@ async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None)
         server=outside,
         records=records,
         watching=watcher,
+        debugging=debugging,
     )
     await outside.start()
     try:
+        if request.debugger is not None:
+            await _listen_for_debuggers(debugging, request.debugger)
         yield hub
     finally:
         leaving.set()
+        await debugging.aclose()
         await records.aclose()
         await outside.aclose()
+
+
+async def _listen_for_debuggers(debugging: DebugRelay, address: tuple[str, int]) -> None:
+    try:
+        await debugging.start(address)
+    except OSError as error:
+        raise AddressInUseError(
+            f"Port {address[1]}, for a debugger, cannot be listened on",
+            why=port_holder(address[1]) or (error.strerror or ""),
+            fix="Name another one: --debugpy-port",
+        ) from error
 
 
 def _assignment(request: HubRequest, recordings: Path, url: str, inspect_url: str) -> Assignment:
@@ -137,18 +157,16 @@ def _assignment(request: HubRequest, recordings: Path, url: str, inspect_url: st
         profile=request.profile,
         env_file=request.env_file,
         use_env_file=request.use_env_file,
-        debug=request.debugger,
+        debug=request.debugger is not None,
         patience=request.settings.server.header_timeout,
         began=request.began,
     )
 
 
-def _plain(value: object) -> str | int | float | bool | tuple[str, ...] | None:
+def _plain(value: FlagValue) -> FlagText:
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, list | tuple):
-        return tuple(map(str, value))
-    return value if isinstance(value, str | int | float | bool) else None
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _url(request: HubRequest) -> str:

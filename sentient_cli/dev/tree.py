@@ -255,10 +255,13 @@ class Tree:
                     children.add(entry.name)
             elif entry.name in directory.files or self._wants(directory, entry.path, entry.name):
                 files.append(entry)
-            elif entry.is_symlink() and directory.root is not None and os.path.isdir(entry.path):
-                if self._scope.enters(entry.path, entry.name, directory.root):
-                    self._elsewhere(entry.path)
+            elif entry.is_symlink() and self._leads_away(directory, entry):
+                self._elsewhere(entry.path)
         return files, children
+
+    def _leads_away(self, directory: _Directory, entry: os.DirEntry[str]) -> bool:
+        root = directory.root
+        return root is not None and self._scope.enters(entry.path, entry.name, root) and os.path.isdir(entry.path)
 
     def _known(self, path: str, name: str) -> bool:
         return os.path.join(path, name) in self._directories

@@ -56,11 +56,7 @@ def walk(path: str, root: str, scope: Scope, stopped: Callable[[], bool], most: 
         if above != root and any(entry.name == MARK for entry in inner):
             continue
         found.append(above)
-        ahead += [
-            entry.path
-            for entry in inner
-            if is_directory(entry) and scope.enters(entry.path, entry.name, root)
-        ]
+        ahead += [entry.path for entry in inner if is_directory(entry) and scope.enters(entry.path, entry.name, root)]
     return found
 
 

@@ -150,7 +150,7 @@ class Watcher:
             return False
         began = time.monotonic()
         if self._git is not None and self._git.held():
-            while self._git.held():  # noqa: ASYNC110 - a file that goes tells nobody
+            while self._git.held():
                 now = time.monotonic()
                 if now - max(began, self._inbox.last) > _GIT_QUIET or now - began > _GIT_LONGEST:
                     self._git.give_up()
@@ -164,7 +164,8 @@ class Watcher:
 
     async def _pause(self, quiet: float) -> None:
         began = time.monotonic()
-        while (now := time.monotonic()) - self._inbox.last < quiet and now - began < _LONGEST:
+        # Looked at now and then: waking up for each of thousands of files would cost more.
+        while (now := time.monotonic()) - self._inbox.last < quiet and now - began < _LONGEST:  # noqa: ASYNC110
             await asyncio.sleep(_TICK)
 
     # -- between threads ---------------------------------------------------------------------------------------------

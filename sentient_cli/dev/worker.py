@@ -19,6 +19,7 @@ from sentient_cli.compat import load_agent
 from sentient_cli.config import load
 from sentient_cli.config.environ import export_environment, replace_environment
 from sentient_cli.dev.channel import Channel, send_now
+from sentient_cli.dev.debugging import listen
 from sentient_cli.dev.imports import Imports
 from sentient_cli.dev.lifeline import die_with
 from sentient_cli.dev.messages import Cancel, Failed, Idle, Loaded, ReloadError, Retire, Stop, decode_to_worker, encode
@@ -26,7 +27,7 @@ from sentient_cli.dev.preload import base_packages
 from sentient_cli.dev.problems import describe
 from sentient_cli.dev.recordings import open_recordings
 from sentient_cli.dev.summaries import Summaries
-from sentient_cli.host.compose import build_host
+from sentient_cli.host.compose import build_host, host_limits
 from sentient_cli.runtime.loader import LoadedAgent
 from sentient_cli.server.adopting import AdoptingServer
 from sentient_cli.server.app import create_app
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["wait_for_adoption", "work"]
 
 _LOOK_EVERY: Final = 0.02
+_CANCEL_GRACE: Final = 0.3
+"""Seconds that a cancelled run may take; whoever pressed Ctrl-C waits for it."""
 
 def wait_for_adoption(parent: int) -> None:
     """Return once this process has another parent.
@@ -207,7 +210,7 @@ class _Worker:
             ids=WorkerIds(clock, generation),
             stores=open_recordings(Path(self._order.recordings), self._channel),
             facts={"generation": generation},
-            show_errors=True,
+            limits=host_limits(settings, show_errors=True, cancel_grace=_CANCEL_GRACE),
         )
 
     def _headers(self) -> Sequence[tuple[bytes, bytes]]:
@@ -219,13 +222,20 @@ class _Worker:
     def _facts(self) -> Loaded:
         files, installed = self._imports.fresh()
         loaded = self._loaded
+        port, warnings = None, loaded.warnings
+        if self._order.debug:
+            try:
+                port = listen()
+            except (ImportError, RuntimeError, OSError) as error:
+                warnings = (*warnings, f"No debugger can attach: {error}")
         return Loaded(
             self._agent.name,
             files,
             installed,
             None if loaded.env_file is None else str(loaded.env_file),
             loaded.settings.profile,
-            loaded.warnings,
+            warnings,
+            port,
         )
 
     async def _fail(self, error: Exception) -> None:

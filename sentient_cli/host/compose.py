@@ -22,16 +22,17 @@ from sentient_cli.store.open import Stores, open_stores
 __all__ = ["build_host", "build_llm", "host_limits"]
 
 
-def host_limits(settings: Settings, *, show_errors: bool = False) -> HostLimits:
+def host_limits(settings: Settings, *, show_errors: bool = False, cancel_grace: float = 2.0) -> HostLimits:
     """The bounds of a host.
 
     Args:
         settings: All of them.
         show_errors: Whether clients are told an exception's text; for development only.
+        cancel_grace: Seconds that a cancelled agent has to clean up before its run ends without it.
     """
     server, store = settings.server, settings.store
     return HostLimits(
-        run=RunLimits(deadline=server.run_timeout, show_errors=show_errors),
+        run=RunLimits(deadline=server.run_timeout, cancel_grace=cancel_grace, show_errors=show_errors),
         keep=KeepLimits(server.keep_runs, server.keep_seconds, server.keep_bytes),
         stored=KeepLimits(store.keep_runs, store.keep_seconds, store.keep_bytes),
         runs=server.max_runs,
@@ -64,7 +65,7 @@ def build_host(
     ids: Ids | None = None,
     stores: Stores | None = None,
     facts: Mapping[str, object] | None = None,
-    show_errors: bool = False,
+    limits: HostLimits | None = None,
 ) -> Host:
     """A host for an agent.
 
@@ -76,7 +77,7 @@ def build_host(
         ids: Where ids come from, where it is not the process alone that decides.
         stores: Where runs are kept, in the place of what the settings say.
         facts: More for the first entry of each run.
-        show_errors: Whether clients are told an exception's text; for development only.
+        limits: Bounds, in the place of what the settings say.
 
     Raises:
         ConfigError: a setting leads nowhere.
@@ -90,7 +91,7 @@ def build_host(
         hooks=hooks,
         clock=clock,
         ids=ids,
-        limits=host_limits(settings, show_errors=show_errors),
+        limits=limits or host_limits(settings),
         session_memory=settings.server.session_memory,
         facts=facts,
     )

@@ -311,7 +311,8 @@ class Host:
                 self._do_later(self.stored.prune(self.limits.stored))
 
     def _do_later(self, work: Coroutine[None, None, None]) -> None:
-        chore = asyncio.get_running_loop().create_task(work)
+        # In an empty context: it is no part of the run that happens to end just then.
+        chore = contextvars.Context().run(asyncio.get_running_loop().create_task, work)
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
 

@@ -67,20 +67,23 @@ class MaskedBatch(EntryBatch):
         for entry in self._masked:
             if isinstance(entry, ChunkEntry):
                 if entry.encoder is not encoder:
-                    left = self._add_chunks(parts, chunks, left, keep_blob)
+                    if chunks:
+                        left = self._add_chunks(parts, chunks, left, keep_blob)
                     chunks, encoder = [], entry.encoder
                 chunks.append(entry)
                 continue
-            left = self._add_chunks(parts, chunks, left, keep_blob) - 1
-            chunks, encoder = [], None
+            if chunks:
+                left = self._add_chunks(parts, chunks, left, keep_blob)
+                chunks = []
+            left -= 1
+            encoder = None
             parts.append(encode_line(entry, left, keep_blob))
-        self._add_chunks(parts, chunks, left, keep_blob)
+        if chunks:
+            self._add_chunks(parts, chunks, left, keep_blob)
         return b"".join(parts)
 
     def _add_chunks(self, parts: list[bytes], chunks: Sequence[ChunkEntry], left: int, keep_blob: KeepBlob) -> int:
         """Add the lines of chunks of one stream, and return how many of the ``left`` entries follow them."""
-        if not chunks:
-            return left
         after = left - len(chunks)
         texts = [chunk.text for chunk in chunks]
         if left > len(_ENDS) or max(map(len, texts)) > _LONGEST_TEXT:

@@ -78,7 +78,7 @@ class _Stream:
 class _Segment:
     """Pieces of one stream that follow each other in a batch."""
 
-    __slots__ = ("begun", "ended", "key", "texts")
+    __slots__ = ("begun", "ended", "key", "stream", "text", "texts")
 
     def __init__(self, key: StreamKey, *, begun: bool) -> None:
         self.key = key
@@ -86,6 +86,10 @@ class _Segment:
         self.begun = begun
         """Whether a stream of this name ended before it, in the same batch."""
         self.ended = False
+        self.text = ""
+        """The pieces, joined."""
+        self.stream: _Stream | None = None
+        """The stream that they continue; None: they are its first."""
 
 
 class LookedAt:
@@ -165,26 +169,27 @@ class StreamMask:
         return segments, size
 
     def _ahead(self, segment: _Segment) -> str:
-        fresh = "".join(segment.texts)
-        stream = None if segment.begun else self._streams.get(segment.key)
-        return fresh if stream is None else stream.pieces.ahead(fresh)
+        text = segment.text = "".join(segment.texts)
+        if not segment.begun:
+            stream = segment.stream = self._streams.get(segment.key)
+            if stream is not None:
+                return stream.pieces.ahead(text)
+        return text
 
     def _passes(self, segment: _Segment) -> bool:
         """Whether no secret begins in the pieces, as far as they can tell."""
         if segment.ended:
             return True
-        stream = None if segment.begun else self._streams.get(segment.key)
-        pieces = RedactedPieces(self._redactor) if stream is None else stream.pieces
-        return pieces.passes_unmarked("".join(segment.texts))
+        if segment.stream is None:
+            segment.stream = _Stream(self._redactor)
+        return segment.stream.pieces.passes_unmarked(segment.text)
 
     def _pass(self, segment: _Segment) -> None:
         if segment.ended:
             self._streams.pop(segment.key, None)
-            return
-        stream = self._streams.get(segment.key)
-        if stream is None:
-            stream = self._streams[segment.key] = _Stream(self._redactor)
-        stream.pieces.pass_unmarked("".join(segment.texts))
+        elif segment.stream is not None:
+            self._streams[segment.key] = segment.stream
+            segment.stream.pieces.pass_unmarked(segment.text)
 
     # -- taking ------------------------------------------------------------------------------------------------------
 

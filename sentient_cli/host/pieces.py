@@ -14,6 +14,8 @@ _CONTEXT = 16
 _BEHIND = 64
 """Characters before those that a pattern may look back at."""
 _LONG = 512
+_KEPT = 512
+"""So much more of it may stay: to cut is dearer than to keep."""
 _NEEDED = 3
 """So much of a known value has to be there to be told for its beginning; see `Redactor.begun`."""
 _OPEN = ("", "\\")
@@ -165,8 +167,8 @@ class RedactedPieces:
         return "".join(parts)
 
     def _trim(self) -> None:
-        cut = max(self._from - _BEHIND, 0)
-        if cut:
+        cut = self._from - _BEHIND
+        if cut > _KEPT:
             self._text = self._text[cut:]
             self._given -= cut
             self._from -= cut

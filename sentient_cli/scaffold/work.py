@@ -15,6 +15,7 @@ from sentient_cli.scaffold.tools import Ended, Interruption, run_tool
 
 __all__ = ["Reporter", "Workshop"]
 
+_COMMAND = "$ "
 _TAIL = 25
 _LOOKED_AT = 400
 
@@ -73,7 +74,7 @@ class Workshop:
             FileNotFoundError: there is no such program.
             KeyboardInterrupt: the user wants no more.
         """
-        self.log.write(f"$ {' '.join(os.fspath(part) for part in command)}\n".encode())
+        self.log.write(f"{_COMMAND}{' '.join(os.fspath(part) for part in command)}\n".encode())
         self.log.flush()
         return run_tool(
             command,
@@ -110,6 +111,6 @@ class Workshop:
         size = os.fstat(self.log.fileno()).st_size
         tail = os.pread(self.log.fileno(), _LOOKED_AT, max(0, size - _LOOKED_AT)) if hasattr(os, "pread") else b""
         lines = tail.decode("utf-8", "replace").splitlines()
-        if lines:
+        if lines and not lines[-1].startswith(_COMMAND):  # a command line says less than the title of the step
             self.report.progress(sanitize_line(lines[-1]).strip())
         return False

@@ -6,6 +6,7 @@ and can give a name of its own to 127.0.0.1, so Host and Origin are looked at on
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import logging
@@ -115,6 +116,10 @@ class Gate:
             reference = secrets.token_hex(6)
             _logger.exception("A request failed (reference %s)", reference, extra={"reference": reference})
             await answer.fail(RequestError(500, "internal", f"The server failed. Reference: {reference}"))
+        except asyncio.CancelledError:
+            if not answer.status:
+                await answer.fail(RequestError(503, "overloaded", "The server is shutting down"))
+            raise
         finally:
             _log_access(scope, answer, began)
 

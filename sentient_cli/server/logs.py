@@ -19,6 +19,10 @@ __all__ = ["announce", "configure_logging"]
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 _NUMBERS = (int, float)
+_OUR_LOGGERS = "sentient_cli."
+_OUR_FIELDS = frozenset(
+    ("time", "level", "logger", "message", "exception", "stack", "run_id", "task", "request_id", "reference", "url")
+)
 _UPGRADES = ("Unsupported upgrade request.", "No supported WebSocket library detected.")
 _warnings = logging.getLogger("sentient_cli.warnings")
 
@@ -27,26 +31,52 @@ def _clean(text: str) -> str:
     return sanitize(redactor.redact(readable(text)))
 
 
+def _field(value: object) -> str | float:
+    return value if isinstance(value, _NUMBERS) else str(value)
+
+
+def _broken(record: logging.LogRecord, error: Exception) -> str:
+    try:
+        why = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - an error whose own text cannot be had
+        why = type(error).__name__
+    return f"A log call could not be formatted: {why} ({record.pathname}:{record.lineno})"
+
+
 class _JsonFormatter(logging.Formatter):
     def __init__(self, *, ascii_only: bool) -> None:
         super().__init__()
         self._ascii_only = ascii_only
 
     def format(self, record: logging.LogRecord) -> str:
-        data: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        for name, value in vars(record).items():
-            if name not in _PLAIN and value not in ("", None):
-                data[name] = value if isinstance(value, _NUMBERS) else str(value)
+        try:
+            return self._encode(self._fields(record))
+        except Exception as error:  # noqa: BLE001 - anything can be in a log call of the agent
+            return self._encode(self._frame(record, "error", _broken(record, error)))
+
+    @staticmethod
+    def _frame(record: logging.LogRecord, level: str, message: str) -> dict[str, object]:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        data: dict[str, object] = {"time": time, "level": level, "logger": record.name, "message": message}
         run = current_run.get()
         if run is not None:
-            data.setdefault("run_id", run.id)
+            data["run_id"] = run.id
+        return data
+
+    def _fields(self, record: logging.LogRecord) -> dict[str, object]:
+        data = self._frame(record, record.levelname.lower(), record.getMessage())
+        ours = record.name.startswith(_OUR_LOGGERS)
+        for name, value in vars(record).items():
+            if name not in _PLAIN and value is not None and (value or not isinstance(value, str)):
+                # Nobody else gives a line another time or level, or says that it belongs to another run.
+                data[f"extra_{name}" if name in _OUR_FIELDS and not ours else name] = _field(value)
         if record.exc_info:
             data["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            data["stack"] = self.formatStack(record.stack_info)
+        return data
+
+    def _encode(self, data: dict[str, object]) -> str:
         line = encode_json(data)
         # Most lines are harmless, and one look at the whole is much cheaper than cleaning each field.
         if not line.isascii() or b"\\u" in line or redactor.suspects(line.decode()):
@@ -60,11 +90,19 @@ class _JsonFormatter(logging.Formatter):
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
+        try:
+            return self._line(record, record.levelname.lower(), record.getMessage())
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._line(record, "error", _broken(record, error))
+
+    def _line(self, record: logging.LogRecord, level: str, message: str) -> str:
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        text = f"{time} {record.levelname.lower():<8} {record.getMessage()}"
+        parts = [f"{time} {level:<8} {message}"]
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
-        return _clean(text)
+            parts.append(self.formatException(record.exc_info))
+        if record.stack_info:
+            parts.append(self.formatStack(record.stack_info))
+        return _clean("\n".join(parts))
 
 
 def configure_logging(level: str, style: Literal["json", "text"], stream: TextIO | None = None) -> None:

@@ -103,6 +103,11 @@ def _deed(error: BaseException) -> str:
 def _from_user_code(error: BaseException) -> BaseException | None:
     """The error with the frames from the first of the user's own on; None where there are none."""
     trace = error.__traceback__
-    while trace is not None and not is_user_file(trace.tb_frame.f_code.co_filename):
+    while trace is not None and not _is_users(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     return error.with_traceback(trace) if trace is not None else None
+
+
+def _is_users(filename: str) -> bool:
+    # What was compiled by Cython, such as uvloop, names its files as they were where that was done.
+    return not filename.endswith(".pyx") and is_user_file(filename)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar, cast, overload, runtime_checkable
 
 from sentient_cli.errors import LogSequenceError
 from sentient_cli.store.entry import Entry, LogEntry
@@ -143,7 +143,8 @@ def appender(log: EntryLog[E]) -> AppendAll[E]:
         log: Where. One that commits together what is asked for together does so.
     """
     if isinstance(log, BulkLog):
-        return log.append_all
+        bulk = cast("BulkLog[E]", log)
+        return bulk.append_all
 
     async def append_each(appends: Sequence[tuple[str, Sequence[E]]]) -> list[Exception | None]:
         work = [log.append(run_id, entries) for run_id, entries in appends]

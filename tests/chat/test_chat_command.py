@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,6 @@ from tests.chat.test_chat_terminal import HOSTILE, MARKDOWN, Stoppable, an_answe
 from tests.client.fault_server import Exchange, closed, done, error, text, threaded
 from tests.support import commands
 from tests.support.wire import dig
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def chat(*arguments: str, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -128,12 +125,10 @@ def test_a_broken_connection_adds_nothing_to_the_answer() -> None:
 
 def test_an_interrupt_stops_the_run_and_is_exit_130() -> None:
     agent = Stoppable()
-    command = [sys.executable, "-m", "sentient_cli", "chat", "-m", "go"]
+    command = [sys.executable, *commands.attached("chat", "-m", "go")]
     with (
         threaded(agent) as server,
-        subprocess.Popen(
-            [*command, server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY
-        ) as process,
+        subprocess.Popen([*command, server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
     ):
         assert process.stdout is not None
         assert process.stdout.read(5) == b"begun"
@@ -150,12 +145,10 @@ def test_a_reader_that_leaves_ends_the_chat_quietly() -> None:
             await exchange.chunk(text("word " * 100, number, stream="s"))
             await asyncio.sleep(0)
 
-    command = [sys.executable, "-m", "sentient_cli", "chat", "-m", "go"]
+    command = [sys.executable, *commands.attached("chat", "-m", "go")]
     with (
         threaded(handler) as server,
-        subprocess.Popen(
-            [*command, server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY
-        ) as process,
+        subprocess.Popen([*command, server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
     ):
         assert process.stdout is not None
         assert process.stderr is not None

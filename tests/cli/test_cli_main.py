@@ -66,14 +66,14 @@ def test_after_two_dashes_nothing_is_an_option(commandline: Sentient) -> None:
     assert not done.stderr.startswith("{")
 
 
-def test_help_lists_every_command_and_writes_nothing(sentient_started: Sentient) -> None:
+def test_help_lists_every_command_and_writes_nothing(sentient: Sentient, sentient_started: Sentient) -> None:
     done = sentient_started("--help")
-    bare = sentient_started()
+    bare = sentient()
     assert done.returncode == bare.returncode == 0
     assert done.stdout == bare.stdout
     assert done.stderr == ""
     assert all(row.name in done.stdout and row.help in done.stdout for row in COMMANDS)
-    assert sentient_started("--version").stdout.startswith("sentient ")
+    assert sentient("--version").stdout.startswith("sentient ")
     assert [path for path in Path.home().rglob("*") if not path.is_dir()] == []
     assert list(Path.cwd().iterdir()) == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import run_probe
+from tests.cli.processes import PROBE, run_probe
 from tests.plugins.isolation import REPOSITORY
 
 
@@ -42,8 +42,8 @@ def _start(arguments: Sequence[str], *, stdout: int, stderr: int) -> subprocess.
     ("code", "arguments"),
     [
         (2, ("--nope",)),
-        (2, ("serve", "--bad")),
-        (5, ("serve", "nope.py", "--port", "0")),
+        pytest.param(2, ("serve", "--bad"), marks=pytest.mark.slow),
+        pytest.param(5, ("serve", "nope.py", "--port", "0"), marks=pytest.mark.slow),
         (4, ("serve", "nope.py", "--host", "0.0.0.0")),  # noqa: S104 - it is refused
         (4, ("chat", "-m", "x", "http://127.0.0.1:1")),
     ],
@@ -57,6 +57,7 @@ def test_an_error_that_nobody_reads_has_its_exit_code(
 
 
 def test_talk_that_nobody_hears_is_no_error(gone: int) -> None:
+    Path("start.py").write_text(f"{PROBE}import sys\nfrom sentient_cli.cli.main import main\nsys.exit(main())\n")
     Path("probe.py").write_text(
         "from sentient_cli.cli.invocation import current\n"
         "def probe() -> None:\n"

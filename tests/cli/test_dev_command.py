@@ -191,7 +191,10 @@ def test_what_cannot_be_is_said(
 
 
 def test_a_debugger_has_to_be_installed(commandline: Sentient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    def finds_nothing(name: str) -> None:
+        """As where it is not installed."""
+
+    monkeypatch.setattr("importlib.util.find_spec", finds_nothing)
     done_ = commandline("dev", "--debugpy", "--json")
     assert done_.returncode == 5
     assert "uv add --dev debugpy" in json.loads(done_.stderr)["error"]["fix"]

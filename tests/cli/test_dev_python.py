@@ -53,8 +53,8 @@ def test_it_goes_on_in_the_environment_of_the_project() -> None:
 
 def test_it_passes_on_what_it_was_given() -> None:
     script = 'case "$1" in -c) exit 0;; esac; echo "$_SENTIENT_REEXECUTED"; printf "%s|" "$@"'
-    done = dev() if make(Path(".venv"), python=script) else None
-    assert done is not None
+    make(Path(".venv"), python=script)
+    done = dev()
     reexecuted, arguments = done.stdout.decode().splitlines()
     assert reexecuted == str(Path(".venv").absolute())
     assert arguments == "-m|sentient_cli|dev|--profile|nowhere|--json|"

@@ -40,11 +40,12 @@ def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Comple
 
 
 @contextmanager
-def serving(*arguments: str, env: dict[str, str] | None = None) -> Generator[tuple[subprocess.Popen[str], str]]:
+def serving(*arguments: str, anew: bool = False) -> Generator[tuple[subprocess.Popen[str], str]]:
     """A process that serves, and its URL."""
-    command = [sys.executable, "-m", "sentient_cli", "run", *arguments]
+    program = ["-m", "sentient_cli"] if anew else commands.attached()
+    command = [sys.executable, *program, "run", *arguments]
     with subprocess.Popen(
-        command, env=env or environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stderr is not None
@@ -76,7 +77,7 @@ def ended(process: subprocess.Popen[str], signal_: signal.Signals = signal.SIGIN
 
 @pytest.mark.story("F7")
 def test_an_unedited_example_serves_where_the_framework_is_absent() -> None:
-    with serving("--port", "0", str(EXAMPLE)) as (process, url):
+    with serving("--port", "0", str(EXAMPLE), anew=True) as (process, url):
         text = ask(url, "tea")
         assert "event: SEARCH" in text
         assert '"content":{"results":[{"title":"tea"' in text

@@ -258,16 +258,18 @@ class Stream:
     Args:
         url: Of the server.
         prompt: What is asked.
+        wait: Whether to wait for its first event.
     """
 
-    def __init__(self, url: str, prompt: object) -> None:
+    def __init__(self, url: str, prompt: object, *, wait: bool = True) -> None:
         self.broken: httpx.HTTPError | None = None
         """How it broke off."""
         self._lines: list[str] = []
         self._began = threading.Event()
         self._thread = threading.Thread(target=self._read, args=(url, prompt), daemon=True)
         self._thread.start()
-        assert self._began.wait(PATIENCE)
+        if wait:
+            assert self._began.wait(PATIENCE)
 
     def _read(self, url: str, prompt: object) -> None:
         try:

@@ -14,7 +14,7 @@ import pytest
 
 from sentient_cli.dev import stamps
 from sentient_cli.dev.watch import Scope, Watcher
-from tests.dev.watch_kit import PATIENCE, watching
+from tests.dev.watch_kit import PATIENCE, inotify_descriptors, let_time_pass, watching
 
 
 @pytest.fixture
@@ -28,13 +28,6 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-async def _aged() -> None:
-    """Let the time of files that were just made become the past, so that they do not count as saved at the start."""
-    began = stamps.now_ns()
-    while stamps.now_ns() <= began:
-        await asyncio.sleep(0.001)
-
-
 @pytest.fixture
 def scope(project: Path) -> Scope:
     return Scope(project)
@@ -42,14 +35,14 @@ def scope(project: Path) -> Scope:
 
 @pytest.mark.parametrize("name", ["agent.py", ".env", "sentient.toml", "prompts/system.md"])
 async def test_a_plain_save(project: Path, scope: Scope, name: str) -> None:
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         (project / name).write_text("new\n")
         await told.about(project / name)
 
 
 async def test_an_atomic_save_is_one_change_of_one_file(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         for number in range(3):
             temporary = project / f"tmp{number}.py"  # a name that would matter
@@ -60,7 +53,7 @@ async def test_an_atomic_save_is_one_change_of_one_file(project: Path, scope: Sc
 
 
 async def test_a_save_with_a_backup_as_vim_makes_it(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         (project / ".agent.py.swp").write_bytes(b"swap")
         (project / "4913").write_text("")
@@ -73,7 +66,7 @@ async def test_a_save_with_a_backup_as_vim_makes_it(project: Path, scope: Scope)
 
 
 async def test_what_holds_the_same_is_not_told_again(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     agent = project / "agent.py"
     async with watching(scope) as told:
         agent.write_text("one\n")
@@ -89,7 +82,7 @@ async def test_what_holds_the_same_is_not_told_again(project: Path, scope: Scope
 
 
 async def test_files_that_come_and_go(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         deep = project / "one" / "two" / "three" / "deep.py"
         deep.parent.mkdir(parents=True)
@@ -109,7 +102,7 @@ async def test_directories_that_are_moved(tmp_path: Path, project: Path, scope: 
     outside = tmp_path / "outside"
     (outside / "inner").mkdir(parents=True)
     (outside / "inner" / "tool.py").write_text("1")
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         outside.rename(project / "moved")
         tool = project / "moved" / "inner" / "tool.py"
@@ -127,7 +120,7 @@ async def test_directories_that_are_moved(tmp_path: Path, project: Path, scope: 
 
 
 async def test_a_file_replaced_by_a_directory_and_back(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     agent = project / "agent.py"
     async with watching(scope) as told:
         agent.unlink()
@@ -140,12 +133,12 @@ async def test_a_file_replaced_by_a_directory_and_back(project: Path, scope: Sco
 
 
 async def test_the_project_deleted_and_made_again(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         for number in range(2):
             shutil.rmtree(project)
             await told.about(project / "agent.py")
-            project.mkdir()
+            project.mkdir()  # noqa: ASYNC240 - nothing waits on this loop
             (project / "agent.py").write_text(f"again {number}")
             await told.about(project / "agent.py")
             (project / "agent.py").write_text(f"and again {number}")
@@ -156,7 +149,7 @@ async def test_a_directory_deleted_and_made_again_at_once(project: Path, scope: 
     inner = project / "package" / "inner"
     inner.mkdir(parents=True)
     (inner / "tool.py").write_text("1")
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         for number in range(5):
             shutil.rmtree(project / "package")
@@ -168,7 +161,7 @@ async def test_a_directory_deleted_and_made_again_at_once(project: Path, scope: 
 
 
 async def test_a_save_each_few_milliseconds(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     agent = project / "agent.py"
     async with watching(scope) as told:
         for number in range(200):
@@ -182,7 +175,7 @@ async def test_a_save_each_few_milliseconds(project: Path, scope: Scope) -> None
 
 
 async def test_changes_while_nobody_asks_are_one(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     watcher = Watcher(scope)
     names = [f"module_{number}.py" for number in range(300)]
     async with contextlib.aclosing(watcher.changes()) as changes:
@@ -203,7 +196,7 @@ async def test_changes_while_nobody_asks_are_one(project: Path, scope: Scope) ->
 
 
 async def test_what_was_saved_before_the_watch_began(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     watcher = Watcher(scope)
     (project / "agent.py").write_text("saved in between")
     async with contextlib.aclosing(watcher.changes()) as changes:
@@ -229,7 +222,7 @@ async def test_a_switch_of_branches_is_one_or_two_sets(project: Path, scope: Sco
     for file in files[100:]:
         file.unlink()
     _git(project, "commit", "--quiet", "--all", "--message", "other")
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         for branch in ("main", "other"):
             await asyncio.to_thread(_git, project, "switch", "--quiet", branch)
@@ -241,7 +234,7 @@ async def test_a_switch_of_branches_is_one_or_two_sets(project: Path, scope: Sco
 async def test_nothing_is_told_while_git_works(project: Path, scope: Scope) -> None:
     _git(project, "init", "--quiet")
     lock = project / ".git" / "index.lock"
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         lock.touch()
         (project / "agent.py").write_text("half of a switch")
@@ -255,7 +248,7 @@ async def test_nothing_is_told_while_git_works(project: Path, scope: Scope) -> N
 async def test_a_lock_that_git_left_behind_is_waited_for_once(project: Path, scope: Scope) -> None:
     _git(project, "init", "--quiet")
     (project / ".git" / "index.lock").touch()
-    await _aged()
+    let_time_pass()
     async with watching(scope) as told:
         for number in range(5):
             (project / "agent.py").write_text(f"number {number}")
@@ -263,7 +256,7 @@ async def test_a_lock_that_git_left_behind_is_waited_for_once(project: Path, sco
 
 
 async def test_cancelling_ends_every_thread_and_descriptor(project: Path, scope: Scope) -> None:
-    await _aged()
+    let_time_pass()
     for number in range(5):
         async with watching(scope) as told:
             (project / f"package_{number}").mkdir()
@@ -271,16 +264,8 @@ async def test_cancelling_ends_every_thread_and_descriptor(project: Path, scope:
             await told.about(project / f"package_{number}" / "tool.py")
         names = [thread.name for thread in threading.enumerate()]
         assert not [name for name in names if name == "sentient-watch"]
-    while [link for link in _open_files() if "inotify" in link]:  # the native threads close them
+    while inotify_descriptors():  # noqa: ASYNC110 - the native threads close them
         await asyncio.sleep(0.001)
-
-
-def _open_files() -> list[str]:
-    found: list[str] = []
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found.append(os.readlink(descriptor))
-    return found
 
 
 async def test_cancelled_while_it_begins(project: Path, scope: Scope) -> None:

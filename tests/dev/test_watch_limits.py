@@ -55,6 +55,11 @@ async def _program(folder: Path, *limit: str) -> AsyncGenerator[_Program]:
         await process.wait()
 
 
+def _queue() -> int:
+    """How many events the kernel keeps for a process that does not read them."""
+    return int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+
+
 @pytest.mark.parametrize(
     ("limit", "fix"), [(("watches", "3"), "fs.inotify.max_user_watches"), (("descriptors",), "max_user_instances")]
 )
@@ -81,7 +86,7 @@ async def test_nothing_is_lost_while_the_process_stands_still(tmp_path: Path) ->
     for file in files:
         file.parent.mkdir(exist_ok=True)
         file.write_text("1")
-    holds = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    holds = _queue()
     async with _program(tmp_path, "none") as program:
         assert await program.line() == ["started"]
         program.process.send_signal(signal.SIGSTOP)

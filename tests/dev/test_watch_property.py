@@ -49,32 +49,35 @@ def _do(top: Path, operation: _Operation) -> None:
         _room(path, top)
         if path.is_dir() or kind == "directory":
             _clear(path)
-    match kind:
-        case "save":
-            path.write_text(text)
-        case "atomic":
-            path.with_name("agent.py.tmp").write_text(text)
-            path.with_name("agent.py.tmp").replace(path)
-        case "touch" if path.exists():
-            path.touch()
-        case "delete":
-            _clear(path)
-        case "directory":
-            path.mkdir()
-        case "move" if path.is_file() and path != other:
-            _room(other, top)
-            if path.is_file():
-                _clear(other)
-                path.rename(other)
-        case "remove tree" if path.parent != top:
-            _clear(path.parent)
-        case "move tree" if path.parent != top and path.parent.is_dir():
-            target = top / "moved" / f"{second}"
-            _room(target, top)
-            _clear(target)
-            path.parent.rename(target)
-        case _:
-            pass
+        _put(kind, path, text)
+    elif kind in {"move", "move tree"}:
+        _move(kind, path, other, top)
+    elif kind == "touch" and path.exists():
+        path.touch()
+    elif kind == "delete":
+        _clear(path)
+    elif kind == "remove tree" and path.parent != top:
+        _clear(path.parent)
+
+
+def _put(kind: str, path: Path, text: str) -> None:
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "save":
+        path.write_text(text)
+    else:
+        path.with_name("agent.py.tmp").write_text(text)
+        path.with_name("agent.py.tmp").replace(path)
+
+
+def _move(kind: str, path: Path, other: Path, top: Path) -> None:
+    source, target = (path, other) if kind == "move" else (path.parent, top / "moved" / other.name)
+    if source in {top, target} or not (source.is_file() if kind == "move" else source.is_dir()):
+        return
+    _room(target, top)
+    if source.exists() and source not in target.parents and target not in source.parents:
+        _clear(target)
+        source.rename(target)
 
 
 def _contents(top: Path, scope: Scope) -> dict[Path, str]:

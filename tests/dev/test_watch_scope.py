@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -12,14 +11,7 @@ import pytest
 from sentient_cli.config import DevSettings
 from sentient_cli.dev import stamps
 from sentient_cli.dev.watch import Scope
-from tests.dev.watch_kit import watching
-
-
-async def _aged() -> None:
-    began = stamps.now_ns()
-    while stamps.now_ns() <= began:
-        await asyncio.sleep(0.001)
-
+from tests.dev.watch_kit import let_time_pass, watching, write
 
 _TEMPORARY = [
     *(".agent.py.swp", ".agent.py.swx", "agent.py~", ".#agent.py", "#agent.py#", "agent.py.tmp", "agent.py.tmp.12.34"),
@@ -32,7 +24,9 @@ def test_what_editors_leave_beside_a_file(name: str) -> None:
     assert not Scope(Path("/p")).matters(f"/p/{name}")
 
 
-@pytest.mark.parametrize("directory", [".git", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".sentient"])
+@pytest.mark.parametrize(
+    "directory", [".git", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".sentient"]
+)
 def test_directories_that_never_matter(directory: str) -> None:
     assert not Scope(Path("/p")).matters(f"/p/inner/{directory}/agent.py")
     assert Scope(Path(f"/{directory}/p")).matters(f"/{directory}/p/agent.py")  # what a root lies in is no matter
@@ -43,7 +37,16 @@ def test_patterns() -> None:
     scope = Scope.of(Path("/p"), settings)
     for name in ("a.csv", "x/a.csv", "data/a.bin", "Makefile", "notes.md", "notes/a.py", "builder/a.py"):
         assert scope.matters(f"/p/{name}"), name
-    for name in ("a.bin", "x/data/a.bin", "build/a.py", "x/build/y/a.py", "notes/a.md", "test_a.py", "x/test_y/a.py", "a"):
+    for name in (
+        "a.bin",
+        "x/data/a.bin",
+        "build/a.py",
+        "x/build/y/a.py",
+        "notes/a.md",
+        "test_a.py",
+        "x/test_y/a.py",
+        "a",
+    ):
         assert not scope.matters(f"/p/{name}"), name
     assert not scope.matters("/q/a.py")
 
@@ -52,7 +55,7 @@ async def test_nothing_ignored_is_told(tmp_path: Path) -> None:
     for name in ("node_modules/a", ".git", "x/__pycache__", "env"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "env" / "pyvenv.cfg").touch()
-    await _aged()
+    let_time_pass()
     async with watching(Scope(tmp_path, ignore=["data"])) as told:
         for name in ("node_modules/a/a.py", ".git/a.py", "x/__pycache__/a.pyc", "x/__pycache__/a.py", "env/a.py"):
             (tmp_path / name).write_text("x")
@@ -70,7 +73,7 @@ async def test_nothing_ignored_is_told(tmp_path: Path) -> None:
 async def test_a_directory_that_turns_out_to_be_an_environment(tmp_path: Path) -> None:
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "a.py").write_text("x")
-    await _aged()
+    let_time_pass()
     async with watching(Scope(tmp_path)) as told:
         (tmp_path / "env" / "a.py").write_text("xx")
         await told.about(tmp_path / "env" / "a.py")
@@ -91,7 +94,7 @@ async def test_links_to_files_elsewhere(tmp_path: Path) -> None:
     (project / "prompt.md").symlink_to(shared / "prompt.md")
     (project / "mounted.md").symlink_to(shared / "now" / "prompt.md")
     (project / "broken.md").symlink_to(shared / "none.md")
-    await _aged()
+    let_time_pass()
     async with watching(Scope(project)) as told:
         (shared / "prompt.md").write_text("2")
         await told.about(project / "prompt.md")
@@ -118,7 +121,7 @@ async def test_links_to_directories_are_not_walked(tmp_path: Path) -> None:
     (project / "self").symlink_to("self")
     (project / "elsewhere").symlink_to(outside)
     (project / "prompts.md").symlink_to(outside)
-    await _aged()
+    let_time_pass()
     async with watching(Scope(project)) as told:
         (outside / "agent.py").write_text("1")
         assert await told.quiet(project / "beacon.py") == []
@@ -138,7 +141,7 @@ async def test_more_places(tmp_path: Path) -> None:
     (tmp_path / "settings.ini").write_text("1")
     late, missing = tmp_path / "late", tmp_path / "none" / "agent.py"
     places = [extra, tmp_path / "linked", tmp_path / "settings.ini", late, missing]
-    await _aged()
+    let_time_pass()
     async with watching(Scope(project, extra=places)) as told:
         for path in (extra / "a.py", tmp_path / "linked" / "a.py", tmp_path / "settings.ini"):
             path.write_text("2")
@@ -166,7 +169,7 @@ async def test_what_a_generation_read(tmp_path: Path) -> None:
     files = [library / "tool.py", library / "words.bin", library / "site-packages" / "x.py", project / "grammar.xyz"]
     for file in files:
         file.write_text("1")
-    await _aged()
+    let_time_pass()
     read = stamps.now_ns()
     async with watching(Scope(project)) as told:
         files[0].write_text("2")  # after it was read, before it is watched
@@ -188,31 +191,27 @@ async def test_what_a_generation_read(tmp_path: Path) -> None:
 async def test_a_project_behind_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "project").symlink_to("real")
-    await _aged()
+    let_time_pass()
     async with watching(Scope(tmp_path / "project")) as told:
         (tmp_path / "real" / "agent.py").write_text("1")
         await told.about(tmp_path / "project" / "agent.py")
 
 
 async def test_names_that_are_no_text(tmp_path: Path) -> None:
-    odd = os.fsencode(tmp_path) + b"/\xff\xfe"
-    os.mkdir(odd)
-    with open(odd + b"/a.py", "w", encoding="utf-8") as file:
-        file.write("1")
-    await _aged()
+    top = os.fsencode(tmp_path)
+    inner, outer = top + b"/\xff\xfe/a.py", top + b"/\xfd.py"
+    write(inner, "1")
+    let_time_pass()
     async with watching(Scope(tmp_path)) as told:
-        with open(odd + b"/a.py", "w", encoding="utf-8") as file:
-            file.write("2")
-        await told.about(Path(os.fsdecode(odd + b"/a.py")))
-        with open(os.fsencode(tmp_path) + b"/\xfd.py", "w", encoding="utf-8") as file:
-            file.write("2")
-        await told.about(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfd.py")))
+        for number, path in enumerate((inner, outer, inner)):
+            write(path, f"number {number}")
+            await told.about(Path(os.fsdecode(path)))
         (tmp_path / "agent.py").write_text("1")
         await told.about(tmp_path / "agent.py")
 
 
 async def test_special_files(tmp_path: Path) -> None:
-    await _aged()
+    let_time_pass()
     async with watching(Scope(tmp_path)) as told:
         os.mkfifo(tmp_path / "pipe.py")
         assert await told.quiet(tmp_path / "beacon.py") == []

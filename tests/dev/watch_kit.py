@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sentient_cli.dev import stamps
 from sentient_cli.dev.watch import Scope, Watcher
 
 PATIENCE = 20.0
@@ -53,11 +56,34 @@ class Told:
         told: list[Path] = []
         for _ in range(2):
             self._beacons += 1
-            beacon.write_text(f"beacon {self._beacons}")
+            write(os.fsencode(beacon), f"beacon {self._beacons}")
             await self.until(lambda: beacon in self.paths)
             told += [path for path in self.paths if path != beacon]
             self.sets.clear()
         return sorted(told)
+
+
+def let_time_pass() -> None:
+    """Let the time of files that were just made become the past, so that they do not count as saved at the start."""
+    began = stamps.now_ns()
+    while stamps.now_ns() <= began:
+        time.sleep(0.001)
+
+
+def inotify_descriptors() -> int:
+    """How many of this process's descriptors watch files."""
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += "inotify" in str(descriptor.readlink())
+    return found
+
+
+def write(path: bytes, text: str) -> None:
+    """Write a file whose name may be no text."""
+    file = Path(os.fsdecode(path))
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Run as a program: watches a folder under a limit of the system, and says on each line what it is told.
 
-    python watch_limits.py FOLDER (watches N | descriptors | none)
+python watch_limits.py FOLDER (watches N | descriptors | none)
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import os
+import importlib
 import resource
 import sys
 from pathlib import Path
@@ -20,6 +20,11 @@ REFUSED = 77
 _CLONE_NEWUSER = 0x10000000
 
 
+def _say(*words: str) -> None:
+    sys.stdout.write("|".join(words) + "\n")
+    sys.stdout.flush()
+
+
 def _limit(kind: str, number: int) -> None:
     if kind == "watches":  # a namespace has limits of its own
         try:
@@ -29,21 +34,19 @@ def _limit(kind: str, number: int) -> None:
         except OSError:
             sys.exit(REFUSED)
     if kind == "descriptors":
-        opened = len(os.listdir("/proc/self/fd"))
+        opened = len(list(Path("/proc/self/fd").iterdir()))
         resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 1, opened + 1))
 
 
 async def _watch(folder: Path, kind: str, number: int) -> None:
-    watcher = Watcher(Scope(folder), notice=lambda what, fix: print("notice", what, fix, sep="|", flush=True))
-    asyncio.get_running_loop()
-    import watchfiles._rust_notify  # noqa: F401, PLC0415 - before there are no descriptors left
-
+    watcher = Watcher(Scope(folder), notice=lambda what, fix: _say("notice", what, fix))
+    importlib.import_module("watchfiles._rust_notify")  # before there are no descriptors left
     _limit(kind, number)
     async with contextlib.aclosing(watcher.changes()) as changes:
         task = asyncio.create_task(watcher.started())
-        task.add_done_callback(lambda _: print("started", flush=True))
+        task.add_done_callback(lambda _: _say("started"))
         async for changed in changes:
-            print("changed", *sorted(path.name for path in changed), sep="|", flush=True)
+            _say("changed", *sorted(path.name for path in changed))
 
 
 if __name__ == "__main__":

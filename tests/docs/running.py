@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Self
 
 from tests.docs.blocks import Block, Command, commands, pattern
+from tests.support import commands as forking
 
 _LIMIT = 60
 """Seconds for one command, and for a server to say what the page says it says."""
+_INSTALLED = "docs/serving.md"
 SHOWN = frozenset({"text", "mermaid"})
 
 
@@ -93,9 +95,12 @@ class Page:
                 self._finish(command, where, exit_code if number == len(found) else 0)
 
     def _environment(self) -> dict[str, str]:
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        # A page shows what a reader's terminal shows.
-        return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", "SENTIENT_LOG_FORMAT": "text"}
+        # One page has the program as it is installed; the others fork it, which takes a fraction of the time.
+        forked = [] if self._name == _INSTALLED else [str(forking.programs())]
+        path = os.pathsep.join([*forked, str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        # A page shows what a reader's terminal shows; somebody else may have the port that is used unless told.
+        shown = {"PYTHONUNBUFFERED": "1", "SENTIENT_LOG_FORMAT": "text", "SENTIENT_SERVER_PORT": self._port}
+        return {**os.environ, "PATH": path, **shown}
 
     def _popen(self, command: Command) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(

@@ -44,6 +44,9 @@ def _site(folder: Path, name: str, version: str, requires: str = "", record: str
         ({"a": ("1.0", "c<2", ""), "b": ("1", "", ""), "c": ("2", "", "")}, "fail", "c is 2, and a needs <2"),
         ({"a": ("1.0", "not a requirement", ""), "b": ("1", "", "")}, "fail", "is not understood"),
         ({"a": ("1.0", "c; sys_platform == 'none'", ""), "b": ("1", "a", "")}, "ok", "2 packages"),
+        ({"a": ("1.0", "c; extra == 'x'", ""), "b": ("1", "", "")}, "ok", "2 packages"),
+        ({"a": ("1.0", "c; extra == 'x' or os_name != 'none'", ""), "b": ("1", "", "")}, "fail", "c is missing"),
+        ({"a": ("1.0", "", ""), "b": ("1", "a[x]", ""), "c": ("1", "", "")}, "ok", "2 packages"),
     ],
 )
 def test_dependencies(

@@ -28,6 +28,7 @@ def _findings(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, str
     return {finding["name"]: finding for finding in map(json.loads, done.stdout.splitlines())}
 
 
+@pytest.mark.measured
 @pytest.mark.story("20.6")
 def test_a_project_that_is_well() -> None:
     Path("sentient.toml").write_text('agent = "mine.py"\n')
@@ -100,6 +101,18 @@ def test_on_a_terminal_it_is_calm() -> None:
     assert child.exitstatus == 0
     assert "\x1b[32mok" in text
     assert "xterm-256color, 80 columns, with colours" in text
+
+
+@pytest.mark.story("20.6")
+def test_a_python_that_is_too_old() -> None:
+    prelude = "import platform; platform.python_version = lambda: '3.9.18'"
+    done = commands.run("doctor", "--json", prelude=prelude)
+    assert done.returncode == 1
+    found = json.loads(done.stdout.splitlines()[0])
+    assert (found["name"], found["status"]) == ("python", "fail")
+    assert "3.9.18" in found["what"]
+    assert found["what"].endswith("is too old")
+    assert found["fix"] == "Install Python >=3.11"
 
 
 @pytest.mark.story("20.6")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import commands
 from tests.support.served import command, environment, serve
 from tests.support.wire import PATIENCE, ask_all
 
@@ -37,11 +38,18 @@ def project(tmp_path: Path) -> Path:
 
 
 def _run(home: Path, *arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    env = environment(home, {**_QUICK, **_LOCALE})
+    done = commands.run(*map(str, arguments), directory=home, environment=env, stdin=stdin.encode())
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def _start(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """The same in an interpreter of its own."""
     return subprocess.run(
         command(*arguments),
         cwd=home,
         env=environment(home, {**_QUICK, **_LOCALE}),
-        input=stdin,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         timeout=3 * PATIENCE,
@@ -52,7 +60,7 @@ def _run(home: Path, *arguments: object, stdin: str = "") -> subprocess.Complete
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_agent_is_served(project: Path, workers: int) -> None:
     flags = ["--workers", workers, "--store", "sqlite:runs-ä.db"]
-    with serve(project, *flags, agent="übung.py", env={**_QUICK, **_LOCALE}) as server:
+    with serve(project, *flags, agent="übung.py", env={**_QUICK, **_LOCALE}, anew=True) as server:
         assert ask_all(server.address, "é")[0].content == "é"
         assert [frame.event for frame in ask_all(server.address, "fail")] == ["error", "done"]
         assert "übung.py" in str(server.wait_record(logger="sentient_cli.runtime.faults"))
@@ -73,7 +81,7 @@ def test_names_in_the_settings_file_are_found(project: Path) -> None:
 
 
 def test_a_name_that_is_nearly_right(project: Path) -> None:
-    done = _run(project, "serve", "--json", "übunk.py", "--port", 0)
+    done = _start(project, "serve", "--json", "übunk.py", "--port", 0)
     error: dict[str, object] = json.loads(done.stderr)["error"]
     assert (done.returncode, error["what"], error["fix"]) == (
         5,

@@ -85,7 +85,7 @@ def test_without_a_locale_that_knows_utf8(tmp_path: Path, locale: str) -> None:
         encoding="utf-8",
     )
     env = {**_QUICK, "LANG": locale, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    with serve(tmp_path, agent=agent, env=env) as server:
+    with serve(tmp_path, agent=agent, env=env, anew=True) as server:
         first, done = ask_all(server.address, "é")
         assert (first.event, first.content, done.event) == ("Übung", "é größer 😀", "done")
 

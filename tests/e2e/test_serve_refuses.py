@@ -149,15 +149,8 @@ _NO_SUCH_MODEL = ["The offline model has no 'gpt-5'", "assistant, echo", "--mode
 )
 def test_a_model_that_leads_nowhere(tmp_path: Path, name: str, model: str, said: list[str]) -> None:
     (tmp_path / "agent.py").write_text(_SERVES)
-    done = subprocess.run(
-        command("--json", name, "--port", 0, "--model", model, "agent.py"),
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
+    arguments = ("--json", name, "--port", "0", "--model", model, "agent.py")
+    done = commands.run_text(*arguments, directory=tmp_path, environment=environment(tmp_path))
     error = json.loads(done.stderr.splitlines()[-1])["error"]
     assert (done.returncode, error["code"]) == (3, "config")
     assert "Serving" not in done.stderr
@@ -192,18 +185,12 @@ def test_a_setup_that_raises(tmp_path: Path, workers: int) -> None:
     assert "no database" in json.dumps(error)
 
 
+@pytest.mark.measured
 @pytest.mark.story("14.8")
 def test_what_keeps_all_workers_from_starting_is_said_once(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise RuntimeError('no database')\n")
-    done = subprocess.run(
-        command("serve", "broken.py", "--port", 0, "--workers", 3),
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
+    arguments = ("serve", "broken.py", "--port", "0", "--workers", "2")
+    done = commands.run_text(*arguments, directory=tmp_path, environment=environment(tmp_path))
     assert done.returncode == 5
     assert done.stderr.count("Error: agent-import") == 1
 

@@ -41,7 +41,9 @@ _FLAGS = (
 )
 _PATIENCE = 30.0
 # Given to the interpreter that becomes the browser: only it can have the two descriptors at their numbers.
-_LAUNCH = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+_LAUNCH = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 Object = dict[str, object]
 
@@ -70,7 +72,7 @@ class Browser:
         flags = [*_FLAGS, f"--user-data-dir={profile}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         # Out of the way of 3 and 4, which the launcher overwrites.
         high = [os.dup(fd) for fd in (theirs_in, theirs_out)]
-        while min(high) < 10:  # noqa: PLR2004
+        while min(high) < 10:
             high = [os.dup(fd) for fd in high]
         command = [sys.executable, "-I", "-S", "-c", _LAUNCH, *map(str, high), path, *flags, "about:blank"]
         self._process = subprocess.Popen(
@@ -171,7 +173,7 @@ class Page:
 
     def size(self, width: int, height: int) -> None:
         """Make the window so large, in CSS pixels."""
-        mobile = width < 600  # noqa: PLR2004
+        mobile = width < 600
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
     def dark(self, *, on: bool = True, calm: bool = True) -> None:
@@ -184,14 +186,23 @@ class Page:
     def open(self, url: str) -> None:
         """Go to an address, and wait until the page's own script has run."""
         self.call("Page.navigate", url=url)
-        self.wait(f"location.href.startsWith({json.dumps(url.partition('#')[0])}) && document.readyState === 'complete'")
+        self.wait(
+            f"location.href.startsWith({json.dumps(url.partition('#')[0])}) && document.readyState === 'complete'"
+        )
 
     def run(self, script: str) -> object:
         """The value of an expression in the page; a promise's when it is one."""
-        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True
+        )
         if "exceptionDetails" in answer:
             raise JavaScriptError(json.dumps(answer["exceptionDetails"])[:1500])
         return cast("Object", answer["result"]).get("value")
+
+    def check(self, name: str, *arguments: object) -> object:
+        """What a function of ``page_checks.js`` says."""
+        source = (Path(__file__).parent / "page_checks.js").read_text("utf-8").partition("\n")[2]
+        return self.run(f"{source}.{name}({', '.join(map(json.dumps, arguments))})")
 
     def wait(self, condition: str, seconds: float = 15.0) -> None:
         """Wait until an expression in the page is true. The page itself looks, at each of its frames."""
@@ -237,10 +248,13 @@ class Page:
 
     def click(self, selector: str) -> None:
         """Click on the middle of the first element that a selector finds."""
-        where = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'nearest'}});"
-            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-        )
+        script = """((selector) => {
+          const element = document.querySelector(selector);
+          element.scrollIntoView({ block: "nearest" });
+          const box = element.getBoundingClientRect();
+          return [box.x + box.width / 2, box.y + box.height / 2];
+        })"""
+        where = self.run(f"{script}({json.dumps(selector)})")
         x, y = cast("list[float]", where)
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             button = "none" if kind == "mouseMoved" else "left"

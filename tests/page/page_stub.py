@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ class Hub:
         """Take the entries of a run, as a hub takes them from its workers."""
         last = entries[-1]
         head = EntriesHead(run.run_id, entries[0].seq, last.seq, last.type == "run.finished")
-        self.feed.push(head, encode_entries(entries, lambda digest, data: None))
+        self.feed.push(head, encode_entries(entries, _no_blob))
 
     def say(self, **changes: object) -> None:
         """Another generation."""
@@ -81,7 +82,11 @@ class Hub:
         """A run of many entries."""
         for first in range(1, count + 1, 500):
             entries = [Entry(seq, 10**18 + seq * 10**6, "event", _step(seq)) for seq in range(first, first + 500)]
-            self.feed.push(EntriesHead(run, first, first + 499, False), encode_entries(entries, lambda *_: None))
+            self.feed.push(EntriesHead(run, first, first + 499, False), encode_entries(entries, _no_blob))
+
+
+def _no_blob(digest: str, data: bytes) -> None:
+    """Large data is not kept here."""
 
 
 def _step(seq: int) -> bytes:
@@ -158,21 +163,29 @@ async def _serve(started: Callable[[Hub, int], None], stopping: asyncio.Event) -
         hooks=[hub],
         session_memory=True,
     )
-    app = _around(create_app(host, ServerSettings(), more_routes=[*page_routes(), *inspection_routes(hub, TOKEN, is_leaving=lambda: hub.leaving)]), hub)
-    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    app = _around(
+        create_app(
+            host,
+            ServerSettings(),
+            more_routes=[*page_routes(), *inspection_routes(hub, TOKEN, is_leaving=lambda: hub.leaving)],
+        ),
+        hub,
+    )
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     await host.start()
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    started(hub, server.servers[0].sockets[0].getsockname()[1])
-    await stopping.wait()
-    for run in host.runs:
-        run.cancel("The test has ended")
-    hub.leaving = True
-    hub.feed.wake()
-    server.should_exit = True
-    await serving
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        started(hub, listener.getsockname()[1])
+        await stopping.wait()
+        for run in host.runs:
+            run.cancel("The test has ended")
+        hub.leaving = True
+        hub.feed.wake()
+        server.should_exit = True
+        await serving
     await host.aclose()
 
 
@@ -181,7 +194,7 @@ def running_stub() -> Generator[Stub]:
     """A stub for as long as the block lasts."""
     ready = threading.Event()
     made: list[Stub] = []
-    stop: list[Callable[[], None]] = []
+    stop: list[Callable[[], object]] = []
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import coverage
 import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
@@ -32,6 +33,12 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def data_file() -> str | None:
+    """Where this process puts down what it measures, if it does."""
+    measurement = coverage.Coverage.current()
+    return None if measurement is None else str(Path(REPOSITORY, str(measurement.get_option("run:data_file"))))
+
+
 def _is_removed(name: str) -> bool:
     return name in _REMOVED or name.startswith(_REMOVED_PREFIXES) or name.endswith(_REMOVED_SUFFIXES)
 
@@ -53,10 +60,10 @@ def _stop_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _measure_what_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = os.environ.get(MEASURED)
+    file = data_file()
     _stop_measuring(monkeypatch)
-    if config is not None:
-        monkeypatch.setenv(MEASURED_IF_FORKED, config)
+    if file is not None:
+        monkeypatch.setenv(MEASURED_IF_FORKED, file)
 
 
 @pytest.fixture(autouse=True)

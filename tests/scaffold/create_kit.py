@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.plugins.isolation import REPOSITORY
+from tests.support import commands
 
 __all__ = ["ends", "fake", "git", "shot", "start", "template", "wait_for"]
 
@@ -72,8 +72,8 @@ def shot(folder: Path) -> dict[str, tuple[int, bytes]]:
 def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[str]:
     """Start the command line and leave it running."""
     return subprocess.Popen(
-        [sys.executable, "-m", "sentient_cli", *arguments],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **env},
+        [sys.executable, *commands.attached(*arguments)],
+        env={**os.environ, **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from sentient_cli import __version__
 from sentient_cli.runtime.events import JsonValue
 from sentient_cli.scaffold.builtin import BUILTIN, BuiltinTemplate
-from sentient_cli.scaffold.render import OpenTemplate, open_template
+from sentient_cli.scaffold.render import OpenTemplate, open_template, render
 from sentient_cli.scaffold.source import open_source
 
 _ODD: list[JsonValue] = []
@@ -56,3 +57,11 @@ def _asked(template: OpenTemplate) -> set[str]:
     while (question := template.next(answers)) is not None:
         answers[question.name] = question.default
     return set(template.settle(answers))
+
+
+def test_ours_need_no_filters_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one package under the GPL is for templates that are not ours."""
+    monkeypatch.setitem(sys.modules, "jinja2_ansible_filters", None)
+    for builtin in _available():
+        with open_source(builtin.name) as source:
+            assert render(source, {"name": "my-agent"}).files

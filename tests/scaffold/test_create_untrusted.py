@@ -18,7 +18,7 @@ from tests.cli.processes import run_sentient
 from tests.scaffold.create_kit import shot, template
 
 _QUICK = ("--yes", "--no-install", "--no-git", "--json")
-_SMALL = Limits(seconds=5, memory=400 << 20, total=1 << 20, files=50)
+_SMALL = Limits(seconds=50, memory=400 << 20, total=1 << 20, files=50)
 
 
 def _refusal(*arguments: str, env: dict[str, str] | None = None) -> dict[str, str]:
@@ -30,6 +30,7 @@ def _refusal(*arguments: str, env: dict[str, str] | None = None) -> dict[str, st
     return error
 
 
+@pytest.mark.measured
 @pytest.mark.story("E20.3")
 @pytest.mark.parametrize(
     "wanted",
@@ -50,6 +51,7 @@ def test_what_it_wants_to_run_is_shown_and_not_run(tmp_path: Path, wanted: str) 
     assert not marker.exists()
 
 
+@pytest.mark.measured
 @pytest.mark.story("E20.3")
 def test_with_trust_its_tasks_run(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
@@ -107,6 +109,7 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     assert {key for key in after if "outside" in key} == {key for key in before if "outside" in key}
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     "body",
     [
@@ -179,6 +182,7 @@ def test_a_configuration_with_a_mistake(tmp_path: Path, questions: str, error: s
         opened.settle({})
 
 
+@pytest.mark.measured
 @pytest.mark.story("E20.3")
 def test_a_template_with_a_mistake_names_it() -> None:
     folder = template(Path.cwd().parent / "t", {"a.txt.jinja": "{{ unclosed"})

@@ -57,6 +57,50 @@ def test_whatever_an_agent_raises_ends_its_run_only(server: Served, behaviour: s
     assert ask_all(server.address, "echo alive")[0].content == "alive"
 
 
+OUTLAWS = ["aside leave", "aside interrupt", "callback_leaves", "cancel_all", "stop_loop"]
+
+
+def check_outlaw(server: Served, deed: str) -> None:
+    """Whatever a run does, it ends, and so does the stream of somebody else."""
+    since = len(server.lines)
+    with Puppet() as puppet, Wire(server.address) as wire:
+        answer = ask(wire, puppet.prompt)
+        puppet.take()
+        assert puppet.do("text", "BEFORE", "") == "ok"
+        assert [frame.event for frame in ask_all(server.address, deed)] == ["ANSWER", "done"]
+        assert puppet.do("text", "AFTER", "") == "ok"
+        puppet.end()
+        assert [frame.event for frame in answer.frames()] == ["BEFORE", "AFTER", "done"]
+    server.wait_line("Code of the agent .*; the server goes on", since=since)
+
+
+@pytest.mark.parametrize("deed", OUTLAWS)
+def test_what_an_agent_does_beside_its_run_harms_nobody(server: Served, deed: str) -> None:
+    check_outlaw(server, deed)
+    assert server.process.poll() is None
+
+
+def test_the_operator_is_told_whose_task_would_have_ended_the_server(server: Served) -> None:
+    with Wire(server.address) as wire:
+        answer = ask(wire, "aside leave")
+        assert [frame.event for frame in answer.frames()] == ["ANSWER", "done"]
+    record = server.wait_record(run_id=answer.run_id, task="aside-of-the-agent")
+    assert record["level"] == "error"
+    assert str(record["message"]).startswith("Code of the agent raised SystemExit")
+    assert "behaviours.py" in str(record["exception"])
+    assert SECRET_TEXT in str(record["exception"])
+
+
+def test_outlaws_do_not_end_a_worker_nor_keep_the_server_from_its_end(tmp_path: Path) -> None:
+    with serve(tmp_path, "--workers", 2, "--drain-delay", 0) as server:
+        workers = {str(dig(ask_all(server.address, "whoami")[0].json, "content", "pid")) for _ in range(20)}
+        for deed in OUTLAWS * 2:
+            assert [frame.event for frame in ask_all(server.address, deed)] == ["ANSWER", "done"]
+        after = {str(dig(ask_all(server.address, "whoami")[0].json, "content", "pid")) for _ in range(20)}
+        assert len(workers | after) <= 2
+        assert not [line for line in server.lines if "is started again" in line]
+
+
 def test_open_streams_are_closed_before_the_error(server: Served) -> None:
     frames = ask_all(server.address, "fail")
     assert [frame.event for frame in frames] == ["PLAN", "OPEN", "OPEN", "error", "done"]

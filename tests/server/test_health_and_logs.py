@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.agents.behaviours import KEY
 from tests.support.puppet import Puppet
-from tests.support.served import Served, serve
+from tests.support.served import Served, assert_said_at_the_start, serve
 from tests.support.wire import Wire, ask, ask_all, fetch, fetch_json
 
 pytestmark = pytest.mark.story("14.8")
@@ -94,6 +94,54 @@ def test_what_an_agent_logs_names_its_run(server: Served) -> None:
     assert "a warning with" in str(record["message"])
 
 
+def bad_lines(server: Served) -> tuple[str, list[dict[str, object]]]:
+    """The id of a run that logs badly, and what the log says of it before its answer."""
+    since = len(server.lines)
+    with Wire(server.address) as wire:
+        answer = ask(wire, "tell_badly")
+        assert [frame.event for frame in answer.frames()] == ["TOLD", "done"]
+    server.wait_line("placed", since=since)
+    return answer.run_id, [json.loads(line) for line in server.lines[since:] if '"agent"' in line]
+
+
+def test_log_calls_that_cannot_be_formatted_are_one_line_of_json(server: Served) -> None:
+    since = len(server.lines)
+    run_id, records = bad_lines(server)
+    assert all(line.startswith("{") for line in server.lines[since:])
+    for record, why in zip(records[:2], ["TypeError", "RuntimeError: no text at all"], strict=True):
+        assert record["level"] == "error"
+        assert record["run_id"] == run_id
+        assert re.search(rf"could not be formatted: {why}.*behaviours\.py:\d+", str(record["message"]))
+    with Wire(server.address) as wire:
+        shown = wire.request("GET", f"/runs/{run_id}").json()
+    last = shown["last_seq"]
+    assert isinstance(last, int)
+    assert last <= 8  # not a line of the run's log for each line of a traceback
+
+
+def test_an_agent_cannot_forge_what_the_log_says_of_a_line(server: Served) -> None:
+    run_id, records = bad_lines(server)
+    record = records[2]
+    assert (record["message"], record["level"], record["run_id"]) == ("forged", "warning", run_id)
+    assert str(record["time"]).startswith("20")
+    assert (record["extra_time"], record["extra_level"], record["extra_run_id"]) == ("1999", "critical", "another")
+    assert record["path"] == "/x"
+
+
+def test_where_a_log_call_stands_is_kept(server: Served) -> None:
+    _, records = bad_lines(server)
+    assert "tell_badly" in str(records[3]["stack"])
+
+
+def test_text_for_people_tells_of_log_calls_that_cannot_be_formatted(tmp_path: Path) -> None:
+    with serve(tmp_path, "--log-format", "text") as server:
+        assert ask_all(server.address, "tell_badly")[-1].event == "done"
+        server.wait_line(r"error +A log call could not be formatted: TypeError")
+        server.wait_line("placed")
+        server.wait_line("Stack ")
+    assert not any("Logging error" in line for line in server.lines)
+
+
 def test_no_secret_is_logged(server: Served) -> None:
     ask_all(server.address, "tell")
     server.wait_line("a warning with")
@@ -139,17 +187,12 @@ def test_where_it_listens_is_in_the_log_too(server: Served) -> None:
     assert (record["level"], record["message"]) == ("info", f"Serving behaviours on {record['url']}")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_what_is_said_at_the_start_is_json(tmp_path: Path, workers: int) -> None:
+def test_what_is_said_at_the_start_is_json(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("X=1\n")
     env = {"SENTIENT_SERVER_PROT": "1", "SENTIENT_SERVER_DRAIN_DELAY": "0"}
-    with serve(tmp_path, "--workers", workers, env=env) as server:
+    with serve(tmp_path, env=env) as server:
         pass
-    assert server.lines == [line for line in server.lines if line.startswith("{")]
-    said = [str(record["message"]) for record in server.records()]
-    assert said[0].startswith("Environment read from ")
-    assert said[1] == "SENTIENT_SERVER_PROT is no setting; did you mean SENTIENT_SERVER_PORT?"
-    assert [message.startswith("Serving ") for message in said].count(True) == 1
+    assert_said_at_the_start(server)
 
 
 def test_a_warning_of_an_agent_is_one_line_with_its_run(tmp_path: Path) -> None:

@@ -186,10 +186,10 @@ def test_the_server_can_be_imported_without_the_parser_the_loop_and_unix_sockets
         "for name in ('httptools', 'uvloop', 'resource'):",
         "    sys.modules[name] = None",
         "from sentient_cli.server.protocol import make_protocol",
-        "from sentient_cli.server import serving",
+        "from sentient_cli.server import loop",
         "assert 'h11' in str(make_protocol(1).__mro__)",
-        "serving._raise_descriptor_limit()",
-        "serving._new_loop().close()",
+        "loop._raise_descriptor_limit()",
+        "loop._new_loop().close()",
         "del socket.AF_UNIX",
         "import sentient_cli.server.app, sentient_cli.server.workers, sentient_cli.server.peers",
     ]

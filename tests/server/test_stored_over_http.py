@@ -24,7 +24,7 @@ _ENV = {"SENTIENT_SERVER_DRAIN_DELAY": "0"}
 
 
 @pytest.mark.story("14.8")
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_after_a_restart(tmp_path: Path, workers: int) -> None:
     flags = ("--store", f"sqlite:{tmp_path / 'runs.db'}", "--workers", workers)
     with serve(tmp_path, *flags, env=_ENV) as server, Wire(server.address) as wire:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.puppet import Puppet
-from tests.support.served import Served, serve, start
+from tests.support.served import Served, assert_said_at_the_start, serve, start
 from tests.support.wire import PATIENCE, Frame, Wire, ask, ask_all, dig, fetch_json
 
 pytestmark = pytest.mark.story("14.3", "14.8")
@@ -172,10 +172,15 @@ def test_a_run_of_a_worker_that_died_is_not_found(tmp_path: Path) -> None:
         stack.close()
 
 
-def test_the_workers_leave_when_the_parent_is_killed(tmp_path: Path) -> None:
+@pytest.mark.measured
+def test_the_workers_leave_when_the_parent_is_killed_and_the_last_one_tidies_up(tmp_path: Path) -> None:
+    folder = tmp_path / "t"
+    folder.mkdir()
     flags = ["--workers", _COUNT, "--drain-delay", 0, "--drain-timeout", 0]
-    with serve(tmp_path, *flags, code=-signal.SIGKILL) as server, Wire(server.address) as wire:
+    env = {"TMPDIR": str(folder)}
+    with serve(tmp_path, *flags, code=-signal.SIGKILL, env=env) as server, Wire(server.address) as wire:
         pids = pids_of(server)
+        assert len(list(folder.iterdir())) == 1
         frames = ask(wire, "never").frames()
         assert next(frames).event == "OPEN"
         server.process.kill()
@@ -184,18 +189,6 @@ def test_the_workers_leave_when_the_parent_is_killed(tmp_path: Path) -> None:
             wait_dead(pid)
         with pytest.raises(ConnectionRefusedError):
             Wire(server.address)
-
-
-def test_the_last_worker_of_a_parent_that_was_killed_tidies_up(tmp_path: Path) -> None:
-    folder = tmp_path / "t"
-    folder.mkdir()
-    flags = ["--workers", _COUNT, "--drain-delay", 0]
-    with serve(tmp_path, *flags, code=-signal.SIGKILL, env={"TMPDIR": str(folder)}) as server:
-        pids = pids_of(server)
-        assert len(list(folder.iterdir())) == 1
-        server.process.kill()
-        for pid in pids:
-            wait_dead(pid)
         assert list(folder.iterdir()) == []
 
 
@@ -241,12 +234,14 @@ def test_an_agent_that_does_not_load_ends_the_server(tmp_path: Path) -> None:
         pass
 
 
-def test_a_secret_does_not_travel_on_a_command_line(tmp_path: Path) -> None:
+def test_what_is_said_at_the_start_is_json_said_once_and_no_secret_travels_on_a_command_line(tmp_path: Path) -> None:
     token = "a-token-that-nobody-should-see"
-    env = {"SENTIENT_SERVER_TOKEN": token, "OPENAI_API_KEY": "sk-" + "x1" * 20}
+    (tmp_path / ".env").write_text("X=1\n")
+    env = {"SENTIENT_SERVER_PROT": "1", "SENTIENT_SERVER_TOKEN": token, "OPENAI_API_KEY": "sk-" + "x1" * 20}
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0, env=env) as server:
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
         assert len(children) >= _COUNT
         for pid in children:
             assert token not in Path(f"/proc/{pid}/cmdline").read_text()
     assert json.dumps(token) not in "\n".join(server.lines)
+    assert_said_at_the_start(server)

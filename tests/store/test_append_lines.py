@@ -106,7 +106,12 @@ async def test_many_runs_at_once_and_one_that_is_wrong(tmp_path: Path) -> None:
     good = [Lines(name, 1, 2, False, START) for name in "abc"]
     results = await log.append_all_lines([*good[:2], Lines("x", 2, 3, False, text(entries(2, 3))), good[2]])
     assert [type(result) for result in results] == [type(None), type(None), LogSequenceError, type(None)]
-    appends = [("a", entries(3, 4, finished=True)), ("b", []), ("no id", entries(1, 1)), ("c", entries(3, 3))]
+    appends: list[tuple[str, list[Entry]]] = [
+        ("a", entries(3, 4, finished=True)),
+        ("b", []),
+        ("no id", entries(1, 1)),
+        ("c", entries(3, 3)),
+    ]
     results = await appender(log)(appends)
     assert [result is None for result in results] == [True, True, False, True]
     assert sorted(await log.runs()) == ["a", "b", "c"]

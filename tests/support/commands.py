@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,24 +18,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from tests.plugins.isolation import REPOSITORY
-from tests.support.prefork import LENGTH, Order, receive
+from tests.plugins.isolation import REPOSITORY, data_file
+from tests.support.prefork import LENGTH, MEASURED_IF_FORKED, Order, receive
 
-__all__ = ["Forked", "attached", "run", "run_text", "start"]
+__all__ = ["Forked", "attached", "programs", "run", "run_text", "start"]
 
 _PATIENCE = 50.0
 """Seconds that a command may take."""
+_LOCALE = ("LANG", "LC_ALL", "PYTHONCOERCECLOCALE", "PYTHONUTF8")
+"""Variables that an interpreter reads when it starts."""
+
+
+def _locale(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What an interpreter has to be started with to know no UTF-8, where that is asked for."""
+    if environment.get("PYTHONUTF8") != "0" or "LC_ALL" not in environment:
+        return ()
+    return tuple((name, environment[name]) for name in _LOCALE if name in environment)
 
 
 @functools.cache
-def _forker() -> str:
+def _forker(locale: tuple[tuple[str, str], ...] = ()) -> str:
     """Start it on first use; the path of its socket. It ends with this process, which closes its input."""
     path = f"{tempfile.mkdtemp(prefix='prefork-')}/socket"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    if not locale and (file := data_file()) is not None:
+        environment[MEASURED_IF_FORKED] = file
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.prefork", path],
         cwd=REPOSITORY,
-        env={**environment, "PYTHONUTF8": "1"},
+        env={**environment, "PYTHONUTF8": "1", **dict(locale)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -60,7 +72,7 @@ class Forked:
         self._arguments = order["arguments"]
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.settimeout(_PATIENCE)
-        self._connection.connect(_forker())
+        self._connection.connect(_forker(_locale(order["environment"])))
         body = json.dumps(order).encode()
         socket.send_fds(self._connection, [len(body).to_bytes(LENGTH)], streams)
         self._connection.sendall(body)
@@ -111,6 +123,16 @@ def _order(arguments: Sequence[str], directory: Path | None, environment: Mappin
 def attached(*arguments: str) -> list[str]:
     """The arguments of a Python that runs ``sentient`` on its own terminal."""
     return ["-S", str(Path(__file__).with_name("attach.py")), _forker(), *arguments]
+
+
+@functools.cache
+def programs() -> Path:
+    """A directory with a program ``sentient`` that is forked, for PATH."""
+    folder = Path(_forker()).parent
+    program = folder / "sentient"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *attached()])} "$@"\n')
+    program.chmod(0o755)
+    return folder
 
 
 def start(*arguments: str, directory: Path, environment: Mapping[str, str]) -> Forked:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
-import inspect
 import io
 import json
+import locale
 import os
 import pkgutil
 import select
@@ -20,9 +21,11 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypedDict
 
 import coverage
@@ -37,7 +40,9 @@ LENGTH = 4
 MEASURED = "COVERAGE_PROCESS_CONFIG"
 """The variable that has every program measured from its start, which nearly doubles the time of a start."""
 MEASURED_IF_FORKED = "COVERAGE_FORKED"
-"""The same for what is forked here, and for nothing else."""
+"""The variable that has what is forked here measured, and nothing that it starts: the file for what is counted."""
+_ROOT = Path(__file__).resolve().parents[2]
+_COUNTED_INTO = os.environ.get(MEASURED_IF_FORKED)
 _DESCRIPTORS = 1024
 _UNASKED = ("sentient_cli.__main__", "sentient_cli.testing.plugin")
 
@@ -61,48 +66,79 @@ def receive(connection: socket.socket, size: int) -> bytes:
 
 
 def _preload() -> None:
+    if _COUNTED_INTO is not None:
+        with _measurement().collect():  # which decides for each file here whether its lines are counted
+            _import_all()
+        _measurement().save()
+    else:
+        _import_all()
+    gc.collect()
+    gc.freeze()
+
+
+def _import_all() -> None:
     package = importlib.import_module("sentient_cli")
     for module in pkgutil.walk_packages(package.__path__, "sentient_cli."):
         if module.name not in _UNASKED and "._templates" not in module.name:
             importlib.import_module(module.name)
     for name in ("typer", "rich.console", "uvicorn", "httpx"):
         importlib.import_module(name)
-    inspect.stack()  # coverage calls it when it begins; the first time it looks at the file of every module
-    gc.collect()
-    gc.freeze()
 
 
 def _streams(environment: Mapping[str, str]) -> None:
-    """Standard streams as an interpreter in UTF-8 mode makes them."""
+    """Standard streams as an interpreter in UTF-8 mode or without a locale makes them."""
     encoding, _, errors = environment.get("PYTHONIOENCODING", "").partition(":")
     errors = errors or ("strict" if encoding else "surrogateescape")
-    encoding = encoding or "utf-8"
+    encoding = encoding or locale.getpreferredencoding(False)
+    unbuffered = bool(environment.get("PYTHONUNBUFFERED"))
     stdin, stdout, stderr = (io.FileIO(number, "w" if number else "r", closefd=False) for number in range(3))
     sys.stdin = io.TextIOWrapper(io.BufferedReader(stdin), encoding, errors)
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(stdout), encoding, errors, line_buffering=stdout.isatty())
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(stdout), encoding, errors, line_buffering=unbuffered or stdout.isatty()
+    )
     sys.stderr = io.TextIOWrapper(io.BufferedWriter(stderr), encoding, "backslashreplace", line_buffering=True)
 
 
-def _measure() -> None:
-    """Begin to measure if that is asked for: this process, and nothing that it starts unless that was asked for too."""
-    config = os.environ.pop(MEASURED_IF_FORKED, None)
-    if config is None:
-        coverage.process_startup()
+@functools.cache
+def _measurement() -> coverage.Coverage:
+    """What counts the lines of whatever is forked. To make it for each of them would take longer than most of them."""
+    package = importlib.import_module("sentient_cli")
+    measurement = coverage.Coverage(
+        data_file=_COUNTED_INTO,
+        config_file=str(_ROOT / "pyproject.toml"),
+        include=[f"{folder}/*" for folder in package.__path__],
+        source_pkgs=[],
+        auto_data=False,
+    )
+    measurement.set_option("run:patch", [])
+    return measurement
+
+
+def _measure(environment: Mapping[str, str]) -> None:
+    """Begin to measure this process, if that is asked for, and whatever it forks itself."""
+    if _COUNTED_INTO is None or {MEASURED, MEASURED_IF_FORKED}.isdisjoint(environment):
         return
-    os.environ[MEASURED] = config
-    coverage.process_startup()
-    del os.environ[MEASURED]
+    measurement = _measurement()
+    measurement.set_option("run:patch", ["_exit"])  # before it ends, by this door too, it writes down what it counted
+    measurement.start()
+
+
+def _decoded(text: str) -> str:
+    """A text as an interpreter in this locale has it from the system, which knows only bytes."""
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def _run(order: Order) -> int:
-    os.chdir(order["directory"])
+    os.chdir(_decoded(order["directory"]))
     os.environ.clear()
-    os.environ.update(order["environment"])
+    os.environ.update({_decoded(name): _decoded(value) for name, value in order["environment"].items()})
+    os.environ.pop(MEASURED_IF_FORKED, None)
+    tempfile.tempdir = None  # it may have been asked for before
     _streams(order["environment"])
-    _measure()
-    sys.argv = ["sentient", *order["arguments"]]
+    _measure(order["environment"])
+    sys.argv = ["sentient", *map(_decoded, order["arguments"])]
     given = order["environment"].get("PYTHONPATH", "")
-    sys.path[:1] = [order["directory"], *(part for part in given.split(os.pathsep) if part)]
+    sys.path[:1] = [_decoded(order["directory"]), *(part for part in given.split(os.pathsep) if part)]
     exec(order["prelude"], {"__name__": "prelude"})  # noqa: S102 - of our own tests
     main: Callable[[], int] = importlib.import_module("sentient_cli.cli.main").main
     try:

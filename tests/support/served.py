@@ -19,8 +19,6 @@ from tests.support.wire import PATIENCE, Address
 AGENTS = Path(__file__).parent / "agents"
 BEHAVIOURS = AGENTS / "behaviours.py"
 _KEPT = ("PATH", "COVERAGE_", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "SYSTEMROOT")
-_OF_THE_START = {"LC_ALL", "PYTHONUTF8", "TMPDIR"}
-"""Variables that an interpreter reads when it starts: with them it is started anew."""
 _ANNOUNCED = re.compile(r"\bServing .* on http://[^\s\"]+:(\d+)")
 
 
@@ -131,7 +129,12 @@ def command(*arguments: object) -> list[str]:
 
 
 def start(
-    home: Path, *flags: object, agent: object = BEHAVIOURS, env: Mapping[str, str] | None = None, port: int = 0
+    home: Path,
+    *flags: object,
+    agent: object = BEHAVIOURS,
+    env: Mapping[str, str] | None = None,
+    port: int = 0,
+    anew: bool = False,
 ) -> Served:
     """Start ``sentient serve`` without waiting for anything.
 
@@ -141,9 +144,10 @@ def start(
         agent: What it serves.
         env: More of the environment.
         port: 0 takes a free one.
+        anew: In an interpreter of its own, not forked from one that has imported it.
     """
     arguments = ("serve", agent, "--port", port, *flags)
-    if _OF_THE_START.isdisjoint(env or {}):
+    if not anew:
         return Served(commands.start(*map(str, arguments), directory=home, environment=environment(home, env)))
     return Served(
         subprocess.Popen(
@@ -162,7 +166,12 @@ def start(
 
 @contextlib.contextmanager
 def serve(
-    home: Path, *flags: object, agent: object = BEHAVIOURS, env: Mapping[str, str] | None = None, code: int = 0
+    home: Path,
+    *flags: object,
+    agent: object = BEHAVIOURS,
+    env: Mapping[str, str] | None = None,
+    code: int = 0,
+    anew: bool = False,
 ) -> Generator[Served]:
     """A server for as long as the block lasts, from the moment it answers.
 
@@ -172,8 +181,9 @@ def serve(
         agent: What it serves.
         env: More of the environment.
         code: How it has to exit.
+        anew: In an interpreter of its own, not forked from one that has imported it.
     """
-    server = start(home, *flags, agent=agent, env=env)
+    server = start(home, *flags, agent=agent, env=env, anew=anew)
     try:
         server.port = int(server.wait_line(_ANNOUNCED.pattern)[1])
         yield server
@@ -182,3 +192,12 @@ def serve(
         server.wait()
         raise
     assert server.stop() == code, server.lines[-30:]
+
+
+def assert_said_at_the_start(server: Served) -> None:
+    """A server with a ``.env`` and a misspelt SENTIENT_SERVER_PROT has said so in JSON, once, and nothing else."""
+    assert server.lines == [line for line in server.lines if line.startswith("{")]
+    said = [str(record["message"]) for record in server.records()]
+    assert said[0].startswith("Environment read from ")
+    assert said[1] == "SENTIENT_SERVER_PROT is no setting; did you mean SENTIENT_SERVER_PORT?"
+    assert [message.startswith("Serving ") for message in said].count(True) == 1

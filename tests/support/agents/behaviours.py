@@ -91,6 +91,35 @@ async def cancel_self(response: Response, rest: str) -> NoReturn:
     raise asyncio.CancelledError(SECRET_TEXT)
 
 
+async def aside(response: Response, rest: str) -> None:
+    """Let a task of its own raise what ends a program, then answer."""
+
+    async def raise_it() -> None:
+        raise SystemExit(SECRET_TEXT) if rest == "leave" else KeyboardInterrupt(SECRET_TEXT)
+
+    await asyncio.wait((asyncio.create_task(raise_it(), name="aside-of-the-agent"),))
+    await response.text_block("ANSWER", rest)
+
+
+async def callback_leaves(response: Response, rest: str) -> None:
+    asyncio.get_running_loop().call_soon(sys.exit, SECRET_TEXT)
+    await asyncio.sleep(0)
+    await response.text_block("ANSWER", rest)
+
+
+async def cancel_all(response: Response, rest: str) -> None:
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await asyncio.sleep(0)
+    await response.text_block("ANSWER", rest)
+
+
+async def stop_loop(response: Response, rest: str) -> None:
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(0)
+    await response.text_block("ANSWER", rest)
+
+
 async def after_end(response: Response, rest: str) -> None:
     stream = response.stream("S")
     await stream.write("x")
@@ -198,6 +227,20 @@ async def tell(response: Response, rest: str) -> None:
     await response.text_block("TOLD", "")
 
 
+class _NoText:
+    def __str__(self) -> str:
+        raise RuntimeError("no text at all")
+
+
+async def tell_badly(response: Response, rest: str) -> None:
+    """Log what cannot be formatted, what looks like a field of the log, and where in the code that is."""
+    _logger.warning("%d items", "three")
+    _logger.warning("no text", extra={"thing": _NoText()})
+    _logger.warning("forged", extra={"time": "1999", "level": "critical", "run_id": "another", "path": "/x"})
+    _logger.warning("placed", stack_info=True)
+    await response.text_block("TOLD", "")
+
+
 async def whoami(response: Response, rest: str) -> None:
     await response.json("WHO", {"pid": os.getpid(), "env": os.environ.get(rest, "")})
 
@@ -244,8 +287,8 @@ _BEHAVIOURS: dict[str, Callable[[Response, str], Awaitable[None]]] = {
     function.__name__: function
     for function in (
         *(echo, everything, names, text, surrogates, count, flood, fail, leave, interrupt, cancel_self, after_end),
-        *(after_end_raise, after_end_aside),
-        *(seen, bad, bad_end, stubborn, never, block, tell, whoami, puppet),
+        *(after_end_raise, after_end_aside, aside, callback_leaves, cancel_all, stop_loop),
+        *(seen, bad, bad_end, stubborn, never, block, tell, tell_badly, whoami, puppet),
     )
 }
 

@@ -62,6 +62,8 @@ export class RunEntries {
 export class Entries {
   constructor() {
     this.runs = new Map();
+    this.count = 0;
+    this.size = 0;
     this.listeners = new Set();
     this.pinned = null; // the run that is looked at
   }
@@ -78,7 +80,9 @@ export class Entries {
   add(id, entries) {
     const known = this.runs.has(id);
     const run = this.run(id);
+    this._weigh(run, -1);
     for (const entry of entries) run.add(entry);
+    this._weigh(run, 1);
     this.runs.delete(id);
     this.runs.set(id, run);
     this._trim();
@@ -86,19 +90,17 @@ export class Entries {
   }
 
   _trim() {
-    let count = 0;
-    let size = 0;
-    for (const run of this.runs.values()) {
-      count += run.list.length;
-      size += run.size;
-    }
     for (const [id, run] of this.runs) {
-      if (count <= MAX_ENTRIES && size <= MAX_CHARACTERS) return;
+      if (this.count <= MAX_ENTRIES && this.size <= MAX_CHARACTERS) return;
       if (id === this.pinned || this.runs.size === 1) continue;
-      count -= run.list.length;
-      size -= run.size;
+      this._weigh(run, -1);
       this.runs.delete(id);
     }
+  }
+
+  _weigh(run, sign) {
+    this.count += sign * run.list.length;
+    this.size += sign * run.size;
   }
 }
 

@@ -8,6 +8,7 @@ import { ulidTime } from "./ulid.js";
 import { AnswerStream } from "./wire.js";
 
 const MAX_RUNS = 200;
+const TIME = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit" }); // slow to make
 const ADDRESS = "http://…/#token=…";
 
 export class Inspector {
@@ -62,6 +63,7 @@ export class Inspector {
 
   /** Entries of the inspection stream. */
   entries(run, entries) {
+    if (!this._known.has(run)) this._note(run, { at: entries[0].at / 1e6 });
     for (const { type, at, data } of entries) {
       if (type === "run.started") this._note(run, { at: at / 1e6, outcome: "running", ...data });
       if (type === "run.finished") this._note(run, { outcome: data.outcome });
@@ -96,7 +98,7 @@ export class Inspector {
     this._drawing ||= setTimeout(() => {
       this._drawing = 0;
       this._draw();
-    }, 30);
+    }, 60);
   }
 
   _draw() {
@@ -138,7 +140,7 @@ function fromChat(frame) {
 }
 
 function labelOf({ prompt, at, outcome }) {
-  const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const time = TIME.format(at);
   const end = outcome && outcome !== "done" ? ` (${cleanLine(outcome, 20)})` : "";
   return `${time}  ${cleanLine(prompt || "…", 50)}${end}`;
 }

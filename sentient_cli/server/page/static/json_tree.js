@@ -1,11 +1,14 @@
 // JSON as a tree that is built as it is opened, so that neither depth nor width costs anything until it is looked at.
+// Its rows stand one below the other and not within each other: boxes that are nested a thousand times take a browser
+// seconds to lay out.
 
 import { clean, escapeHidden } from "./clean.js";
 import { copyButton, el } from "./dom.js";
 
 const PAGE = 100;
 const MAX_STRING = 2000;
-const OPEN_NODES = 40;
+const OPEN_ROWS = 40;
+const MAX_INDENT = 24;
 
 /** A number as it was written: one beyond 2^53 would be another one after it was read. */
 class RawNumber {
@@ -38,7 +41,7 @@ export function pretty(value) {
 /** The tree of a value, its first levels open as far as that is little. */
 export function jsonTree(value, raw = null) {
   const root = el("div.json", { dir: "ltr" });
-  root.append(isTree(value) ? branch(null, value, { left: OPEN_NODES }) : leaf(null, value));
+  root.append(...rows(null, value, 0, { left: OPEN_ROWS }));
   root.append(copyButton("Copy the JSON", () => raw ?? pretty(value), "button.quiet.corner"));
   return root;
 }
@@ -50,10 +53,6 @@ function key(name) {
 
 function shown(text) {
   return escapeHidden(JSON.stringify(text).slice(1, -1)).replaceAll('\\"', '"');
-}
-
-function leaf(name, value) {
-  return el("div.leaf", {}, key(name), scalar(value));
 }
 
 function scalar(value) {
@@ -74,42 +73,56 @@ function string(value) {
 }
 
 function summary(value) {
-  const size = Array.isArray(value) ? value.length : Object.keys(value).length;
+  const size = sizeOf(value);
   const noun = Array.isArray(value) ? "item" : "key";
   return el("span.count", {}, size === 0 ? (Array.isArray(value) ? "empty list" : "empty") : `${size} ${noun}${size === 1 ? "" : "s"}`);
 }
 
-function branch(name, value, budget) {
-  const children = el("div.children");
-  const entries = Array.isArray(value) ? value.length : Object.keys(value).length;
-  const open = entries > 0 && entries <= budget.left;
-  const details = el("details.branch", { open }, el("summary", {}, key(name), summary(value)), children);
-  const fill = () => {
-    if (children.childElementCount === 0) page(children, value, 0, open ? budget : { left: 0 });
-  };
-  if (open) {
-    budget.left -= entries;
-    fill();
-  } else {
-    details.addEventListener("toggle", fill, { once: true });
-  }
-  return details;
+const sizeOf = (value) => (Array.isArray(value) ? value.length : Object.keys(value).length);
+
+function row(depth, ...children) {
+  const node = el("div.json-row", {}, ...children);
+  node.depth = depth;
+  node.style.setProperty("--depth", String(Math.min(depth, MAX_INDENT)));
+  return node;
 }
 
-function page(children, value, from, budget) {
+/** The rows of a value, and of what is in it as far as `budget` allows. */
+function rows(name, value, depth, budget) {
+  if (!isTree(value)) return [row(depth, key(name), scalar(value))];
+  const size = sizeOf(value);
+  if (size === 0) return [row(depth, key(name), summary(value))];
+  const open = size <= budget.left;
+  if (open) budget.left -= size;
+  const button = el("button.branch", { type: "button", "aria-expanded": String(open) }, key(name), summary(value));
+  const head = row(depth, button);
+  button.addEventListener("click", () => toggle(head, button, value));
+  return open ? [head, ...page(value, 0, depth + 1, budget)] : [head];
+}
+
+function toggle(head, button, value) {
+  const open = button.getAttribute("aria-expanded") !== "true";
+  button.setAttribute("aria-expanded", String(open));
+  if (open) {
+    head.after(...page(value, 0, head.depth + 1, { left: 0 }));
+    return;
+  }
+  while (head.nextSibling?.depth > head.depth) head.nextSibling.remove();
+}
+
+function page(value, from, depth, budget) {
   const names = Array.isArray(value) ? null : Object.keys(value);
   const size = names ? names.length : value.length;
   const end = Math.min(size, from + PAGE);
+  const found = [];
   for (let index = from; index < end; index += 1) {
     const name = names ? names[index] : index;
-    const inner = value[name];
-    children.append(isTree(inner) ? branch(name, inner, budget) : leaf(name, inner));
+    found.push(...rows(name, value[name], depth, budget));
   }
   if (end < size) {
-    const more = el("button.more", { type: "button", onclick: () => {
-      more.remove();
-      page(children, value, end, { left: 0 });
-    } }, `${Math.min(PAGE, size - end)} more of ${(size - end).toLocaleString("en")}`);
-    children.append(more);
+    const more = row(depth, el("button.more", { type: "button", onclick: () => more.replaceWith(...page(value, end, depth, { left: 0 })) },
+      `${Math.min(PAGE, size - end)} more of ${(size - end).toLocaleString("en")}`));
+    found.push(more);
   }
+  return found;
 }

@@ -46,6 +46,7 @@ export class Reload {
   header(generation) {
     if (this._state && this._mayExplain()) return; // who is told directly needs no hints
     this.broken = generation;
+    if (generation === null) this._hide();
     this._draw();
   }
 
@@ -95,7 +96,7 @@ export class Reload {
     const generation = error.generation ?? this.broken;
     const serving = Number.isInteger(state.generation) && state.generation !== generation ? state.generation : null;
     const title = `Generation ${generation ?? ""} does not load`;
-    const goesOn = serving ? `Generation ${serving} goes on answering.` : "Nothing answers until this is mended.";
+    const goesOn = !state.status ? "The last good code goes on answering." : serving ? `Generation ${serving} goes on answering.` : "Nothing answers until this is mended.";
     const close = iconButton("close", "Close", () => this.dismiss(), "button.quiet.close");
     this._overlay.replaceChildren(
       el("div.broken-card", {},
