@@ -89,7 +89,7 @@ def _is_recorded(dev: Developed) -> bool:
 
 
 def _entries(dev: Developed) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in dev.project.parent.rglob("*-*.jsonl"))
+    return sum(path.read_bytes().count(b'\n{"seq":') for path in dev.project.parent.rglob("*-*.jsonl"))
 
 
 def _flood(dev: Developed, serve: Server, streams: int, count: int, repeat: int, rounds: int) -> list[Sequence[object]]:

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from sentient_cli.dev import generations as decided
 from sentient_cli.dev import report
@@ -33,49 +33,18 @@ from sentient_cli.dev.messages import (
     Retire,
     Stop,
 )
+from sentient_cli.dev.parts import Records, Server, Watching
 from sentient_cli.dev.problems import describe
 from sentient_cli.dev.reaper import Reaper, ending
 from sentient_cli.dev.report import Reporter
 from sentient_cli.dev.router import Router, Where, destination
 from sentient_cli.errors import SentientError
 
-__all__ = ["Hub", "Records", "Server"]
+__all__ = ["Hub"]
 
 _TICK: Final = 0.5
 _STOP_WITHIN: Final = 0.7
 _QUIET: Final = 1.5
-
-
-class Server(Protocol):
-    """Answers what is not the agent's."""
-
-    def adopt(self, connection: socket.socket) -> None:
-        """Answer on a connection."""
-        ...
-
-
-class Records(Protocol):
-    """Keeps what happens in runs, and shows it."""
-
-    async def take(self, kind: int, payload: bytes) -> None:
-        """Take a frame of a worker."""
-        ...
-
-    def abandon(self, runs: Iterable[str]) -> None:
-        """Nothing more comes of these runs."""
-        ...
-
-    def changed(self) -> None:
-        """What `Hub.state` tells is another now."""
-        ...
-
-
-class Watching(Protocol):
-    """Watches files beyond those of the project."""
-
-    def reads(self, paths: Iterable[Path]) -> None:
-        """Watch these files too."""
-        ...
 
 
 class Hub:

@@ -22,8 +22,8 @@ from sentient_cli.dev.launch import make_launcher
 from sentient_cli.dev.recorder import Recorder
 from sentient_cli.dev.records import AllRecords
 from sentient_cli.dev.report import Notice
-from sentient_cli.dev.scope import Scope
-from sentient_cli.dev.watch import Watcher
+from sentient_cli.dev.watching.scope import Scope
+from sentient_cli.dev.watching.watch import Watcher
 from sentient_cli.errors import AddressInUseError, ConfigError
 from sentient_cli.server.adopting import AdoptingServer
 from sentient_cli.server.inspection import inspection_routes, make_token_file

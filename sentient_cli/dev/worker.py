@@ -51,6 +51,7 @@ _LOOK_EVERY: Final = 0.02
 _CANCEL_GRACE: Final = 0.3
 """Seconds that a cancelled run may take; whoever pressed Ctrl-C waits for it."""
 
+
 def wait_for_adoption(parent: int) -> None:
     """Return once this process has another parent.
 
@@ -100,7 +101,7 @@ def _become_a_process_of_its_own(order: Order, output: int) -> None:
         os.dup2(output, number)
     os.close(output)
     # Made anew: those of the process that this one was forked from know another kind of file.
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - a descriptor, for good
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
     sys.stdout = sys.__stdout__ = _line_stream(1)
     sys.stderr = sys.__stderr__ = _line_stream(2)
     replace_environment(order.environment)

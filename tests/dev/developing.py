@@ -194,7 +194,7 @@ def children(pid: int) -> list[int]:
 def _is_fork_server(pid: int) -> bool:
     # What a worker prints goes to the hub; the fork server prints nothing.
     with contextlib.suppress(OSError):
-        return not os.readlink(f"/proc/{pid}/fd/1").startswith("pipe:")
+        return not str(Path(f"/proc/{pid}/fd/1").readlink()).startswith("pipe:")
     return False
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.dev.developing import AGENT, GO, Stream, developing, wait_until
+from tests.dev.developing import AGENT, GO, Stream, body, developing, wait_until
 
 
 @pytest.mark.story("20.5")
@@ -100,10 +101,6 @@ async def counter(session, query, response):
     with developing(project) as dev:
 
         def count() -> str:
-            import httpx
-
-            from tests.dev.developing import body
-
             answer = httpx.post(f"{dev.url}/assist", json=body("hi", activity), timeout=20)
             return str(json.loads(answer.text.split("data: ")[1].splitlines()[0])["content"])
 
@@ -114,7 +111,8 @@ async def counter(session, query, response):
 
 @pytest.mark.story("20.5")
 def test_what_leaves_the_env_file_leaves_the_environment(tmp_path: Path) -> None:
-    agent = AGENT.replace("VERSION + ", "str(os.environ.get('FROM_FILE')) + ").replace("import asyncio", "import asyncio, os")
+    agent = AGENT.replace("VERSION + ", "str(os.environ.get('FROM_FILE')) + ")
+    agent = agent.replace("import asyncio", "import asyncio, os")
     project = tmp_path / "project"
     project.mkdir()
     (project / "agent.py").write_text(agent)

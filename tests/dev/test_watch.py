@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sentient_cli.dev import stamps
-from sentient_cli.dev.watch import Scope, Watcher
+from sentient_cli.dev.watching import stamps
+from sentient_cli.dev.watching.watch import Scope, Watcher
 from tests.dev.watch_kit import PATIENCE, inotify_descriptors, let_time_pass, watching
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sentient_cli.dev.watch import Scope
+from sentient_cli.dev.watching.watch import Scope
 from tests.dev.watch_kit import PATIENCE, watching
 from tests.dev.watch_limits import REFUSED
 from tests.plugins.isolation import REPOSITORY
@@ -114,7 +114,7 @@ async def test_many_files(tmp_path: Path) -> None:
 
 
 async def test_a_project_that_is_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentient_cli.dev.tree._MOST", 10)
+    monkeypatch.setattr("sentient_cli.dev.watching.tree._MOST", 10)
     for number in range(20):
         (tmp_path / f"package_{number}").mkdir()
     async with watching(Scope(tmp_path)) as told:

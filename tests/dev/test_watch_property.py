@@ -11,7 +11,7 @@ from typing import TypeAlias
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sentient_cli.dev.watch import Scope
+from sentient_cli.dev.watching.watch import Scope
 from tests.dev.watch_kit import Told, watching
 
 _Operation: TypeAlias = tuple[str, int, int, str]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sentient_cli.config import DevSettings
-from sentient_cli.dev import stamps
-from sentient_cli.dev.watch import Scope
+from sentient_cli.dev.watching import stamps
+from sentient_cli.dev.watching.watch import Scope
 from tests.dev.watch_kit import let_time_pass, watching, write
 
 _TEMPORARY = [

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sentient_cli.dev import stamps
-from sentient_cli.dev.watch import Scope, Watcher
+from sentient_cli.dev.watching import stamps
+from sentient_cli.dev.watching.watch import Scope, Watcher
 
 PATIENCE = 20.0
 """Seconds that something may take that takes milliseconds."""

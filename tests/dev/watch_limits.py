@@ -13,7 +13,7 @@ import resource
 import sys
 from pathlib import Path
 
-from sentient_cli.dev.watch import Scope, Watcher
+from sentient_cli.dev.watching.watch import Scope, Watcher
 
 REFUSED = 77
 """The exit code where no limit can be set."""

@@ -94,7 +94,20 @@ def _allowed(redactor: Redactor, whole: str) -> re.Pattern[str]:
 _WORD = st.sampled_from(
     [
         *("token=", "Bearer ", "abcdef123456", "sk-", "a" * 20, "AKIA", "://u:", "@host", " ", "\n", '"', "\\", "x"),
-        *(SECRET, SECRET[:5], SECRET[5:], "password", ": ", "api_", "key", "The answer is ", "\u2028", "ü"),
+        *(
+            SECRET,
+            SECRET[:5],
+            SECRET[5:],
+            "password",
+            ": ",
+            "api_",
+            "key",
+            "tok",
+            "en=",
+            "The answer is ",
+            "\u2028",
+            "ü",
+        ),
     ]
 )
 _PIECE = st.tuples(st.sampled_from("01"), _WORD, st.sampled_from(["", "", "", "flush", "turn", "other"]))
@@ -207,6 +220,19 @@ async def test_a_secret_over_the_runs_turns_is_masked_and_the_other_runs_go_on()
     await way.close()
     assert re.fullmatch(r"p?a?\[redacted\]", _content(await way.log.read("a"), "s"))
     assert _content(await way.log.read("b"), "s") == "the key " * len(SECRET)
+
+
+async def test_a_name_that_was_cut_between_batches_still_tells_of_a_secret() -> None:
+    way = Way()
+    encoder = ChunkEncoder("ANSWER", "source", "s")
+    take = way.intake.listener("r")
+    take([Entry(1, 1, "run.started", b"{}")])
+    for seq, text in enumerate(["my tok", "en=abcdefgh12345 ", "is here"], 2):
+        take([ChunkEntry(seq, seq, encoder, EVENT_ID, text)])
+        way.intake.flush()
+    take([Entry(5, 5, "run.finished", b"{}")])
+    await way.close()
+    assert _content(await way.log.read("r"), "s") == "my token=[redacted] is here"
 
 
 async def test_names_of_streams_are_masked_too() -> None:

@@ -56,7 +56,7 @@ def test_an_answer_is_shown_with_all_that_it_has(page: Page, stub: Stub) -> None
     ask(page, "weather in Lisbon")
     for selector in (
         "strong", "em", "a[rel~=noopener]", "h4", "table td.right", "ol li ul li", "figure.code pre", "blockquote",
-        ".task .box.done", ".is-json .branch[aria-expanded='true']",
+        ".task .box.done", ".is-json .branch[aria-expanded=true]",
     ):  # fmt: skip
         assert page.run(f"document.querySelectorAll('.answer {selector}').length"), selector
     assert page.run("[...document.querySelectorAll('.label .name')].map((e) => e.innerText)") == [

@@ -106,9 +106,14 @@ def test_a_reload_is_told_and_a_broken_one_explained(page: Page, stub: Stub) -> 
     page.wait("!document.getElementById('broken').hidden")
     text = str(page.run("document.getElementById('broken').innerText"))
     for part in (
-        "Generation 9 does not load", "Generation 8 goes on answering", "agent.py cannot be imported: <b>SyntaxError</b>",
-        "'(' was never closed", "/home/ada/<img src=x>/agent.py:12", "b = (", "To do: Correct line 12",
-    ):  # fmt: skip
+        "Generation 9 does not load",
+        "Generation 8 goes on answering",
+        "agent.py cannot be imported: <b>SyntaxError</b>",
+        "'(' was never closed",
+        "/home/ada/<img src=x>/agent.py:12",
+        "b = (",
+        "To do: Correct line 12",
+    ):
         assert part in text
     assert page.run("document.querySelector('.line.failing').innerText.trim()") == "12b = ("
     assert page.run("document.getElementById('alerts').textContent") == (

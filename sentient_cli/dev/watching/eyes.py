@@ -7,8 +7,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from sentient_cli.dev.inbox import Inbox
-from sentient_cli.dev.walk import is_text
+from sentient_cli.dev.watching.inbox import Inbox
+from sentient_cli.dev.watching.walk import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

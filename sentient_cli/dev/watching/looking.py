@@ -7,14 +7,14 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from sentient_cli.dev.eyes import Eyes
-from sentient_cli.dev.tree import Tree
+from sentient_cli.dev.watching.eyes import Eyes
+from sentient_cli.dev.watching.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sentient_cli.dev.inbox import Inbox, Seen
-    from sentient_cli.dev.scope import Scope
+    from sentient_cli.dev.watching.inbox import Inbox, Seen
+    from sentient_cli.dev.watching.scope import Scope
 
 __all__ = ["Looking"]
 

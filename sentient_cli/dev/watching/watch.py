@@ -12,11 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sentient_cli.dev.gitlock import GitLock
-from sentient_cli.dev.inbox import Inbox, Request
-from sentient_cli.dev.looking import Looking
-from sentient_cli.dev.scope import Scope
-from sentient_cli.dev.stamps import now_ns
+from sentient_cli.dev.watching.gitlock import GitLock
+from sentient_cli.dev.watching.inbox import Inbox, Request
+from sentient_cli.dev.watching.looking import Looking
+from sentient_cli.dev.watching.scope import Scope
+from sentient_cli.dev.watching.stamps import now_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

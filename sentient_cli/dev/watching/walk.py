@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sentient_cli.dev.scope import Scope
+    from sentient_cli.dev.watching.scope import Scope
 
 __all__ = ["MARK", "entries", "is_directory", "is_text", "unnameable", "walk"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from sentient_cli.dev import stamps
+from sentient_cli.dev.watching import stamps
 
 __all__ = ["GitLock"]
 

@@ -6,15 +6,15 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sentient_cli.dev import stamps
-from sentient_cli.dev.digests import Digests
-from sentient_cli.dev.links import Links
-from sentient_cli.dev.walk import MARK, entries, is_directory, unnameable, walk
+from sentient_cli.dev.watching import stamps
+from sentient_cli.dev.watching.digests import Digests
+from sentient_cli.dev.watching.links import Links
+from sentient_cli.dev.watching.walk import MARK, entries, is_directory, unnameable, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sentient_cli.dev.scope import Scope
+    from sentient_cli.dev.watching.scope import Scope
 
 __all__ = ["Found", "Tree"]
 

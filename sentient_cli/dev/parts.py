@@ -1,0 +1,42 @@
+"""What a hub needs of others."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["Records", "Server", "Watching"]
+
+
+class Server(Protocol):
+    """Answers what is not the agent's."""
+
+    def adopt(self, connection: socket.socket) -> None:
+        """Answer on a connection."""
+        ...
+
+
+class Records(Protocol):
+    """Keeps what happens in runs, and shows it."""
+
+    async def take(self, kind: int, payload: bytes) -> None:
+        """Take a frame of a worker."""
+        ...
+
+    def abandon(self, runs: Iterable[str]) -> None:
+        """Nothing more comes of these runs."""
+        ...
+
+    def changed(self) -> None:
+        """What `Hub.state` tells is another now."""
+        ...
+
+
+class Watching(Protocol):
+    """Watches files beyond those of the project."""
+
+    def reads(self, paths: Iterable[Path]) -> None:
+        """Watch these files too."""
+        ...

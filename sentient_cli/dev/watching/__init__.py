@@ -1,0 +1,1 @@
+"""Watches files: which matter, what has changed, and what the system does not tell."""
