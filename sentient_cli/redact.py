@@ -77,8 +77,7 @@ _BEGUN = re.compile(
 # No pattern matches a text that has, in lower case, none of these: the search costs a fiftieth of the patterns.
 _TRIGGERS = (
     "-----",
-    *("key", "token", "secret", "passw", "passphrase", "_pass", "_pwd", "authorization", "credential", "cookie"),
-    *("bearer", "basic", "://", "k-", "k_"),
+    *("key", "token", "secret", "passw", "passphrase", "authorization", "cookie", "bearer", "basic", "://", "k-", "k_"),
     *(
         "eyj",
         "akia",
@@ -215,6 +214,8 @@ class Redactor:
     def cut_value(self, text: str, start: int = 0) -> int:
         """The same for known values alone: enough where `suspects` says no, and cheaper."""
         beginnings = self._beginnings
+        if not beginnings:
+            return len(text)
         first = max(start, len(text) - self._longest + 1)
         if len(text) - first > len(beginnings) * _DEARER:
             places = (_first_begun(text, first, beginning, forms) for beginning, forms in beginnings.items())

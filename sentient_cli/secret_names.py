@@ -48,11 +48,10 @@ _SHORT_NAME: Final = re.compile(
 )
 
 ASSIGNED: Final = (
-    rf"(?:(?i:{_LONG}|credentials?)(?:(?i:_base)|{_NUMBER})"
-    rf"|_KEY(?<=[A-Z0-9]_KEY){''.join(f'(?<!{word.upper()}_KEY)' for word in _HARMLESS_KEYS)}{_NUMBER}"
-    rf"|_(?:PASS|PWD)(?<=[A-Z0-9]_PASS|.[A-Z0-9]_PWD){_NUMBER})"
+    rf"(?:(?i:{_LONG})(?:(?i:_base)|{_NUMBER})"
+    rf"|_KEY(?<=[A-Z0-9]_KEY){''.join(f'(?<!{word.upper()}_KEY)' for word in _HARMLESS_KEYS)}{_NUMBER})"
 )
-"""A pattern of the ends of names before a colon or an equals sign: short words count where they are written large."""
+"""A pattern of the ends of names before a colon or an equals sign; ``KEY`` alone counts where it is written large."""
 
 
 def is_secret_name(name: str) -> bool:

@@ -38,6 +38,7 @@ from sentient_cli.dev.problems import describe
 from sentient_cli.dev.reaper import Reaper, ending
 from sentient_cli.dev.report import Reporter
 from sentient_cli.dev.router import Router, Where, destination
+from sentient_cli.dev.standing import standing
 from sentient_cli.errors import SentientError
 
 __all__ = ["Hub"]
@@ -384,22 +385,4 @@ class Hub:
 
     def state(self) -> dict[str, object]:
         """Where things stand, for the page and for tools."""
-        generations = self.generations
-        broken = generations.broken
-        status = "broken" if broken is not None else "loading" if generations.current is None else "ready"
-        problem = None
-        if self.problem is not None and broken is not None:
-            problem = {"generation": broken, **_told(self.problem)}
-        return {
-            "agent": self.agent,
-            "generation": generations.current,
-            "status": status,
-            "error": problem,
-            "project": self._assignment.home.name,
-            "environment": self._assignment.profile or "default",
-            "url": self._assignment.url,
-        }
-
-
-def _told(problem: Problem) -> dict[str, object]:
-    return {name: getattr(problem, name) for name in problem.__struct_fields__}
+        return standing(self.generations, self.problem, self.agent, self._assignment)
