@@ -164,6 +164,24 @@ class Redactor:
                 break
         return text
 
+    def head(self, text: str, size: int) -> str:
+        """The beginning of a text without secrets; none is cut, since its first part would not be known for one.
+
+        Args:
+            text: Of any length.
+            size: Characters to have at most.
+
+        Example:
+            >>> Redactor().head("sk-abcdefghijklmnop1234 and so on", 12)
+            '[redacted] a'
+        """
+        end = size
+        if len(text) > size:
+            text = text[: size + MAX_MATCH]
+            ends = (hidden.end for hidden in self.hidden(text) if hidden.start < size < hidden.end)
+            end = max(ends, default=size)
+        return self.redact(text[:end])[:size]
+
     def suspects(self, text: str) -> bool:
         """Whether ``text`` may hold a secret; False is certain, and cheap for many short texts joined to one.
 

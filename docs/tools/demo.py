@@ -1,28 +1,27 @@
-"""``make demo``: serve the example agent on the offline model, ask it over HTTP, show the events, end."""
+"""``make demo``: create a project, serve it with ``sentient dev``, ask it, edit it, ask again, end."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-AGENT = "docs/examples/assistant.py"
-PACE = "docs/examples/pace.toml"
+PLACE = ROOT / ".cache" / "demo"
+PROJECT = "demo-agent"
 QUESTION = "What is 15% of 80?"
+BEFORE = "    try:\n        await response.stream_llm("
+ADDED = '    await response.text_block("PLAN", "A sum: the model knows that.")\n'
 _HERE = ".venv/bin"
-_START = 60.0
-"""Seconds that the server gets to answer its readiness check."""
-_STOP = 30.0
-"""Seconds that the server gets to drain."""
+_PATIENCE = 60.0
+"""Seconds that the server gets to answer, and to load a change."""
 
 
 def _sentient() -> str:
@@ -39,40 +38,57 @@ def free_port(wanted: int = 8000) -> int:
         return int(listener.getsockname()[1])
 
 
-def _is_ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health/ready", timeout=1) as answer:  # noqa: S310 our own loopback
-            return bool(answer.status == 200)  # noqa: PLR2004 OK
-    except (urllib.error.URLError, OSError):
-        return False
+class Developing:
+    """``sentient dev`` at work; what it says is shown as it says it.
+
+    Args:
+        process: It, with standard error as a pipe.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._said = ""
+        self._changed = threading.Condition()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self._process.stderr or ():
+            with self._changed:
+                self._said += line
+                self._changed.notify_all()
+            print(line, end="", flush=True)
+
+    def wait(self, words: str) -> None:
+        """Wait until it has said something.
+
+        Raises:
+            RuntimeError: it does not.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: words in self._said, _PATIENCE):
+                raise RuntimeError(f"`sentient dev` did not say {words!r}")
 
 
 @contextmanager
-def served(port: int, log: Path) -> Generator[str]:
-    """The example agent's URL while it is served; its log goes into a file, and is shown when it does not start."""
-    command = [_sentient(), "serve", AGENT, "--script", PACE, "--port", str(port)]
-    url = f"http://127.0.0.1:{port}"
-    with log.open("wb") as sink, subprocess.Popen(command, cwd=ROOT, stdout=sink, stderr=sink) as process:
+def developing(project: Path, port: int) -> Generator[Developing]:
+    """The project, served while it is edited."""
+    command = [_sentient(), "dev", "--port", str(port)]
+    with subprocess.Popen(command, cwd=project, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
-            deadline = time.monotonic() + _START
-            while not _is_ready(url):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(log.read_text("utf-8", "replace"))
-                time.sleep(0.05)
-            yield url
+            server = Developing(process)
+            server.wait("Python ")
+            yield server
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            process.wait(_STOP)
+            process.send_signal(signal.SIGINT)
+            process.wait(_PATIENCE)
 
 
 def _say(command: str) -> None:
     print(f"\033[1;32m$\033[0m \033[1m{command}\033[0m" if sys.stdout.isatty() else f"$ {command}", flush=True)
 
 
-def _start(*arguments: str, output: int | None = None) -> subprocess.Popen[str]:
-    command = [_sentient(), *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, text=True)
+def _start(*arguments: str, cwd: Path, output: int | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen([_sentient(), *arguments], cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, text=True)
 
 
 def event_line(line: str) -> str:
@@ -86,37 +102,53 @@ def event_line(line: str) -> str:
     return f"{event['content_type']:<17} {event['event_name']:<15} {content}"
 
 
-def _events(url: str) -> int:
+def _create() -> int:
+    """Make the project anew; its packages are those of this environment."""
+    shutil.rmtree(PLACE, ignore_errors=True)
+    PLACE.mkdir(parents=True)
+    with _start("create", PROJECT, "--yes", "--no-install", "--no-git", "-q", cwd=PLACE) as process:
+        return process.wait()
+
+
+def _events(project: Path, url: str) -> int:
     """Ask, and show each event the moment it arrives; ids and metadata are left out."""
-    with _start("chat", url, "-m", QUESTION, "--json", output=subprocess.PIPE) as process:
+    with _start("chat", url, "-m", QUESTION, "--json", cwd=project, output=subprocess.PIPE) as process:
         for line in process.stdout or ():
             print(event_line(line), flush=True)
     return process.returncode
 
 
-def _answer(url: str) -> int:
-    """Ask, and show what a user sees."""
-    with _start("chat", url, "-m", QUESTION) as process:
-        return process.wait()
+def _edit(project: Path) -> None:
+    """Have the agent say what it is about to do."""
+    file = next(project.glob("src/*/agent.py"))
+    text = file.read_text("utf-8")
+    if BEFORE not in text:
+        raise RuntimeError(f"{file} is not as it was made")
+    file.write_text(text.replace(BEFORE, ADDED + BEFORE), "utf-8")
+    print(f"{file.relative_to(project)}\n  + {ADDED.strip()}", flush=True)
 
 
 def main() -> int:
     """Run the demo; the exit code of the first part that failed, else 0."""
-    log = ROOT / ".cache" / "demo.log"
-    log.parent.mkdir(exist_ok=True)
+    _say(f"sentient create {PROJECT} --yes")
+    failed = _create()
+    project = PLACE / PROJECT
     port = free_port()
-    _say(f"sentient serve {AGENT} --script {PACE} --port {port} &")
-    with served(port, log) as url:
-        print(f"{url}/health/ready answers 200\n")
-        _say(f'sentient chat {url} -m "{QUESTION}" --json')
-        failed = _events(url)
+    url = f"http://127.0.0.1:{port}"
+    print(f"{PLACE.relative_to(ROOT) / PROJECT} is made\n")
+    _say(f"cd {PROJECT} && sentient dev --port {port} &")
+    with developing(project, port) as server:
+        _say(f'sentient chat -m "{QUESTION}" --json')
+        failed = _events(project, url) or failed
         print()
-        _say(f'sentient chat {url} -m "{QUESTION}"')
-        failed = _answer(url) or failed
-    print(
-        f"\nThe server has drained and ended. To do it yourself, in two terminals:\n\n  {_HERE}/sentient serve {AGENT}"
-    )
-    print(f"  {_HERE}/sentient chat")
+        _say("edit the agent: a save is live, and no stream breaks")
+        _edit(project)
+        server.wait("reloaded")
+        print()
+        _say(f'sentient chat -m "{QUESTION}" --json')
+        failed = _events(project, url) or failed
+        print()
+    print(f"\nTo do it yourself:\n\n  {_HERE}/sentient create my-agent\n  cd my-agent\n  sentient dev")
     return failed
 
 

@@ -19,6 +19,7 @@ from sentient_cli.host.hooks import GuardedHooks, RunHook, RunInfo
 from sentient_cli.host.intake import Intake
 from sentient_cli.host.limits import HostLimits
 from sentient_cli.host.owner import this_process
+from sentient_cli.host.pieces import RedactedPieces
 from sentient_cli.host.redacted import RedactedLog
 from sentient_cli.host.retention import RunTable
 from sentient_cli.host.sessions import SessionMemory
@@ -155,7 +156,7 @@ class Host:
             with self._models(), user_code(f"The setup of {self.agent_name} failed"):
                 await _call_optional(self.agent, "setup")
             if self._capture is not None:
-                self._capture.install()
+                self._capture.install(partial(RedactedPieces, redactor))
             self._started = True
 
     def begin_start(self) -> None:

@@ -7,13 +7,13 @@ runs is not touched.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from io import TextIOBase
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from sentient_cli.redact import redactor
 from sentient_cli.runtime.events import encode_json
@@ -24,6 +24,7 @@ __all__ = ["Capture", "append_log_entry", "process_capture"]
 
 _MAX_TEXT = 16_384
 _MAX_LINE = 8_192
+_BEFORE_WORDS = re.compile(r"(?<=\s)(?=\S)")
 MAX_LINES = 10_000
 """Log entries of one run."""
 
@@ -43,7 +44,7 @@ def append_log_entry(run: Run, *, level: str, source: str, text: str, where: str
     run.log_lines += 1
     if run.log_lines > MAX_LINES:
         level, source, text, where = "warning", "sentient", "Further log lines of this run are not kept", ""
-    data: dict[str, object] = {"level": level, "source": source, "text": redactor.redact(text[:_MAX_TEXT])}
+    data: dict[str, object] = {"level": level, "source": source, "text": redactor.head(text, _MAX_TEXT)}
     if where:
         data["where"] = where
     run.note("log", encode_json(data))
@@ -54,10 +55,6 @@ def _is_terminal(stream: TextIO) -> bool:
         return stream.isatty()
     except ValueError:  # it is closed
         return False
-
-
-def _clean_for_terminal(text: str) -> str:
-    return sanitize(redactor.redact(text))
 
 
 class _RunHandler(logging.Handler):
@@ -74,13 +71,65 @@ class _RunHandler(logging.Handler):
         append_log_entry(run, level=record.levelname.lower(), source="logging", text=text, where=record.name)
 
 
-@dataclass(slots=True)
-class _Line:
-    """A line that a run has begun: its text, how much of that has been passed on already, and how it ends."""
+class Pieces(Protocol):
+    """Masks a text that comes in pieces; what may be the beginning of a secret stays back."""
 
-    text: str = ""
-    passed: int = 0
-    end: str = "\n"
+    def feed(self, pieces: Sequence[str]) -> list[str]:
+        """Take further pieces, and return those that are certain now."""
+        ...
+
+    def finish(self) -> list[str]:
+        """Return what was held back."""
+        ...
+
+
+class _Line:
+    """A line that a run has begun. What of it is shown before it is whole is masked as far as it is certain."""
+
+    __slots__ = ("_fed", "_fresh", "_pieces", "_shown", "masked")
+
+    def __init__(self, pieces: Callable[[], Pieces]) -> None:
+        self.masked = ""
+        """What is certain, and in no entry yet."""
+        self._shown = 0  # so much of it is passed on
+        self._fresh: list[str] = []
+        self._fed: Pieces | None = None
+        self._pieces = pieces
+
+    def add(self, text: str) -> None:
+        self._fresh.append(text)
+
+    def end(self) -> str:
+        """Take it that the line is whole; return what is to be passed on."""
+        fresh = "".join(self._fresh)
+        if self._fed is None:
+            self.masked += redactor.redact(fresh)
+        else:
+            self.masked += "".join([*self._fed.feed([fresh]), *self._fed.finish()])
+        return self._rest()
+
+    def settle(self) -> str:
+        """Return what can be passed on before the line is whole."""
+        if self._fed is None:
+            self._fed = self._pieces()
+        fresh, self._fresh = "".join(self._fresh), []
+        # A piece is held back as a whole: the smaller they are, the less is.
+        self.masked += "".join(self._fed.feed(_BEFORE_WORDS.split(fresh)))
+        return self._rest()
+
+    def _rest(self) -> str:
+        rest = self.masked[self._shown :]
+        self._shown = len(self.masked)
+        return rest
+
+    def cut(self) -> str:
+        """Return what is certain, for an entry of its own."""
+        certain, self.masked, self._shown = self.masked, "", 0
+        return certain
+
+    @property
+    def too_long(self) -> bool:
+        return sum(map(len, self._fresh)) + len(self.masked) > _MAX_LINE
 
 
 class _RunStream(TextIOBase):
@@ -90,10 +139,11 @@ class _RunStream(TextIOBase):
     what there is of it when the run flushes.
     """
 
-    def __init__(self, under: TextIO, source: str) -> None:
+    def __init__(self, under: TextIO, source: str, pieces: Callable[[], Pieces]) -> None:
         self._under = under
         self._source = source
-        self._clean = _clean_for_terminal if _is_terminal(under) else redactor.redact
+        self._pieces = pieces
+        self._terminal = _is_terminal(under)
         self._begun: dict[str, _Line] = {}
         self._lock = threading.Lock()
 
@@ -102,49 +152,53 @@ class _RunStream(TextIOBase):
         if run is None:
             return self._under.write(text)
         if run.closed:
-            self._under.write(self._clean(text))
+            self._pass_on(redactor.redact(text))
             return len(text)
-        for line in self._whole_lines(run, text):
-            append_log_entry(run, level="info", source=self._source, text=line.text)
-            self._under.write(self._clean(line.text[line.passed :]) + line.end)
+        for entry, shown in self._take(run, text):
+            if entry is not None:
+                append_log_entry(run, level="info", source=self._source, text=entry)
+            self._pass_on(shown)
         return len(text)
 
-    def _whole_lines(self, run: Run, text: str) -> list[_Line]:
+    def _take(self, run: Run, text: str) -> list[tuple[str | None, str]]:
+        """The entries that come of a piece, and what is passed on with each."""
+        taken: list[tuple[str | None, str]] = []
         with self._lock:
-            line = self._begun.pop(run.id, None) or _Line()
-            first, *others = text.split("\n")
-            line.text += first
-            lines = [line, *map(_Line, others)]
-            rest = lines[-1]
-            if len(rest.text) > _MAX_LINE:
-                rest.end = ""  # it is only told in pieces
-            else:
-                lines.pop()
-                if rest.text:
-                    self._begun[run.id] = rest
-        return lines
+            line = self._begun.pop(run.id, None) or _Line(self._pieces)
+            *ended, rest = text.split("\n")
+            for part in ended:
+                line.add(part)
+                shown = line.end()
+                taken.append((line.masked, shown + "\n"))
+                line = _Line(self._pieces)
+            if rest:
+                line.add(rest)
+            if line.too_long:
+                shown = line.settle()
+                taken.append((line.cut(), shown) if line.masked else (None, shown))
+            self._begun[run.id] = line
+        return taken
+
+    def _pass_on(self, masked: str) -> None:
+        if masked:
+            self._under.write(redactor.redact(sanitize(masked)) if self._terminal else masked)
 
     def flush(self) -> None:
         run = current_run.get()
         if run is not None:
-            self._pass_on(run.id)
+            with self._lock:
+                line = self._begun.get(run.id)
+                shown = line.settle() if line is not None else ""
+            self._pass_on(shown)
         self._under.flush()
 
-    def _pass_on(self, run_id: str) -> None:
-        with self._lock:
-            line = self._begun.get(run_id)
-            if line is None:
-                return
-            rest = line.text[line.passed :]
-            line.passed = len(line.text)
-        self._under.write(self._clean(rest))
-
     def finish(self, run: Run) -> None:
-        self._pass_on(run.id)
         with self._lock:
             line = self._begun.pop(run.id, None)
         if line is not None:
-            append_log_entry(run, level="info", source=self._source, text=line.text)
+            self._pass_on(line.end())
+            if line.masked:
+                append_log_entry(run, level="info", source=self._source, text=line.masked)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._under, name)  # buffer, reconfigure, name and the like
@@ -171,8 +225,9 @@ class Capture:
     """Installs the copying for the whole process while at least one host needs it.
 
     Example:
+        >>> from sentient_cli.host.pieces import RedactedPieces
         >>> capture = Capture()
-        >>> capture.install()
+        >>> capture.install(lambda: RedactedPieces(redactor))
         >>> capture.remove()
     """
 
@@ -182,13 +237,17 @@ class Capture:
         self._showwarning: Callable[..., None] | None = None
         self._users = 0
 
-    def install(self) -> None:
-        """Begin to copy, unless another host has begun already."""
+    def install(self, pieces: Callable[[], Pieces]) -> None:
+        """Begin to copy, unless another host has begun already.
+
+        Args:
+            pieces: Makes what masks a line that is shown before it is whole.
+        """
         self._users += 1
         if self._users > 1:
             return
         logging.getLogger().addHandler(self._handler)
-        self._streams = [_RunStream(sys.stdout, "stdout"), _RunStream(sys.stderr, "stderr")]
+        self._streams = [_RunStream(sys.stdout, "stdout", pieces), _RunStream(sys.stderr, "stderr", pieces)]
         sys.stdout, sys.stderr = self._streams
         self._showwarning = warnings.showwarning
         warnings.showwarning = self._show_warning

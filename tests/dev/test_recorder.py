@@ -18,6 +18,7 @@ from sentient_cli.dev.hublog import HubLog
 from sentient_cli.dev.messages import EntriesHead
 from sentient_cli.dev.recorder import Recorder
 from sentient_cli.errors import StoreError
+from sentient_cli.host.owner import this_process
 from sentient_cli.host.stored import StoredRuns
 from sentient_cli.store.entry import Entry
 from sentient_cli.store.file import FileEventLog
@@ -271,19 +272,19 @@ async def test_the_runs_of_a_worker_that_is_gone_are_interrupted(tmp_path: Path)
     channel = Channel()
     hub_log: EventLog = HubLog(tmp_path, channel)
     now = SystemClock().now_ns()
-    for run, process in (("gone-1", "no/machine:1:1"), ("old-1", "")):
+    # The number of a process that ended was given again: that is how another process's run looks.
+    for run, process in (("live-1", this_process()), ("gone-2", this_process() + "1")):
         start = b'{"agent":"echo","process":"%b"}' % process.encode()
-        await hub_log.append(run, [Entry(1, now - (10**13 if run == "old-1" else 0), "run.started", start)])
-    async with recording(tmp_path, Notices()) as recorder:
+        await hub_log.append(run, [Entry(1, now, "run.started", start)])
+    async with recording(tmp_path, Notices(), window=HOUR) as recorder:
         for sent in channel.entries:
             recorder.take(*sent)
-        recorder.abandon(["gone-1", "old-1"])
+        recorder.abandon(["gone-2"])
         await recorder.flush()
     stored = StoredRuns(Stores(hub_log, MemoryStateStore()), SystemClock(), 600)
-    found = await stored.find("old-1")
-    assert (found.finished, found.going_on, found.last_seq) == (False, False, 1)
-    # Of another machine nobody knows, until no run can take that long.
-    assert (await stored.find("gone-1")).going_on
+    assert [(await stored.find(run)).going_on for run in ("live-1", "gone-2")] == [True, False]
+    found = await stored.find("gone-2")
+    assert (found.finished, found.outcome, found.last_seq) == (False, None, 1)
     await hub_log.aclose()
 
 
