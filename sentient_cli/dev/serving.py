@@ -19,8 +19,8 @@ from sentient_cli.dev.debugging import DebugRelay
 from sentient_cli.dev.dependencies import Dependencies
 from sentient_cli.dev.hub import Hub
 from sentient_cli.dev.launch import make_launcher
-from sentient_cli.dev.recorder import Recorder
-from sentient_cli.dev.records import AllRecords
+from sentient_cli.dev.recording.recorder import Recorder
+from sentient_cli.dev.recording.records import AllRecords
 from sentient_cli.dev.report import Notice
 from sentient_cli.dev.watching.scope import Scope
 from sentient_cli.dev.watching.watch import Watcher

@@ -25,7 +25,7 @@ from sentient_cli.dev.lifeline import die_with
 from sentient_cli.dev.messages import Cancel, Failed, Idle, Loaded, ReloadError, Retire, Stop, decode_to_worker, encode
 from sentient_cli.dev.preload import base_packages
 from sentient_cli.dev.problems import describe
-from sentient_cli.dev.recordings import open_recordings
+from sentient_cli.dev.recording.stores import open_recordings
 from sentient_cli.dev.summaries import Summaries
 from sentient_cli.host.compose import build_host, host_limits
 from sentient_cli.runtime.loader import LoadedAgent

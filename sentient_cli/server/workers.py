@@ -167,10 +167,13 @@ class Supervisor:
         self._tell(signal.SIGINT)
 
     def _tell(self, number: signal.Signals) -> None:
-        for index, process in self._processes.items():
-            with contextlib.suppress(ProcessLookupError):
-                # One that is still starting knows no signal yet: it ends at once, and without a word.
-                process.send_signal(number if index in self._ready else signal.SIGTERM)
+        for index in self._processes:
+            # One that is still starting knows no signal yet: it ends at once, and without a word.
+            self._stop(index, number if index in self._ready else signal.SIGTERM)
+
+    def _stop(self, index: int, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._processes[index].send_signal(number)
 
     def _kill(self) -> None:
         for process in self._processes.values():
@@ -214,6 +217,8 @@ class Supervisor:
                     start_new_session=True,  # a Ctrl-C reaches the workers through the supervisor alone
                 )
             self._processes[index] = process
+            if self._stopping.is_set():  # the signal came while it was being started, and was not passed on to it
+                self._stop(index, signal.SIGTERM)
             listening = asyncio.create_task(self._await_ready(index, ours))
             try:
                 return await self._wait(process)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_cli.dev.feed import Feed
 from sentient_cli.dev.messages import EntriesHead
-from sentient_cli.dev.runs import RunList
+from sentient_cli.dev.recording.feed import Feed
+from sentient_cli.dev.recording.runs import RunList
 from sentient_cli.errors import CursorError
 from sentient_cli.server.inspection import FeedExpiredError, FeedRecord
 from sentient_cli.store.entry import Entry

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.clock import SystemClock
-from sentient_cli.dev.hublog import HubLog
 from sentient_cli.dev.messages import EntriesHead
-from sentient_cli.dev.recorder import Recorder
+from sentient_cli.dev.recording.hublog import HubLog
+from sentient_cli.dev.recording.recorder import Recorder
 from sentient_cli.errors import StoreError
 from sentient_cli.host.owner import this_process
 from sentient_cli.host.stored import StoredRuns

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentient_cli.clock import SystemClock, SystemIds
 from sentient_cli.config.settings import LlmSettings, ServerSettings
-from sentient_cli.dev.feed import Feed
 from sentient_cli.dev.messages import EntriesHead
+from sentient_cli.dev.recording.feed import Feed
 from sentient_cli.host import Host, RunInfo
 from sentient_cli.host.compose import build_llm
 from sentient_cli.server.answers import send_json

@@ -14,8 +14,8 @@ import httpx
 import pytest
 import uvicorn
 
-from sentient_cli.dev.feed import Feed
 from sentient_cli.dev.messages import EntriesHead
+from sentient_cli.dev.recording.feed import Feed
 from sentient_cli.host import Host
 from sentient_cli.runtime.agent import FunctionAgent
 from sentient_cli.runtime.request import Query

@@ -245,3 +245,11 @@ def test_what_is_said_at_the_start_is_json_said_once_and_no_secret_travels_on_a_
             assert token not in Path(f"/proc/{pid}/cmdline").read_text()
     assert json.dumps(token) not in "\n".join(server.lines)
     assert_said_at_the_start(server)
+
+
+def test_a_signal_while_a_worker_is_started_again_ends_it_too(tmp_path: Path) -> None:
+    with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server:
+        os.kill(pid_of(server), signal.SIGKILL)
+        server.wait_line("is started again")
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0

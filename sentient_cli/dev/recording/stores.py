@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentient_cli.dev.hublog import HubLog
+from sentient_cli.dev.recording.hublog import HubLog
 from sentient_cli.store.database import Database
 from sentient_cli.store.open import STATE_FILE, Stores
 from sentient_cli.store.sqlite import SQLiteStateStore

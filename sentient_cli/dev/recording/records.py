@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
-from sentient_cli.dev.feed import Feed
 from sentient_cli.dev.messages import BLOB, ENTRIES, BlobHead, EntriesHead
-from sentient_cli.dev.recorder import Recorder
-from sentient_cli.dev.runs import RunList
+from sentient_cli.dev.recording.feed import Feed
+from sentient_cli.dev.recording.recorder import Recorder
+from sentient_cli.dev.recording.runs import RunList
 
 __all__ = ["AllRecords"]
 

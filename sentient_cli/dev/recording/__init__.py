@@ -1,0 +1,1 @@
+"""What happens in runs: from a worker to the hub, into files, and into one feed over all of them."""
