@@ -164,7 +164,7 @@ def test_the_environment() -> None:
     assert redactor.redact("abcabcabc /home/somebody/x") == f"{REDACTED} /home/somebody/x"
 
 
-_LETTERS = string.ascii_letters + string.digits + "+/=-_ \n\"\\é"
+_LETTERS = string.ascii_letters + string.digits + '+/=-_ \n"\\é'
 _LONG_VALUES = st.builds(
     lambda seed, size: "".join(Random(seed).choices(_LETTERS, k=size)),
     st.integers(0, 2**32),

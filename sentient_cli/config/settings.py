@@ -106,6 +106,11 @@ class ServerSettings(_Section):
     keep_seconds: Seconds = Field(default=3600.0, description="How long a finished run is kept.")
     keep_bytes: Count = Field(default=256 * MIB, description="How much of finished runs is kept.")
     session_memory: bool = Field(default=False, description="Remember sessions on the server.")
+    keep_sessions: Count = Field(default=10_000, description="How many sessions are remembered.")
+    keep_session_seconds: Seconds = Field(
+        default=30 * 24 * 3600.0, description="How long a session is remembered after its last query."
+    )
+    keep_session_bytes: Count = Field(default=256 * MIB, description="How much of sessions is remembered.")
 
 
 class StoreSettings(_Section):

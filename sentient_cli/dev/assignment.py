@@ -30,6 +30,7 @@ class Assignment:
         env_file: What ``--env-file`` says.
         use_env_file: Whether a file of variables is read at all.
         debug: Whether a debugger can attach to the workers.
+        page_token: What the page presents, in the place of the server's own token.
         patience: Seconds that a client may say nothing.
         began: When the command began, on the monotonic clock.
     """
@@ -47,6 +48,7 @@ class Assignment:
     env_file: Path | None = None
     use_env_file: bool = True
     debug: bool = False
+    page_token: str | None = None
     patience: float = 10.0
     began: float = 0.0
 
@@ -65,4 +67,5 @@ class Assignment:
             env_file=None if self.env_file is None else str(self.env_file),
             use_env_file=self.use_env_file,
             debug=self.debug,
+            page_token=self.page_token,
         )

@@ -68,6 +68,8 @@ class Channel:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._unsent: list[bytes] = []
 
     @classmethod
     async def over(cls, connection: socket.socket) -> Channel:
@@ -84,8 +86,14 @@ class Channel:
             kind: What it is.
             head: What stands first in the payload, such as its first line.
         """
-        if not self._writer.is_closing():
-            self._writer.write(b"".join((frame_head(kind, len(head) + len(payload)), head, payload)))
+        if not self._unsent:  # what is sent in one turn of the loop goes out together
+            self._loop.call_soon(self._write)
+        self._unsent += (frame_head(kind, len(head) + len(payload)), head, payload)
+
+    def _write(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if unsent and not self._writer.is_closing():
+            self._writer.write(b"".join(unsent))
 
     async def drain(self) -> None:
         """Wait until the other end takes more.
@@ -93,6 +101,7 @@ class Channel:
         Raises:
             ConnectionError: it is gone.
         """
+        self._write()
         await self._writer.drain()
 
     async def receive(self) -> Frame | None:
@@ -112,9 +121,11 @@ class Channel:
         Raises:
             ConnectionError: the other end is gone.
         """
+        self._write()
         self._writer.transport.set_write_buffer_limits(0)
         await self._writer.drain()
 
     def close(self) -> None:
         """End the connection. May be called twice."""
+        self._write()
         self._writer.close()

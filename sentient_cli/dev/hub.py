@@ -94,6 +94,7 @@ class Hub:
         self._unloaded: dict[str, None] = {}
         self._quiet_since = 0.0
         self._answered = False
+        self._seconds: float | None = None
         self._warned: dict[str, None] = {}
         self._stopping = False
         self._loop = asyncio.get_running_loop()
@@ -201,7 +202,7 @@ class Hub:
 
     def _serve(self, generation: int) -> None:
         began, changed = self._changes.pop(generation, (time.monotonic(), ()))
-        seconds = time.monotonic() - began
+        seconds = self._seconds = time.monotonic() - began
         mended = self.problem is not None
         self.problem = None
         if self._answered:
@@ -385,4 +386,4 @@ class Hub:
 
     def state(self) -> dict[str, object]:
         """Where things stand, for the page and for tools."""
-        return standing(self.generations, self.problem, self.agent, self._assignment)
+        return standing(self.generations, self.problem, self.agent, self._assignment, self._seconds)

@@ -28,6 +28,7 @@ class Order(msgspec.Struct, frozen=True):
         env_file: What ``--env-file`` says.
         use_env_file: Whether a file of variables is read at all.
         debug: Whether a debugger can attach.
+        page_token: What the page presents, in the place of the server's own token.
     """
 
     generation: int
@@ -42,6 +43,7 @@ class Order(msgspec.Struct, frozen=True):
     env_file: str | None = None
     use_env_file: bool = True
     debug: bool = False
+    page_token: str | None = None
 
 
 def encode_order(order: Order) -> bytes:

@@ -111,7 +111,7 @@ async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None)
     debugging = DebugRelay()
     outside = AdoptingServer(create_outside_app(routes, server, headers=broken), server)
     hub = Hub(
-        _assignment(request, recordings, url, f"{url}/#token={token}"),
+        _assignment(request, recordings, url, token),
         request.listener,
         make_launcher(dev.start, request.home, request.environment),
         reporter=reporter,
@@ -143,10 +143,10 @@ async def _listen_for_debuggers(debugging: DebugRelay, address: tuple[str, int])
         ) from error
 
 
-def _assignment(request: HubRequest, recordings: Path, url: str, inspect_url: str) -> Assignment:
+def _assignment(request: HubRequest, recordings: Path, url: str, token: str) -> Assignment:
     return Assignment(
         url=url,
-        inspect_url=inspect_url,
+        inspect_url=f"{url}/#token={token}",
         agent=request.settings.agent,
         home=request.home,
         recordings=recordings,
@@ -158,6 +158,7 @@ def _assignment(request: HubRequest, recordings: Path, url: str, inspect_url: st
         env_file=request.env_file,
         use_env_file=request.use_env_file,
         debug=request.debugger is not None,
+        page_token=token,
         patience=request.settings.server.header_timeout,
         began=request.began,
     )

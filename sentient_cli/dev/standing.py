@@ -11,7 +11,11 @@ __all__ = ["standing"]
 
 
 def standing(
-    generations: Generations, problem: Problem | None, agent: str | None, assignment: Assignment
+    generations: Generations,
+    problem: Problem | None,
+    agent: str | None,
+    assignment: Assignment,
+    seconds: float | None = None,
 ) -> dict[str, object]:
     """Where a hub stands, as a JSON object.
 
@@ -20,6 +24,7 @@ def standing(
         problem: Why that is broken.
         agent: What the agent is called, once that is known.
         assignment: Whose code it is.
+        seconds: From the first change to the promotion of the current generation.
     """
     broken = generations.broken
     status = "broken" if broken is not None else "loading" if generations.current is None else "ready"
@@ -36,4 +41,6 @@ def standing(
         "environment": assignment.profile or "default",
         "version": sentient_cli.__version__,
         "url": assignment.url,
+        "seconds": seconds,
+        "loading": generations.loading,
     }

@@ -175,7 +175,7 @@ class _Worker:
             await self._host.start()
             if self._host.llm is not None:
                 self._host.llm.check_default()
-            app = create_app(self._host, settings, headers=self._headers, close=True)
+            app = create_app(self._host, settings, headers=self._headers, close=True, also_token=self._order.page_token)
             self._server = AdoptingServer(app, settings)
             await self._server.start()
         except Exception as error:  # noqa: BLE001 - the user's setup can raise anything

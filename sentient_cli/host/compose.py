@@ -35,6 +35,7 @@ def host_limits(settings: Settings, *, show_errors: bool = False, cancel_grace: 
         run=RunLimits(deadline=server.run_timeout, cancel_grace=cancel_grace, show_errors=show_errors),
         keep=KeepLimits(server.keep_runs, server.keep_seconds, server.keep_bytes),
         stored=KeepLimits(store.keep_runs, store.keep_seconds, store.keep_bytes),
+        sessions=KeepLimits(server.keep_sessions, server.keep_session_seconds, server.keep_session_bytes),
         runs=server.max_runs,
     )
 

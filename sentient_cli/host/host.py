@@ -122,7 +122,9 @@ class Host:
         self._capture = process_capture if capture else None
         self._writer: WriteBehind[LogEntry] | None = None
         self._intake: Intake | None = None
-        self._memory = SessionMemory(stores.state, self.clock) if stores and session_memory else None
+        self._memory: SessionMemory | None = None
+        if stores is not None and session_memory:
+            self._memory = SessionMemory(stores.state, self.clock, self.limits.sessions)
         self._chores: set[asyncio.Task[None]] = set()
         self._no_context = contextvars.Context()
         self._until_pruning = 0
@@ -301,9 +303,11 @@ class Host:
         self.runs.finish(run)
         if not self.runs.live:
             self._idle.set()
-        if self._memory is not None and run.outcome == "done":
-            entries = run.log.read(run.log.first_seq - 1, limit=run.log.last_seq)
-            self._do_later(self._memory.remember(run.session, run.query, entries))
+        if self._memory is not None:
+            if run.outcome == "done":
+                entries = run.log.read(run.log.first_seq - 1, limit=run.log.last_seq)
+                self._do_later(self._memory.remember(run.session, run.query, entries))
+            self._do_later(self._memory.prune())
         run.forget()
         if self._writer is not None:
             self._until_pruning -= 1

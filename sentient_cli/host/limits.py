@@ -20,6 +20,7 @@ class HostLimits:
         log: Of each live log.
         keep: Of the finished runs that are kept.
         stored: Of the finished runs that a store on disk keeps.
+        sessions: Of the sessions that are remembered, wherever they are kept.
         runs: How many runs may go on at once.
 
     Example:
@@ -32,4 +33,5 @@ class HostLimits:
     log: LogLimits = field(default_factory=LogLimits)
     keep: KeepLimits = field(default_factory=KeepLimits)
     stored: KeepLimits = field(default_factory=lambda: KeepLimits(10_000, 30 * 24 * 3600.0, 1024**3))
+    sessions: KeepLimits = field(default_factory=lambda: KeepLimits(10_000, 30 * 24 * 3600.0, 256 * 1024**2))
     runs: int = 4000

@@ -14,12 +14,12 @@ __all__ = ["KeepLimits", "RunTable"]
 
 @dataclass(frozen=True, slots=True)
 class KeepLimits:
-    """How many finished runs are kept in memory, for clients that come back.
+    """How many finished runs, or sessions, are kept.
 
     Args:
         count: At most so many.
-        seconds: None that ended longer ago.
-        size: At most so many bytes of log data over all of them.
+        seconds: None that ended, or was written to, longer ago.
+        size: At most so many bytes of data over all of them.
     """
 
     count: int = 1000

@@ -1,21 +1,26 @@
-"""Server-side memory of sessions: turns, for clients that do not send them along, and the state of agents."""
+"""Server-side memory of sessions: turns, for clients that do not send them along, and the state of agents.
+
+Sessions are kept within limits, as runs are: who asks under ever new ids must not fill the memory or the disk.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from sentient_cli.clock import Clock, Ulid
 from sentient_cli.errors import StoreError, VersionConflictError
+from sentient_cli.host.retention import KeepLimits
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.request import Interaction, Query
 from sentient_cli.runtime.session import Session
-from sentient_cli.runtime.state import SessionState
+from sentient_cli.runtime.state import STATE_PREFIX, SessionState
 from sentient_cli.store.entry import LogEntry
-from sentient_cli.store.ports import StateStore
+from sentient_cli.store.ports import KeptRow, StateStore
 
 __all__ = ["SessionMemory"]
 
@@ -23,6 +28,7 @@ MAX_INTERACTIONS = 200
 MAX_SIZE = 1024 * 1024
 _TRIES = 8
 _PREFIX = "session/"
+_PRUNE_EVERY = 32
 
 _interactions = TypeAdapter(list[Interaction])
 _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
@@ -34,12 +40,44 @@ class SessionMemory:
 
     Args:
         store: Where they are kept.
-        clock: Waits between two tries when somebody else wrote first.
+        clock: Tells their age, and waits between two tries when somebody else wrote first.
+        limits: Of the sessions that are kept; None: there are none.
     """
 
-    def __init__(self, store: StateStore, clock: Clock) -> None:
+    def __init__(self, store: StateStore, clock: Clock, limits: KeepLimits | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._limits = limits
+        self._until_pruning = 0
+
+    async def prune(self) -> None:
+        """Forget the sessions beyond the limits, those first that were written to the longest ago.
+
+        Most calls do nothing.
+        """
+        self._until_pruning -= 1
+        if self._limits is None or self._until_pruning > 0:
+            return
+        self._until_pruning = _PRUNE_EVERY
+        try:
+            sessions = await self._sessions()
+            for rows in _beyond(sessions, self._limits, self._clock.now_ns()):
+                for row in rows:
+                    with contextlib.suppress(VersionConflictError):  # it is in use again
+                        await self._store.delete(row.key, expected=row.version)
+        except StoreError:
+            _logger.warning("Old sessions could not be removed from the store", exc_info=True)
+
+    async def _sessions(self) -> list[list[KeptRow]]:
+        """What is kept of each session."""
+        found: dict[str, list[KeptRow]] = {}
+        for prefix in (_PREFIX, STATE_PREFIX):
+            after = ""
+            while rows := await self._store.kept(prefix, after=after):
+                after = rows[-1].key
+                for row in rows:
+                    found.setdefault(row.key.split("/")[1], []).append(row)
+        return list(found.values())
 
     def keep_state(self, session: Session) -> None:
         """Let the session's state be stored.
@@ -85,7 +123,20 @@ class SessionMemory:
         row = await self._store.get(key)
         items = [] if row is None else _raw_items.decode(row.value)
         value = _join_within_limits([*(bytes(kept) for kept in items), item])
-        await self._store.put(key, value, expected=0 if row is None else row.version)
+        await self._store.put(key, value, expected=0 if row is None else row.version, at=self._clock.now_ns())
+
+
+def _beyond(sessions: list[list[KeptRow]], limits: KeepLimits, now: int) -> Iterator[list[KeptRow]]:
+    """Those to be forgotten."""
+    oldest_kept = now - int(limits.seconds * 1e9)
+    held = used = 0
+    for rows in sorted(sessions, key=lambda rows: max((row.at, row.version) for row in rows), reverse=True):
+        used += sum(row.size for row in rows)
+        too_old = 0 < max(row.at for row in rows) < oldest_kept
+        if too_old or held >= limits.count or used > limits.size:
+            yield rows
+        else:
+            held += 1
 
 
 def _join_within_limits(items: list[bytes]) -> bytes:

@@ -12,10 +12,12 @@ from types import FrameType
 from typing import Protocol, cast
 
 from sentient_cli.errors import RunOverflowError
+from sentient_cli.redact import redactor
 from sentient_cli.runtime.loading.frames import is_user_file
 
 __all__ = ["Failure", "describe_failure", "forget_frames", "report_late"]
 
+_MAX_TEXT = 2000
 _logger = logging.getLogger(__name__)
 
 
@@ -55,7 +57,7 @@ def describe_failure(run: _Named, error: BaseException, when: str = "", *, show:
     if not show:
         return Failure(f"The agent failed. Reference: {reference}", 500, details)
     summary = _frames(error).rpartition("\n")[2]
-    return Failure(summary[:2000], 500, {**details, "type": type(error).__name__, **_place(error)})
+    return Failure(redactor.head(summary, _MAX_TEXT), 500, {**details, "type": type(error).__name__, **_place(error)})
 
 
 def report_late(run: _Named) -> None:

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 MAX_SIZE = 1024 * 1024
 """Bytes of JSON that one value may have."""
+STATE_PREFIX = "state/"
+"""Of the keys of a store under which state is kept; then come the session and the name."""
 _TRIES = 24
 _LONGEST_WAIT = 0.2
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -124,7 +126,7 @@ class SessionState:
         self._clock = clock
 
     def _place(self, key: StateKey[T]) -> str:
-        return f"state/{self._session}/{key.name}"
+        return f"{STATE_PREFIX}{self._session}/{key.name}"
 
     async def get(self, key: StateKey[T]) -> T:
         """The value, or the key's default when there is none.
@@ -170,7 +172,7 @@ class SessionState:
             value = function(None if row is None else row.value)
             data = key.encode(value)
             try:
-                await self._store.put(place, data, expected=0 if row is None else row.version)
+                await self._store.put(place, data, expected=0 if row is None else row.version, at=self._now())
             except VersionConflictError:
                 await self._wait(attempt)
             else:
@@ -180,6 +182,9 @@ class SessionState:
             why=f"Others changed it each of the {_TRIES} times that it was tried",
             fix="Try again, or change it less often",
         )
+
+    def _now(self) -> int:
+        return (self._clock or SystemClock()).now_ns()
 
     async def _wait(self, attempt: int) -> None:
         # Chance parts those who collided.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from sentient_cli.secret_names import is_secret_name
 from sentient_cli.scaffold.environment import Environment
 from sentient_cli.scaffold.work import Workshop
+from sentient_cli.secret_names import is_secret_name
 
 __all__ = ["verify"]
 

@@ -44,6 +44,7 @@ def create_app(
     peers: Peers | None = None,
     headers: Callable[[], Sequence[tuple[bytes, bytes]]] | None = None,
     close: bool = False,
+    also_token: str | None = None,
 ) -> ASGIApp:
     """An ASGI application that serves a host's agent.
 
@@ -56,6 +57,7 @@ def create_app(
         peers: The other workers on the same port.
         headers: More for each answer, asked for each time.
         close: Whether no connection is kept open after its answer.
+        also_token: A token that does as well as that of the settings, where those have one.
     """
     settings = settings or ServerSettings()
     endpoints = Endpoints(host, settings)
@@ -86,6 +88,7 @@ def create_app(
         allow_hosts=settings.allow_hosts,
         allow_origins=settings.allow_origins,
         token=token,
+        also=also_token,
     )
     router = Router(routes, redirect_slashes=False, lifespan=_lifespan(host))
     app = _plain_errors(router, endpoints.assist)

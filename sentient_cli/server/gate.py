@@ -62,12 +62,14 @@ class GateRules:
         allow_hosts: Further names that are accepted as Host.
         allow_origins: Origins of web pages that may call, such as ``http://localhost:3000``.
         token: What ``Authorization: Bearer`` has to carry; None: nothing.
+        also: Another token that does as well.
     """
 
     loopback: bool = True
     allow_hosts: Collection[str] = ()
     allow_origins: Collection[str] = ()
     token: str | None = None
+    also: str | None = None
 
 
 class Gate:
@@ -95,7 +97,8 @@ class Gate:
             self._hosts |= _LOOPBACK_NAMES
         self._check_hosts = bool(self._hosts)
         self._origins = {origin.rstrip("/").lower() for origin in rules.allow_origins}
-        self._token = rules.token.encode() if rules.token is not None else None
+        self._tokens = [token.encode() for token in (rules.token, rules.also) if token is not None]
+        self._guarded = rules.token is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -132,7 +135,7 @@ class Gate:
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
                 await answer.preflight()
                 return
-        if self._token is not None and local_path(scope) not in _OPEN_PATHS:
+        if self._guarded and local_path(scope) not in _OPEN_PATHS:
             self._check_token(headers.get(b"authorization", ""))
         await self._app(scope, receive, answer.send)
 
@@ -165,7 +168,8 @@ class Gate:
     def _check_token(self, authorization: str) -> None:
         scheme, _, given = authorization.partition(" ")
         # The headers were decoded so; thus the bytes are those that came, whatever the token is made of.
-        right = hmac.compare_digest(given.strip(" \t").encode("latin-1"), self._token or b"")
+        presented = given.strip(" \t").encode("latin-1")
+        right = any(hmac.compare_digest(presented, token) for token in self._tokens)
         if scheme.lower() != "bearer" or not right:
             raise RequestError(
                 401,

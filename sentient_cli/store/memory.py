@@ -7,7 +7,7 @@ from itertools import count
 
 from sentient_cli.store.entry import Entry
 from sentient_cli.store.hints import Hints
-from sentient_cli.store.ports import KeptRun, LogHead, Row
+from sentient_cli.store.ports import KeptRow, KeptRun, LogHead, Row
 from sentient_cli.store.rules import (
     advance,
     check_append,
@@ -148,6 +148,7 @@ class MemoryStateStore:
 
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
+        self._times: dict[str, int] = {}
         self._versions = count(1)
         self._closed = False
 
@@ -160,13 +161,14 @@ class MemoryStateStore:
         """The row, or None when there is none."""
         return self._open().get(key)
 
-    async def put(self, key: str, value: bytes, *, expected: int) -> int:
+    async def put(self, key: str, value: bytes, *, expected: int, at: int = 0) -> int:
         """Write a row when its version is ``expected`` (0: it must not exist) and return the new version."""
         rows = self._open()
         check_key(key)
         self._check(key, expected)
         version = next(self._versions)
         rows[key] = Row(bytes(value), version)
+        self._times[key] = at
         return version
 
     async def delete(self, key: str, *, expected: int) -> None:
@@ -175,16 +177,19 @@ class MemoryStateStore:
         if expected < 1:
             raise version_conflict(key, expected, rows.get(key))
         self._check(key, expected)
-        del rows[key]
+        del rows[key], self._times[key]
 
-    async def keys(self, prefix: str = "", *, limit: int = 1000) -> list[str]:
-        """The keys that begin with ``prefix``, sorted."""
-        return sorted(key for key in self._open() if key.startswith(prefix))[: max(0, limit)]
+    async def kept(self, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[KeptRow]:
+        """What is kept under the keys that begin with ``prefix`` and come after another one, sorted by them."""
+        rows = self._open()
+        keys = sorted(key for key in rows if key.startswith(prefix) and key > after)[: max(0, limit)]
+        return [KeptRow(key, rows[key].version, self._times[key], len(rows[key].value)) for key in keys]
 
     async def aclose(self) -> None:
         """Give everything back. May be called twice."""
         self._closed = True
         self._rows.clear()
+        self._times.clear()
 
     def _check(self, key: str, expected: int) -> None:
         row = self._rows.get(key)

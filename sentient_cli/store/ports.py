@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from sentient_cli.store.entry import Entry
 
-__all__ = ["EventLog", "KeptRun", "LogHead", "Row", "StateStore"]
+__all__ = ["EventLog", "KeptRow", "KeptRun", "LogHead", "Row", "StateStore"]
 
 
 class Row(NamedTuple):
@@ -17,6 +17,22 @@ class Row(NamedTuple):
     version: int
 
 
+class KeptRow(NamedTuple):
+    """What a store holds under one key: enough to decide what to forget.
+
+    Args:
+        key: Which.
+        version: That of the row.
+        at: What was given when it was written: nanoseconds since the epoch, or 0.
+        size: Bytes of its value.
+    """
+
+    key: str
+    version: int
+    at: int
+    size: int
+
+
 class StateStore(Protocol):
     """Versioned rows with compare-and-set."""
 
@@ -24,10 +40,11 @@ class StateStore(Protocol):
         """The row, or None when there is none."""
         ...
 
-    async def put(self, key: str, value: bytes, *, expected: int) -> int:
+    async def put(self, key: str, value: bytes, *, expected: int, at: int = 0) -> int:
         """Write a row when its version is ``expected`` (0: it must not exist) and return the new version.
 
         A store never gives a version twice, so that a row which was deleted and made anew is not taken for the old one.
+        What time it is, in nanoseconds since the epoch, is kept beside it for `kept`.
 
         Raises:
             VersionConflictError: the row has another version.
@@ -43,8 +60,8 @@ class StateStore(Protocol):
         """
         ...
 
-    async def keys(self, prefix: str = "", *, limit: int = 1000) -> list[str]:
-        """The keys that begin with ``prefix``, sorted."""
+    async def kept(self, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[KeptRow]:
+        """What is kept under the keys that begin with ``prefix`` and come after another one, sorted by them."""
         ...
 
     async def aclose(self) -> None:

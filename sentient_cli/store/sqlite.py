@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from sentient_cli.errors import StoreError
 from sentient_cli.store.database import Database
 from sentient_cli.store.entry import Entry
-from sentient_cli.store.ports import KeptRun, LogHead, Row
+from sentient_cli.store.ports import KeptRow, KeptRun, LogHead, Row
 from sentient_cli.store.rules import (
     BLOB_BYTES,
     advance,
@@ -248,7 +248,7 @@ class SQLiteStateStore:
         """The row, or None when there is none."""
         return await self._database.read(partial(_get, key))
 
-    async def put(self, key: str, value: bytes, *, expected: int) -> int:
+    async def put(self, key: str, value: bytes, *, expected: int, at: int = 0) -> int:
         """Write a row when its version is ``expected`` (0: it must not exist) and return the new version."""
         check_key(key)
 
@@ -256,9 +256,8 @@ class SQLiteStateStore:
             _check_version(key, expected, connection)
             # A new row each time: its AUTOINCREMENT number is the version, and is never given twice.
             connection.execute("DELETE FROM state WHERE key = ?", (key,))
-            return (
-                connection.execute("INSERT INTO state (key, value) VALUES (?, ?)", (key, bytes(value))).lastrowid or 0
-            )
+            row = (key, bytes(value), at)
+            return connection.execute("INSERT INTO state (key, value, at) VALUES (?, ?, ?)", row).lastrowid or 0
 
         return await self._database.write(work)
 
@@ -273,19 +272,15 @@ class SQLiteStateStore:
 
         await self._database.write(work)
 
-    async def keys(self, prefix: str = "", *, limit: int = 1000) -> list[str]:
-        """The keys that begin with ``prefix``, sorted."""
+    async def kept(self, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[KeptRow]:
+        """What is kept under the keys that begin with ``prefix`` and come after another one, sorted by them."""
 
-        def work(connection: sqlite3.Connection) -> list[str]:
-            found: list[str] = []
-            if not is_text(prefix):
-                return found
-            for row in connection.execute("SELECT key FROM state WHERE key >= ? ORDER BY key", (prefix,)):
-                key: str = row[0]
-                if len(found) >= limit or not key.startswith(prefix):
-                    break
-                found.append(key)
-            return found
+        def work(connection: sqlite3.Connection) -> list[KeptRow]:
+            if not is_text(prefix) or not is_text(after):
+                return []
+            query = "SELECT key, version, at, length(value) FROM state WHERE key >= ? AND key > ? ORDER BY key LIMIT ?"
+            rows: list[tuple[str, int, int, int]] = connection.execute(query, (prefix, after, _limit(limit))).fetchall()
+            return [KeptRow(*row) for row in rows if row[0].startswith(prefix)]
 
         return await self._database.read(work)
 

@@ -17,7 +17,9 @@ from sentient_cli.errors import StoreError
 
 __all__ = ["SCHEMA_VERSION", "connect_reader", "connect_writer", "store_error"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+_FIRST_VERSION: Final = 1
+"""Its rows had no times."""
 _CHECKED_BYTES: Final = 256 * 1024 * 1024
 """Files up to this size are checked whole when they are opened; beyond it that would hold up the start."""
 _RETRY_SECONDS: Final = 0.02
@@ -33,7 +35,8 @@ _SCHEMA: Final = (
         data BLOB NOT NULL, blob BLOB)""",
     "CREATE INDEX entries_blob ON entries (blob) WHERE blob IS NOT NULL",
     "CREATE TABLE blobs (hash BLOB PRIMARY KEY, data BLOB NOT NULL)",
-    "CREATE TABLE state (version INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, value BLOB NOT NULL)",
+    """CREATE TABLE state (version INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, value BLOB NOT NULL,
+        at INTEGER NOT NULL DEFAULT 0)""",
 )
 
 _MEANINGS: Final = {
@@ -92,7 +95,9 @@ def connect_writer(path: Path, *, timeout: float) -> sqlite3.Connection:
 
 
 def connect_reader(path: Path, *, timeout: float) -> sqlite3.Connection | None:
-    """Open a store for reading only, or give None when there is none yet. It waits for nobody who writes.
+    """Open a store for reading only, or give None when a writer has to make it, or make it new, first.
+
+    It waits for nobody who writes.
 
     Raises:
         StoreError: it is damaged, newer than this program, no store, or cannot be opened.
@@ -104,7 +109,7 @@ def connect_reader(path: Path, *, timeout: float) -> sqlite3.Connection | None:
         try:
             connection.execute("PRAGMA query_only = ON")
             _check_integrity(connection, path)
-            if _tables(connection):
+            if _tables(connection) and _version(connection) != _FIRST_VERSION:
                 _check_schema(connection, path)
                 return connection
         except BaseException:
@@ -158,13 +163,16 @@ def _check_integrity(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    if not _tables(connection):
+    if not _tables(connection) or _version(connection) == _FIRST_VERSION:
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have been first.
             if not _tables(connection):
                 for statement in _SCHEMA:
                     connection.execute(statement)
+                connection.execute("INSERT INTO sentient_schema VALUES (?)", (SCHEMA_VERSION,))
+            elif _version(connection) == _FIRST_VERSION:
+                connection.execute("ALTER TABLE state ADD COLUMN at INTEGER NOT NULL DEFAULT 0")
                 connection.execute("INSERT INTO sentient_schema VALUES (?)", (SCHEMA_VERSION,))
             connection.execute("COMMIT")
         except BaseException:
@@ -179,14 +187,20 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(
             f"The file {path} is not a store", why="It is a database of something else", fix="Name another file"
         )
-    row: tuple[int] | None = connection.execute("SELECT max(version) FROM sentient_schema").fetchone()
-    version = None if row is None else row[0]
+    version = _version(connection)
     if version != SCHEMA_VERSION:
         raise StoreError(
             f"The store {path} was written by another version of this program",
             why=f"Its schema is {version}, this program knows {SCHEMA_VERSION}",
             fix="Upgrade this program, or name another file",
         )
+
+
+def _version(connection: sqlite3.Connection) -> int | None:
+    if "sentient_schema" not in _tables(connection):
+        return None
+    row: tuple[int | None] = connection.execute("SELECT max(version) FROM sentient_schema").fetchone()
+    return row[0]
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

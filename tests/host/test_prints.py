@@ -143,7 +143,7 @@ async def test_what_is_logged_is_masked_before_it_is_cut() -> None:
 
     async def tell(session: Session, query: Query, response: Response) -> None:
         for size in range(16_360, 16_390):
-            logging.getLogger("agent").warning("a" * size + secret + " b" * 10_000)
+            logging.getLogger("agent").warning("%s%s%s", "a" * size, secret, " b" * 10_000)
 
     async with hosting(tell, capture=True) as host:
         run = await answer(host, "x")

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
 
 from sentient_cli.clock import SystemClock, SystemIds
 from sentient_cli.errors import StoreError, VersionConflictError
+from sentient_cli.host import HostLimits
+from sentient_cli.host.retention import KeepLimits
 from sentient_cli.host.sessions import SessionMemory
 from sentient_cli.runtime.request import Query
 from sentient_cli.runtime.response import Response
 from sentient_cli.runtime.session import Session
+from sentient_cli.runtime.state import StateKey
 from sentient_cli.store.memory import MemoryEventLog, MemoryStateStore
 from sentient_cli.store.open import Stores, open_stores
-from sentient_cli.store.ports import Row
+from sentient_cli.store.ports import KeptRow, Row
 from tests.host.host_kit import CHAT, answer, hosting, turn
 
 _seen: list[list[tuple[str, str]]] = []
@@ -80,7 +83,7 @@ async def test_a_run_that_failed_is_not_remembered() -> None:
     stores = open_stores("memory")
     async with hosting(fail, memory=True, stores=stores) as host:
         assert (await answer(host, "x")).outcome == "error"
-        assert await stores.state.keys("session/") == []
+        assert await stores.state.kept("session/") == []
 
 
 async def test_the_last_two_hundred_turns_are_kept() -> None:
@@ -127,11 +130,11 @@ class Contested(MemoryStateStore):
         super().__init__()
         self.conflicts = conflicts
 
-    async def put(self, key: str, value: bytes, *, expected: int) -> int:
+    async def put(self, key: str, value: bytes, *, expected: int, at: int = 0) -> int:
         if self.conflicts:
             self.conflicts -= 1
             raise VersionConflictError("somebody else was faster")
-        return await super().put(key, value, expected=expected)
+        return await super().put(key, value, expected=expected, at=at)
 
 
 class Quick(SystemClock):
@@ -196,3 +199,89 @@ async def test_a_row_that_is_no_session_does_not_stop_an_answer(caplog: pytest.L
     async with hosting(remember, memory=True, stores=stores) as host:
         assert (await answer(host, "x")).outcome == "done"
     assert "could not be read" in caplog.text
+
+
+# -- limits ----------------------------------------------------------------------------------------------------------
+
+_NOTES = StateKey("notes", str)
+
+
+async def keep_notes(session: Session, query: Query, response: Response) -> None:
+    await session.state.set(_NOTES, query.prompt)
+    await response.respond("ANSWER", await session.state.get(_NOTES))
+
+
+def chat(number: int) -> str:
+    return f"01JS4F4Z5V{number:016}"
+
+
+async def remembered(stores: Stores) -> set[str]:
+    """The sessions of which something is kept."""
+    rows = [row async for row in _rows(stores)]
+    return {row.key.split("/")[1] for row in rows}
+
+
+async def _rows(stores: Stores) -> AsyncIterator[KeptRow]:
+    after = ""
+    while rows := await stores.state.kept(after=after):
+        after = rows[-1].key
+        for row in rows:
+            yield row
+
+
+async def test_two_thousand_sessions_take_no_more_room_than_a_few() -> None:
+    stores = open_stores("memory")
+    limits = HostLimits(sessions=KeepLimits(count=20))
+    async with hosting(keep_notes, memory=True, stores=stores, limits=limits) as host:
+        most = 0
+        for number in range(2000):
+            await answer(host, "x" * 2000, chat=chat(number))
+            if number % 100 == 99:
+                most = max(most, sum([row.size async for row in _rows(stores)]))
+        assert len(await remembered(stores)) <= 20 + 32
+        assert chat(1999) in await remembered(stores)
+        assert most <= (20 + 32) * 8000
+
+
+@pytest.mark.parametrize("url", ["memory", "sqlite:{}/runs.db"])
+async def test_sessions_are_kept_by_the_room_they_take(tmp_path: Path, url: str) -> None:
+    stores = open_stores(url.format(tmp_path))
+    limits = HostLimits(sessions=KeepLimits(size=1_000_000))
+    async with hosting(keep_notes, memory=True, stores=stores, limits=limits) as host:
+        for number in range(65):  # the last one makes room
+            await answer(host, "x" * 50_000, chat=chat(number))
+        kept = await remembered(stores)
+        assert 3 <= len(kept) <= 9
+        assert chat(63) in kept
+
+
+async def test_a_session_that_is_used_is_kept_and_one_that_is_old_is_not(tmp_path: Path) -> None:
+    clock = Later()
+    stores = open_stores(f"sqlite:{tmp_path / 'runs.db'}")
+    memory = SessionMemory(stores.state, clock, KeepLimits(seconds=100))
+    for key in (f"session/{chat(1)}", f"state/{chat(1)}/notes", f"state/{chat(2)}/notes"):
+        await stores.state.put(key, b"[]", expected=0, at=clock.now_ns())
+    clock.seconds += 90
+    row = await stores.state.get(f"session/{chat(1)}")
+    assert row is not None
+    await stores.state.put(f"session/{chat(1)}", b"[]", expected=row.version, at=clock.now_ns())
+    clock.seconds += 90
+    await stores.state.put("other/1/x", b"", expected=0)
+    await memory.prune()
+    assert [row.key for row in await stores.state.kept()] == [
+        "other/1/x",
+        f"session/{chat(1)}",
+        f"state/{chat(1)}/notes",
+    ]
+    await stores.aclose()
+
+
+class Later(SystemClock):
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 1_000_000
+
+    def now_ns(self) -> int:
+        return self.seconds * 10**9

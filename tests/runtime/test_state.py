@@ -90,7 +90,7 @@ async def test_sessions_and_keys_are_kept_apart() -> None:
     await one.set(VISITS, 1)
     assert await other.get(VISITS) == 0
     assert await one.get(StateKey("visits.more", int)) == 0
-    assert await store.keys("state/") == ["state/one/visits"]
+    assert [row.key for row in await store.kept("state/")] == ["state/one/visits"]
 
 
 @given(st.lists(st.one_of(st.integers(), st.text(max_size=5)), max_size=6))
@@ -133,7 +133,7 @@ def test_a_key_needs_a_plain_name(name: str) -> None:
 
 async def test_whoever_is_never_first_is_told() -> None:
     class Contested(MemoryStateStore):
-        async def put(self, key: str, value: bytes, *, expected: int) -> int:
+        async def put(self, key: str, value: bytes, *, expected: int, at: int = 0) -> int:
             raise VersionConflictError("somebody else was faster")
 
     calls = 0
@@ -160,7 +160,7 @@ async def test_a_host_with_memory_keeps_it_with_the_turns(tmp_path: Path) -> Non
     stores = open_stores(url)
     await stores.ready()
     assert await SessionState(stores.state, CHAT).get(VISITS) == 2
-    assert len(await stores.state.keys("state/")) == 3
+    assert len(await stores.state.kept("state/")) == 3
     await stores.aclose()
 
 
@@ -169,7 +169,7 @@ async def test_a_host_without_memory_forgets_it_with_the_run() -> None:
     async with hosting(count, stores=stores) as host:
         await answer(host, "x")
         await answer(host, "x")
-        assert await stores.state.keys("") == []
+        assert await stores.state.kept("") == []
 
 
 async def test_a_change_is_kept_when_the_run_fails() -> None:

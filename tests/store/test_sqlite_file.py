@@ -11,7 +11,9 @@ import pytest
 
 from sentient_cli.errors import StoreError
 from sentient_cli.store.database import Database
+from sentient_cli.store.open import open_stores
 from sentient_cli.store.sqlite import SQLiteEventLog, SQLiteStateStore
+from sentient_cli.store.sqlite_file import SCHEMA_VERSION
 from tests.store.adapters import entries, entry
 
 
@@ -66,8 +68,28 @@ async def test_files_are_private_and_safe_from_a_power_cut(tmp_path: Path) -> No
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     await _stored(path)
-    _execute(path, "UPDATE sentient_schema SET version = 2")
+    assert SCHEMA_VERSION == 2
+    _execute(path, "UPDATE sentient_schema SET version = 3")
     assert "another version" in str(await _error(path))
+
+
+@pytest.mark.parametrize("first", ["read", "write"])
+async def test_a_store_of_the_first_schema_is_made_new_and_keeps_its_rows(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "runs.db"
+    await _stored(path)
+    _execute(path, "DROP TABLE state")
+    _execute(path, "CREATE TABLE state (version INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, value BLOB)")
+    _execute(path, "INSERT INTO state (key, value) VALUES ('old', x'01')")
+    _execute(path, "UPDATE sentient_schema SET version = 1")
+    stores = open_stores(f"sqlite:{path}")
+    if first == "write":
+        await stores.state.put("new", b"", expected=0, at=7)
+    assert await stores.state.get("old") == (b"\x01", 1)
+    if first == "read":
+        await stores.state.put("new", b"", expected=0, at=7)
+    assert [(row.key, row.at) for row in await stores.state.kept()] == [("new", 7), ("old", 0)]
+    assert len(await stores.events.runs()) == 1
+    await stores.aclose()
 
 
 async def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sentient_cli.llm.current import get_manager
 from sentient_cli.llm.hooks import Recorder
 from sentient_cli.llm.tools.results import as_jsonable
 from sentient_cli.llm.types import JsonValue
+from sentient_cli.redact import redactor
 
 __all__ = ["Told", "recorded"]
 
@@ -73,9 +74,9 @@ def _readable(arguments: object) -> JsonValue:
 
 def _described(error: Exception) -> JsonValue:
     if isinstance(error, SentientError):
-        return {"code": error.code, "what": str(error)[:_MAX_TEXT]}
+        return {"code": error.code, "what": redactor.head(str(error), _MAX_TEXT)}
     try:
-        said = str(error)[:_MAX_TEXT]
+        said = redactor.head(str(error), _MAX_TEXT)
     except Exception:  # noqa: BLE001 - an exception whose own text cannot be had
         said = ""
     return {"code": type(error).__name__, "what": said}
