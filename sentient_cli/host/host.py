@@ -65,6 +65,7 @@ class Host:
             id is no credential: leave it off where strangers can reach the server.
         capture: Whether logging, warnings and prints of runs become entries.
         facts: More for the first entry of each run, such as which generation of the code answers.
+        process: What the first entry of each run says of the process, in the place of what the system says of it.
 
     Example:
         >>> import asyncio
@@ -97,6 +98,7 @@ class Host:
         session_memory: bool = False,
         capture: bool = True,
         facts: Mapping[str, object] | None = None,
+        process: str | None = None,
     ) -> None:
         self.agent = agent
         self.agent_name: str = str(getattr(agent, "name", None) or type(agent).__name__)
@@ -116,7 +118,7 @@ class Host:
         self.threads: Threads = Threads()
         """For what would hold the loop; closed with the host."""
         self._masking = Threads()
-        self._process = ""
+        self._process = process
         self._facts = dict(facts or {})
         self._hooks = GuardedHooks(hooks)
         self._capture = process_capture if capture else None
@@ -152,7 +154,8 @@ class Host:
                 return
             if self.stores is not None and self._writer is None:
                 self._open_writer(self.stores)
-            self._process = this_process()
+            if self._process is None:
+                self._process = this_process()
             if self.stores is not None:
                 await self.stores.ready()
             with self._models(), user_code(f"The setup of {self.agent_name} failed"):

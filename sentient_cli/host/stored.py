@@ -152,11 +152,18 @@ class StoredRuns:
         return head
 
     async def prune(self, limits: KeepLimits) -> None:
-        """Forget the finished runs that are beyond the limits."""
+        """Forget the finished runs that are beyond the limits, and of those that were interrupted as well."""
         if self._stores is None:
             return
         try:
-            await keep(self._stores.events, self._clock, count=limits.count, seconds=limits.seconds, size=limits.size)
+            await keep(
+                self._stores.events,
+                self._clock,
+                count=limits.count,
+                seconds=limits.seconds,
+                size=limits.size,
+                longest=self._longest / 1e9,
+            )
         except StoreError:
             _logger.warning("Old runs could not be removed from the store", exc_info=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 import sys
 import traceback
 from dataclasses import dataclass, field
@@ -37,16 +36,18 @@ class Failure:
     details: dict[str, object] = field(default_factory=dict[str, object])
 
 
-def describe_failure(run: _Named, error: BaseException, when: str = "", *, show: bool = False) -> Failure:
+def describe_failure(
+    run: _Named, error: BaseException, when: str = "", *, reference: str, show: bool = False
+) -> Failure:
     """Log the failure of a run's agent, and return what its client is told.
 
     Args:
         run: The run.
         error: What the agent raised.
         when: A circumstance for the log, such as "after the response was complete".
+        reference: What both are told, to find one from the other.
         show: Whether the client is told the exception's text.
     """
-    reference = secrets.token_hex(6)
     frames = _frames(error)
     told = f"The agent {run.agent_name!r} failed{' ' + when if when else ''} (reference {reference})"
     with contextlib.suppress(Exception):  # a handler of the agent's own must not keep the run from its end

@@ -29,6 +29,7 @@ Outcome: TypeAlias = Literal["done", "error", "cancelled", "deadline"]
 current_run: contextvars.ContextVar[Run | None] = contextvars.ContextVar("sentient_current_run", default=None)
 """The run that the current task belongs to, or None outside of runs."""
 
+_REFERENCE = 12
 _logger = logging.getLogger(__name__)
 
 
@@ -135,8 +136,8 @@ class Run:
             on_complete=self._complete,
             on_late=self._late,
         )
-        log.on_overflow = self._overflow
         """Takes the events; the connection that started the run says there how far it is."""
+        log.on_overflow = self._overflow
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
@@ -265,7 +266,7 @@ class Run:
         if not self.log.finished:
             self._finish(self._ending or ("done" if failure is None else "error"))
         elif failure is not None and not isinstance(failure, ResponseClosedError | RunOverflowError):
-            describe_failure(self, failure, "after the response was complete")
+            describe_failure(self, failure, "after the response was complete", reference=self._reference())
         if failure is not None:
             forget_frames(failure)  # the agent's variables are not kept with the run
         self.task = self._timer = None  # nor is the context of the request that began it
@@ -307,6 +308,9 @@ class Run:
             if self._on_finished is not None:
                 self._on_finished(self)
 
+    def _reference(self) -> str:
+        return self._ids.run_id()[-_REFERENCE:]
+
     def _say_last_words(self, outcome: Outcome) -> None:
         self.outlet.forced = True
         self.response.close_streams()
@@ -315,5 +319,7 @@ class Run:
         elif outcome == "deadline":
             self.response.emit_error_now(f"The run took longer than {self._limits.deadline:g} seconds", 504)
         elif outcome == "error" and self.failure is not None:
-            failure = describe_failure(self, self.failure, show=self._limits.show_errors)
+            failure = describe_failure(
+                self, self.failure, reference=self._reference(), show=self._limits.show_errors
+            )
             self.response.emit_error_now(failure.message, failure.code, failure.details)

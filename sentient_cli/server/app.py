@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -63,10 +64,13 @@ def create_app(
     endpoints = Endpoints(host, settings)
     health = Health(host)
     token = settings.token.reveal() if settings.token is not None else None
-    document = openapi_document(secured=token is not None)
+
+    @cache
+    def document() -> dict[str, object]:  # made when somebody asks: it takes longer than all the rest
+        return openapi_document(secured=token is not None)
 
     async def openapi(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
-        await send_json(send, 200, document)
+        await send_json(send, 200, document())
 
     def route(path: str, app: ASGIApp, method: str = "GET") -> Route:
         return Route(path, _Endpoint(app), methods=[method])

@@ -173,12 +173,12 @@ class FileEventLog:
         summaries: list[Summary] = await self._read(self._listing.newest_first)
         return [summary.run_id for summary in reversed(summaries) if not summary.finished][: max(0, limit)]
 
-    async def kept(self, *, limit: int = 100_000) -> list[KeptRun]:
-        """What each of the runs kept takes, the newest first."""
+    async def kept(self, *, skip: int = 0, limit: int = 100_000) -> list[KeptRun]:
+        """What each of the runs kept takes, the newest first, without the first ``skip`` of them."""
         summaries: list[Summary] = await self._read(self._listing.newest_first)
         return [
             KeptRun(summary.run_id, summary.last_at, summary.size, summary.finished)
-            for summary in summaries[: max(0, limit)]
+            for summary in summaries[skip : skip + max(0, limit)]
         ]
 
     async def discard(self, run_id: str, *, before: int | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, islice
 
 from sentient_cli.store.entry import Entry
 from sentient_cli.store.hints import Hints
@@ -100,18 +100,17 @@ class MemoryEventLog:
         open_runs = [run_id for run_id, log in self._open().items() if log.head is None or not log.head.finished]
         return open_runs[: max(0, limit)]
 
-    async def kept(self, *, limit: int = 100_000) -> list[KeptRun]:
-        """What each of the runs kept takes, the newest first."""
-        rows = [
+    async def kept(self, *, skip: int = 0, limit: int = 100_000) -> list[KeptRun]:
+        """What each of the runs kept takes, the newest first, without the first ``skip`` of them."""
+        return [
             KeptRun(
                 run_id,
                 log.last_at,
                 sum(len(entry.data) for entry in log.entries),
                 log.head is not None and log.head.finished,
             )
-            for run_id, log in reversed(self._open().items())
+            for run_id, log in islice(reversed(self._open().items()), skip, skip + max(0, limit))
         ]
-        return rows[: max(0, limit)]
 
     async def discard(self, run_id: str, *, before: int | None = None) -> None:
         """Forget a run, or only its entries with a seq less than ``before``."""

@@ -144,8 +144,8 @@ class EventLog(Protocol):
         """The ids of the runs without a terminal entry, the oldest first: those to recover."""
         ...
 
-    async def kept(self, *, limit: int = 100_000) -> list[KeptRun]:
-        """What each of the runs kept takes, the newest first."""
+    async def kept(self, *, skip: int = 0, limit: int = 100_000) -> list[KeptRun]:
+        """What each of the runs kept takes, the newest first, without the first ``skip`` of them."""
         ...
 
     async def discard(self, run_id: str, *, before: int | None = None) -> None:

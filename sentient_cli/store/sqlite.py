@@ -104,12 +104,12 @@ class SQLiteEventLog:
 
         return await self._database.read(work)
 
-    async def kept(self, *, limit: int = 100_000) -> list[KeptRun]:
-        """What each of the runs kept takes, the newest first."""
+    async def kept(self, *, skip: int = 0, limit: int = 100_000) -> list[KeptRun]:
+        """What each of the runs kept takes, the newest first, without the first ``skip`` of them."""
 
         def work(connection: sqlite3.Connection) -> list[KeptRun]:
-            query = "SELECT run, last_at, size, finished FROM runs ORDER BY number DESC LIMIT ?"
-            rows: list[tuple[str, int, int, int]] = connection.execute(query, (_limit(limit),)).fetchall()
+            query = "SELECT run, last_at, size, finished FROM runs ORDER BY number DESC LIMIT ? OFFSET ?"
+            rows: list[tuple[str, int, int, int]] = connection.execute(query, (_limit(limit), skip)).fetchall()
             return [KeptRun(run, last_at, size, bool(finished)) for run, last_at, size, finished in rows]
 
         return await self._database.read(work)

@@ -79,6 +79,7 @@ async def run_agent(
         ids=ids,
         limits=HostLimits(run=RunLimits(deadline=deadline)),
         capture=capture,
+        process="test",  # the same in each process: so is what the run comes to
     )
     try:
         run = await host.start_run(request)

@@ -107,9 +107,9 @@ class HubLog:
         """The ids of the runs without a terminal entry, the oldest first."""
         return await self._files.unfinished(limit=limit)
 
-    async def kept(self, *, limit: int = 100_000) -> list[KeptRun]:
+    async def kept(self, *, skip: int = 0, limit: int = 100_000) -> list[KeptRun]:
         """What each of the runs kept takes, the newest first."""
-        return await self._files.kept(limit=limit)
+        return await self._files.kept(skip=skip, limit=limit)
 
     async def discard(self, run_id: str, *, before: int | None = None) -> None:
         """Nothing: what is kept for how long is the hub's to decide."""
