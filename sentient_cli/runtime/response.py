@@ -23,6 +23,7 @@ from sentient_cli.runtime.events import (
     check_metadata,
 )
 from sentient_cli.runtime.sink import EventSink, TextStream
+from sentient_cli.runtime.unordered import with_sets_sorted
 
 __all__ = ["EventSink", "Response", "ResponseStream", "TextStream"]
 
@@ -99,7 +100,8 @@ class Response:
 
         Args:
             event_name: What the client shows it under.
-            data: A mapping with string keys; its values are anything that JSON can hold.
+            data: A mapping; its values are anything that JSON can hold. Keys that are numbers become strings, and
+                sets become sorted lists.
             metadata: At most 16 pairs of plain values.
 
         Raises:
@@ -392,4 +394,5 @@ def _json_object(data: Mapping[str, object]) -> dict[str, JsonValue]:
         raise InvalidEventError(
             f"The content of a JSON event is an object, not {type(data).__name__}", fix='Wrap it: {"items": …}'
         )
-    return cast("dict[str, JsonValue]", dict(data))  # what is no JSON is refused when it is encoded
+    # What is no JSON is refused when it is encoded.
+    return cast("dict[str, JsonValue]", with_sets_sorted(dict(data)))

@@ -6,10 +6,12 @@ import random
 import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from types import UnionType
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, Union, cast, get_origin
 
 from sentient_cli.clock import Clock, SystemClock
-from sentient_cli.errors import StateError, VersionConflictError
+from sentient_cli.errors import InvalidEventError, StateError, VersionConflictError
+from sentient_cli.runtime.finite import check_finite
 from sentient_cli.store.ports import StateStore
 
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ MAX_SIZE = 1024 * 1024
 """Bytes of JSON that one value may have."""
 STATE_PREFIX = "state/"
 """Of the keys of a store under which state is kept; then come the session and the name."""
+_FIX_READING = "Give new fields defaults, or take another name for the key"
+_FIX_WRITING = "Store a value of the key's type, or declare the key with another type"
+_NOT_CALLED = (Union, UnionType, Literal)
+_MISFIT = "PydanticSerializationUnexpectedValue("
+_SHOWN_VALUE = re.compile(r"input_value=(?:.*, (?=input_type=)|.*)")
+_MAX_REASONS = 3
 _TRIES = 24
 _LONGEST_WAIT = 0.2
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -37,7 +45,7 @@ class StateKey(Generic[T]):
         default: Makes the value of a session that has none; the type itself, called without arguments, unless given.
 
     Raises:
-        ValueError: the name has other characters.
+        ValueError: the name has other characters, or the type is one that cannot be called and there is no default.
 
     Example:
         >>> VISITS = StateKey("visits", int)
@@ -48,6 +56,8 @@ class StateKey(Generic[T]):
     def __init__(self, name: str, kind: type[T], default: Callable[[], T] | None = None) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(f"the name of a state has 1 to 128 letters, digits, `_`, `-` and `.`, not {name!r:.80}")
+        if default is None and (not callable(kind) or get_origin(kind) in _NOT_CALLED):
+            raise ValueError(f"the state {name!r} needs a default: {kind!r:.80} cannot be called to make one")
         self.name = name
         self.kind = kind
         self.default: Callable[[], T] = default or kind
@@ -69,10 +79,34 @@ class StateKey(Generic[T]):
         try:
             data = self._adapter.dump_json(value, by_alias=True, round_trip=True, warnings="error")
         except (PydanticSerializationError, RecursionError) as error:
-            raise self._misfit("cannot be stored", str(error).partition("\n")[0]) from error
+            raise self._misfit("cannot be stored", _reasons(str(error)), _FIX_WRITING) from None
         if len(data) > MAX_SIZE:
-            raise self._misfit("is too large to be stored", f"It has {len(data)} bytes, of at most {MAX_SIZE}")
+            why = f"It has {len(data)} bytes, of at most {MAX_SIZE}"
+            raise self._misfit("is too large to be stored", why, "Store less of it, or under several keys")
         return data
+
+    def check(self, value: T, data: bytes) -> None:
+        """Make sure that a value can be read again.
+
+        Args:
+            value: The value.
+            data: What `encode` made of it.
+
+        Raises:
+            StateError: it cannot, such as a number that JSON does not know, or one that the type's own rules refuse.
+        """
+        from pydantic import ValidationError  # noqa: PLC0415 - as above
+
+        try:
+            if b"null" in data:  # what becomes of a NaN, and may fit the type
+                check_finite(self._adapter.dump_python(value, warnings=False))
+            self._adapter.validate_json(data)
+        except ValidationError as error:
+            raise self._misfit("cannot be stored", _first_fault(error), _FIX_WRITING) from None
+        except InvalidEventError as error:
+            raise self._misfit("cannot be stored", f"JSON does not know the number: {error.why}", _FIX_WRITING) from None
+        except (TypeError, RecursionError):
+            pass  # it holds what only its type can write, and was just read
 
     def decode(self, data: bytes) -> T:
         """The value of JSON that `encode` wrote.
@@ -85,10 +119,9 @@ class StateKey(Generic[T]):
         try:
             return self._adapter.validate_json(data)
         except ValidationError as error:
-            raise self._misfit("was stored as something else", _first_fault(error)) from None
+            raise self._misfit("was stored as something else", _first_fault(error), _FIX_READING) from None
 
-    def _misfit(self, what: str, why: str) -> StateError:
-        fix = "Give new fields defaults, or take another name for the key"
+    def _misfit(self, what: str, why: str, fix: str) -> StateError:
         return StateError(f"The state {self.name!r} {what}", why=why, fix=fix)
 
     def __repr__(self) -> str:
@@ -171,6 +204,7 @@ class SessionState:
             row = await self._store.get(place)
             value = function(None if row is None else row.value)
             data = key.encode(value)
+            key.check(value, data)
             try:
                 await self._store.put(place, data, expected=0 if row is None else row.version, at=self._now())
             except VersionConflictError:
@@ -190,6 +224,13 @@ class SessionState:
         # Chance parts those who collided.
         longest = min(_LONGEST_WAIT, 0.005 * 2**attempt)
         await (self._clock or SystemClock()).sleep(random.uniform(0, longest))  # noqa: S311
+
+
+def _reasons(text: str) -> str:
+    """What pydantic says, without the values."""
+    lines = [line.strip() for line in text.splitlines()]
+    misfits = [line.removeprefix(_MISFIT).removesuffix(")") for line in lines if line.startswith(_MISFIT)]
+    return "; ".join(_SHOWN_VALUE.sub("", line) for line in misfits[:_MAX_REASONS]) if misfits else lines[0]
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal, Optional, cast
 
 import pytest
 from hypothesis import given
@@ -203,3 +205,69 @@ async def test_a_test_whose_store_is_elsewhere_has_to_read_it_itself() -> None:
     run.session.keep_state(SessionState(Slow(), CHAT))
     with pytest.raises(LookupError):
         run.state(VISITS)
+
+
+# -- what cannot be read again ---------------------------------------------------------------------------------------
+
+
+class Level(BaseModel):
+    n: int = Field(default=0, ge=0)
+
+
+def _broken_level() -> Level:
+    level = Level()
+    level.n = -5
+    return level
+
+
+_NAN = float("nan")
+_BAD: list[tuple[StateKey[object], object, str]] = [
+    (cast("StateKey[object]", key), value, why)
+    for key, value, why in (
+        (StateKey("score", float), _NAN, "number|nan"),
+        (StateKey("score", float), float("inf"), "number|inf"),
+        (StateKey("maybe", cast("type[object]", float | None), lambda: None), _NAN, "number"),
+        (StateKey("many", cast("type[object]", dict[str, object])), {"a": [1, {"b": _NAN}]}, r"a\[1\]\.b"),
+        (StateKey("level", Level), _broken_level(), "n: Input should be greater than or equal to 0"),
+        (StateKey("d", dict[str, int]), {"a": 1.5, "b": "hidden"}, "Expected `int`"),
+    )
+]
+
+
+@pytest.mark.parametrize(("key", "value", "why"), _BAD)
+async def test_what_could_not_be_read_again_is_refused_with_the_reason(
+    key: StateKey[object], value: object, why: str
+) -> None:
+    state = SessionState(MemoryStateStore(), CHAT)
+    before = await state.get(key)
+    with pytest.raises(StateError) as caught:
+        await state.set(key, value)
+    assert re.search(why, str(caught.value.why))
+    assert "hidden" not in str(caught.value)
+    assert "declare the key" in str(caught.value.fix)
+    assert await state.get(key) == before
+    with pytest.raises(StateError):
+        await state.change(key, lambda _: value)
+
+
+@given(st.recursive(st.none() | st.floats() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=3)))
+def test_whatever_is_stored_can_be_read_again(value: object) -> None:
+    key = StateKey("any", cast("type[object]", list[object]))
+
+    async def main() -> None:
+        state = SessionState(MemoryStateStore(), CHAT)
+        try:
+            await state.set(key, [value])
+        except StateError:
+            assert "nan" in repr(value) or "inf" in repr(value)
+        else:
+            assert await state.get(key) == [value]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", [int | None, Optional[int], Literal["a", "b"]])  # noqa: UP045 - both ways to say it
+def test_a_type_that_makes_no_default_needs_one(kind: object) -> None:
+    with pytest.raises(ValueError, match="needs a default"):
+        StateKey("x", cast("type[object]", kind))
+    assert StateKey("x", cast("type[object]", kind), lambda: "a").default() == "a"

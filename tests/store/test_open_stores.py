@@ -10,6 +10,7 @@ import pytest
 
 from sentient_cli.errors import ConfigError, StoreError
 from sentient_cli.store.entry import Entry
+from sentient_cli.store.memory import MemoryEventLog
 from sentient_cli.store.open import keep, open_stores
 from sentient_cli.store.ports import EventLog
 from tests.store.adapters import LOGS, entries, opened_log
@@ -86,3 +87,26 @@ async def test_keeping_some(adapter: str, tmp_path: Path) -> None:
         assert await log.runs() == ["goes-on", "ago-1", "ago-2"]
         assert await keep(log, StoppedClock(), count=0) == ["ago-1", "ago-2"]
         assert await log.runs() == ["goes-on"]
+
+
+async def test_what_was_interrupted_is_forgotten_once_it_is_surely_over() -> None:
+    log = MemoryEventLog()
+    for name, ago in (("live", 5), ("killed", 500)):
+        await log.append(name, [Entry(1, (1000 - ago) * 10**9, "run.started", b"{}")])
+    assert await keep(log, StoppedClock(), count=0, seconds=1, size=0) == []
+    assert await keep(log, StoppedClock(), count=0, seconds=1, size=0, longest=100) == ["killed"]
+    assert await log.runs() == ["live"]
+
+
+@pytest.mark.parametrize("adapter", LOGS)
+async def test_all_runs_are_looked_at_however_many_there_are(
+    adapter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentient_cli.store.prune._PAGE", 7)
+    names = [f"run-{number:03}" for number in range(40)]
+    async with opened_log(adapter, tmp_path) as log:
+        for name in names:
+            await log.append(name, [Entry(1, 10**9, "run.started", b"{}"), Entry(2, 10**9, "run.finished", b"{}")])
+        assert [run.run_id for run in await log.kept(skip=35)] == names[4::-1]
+        assert sorted(await keep(log, StoppedClock(), count=10)) == names[:30]
+        assert await keep(log, StoppedClock(), seconds=1) == names[:29:-1]
