@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sentient_cli.dev.debugging import QUIET
-from sentient_cli.dev.order import FlagText, Order
+from sentient_cli.dev.processes.order import FlagText, Order
 
 __all__ = ["Assignment"]
 

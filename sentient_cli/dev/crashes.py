@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sentient_cli.dev.messages import Problem
-from sentient_cli.dev.reaper import ending
+from sentient_cli.dev.processes.reaper import ending
 
 __all__ = ["Crash"]
 

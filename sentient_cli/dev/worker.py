@@ -21,10 +21,10 @@ from sentient_cli.config.environ import export_environment, replace_environment
 from sentient_cli.dev.channel import Channel, send_now
 from sentient_cli.dev.debugging import listen
 from sentient_cli.dev.imports import Imports
-from sentient_cli.dev.lifeline import die_with
 from sentient_cli.dev.messages import Cancel, Failed, Idle, Loaded, ReloadError, Retire, Stop, decode_to_worker, encode
-from sentient_cli.dev.preload import base_packages
 from sentient_cli.dev.problems import describe
+from sentient_cli.dev.processes.lifeline import die_with
+from sentient_cli.dev.processes.preload import base_packages
 from sentient_cli.dev.recording.stores import open_recordings
 from sentient_cli.dev.summaries import Summaries
 from sentient_cli.host.compose import build_host, host_limits
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from sentient_cli.config import Loaded as LoadedSettings
     from sentient_cli.config.settings import ServerSettings
     from sentient_cli.dev.messages import FromWorker
-    from sentient_cli.dev.order import Order
+    from sentient_cli.dev.processes.order import Order
     from sentient_cli.host import Host
 
 __all__ = ["wait_for_adoption", "work"]

@@ -135,4 +135,17 @@ def output_reader(kind: type[T]) -> OutputReader[T]:
     Raises:
         BadRequestError: the type has no JSON Schema.
     """
-    return cast("OutputReader[T]", _kept(cast("Hashable", kind)))
+    try:
+        return cast("OutputReader[T]", _kept(cast("Hashable", kind)))
+    except TypeError:  # such as `Annotated[int, ["a list"]]`, which cannot be looked up
+        if isinstance(kind, Hashable) and _can_be_looked_up(kind):
+            raise
+        return OutputReader(kind)
+
+
+def _can_be_looked_up(kind: Hashable) -> bool:
+    try:
+        hash(kind)
+    except TypeError:
+        return False
+    return True

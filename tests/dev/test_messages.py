@@ -28,7 +28,7 @@ from sentient_cli.dev.messages import (
     decode_to_worker,
     encode,
 )
-from sentient_cli.dev.order import Order, decode_order, encode_order
+from sentient_cli.dev.processes.order import Order, decode_order, encode_order
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 _from_worker: st.SearchStrategy[FromWorker] = st.one_of(

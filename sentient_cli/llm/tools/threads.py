@@ -35,8 +35,9 @@ async def in_thread(work: Callable[[], T], name: str) -> T:
     def run() -> None:
         try:
             result = context.run(work)
-        except StopIteration as error:
-            tell = partial(_fail, done, RuntimeError(f"The function raised {error!r}"))  # no future takes it
+        except (StopIteration, GeneratorExit, KeyboardInterrupt) as error:
+            # No future takes the first, and the others would end more than the caller; no Ctrl-C gets to a thread.
+            tell = partial(_fail, done, RuntimeError(f"The function raised {error!r}"))
         except BaseException as error:  # noqa: BLE001 - it belongs to the caller, whatever it is
             tell = partial(_fail, done, error)
         else:

@@ -98,7 +98,9 @@ def _missing_module(error: ModuleNotFoundError, name: str, place: str) -> AgentI
     else:
         user = is_user_file(str(importer))
         why = f"{importer.name if user else _package(importer)} needs the module {top}, which is not installed"
-        fix = f"Install it: `pip install {_DISTRIBUTIONS.get(top, top.replace('_', '-'))}`"
+        known = _DISTRIBUTIONS.get(top)
+        # A guess at the name of a package may be a stranger's.
+        fix = f"Install it: `pip install {known}`" if known else "Install the package that it is part of, with pip or uv"
     return AgentImportError(place, why=why, fix=fix, detail=describe_exception(error))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shlex
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import IO
 
 from sentient_cli.errors import UsageError, UserInterruptError
@@ -20,9 +21,11 @@ from sentient_cli.scaffold.tools import end_group
 __all__ = ["COMMANDS", "Shell"]
 
 COMMANDS = ("sentient", "pytest", "python")
-_STARTED = re.compile(r"Serving [^\"]* on [^\"\s]+")  # as text, or within a line of JSON
+_SERVING = re.compile(r"Serving [^\"]* on [^\"\s]+")  # as text, or within a line of JSON
+_DEVELOPING = re.compile(r"  Python {2,}\S|\S+  \S Not loaded, ")  # the last line of what it says first, or the first
 _SECONDS = 60.0
-_KEPT = 30
+_KEPT = 60
+_CHUNK = 65536
 
 
 class Shell:
@@ -35,6 +38,7 @@ class Shell:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._behind: subprocess.Popen[bytes] | None = None
+        self._said: deque[str] = deque(maxlen=_KEPT)
 
     @contextlib.contextmanager
     def open(self) -> Generator[Shell]:
@@ -88,26 +92,48 @@ class Shell:
         project = self._workspace.project
         return str(project if project.is_dir() else self._workspace.base)
 
+    def news(self) -> list[str]:
+        """What the program behind has said since this was asked last, its latest lines at least."""
+        said, self._said = self._said, deque(maxlen=_KEPT)
+        return _trimmed(said)
+
     def _start(self, command: list[str]) -> str:
         self._end()
         quick = {"SENTIENT_SERVER_DRAIN_DELAY": "0"}  # nobody else calls it
         process = subprocess.Popen(  # noqa: S603 - typed for this
             command,
             cwd=self._where(),
-            env={**quick, **self._workspace.environment, "PYTHONUNBUFFERED": "1"},
+            env={**quick, **self._workspace.environment, "PYTHONUNBUFFERED": "1", "COLUMNS": "80"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         self._behind = process
-        said: deque[str] = deque(maxlen=_KEPT)
+        self.news()
         ready = threading.Event()
         if process.stdout is not None:
-            threading.Thread(target=_listen, args=(process.stdout, said, ready), daemon=True).start()
+            threading.Thread(target=self._listen, args=(process.stdout, ready), daemon=True).start()
         ready.wait(_SECONDS)
-        started = next((match[0] for text in list(said) if (match := _STARTED.search(text))), "")
-        return started or "\n".join([*said, "It did not start."])
+        said = self.news()
+        serving = next((match[0] for text in said if (match := _SERVING.search(text))), "")
+        if serving:
+            return serving
+        started = any(_DEVELOPING.match(text) for text in said)
+        return "\n".join(said if started else [*said, "It did not start."])
+
+    def _listen(self, stream: IO[bytes], ready: threading.Event) -> None:
+        """Keep the last of what a program says, until it says no more; it must never wait for a reader."""
+        line = b""
+        with stream:
+            while piece := os.read(stream.fileno(), _CHUNK):
+                *lines, line = (line + piece).split(b"\n")
+                texts = [text.decode("utf-8", "replace").rstrip() for text in lines]
+                self._said.extend(texts)
+                if any(_SERVING.search(text) or _DEVELOPING.match(text) for text in texts):
+                    ready.set()
+        self._said.append(line.decode("utf-8", "replace").rstrip())
+        ready.set()
 
     def _end(self) -> None:
         if self._behind is not None:
@@ -119,11 +145,7 @@ def _leave(_number: int, _frame: object) -> None:
     raise UserInterruptError("Ended by a signal")
 
 
-def _listen(stream: IO[bytes], said: deque[str], ready: threading.Event) -> None:
-    """Keep the last of what a program says, until it says no more; it must never wait for a reader."""
-    with stream:
-        for line in stream:
-            said.append(line.decode("utf-8", "replace").rstrip())
-            if _STARTED.search(said[-1]):
-                ready.set()
-    ready.set()
+def _trimmed(lines: Iterable[str]) -> list[str]:
+    """Lines without the empty ones before the first and behind the last."""
+    text = "\n".join(lines).strip("\n")
+    return text.split("\n") if text else []

@@ -20,9 +20,9 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from sentient_cli.dev.lifeline import die_with, threads_of_this_process
-from sentient_cli.dev.order import Order, decode_order
-from sentient_cli.dev.preload import imported_names, load, load_base, with_lazy_parts
+from sentient_cli.dev.processes.lifeline import die_with, threads_of_this_process
+from sentient_cli.dev.processes.order import Order, decode_order
+from sentient_cli.dev.processes.preload import imported_names, load, load_base, with_lazy_parts
 
 __all__ = ["Answer", "Preload", "main"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from sentient_cli.dev.order import decode_order
+from sentient_cli.dev.processes.order import decode_order
 from sentient_cli.dev.worker import work
 
 __all__ = ["main"]

@@ -16,9 +16,9 @@ from typing import Final, Protocol, Self
 
 import msgspec
 
-from sentient_cli.dev.forkserver import Answer, Preload
-from sentient_cli.dev.lifeline import adopt_orphans
-from sentient_cli.dev.order import Order, encode_order
+from sentient_cli.dev.processes.forkserver import Answer, Preload
+from sentient_cli.dev.processes.lifeline import adopt_orphans
+from sentient_cli.dev.processes.order import Order, encode_order
 from sentient_cli.errors import ProjectError
 
 __all__ = ["Launched", "Launcher", "make_launcher"]
@@ -122,7 +122,7 @@ class _SpawnLauncher:
             data = encode_order(order)
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter; forking takes a moment
-                    [sys.executable, "-P", "-m", "sentient_cli.dev.spawned", *map(str, ends.theirs)],
+                    [sys.executable, "-P", "-m", "sentient_cli.dev.processes.spawned", *map(str, ends.theirs)],
                     env=self._environment,
                     pass_fds=ends.theirs,
                     stdin=subprocess.DEVNULL,
@@ -169,7 +169,7 @@ class _ForkServer:
         with theirs:
             try:
                 process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                    [sys.executable, "-P", "-m", "sentient_cli.dev.forkserver", str(theirs.fileno())],
+                    [sys.executable, "-P", "-m", "sentient_cli.dev.processes.forkserver", str(theirs.fileno())],
                     env=dict(environment),
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
