@@ -1,4 +1,4 @@
-"""Build, serve, talk to and debug AI agents that speak the Sentient Chat protocol.
+"""Build, serve and talk to AI agents that speak the Sentient Chat protocol.
 
 Importing the package costs nothing: a public name is imported when it is first used.
 

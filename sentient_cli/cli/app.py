@@ -161,7 +161,7 @@ def _command(row: CommandRow) -> Command:
 def build() -> Command:
     """The command line as one command of Typer."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.callback(cls=_Root, help="Build, serve, talk to and debug AI agents that speak the Sentient Chat protocol.")(
+    app.callback(cls=_Root, help="Build, serve and talk to AI agents that speak the Sentient Chat protocol.")(
         _root
     )
     return typer.main.get_command(app)

@@ -10,6 +10,7 @@ from sentient_cli.cli.dev_text import Line, Pen, Span, paint, plain, width_of
 from sentient_cli.dev.report import (
     Broken,
     DevEvent,
+    Listening,
     Notice,
     Output,
     Ready,
@@ -179,6 +180,9 @@ class Screen:
         match item:
             case Notice():
                 return layout.note(time, item.text, item.fix)
+            case Listening(url=url, inspect_url=inspect_url):
+                link = url if self._looks.keys else inspect_url
+                return [*layout.note(time, "The page says so too:", mark="dot", color="dim"), *layout.link(link)]
             case Told(good=good):
                 mark, color = ("dot", "dim") if good else ("notice", "yellow")
                 return [*layout.note(time, item.text, item.fix, mark=mark, color=color), *layout.link(item.link)]

@@ -13,7 +13,7 @@ from sentient_cli.cli.commands import find_command
 from sentient_cli.cli.dev_keys import reading_keys
 from sentient_cli.cli.dev_open import can_open, open_page
 from sentient_cli.dev import serving
-from sentient_cli.dev.report import Notice, Ready
+from sentient_cli.dev.report import Listening, Notice, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -59,7 +59,7 @@ class Session:
         self._environment = environment
         self._opens = opens
         self._keyboard = keyboard
-        self._ready: Ready | None = None
+        self._page = ""
         self._leaving = False
         self._hub: asyncio.Future[int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -94,12 +94,12 @@ class Session:
 
     def report(self, event: DevEvent) -> None:
         """Take an event of the hub."""
-        if not isinstance(event, Ready):
+        if not isinstance(event, Ready | Listening):
             self._writer.report(event)
             return
-        first, self._ready = self._ready is None, event
+        first, self._page = not self._page, event.inspect_url
         # Whoever reads that it answers can find it.
-        published = self._announcement.publish(event.url, event.agent)
+        published = self._announcement.publish(event.url, event.agent if isinstance(event, Ready) else "")
         self._writer.report(event)
         if not published:
             self._writer.report(Notice("Other programs cannot find this server", "Name its address to them"))
@@ -152,15 +152,14 @@ class Session:
                 self._hub.cancel()
 
     def _open(self) -> None:
-        ready = self._ready
-        if ready is None:
-            self._writer.tell("There is no page yet: nothing is loaded", good=False)
+        if not self._page:
+            self._writer.tell("There is no page yet: the agent is being loaded", good=False)
         elif not can_open(self._environment):
-            self._writer.tell("There is no browser here. Open this where there is one:", link=ready.inspect_url)
+            self._writer.tell("There is no browser here. Open this where there is one:", link=self._page)
         else:
             self._writer.tell("Opening the page in your browser")
             # A thread that nobody waits for: a browser takes its time.
-            threading.Thread(target=self._opened, args=(ready.inspect_url,), daemon=True, name="sentient-open").start()
+            threading.Thread(target=self._opened, args=(self._page,), daemon=True, name="sentient-open").start()
 
     def _opened(self, url: str) -> None:
         if not open_page(url):

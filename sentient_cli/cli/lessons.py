@@ -88,6 +88,7 @@ def _attempt(
             case "":
                 outcome = lesson.check(workspace)
                 _tell(here, outcome)
+                _tell_news(here, shell)
                 if outcome.done:
                     return progress.with_done(lesson)
             case "s" | "skip":
@@ -100,6 +101,7 @@ def _attempt(
                 _show(here, lesson, workspace)
             case _:
                 _run(here, line, shell)
+                _tell_news(here, shell)
 
 
 def _run(here: Invocation, line: str, shell: Shell) -> None:
@@ -113,7 +115,15 @@ def _run(here: Invocation, line: str, shell: Shell) -> None:
     except (SentientError, OSError) as error:
         told = str(error)
     if told:
-        here.console.say(told)
+        here.console.say(_safe(told))
+
+
+def _tell_news(here: Invocation, shell: Shell) -> None:
+    """What the program behind has said meanwhile."""
+    from rich.text import Text
+
+    for line in [] if here.console.quiet else shell.news():
+        here.console.rich(stderr=True).print(Text(sanitize_line(line), style="dim"), soft_wrap=True)
 
 
 def _tell(here: Invocation, outcome: Outcome) -> None:
@@ -145,6 +155,19 @@ def _safe(text: str) -> str:
     return "\n".join(sanitize_line(line) for line in text.splitlines())
 
 
+def _paragraphs(text: str) -> list[str]:
+    """The lines of a text, with those of a paragraph as one; commands and code keep theirs."""
+    found: list[str] = []
+    for line in text.splitlines():
+        goes_on = found and _is_prose(found[-1]) and _is_prose(line)
+        found[-1:] = [f"{found[-1]} {line}"] if goes_on else [*found[-1:], line]
+    return found
+
+
+def _is_prose(line: str) -> bool:
+    return line != "" and not line.startswith(("$ ", "    "))
+
+
 def _show(here: Invocation, lesson: Lesson, workspace: Workspace) -> None:
     from rich.text import Text
 
@@ -152,7 +175,7 @@ def _show(here: Invocation, lesson: Lesson, workspace: Workspace) -> None:
     console.print()
     console.print(Text(f"{LESSONS.index(lesson) + 1} of {len(LESSONS)}  {lesson.title}", style="bold"))
     console.print()
-    for line in _text(lesson, workspace).splitlines():
+    for line in _paragraphs(_text(lesson, workspace)):
         if line.startswith("$ "):
             console.print(Text(f"  {line[2:]}", style="cyan"), soft_wrap=True)
         elif line.startswith("    "):

@@ -8,6 +8,7 @@ import typer
 
 from sentient_cli.cli.invocation import current
 from sentient_cli.cli.options import (
+    AgentArgument,
     AgentOption,
     AllowHostOption,
     AllowOriginOption,
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 
 
 def serve(  # noqa: PLR0917 - one parameter an option
-    target: Annotated[
-        str | None, typer.Argument(metavar="AGENT", help="The agent: `module:attr` or a file.", show_default=False)
-    ] = None,
+    target: AgentArgument = None,
     agent: AgentOption = None,
     host: HostOption = None,
     port: PortOption = None,

@@ -14,7 +14,7 @@ from sentient_cli.sanitize import sanitize_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Timeouts", "base_url", "client_for", "is_loopback", "refusal", "unreachable"]
+__all__ = ["Timeouts", "base_url", "client_for", "is_loopback_url", "refusal", "unreachable"]
 
 OK = 200
 MAX_REFUSAL_BYTES = 64 * 1024
@@ -95,11 +95,11 @@ def _bad_url(url: str) -> UsageError:
     )
 
 
-def is_loopback(url: str) -> bool:
+def is_loopback_url(url: str) -> bool:
     """Whether an address is one of this machine.
 
     Example:
-        >>> is_loopback("http://[::1]:8000"), is_loopback("https://example.org")
+        >>> is_loopback_url("http://[::1]:8000"), is_loopback_url("https://example.org")
         (True, False)
     """
     host = httpx.URL(url).host
@@ -132,7 +132,7 @@ def client_for(url: str, token: str | None, timeouts: Timeouts) -> httpx.AsyncCl
         headers=headers,
         timeout=timeout,
         follow_redirects=False,
-        trust_env=not is_loopback(url),
+        trust_env=not is_loopback_url(url),
         # Loading the certificates takes a quarter of a second, and a plain address never needs them.
         verify=url.startswith("https:"),
     )

@@ -14,7 +14,7 @@ from sentient_cli.compat.finder import ROOT, install
 from sentient_cli.compat.responding import FrameworkResponse
 from sentient_cli.compat.vocabulary import Vocabulary, vocabulary
 from sentient_cli.runtime import loader
-from sentient_cli.runtime.agent import Agent, AgentLike
+from sentient_cli.runtime.agent import Agent, AgentLike, call_optional
 from sentient_cli.runtime.request import Query
 from sentient_cli.runtime.response import Response
 from sentient_cli.runtime.session import Interactions, Session
@@ -73,7 +73,7 @@ class FrameworkAgent(Agent):
 
     @override
     async def setup(self) -> None:
-        await _call(self.agent, "setup")
+        await call_optional(self.agent, "setup")
 
     @override
     async def assist(self, session: Session, query: Query, response: Response) -> None:
@@ -87,14 +87,7 @@ class FrameworkAgent(Agent):
 
     @override
     async def aclose(self) -> None:
-        await _call(self.agent, "aclose")
-
-
-async def _call(agent: AgentLike, name: str) -> None:
-    method = cast("Callable[[], Awaitable[None] | None] | None", getattr(agent, name, None))
-    result = method() if callable(method) else None
-    if result is not None:
-        await result
+        await call_optional(self.agent, "aclose")
 
 
 def adapt(agent: AgentLike) -> AgentLike:

@@ -93,7 +93,7 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unloaded: dict[str, None] = {}
         self._quiet_since = 0.0
-        self._answered = False
+        self._answered = self._listening = False
         self._seconds: float | None = None
         self._warned: dict[str, None] = {}
         self._stopping = False
@@ -279,6 +279,9 @@ class Hub:
     def _break(self, generation: int, problem: Problem, changed: tuple[str, ...] = ()) -> None:
         self.problem = problem
         self._reporter.report(report.Broken(generation, problem, changed, self.generations.current))
+        if not self._answered and not self._listening:
+            self._listening = True
+            self._reporter.report(report.Listening(self._assignment.url, self._assignment.inspect_url))
         self._records.changed()
 
     def heard(self, member: Member, message: FromWorker) -> None:

@@ -10,6 +10,7 @@ from sentient_cli.dev.messages import Problem
 __all__ = [
     "Broken",
     "DevEvent",
+    "Listening",
     "Notice",
     "Output",
     "Ready",
@@ -35,6 +36,19 @@ class Starting:
     """
 
     agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Nothing that was loaded is good so far; the page answers, and says so too.
+
+    Args:
+        url: Where.
+        inspect_url: The page, with the inspection token in its fragment.
+    """
+
+    url: str
+    inspect_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +235,7 @@ class Notice:
 
 DevEvent: TypeAlias = (
     Starting
+    | Listening
     | Ready
     | Reloading
     | Reloaded

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import inspect
 import logging
 import platform
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from functools import partial
-from typing import cast
 
 import sentient_cli
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
@@ -28,7 +26,7 @@ from sentient_cli.host.threads import Threads
 from sentient_cli.llm.current import current_manager
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.redact import redactor
-from sentient_cli.runtime.agent import AgentLike
+from sentient_cli.runtime.agent import AgentLike, call_optional
 from sentient_cli.runtime.capture import process_capture
 from sentient_cli.runtime.loading.importing import user_code
 from sentient_cli.runtime.log import LogListener, RunLog
@@ -159,7 +157,7 @@ class Host:
             if self.stores is not None:
                 await self.stores.ready()
             with self._models(), user_code(f"The setup of {self.agent_name} failed"):
-                await _call_optional(self.agent, "setup")
+                await call_optional(self.agent, "setup")
             if self._capture is not None:
                 self._capture.install(partial(RedactedPieces, redactor))
             self._started = True
@@ -212,7 +210,7 @@ class Host:
             try:
                 with self._models():
                     async with asyncio.timeout(_CLOSE_TIMEOUT):
-                        await _call_optional(self.agent, "aclose")
+                        await call_optional(self.agent, "aclose")
             except Exception:
                 _logger.exception("The agent %r failed while it was closed", self.agent_name)
         if self._intake is not None:
@@ -358,11 +356,3 @@ class Host:
 
 def _report_unstored(run_id: str, error: StoreError) -> None:
     _logger.error("Run %s is not stored to its end: %s", run_id, error, extra={"run_id": run_id})
-
-
-async def _call_optional(agent: AgentLike, name: str) -> None:
-    method = cast("Callable[[], Awaitable[None] | None] | None", getattr(agent, name, None))
-    if callable(method):
-        result = method()
-        if inspect.isawaitable(result):
-            await result

@@ -136,16 +136,7 @@ def output_reader(kind: type[T]) -> OutputReader[T]:
         BadRequestError: the type has no JSON Schema.
     """
     try:
-        return cast("OutputReader[T]", _kept(cast("Hashable", kind)))
-    except TypeError:  # such as `Annotated[int, ["a list"]]`, which cannot be looked up
-        if isinstance(kind, Hashable) and _can_be_looked_up(kind):
-            raise
-        return OutputReader(kind)
-
-
-def _can_be_looked_up(kind: Hashable) -> bool:
-    try:
         hash(kind)
-    except TypeError:
-        return False
-    return True
+    except TypeError:  # such as `Annotated[int, ["a list"]]`
+        return OutputReader(kind)
+    return cast("OutputReader[T]", _kept(cast("Hashable", kind)))

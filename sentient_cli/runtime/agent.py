@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias, overload, runtime_checkable
+from inspect import isawaitable
+from typing import Protocol, TypeAlias, cast, overload, runtime_checkable
 
 from sentient_cli.runtime.request import Query
 from sentient_cli.runtime.response import Response
 from sentient_cli.runtime.session import Session
 
-__all__ = ["Agent", "AgentLike", "AssistFunction", "FunctionAgent", "agent"]
+__all__ = ["Agent", "AgentLike", "AssistFunction", "FunctionAgent", "agent", "call_optional"]
 
 AssistFunction: TypeAlias = Callable[[Session, Query, Response], Awaitable[None]]
 """An async function that answers one query."""
@@ -115,3 +116,17 @@ def agent(
     if function is not None:
         return FunctionAgent(function, name)
     return lambda decorated: FunctionAgent(decorated, name)
+
+
+async def call_optional(agent: AgentLike, name: str) -> None:
+    """Call a method that an agent may have, plain or async: ``setup`` or ``aclose``.
+
+    Args:
+        agent: Which.
+        name: The method's.
+    """
+    method = cast("Callable[[], object] | None", getattr(agent, name, None))
+    if callable(method):
+        result = method()
+        if isawaitable(result):
+            await result

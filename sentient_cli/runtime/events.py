@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
 
 import msgspec
 
@@ -165,8 +165,6 @@ class DoneEvent(_Event, frozen=True, gc=False, kw_only=True, tag="atomic.done"):
 
 Event: TypeAlias = TextBlockEvent | JsonEvent | TextChunkEvent | ErrorEvent | DoneEvent
 """Any event that goes to the client, told apart by its ``content_type``."""
-
-ContentType: TypeAlias = Literal["atomic.textblock", "atomic.json", "chunked.text", "atomic.error", "atomic.done"]
 
 
 def _plain(value: object) -> object:

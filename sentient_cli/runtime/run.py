@@ -319,7 +319,5 @@ class Run:
         elif outcome == "deadline":
             self.response.emit_error_now(f"The run took longer than {self._limits.deadline:g} seconds", 504)
         elif outcome == "error" and self.failure is not None:
-            failure = describe_failure(
-                self, self.failure, reference=self._reference(), show=self._limits.show_errors
-            )
+            failure = describe_failure(self, self.failure, reference=self._reference(), show=self._limits.show_errors)
             self.response.emit_error_now(failure.message, failure.code, failure.details)

@@ -104,7 +104,8 @@ class StateKey(Generic[T]):
         except ValidationError as error:
             raise self._misfit("cannot be stored", _first_fault(error), _FIX_WRITING) from None
         except InvalidEventError as error:
-            raise self._misfit("cannot be stored", f"JSON does not know the number: {error.why}", _FIX_WRITING) from None
+            why = f"JSON does not know the number: {error.why}"
+            raise self._misfit("cannot be stored", why, _FIX_WRITING) from None
         except (TypeError, RecursionError):
             pass  # it holds what only its type can write, and was just read
 

@@ -33,7 +33,7 @@ async def keep(
         count: How many finished runs to keep; None for any number.
         seconds: How long a run is kept after its last entry; None for ever.
         size: How many bytes the finished runs may take together; None for any.
-        longest: Seconds after its last entry in which a run has its next one, whoever runs it; None: it may take longer.
+        longest: Seconds after its last entry in which a run has its next one, whoever runs it; None: any number.
 
     Returns:
         The ids of those forgotten.

@@ -152,10 +152,6 @@ class WriteBehind(Generic[E]):
         if self._size > self._max_bytes:
             self._overflow()
 
-    def is_incomplete(self, run_id: str) -> bool:
-        """Whether the run was given up, so that its stored log is not the whole of it."""
-        return run_id in self._incomplete
-
     async def flush(self) -> None:
         """Wait until nothing waits any more: everything was written or given up."""
         while self._pending:

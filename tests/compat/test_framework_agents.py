@@ -57,7 +57,7 @@ async def test_setup_and_close_are_called(framework: None, tmp_path: Path) -> No
 from sentient_agent_framework import AbstractAgent
 class Opening(AbstractAgent):
     steps = []
-    def setup(self): self.steps.append("setup")
+    def setup(self): self.steps.append("setup"); return self
     async def assist(self, session, query, response_handler): self.steps.append("assist")
     async def aclose(self): self.steps.append("close")
 """

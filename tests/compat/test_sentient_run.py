@@ -175,7 +175,7 @@ def test_the_options_of_the_file_are_none_of_ours(tmp_path: Path) -> None:
         ("raise SystemExit", 0, ""),
         ("raise SystemExit('no more')", 1, "no more"),
         ("def f():\n    raise ValueError('bad')\nf()", 1, "ValueError: bad"),
-        ("import not_there", 1, "pip install not-there"),
+        ("import not_there", 1, "with pip or uv"),
         ("x = (", 5, "no valid Python"),
         ("raise KeyboardInterrupt", 130, "Interrupted"),
     ],

@@ -108,7 +108,11 @@ class Developing:
 
     def wait_ready(self) -> dict[str, object]:
         """Wait until the agent answers."""
-        event = self.wait("ready")
+        return self.wait_announced("ready")
+
+    def wait_announced(self, name: str = "listening") -> dict[str, object]:
+        """Wait until it says where it is."""
+        event = self.wait(name)
         self.url = str(event["url"])
         self.token = str(event["inspect_url"]).partition("#token=")[2]
         return event

@@ -79,6 +79,11 @@ def test_a_start_with_broken_code_waits_for_a_good_save(tmp_path: Path) -> None:
         problem = dev.wait("broken")["problem"]
         assert isinstance(problem, dict)
         assert "no_such_module" in problem["why"]
+        dev.wait_announced()
+        refused = httpx.post(f"{dev.url}/assist", json=body("hi"), timeout=20)
+        assert (refused.status_code, refused.json()["code"]) == (503, "no-agent")
+        assert dev.state()["status"] == "broken"
+        assert dev.get("/").status_code == 200
         dev.write("agent.py", AGENT.format(version="mended"))
         dev.wait_ready()
         assert dev.ask() == "mended"

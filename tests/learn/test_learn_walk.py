@@ -23,6 +23,9 @@ from sentient_cli.scaffold.learn.lessons import LESSONS, find_lesson
 from tests.plugins.isolation import REPOSITORY
 from tests.support import commands
 
+_LATER = [""] * (len(LESSONS) - 2)
+_ANSWERS = Path("learn-agent/answers.toml")
+
 
 def _plain(written: str) -> str:
     """What was written without colours, in one line."""
@@ -106,43 +109,51 @@ def _create(learner: Learner, _port: int) -> None:
 
 
 def _talk(learner: Learner, port: int) -> None:
-    assert "Start it with `sentient serve &`" in learner.types("")
-    assert "ended with exit code" in learner.types("sentient serve --nothing")
-    assert "did not start" in learner.types("sentient serve --nothing &")
-    assert f"Serving assistant on http://127.0.0.1:{port}" in learner.types("$ sentient serve &")
-    said = learner.types(f'sentient chat http://127.0.0.1:{port} -m "What can you do?"')
-    assert "I answer questions" in said
+    assert "`sentient dev` does not run in learn-agent. Start it with `sentient dev &`" in learner.types("")
+    assert "ended with exit code" in learner.types("sentient dev --nothing")
+    assert "did not start" in learner.types("sentient dev --nothing &")
+    assert f"URL http://127.0.0.1:{port}" in learner.types("$ sentient dev &")
+    assert "I answer questions" in learner.types('sentient chat -m "What can you do?"')
 
 
 def _edit(learner: Learner, _port: int) -> None:
     assert "answers.toml has no rule" in learner.types("")
-    with Path("learn-agent/answers.toml").open("a") as file:
+    with _ANSWERS.open("a") as file:
         file.write(_example("edit", "[[rule]]", "answer"))
-    assert "Start it anew" in learner.types("")
-    learner.types("sentient serve &")
 
 
-def _tool(learner: Learner, port: int) -> None:
+def _reload(learner: Learner, _port: int) -> None:
+    assert "I am all yours." in learner.types('sentient chat -m "Who are you?"')
+    _replace(_ANSWERS, 'yours."', "yours.")
+    said = learner.types("")
+    assert "Not yet: The offline script" in said
+    assert "Generation 2 goes on answering. Mend it, and save" in said
+    assert "answers.toml: not reloaded, the code before answers" in said
+    assert "I am all yours." in learner.types('sentient chat -m "Who are you?"')
+    _replace(_ANSWERS, "I am all yours.", 'I am mended."')
+
+
+def _tool(learner: Learner, _port: int) -> None:
     assert "is as it was made" in learner.types("")
     agent = Path("learn-agent/src/learn_agent/agent.py")
-    tool = _example("tool", "def count_words", "return")
-    _replace(agent, "@agent\nasync def assistant(", f"{tool}\n\n@agent\nasync def assistant(")
-    assert "no JSON event came" in learner.types("")
-    use = textwrap.indent(_example("tool", "if question", "await"), "    ")
-    _replace(agent, "    try:", f"{use}    try:")
-    learner.types("sentient serve &")
-    said = learner.types(f'sentient chat http://127.0.0.1:{port} -m "Count these four words" --json')
-    assert '"words": 4' in said.replace('"words":4', '"words": 4')
+    tool = _example("tool", "@tool", "return")
+    _replace(agent, "@agent\n", f"{tool}\n\n@agent\n")
+    said = learner.types("")
+    assert "Generation 4 goes on answering" in said
+    assert "name 'tool' is not defined" in said
+    _replace(agent, "Session, agent, llm", "Session, agent, llm, tool")
+    use = _example("tool", "await", "await").strip()
+    _replace(agent, "await response.stream_llm(ANSWER, llm.stream(conversation(session, question)))", use)
 
 
 def _test(learner: Learner, _port: int) -> None:
     assert "no test of yours yet" in learner.types("")
     test = Path("learn-agent/tests/test_tool.py")
-    text = _example("test", "from sentient_cli", "assert")
-    test.write_text(text.replace("4}", "5}"))
+    text = _example("test", "from sentient_cli", "assert run")
+    test.write_text(text.replace("== 4", "== 5"))
     said = learner.types("")
     assert "Not yet: The tests do not pass" in said
-    assert "assert {'words': 4}" in said
+    assert "assert 4 == 5" in said
     test.write_text(text)
     assert re.search(r"\d passed", learner.types("pytest"))
 
@@ -150,8 +161,9 @@ def _test(learner: Learner, _port: int) -> None:
 _STEPS = {
     "create": (_create, "from `basic`; its agent is in src/learn_agent/agent.py"),
     "talk": (_talk, "It says: I answer questions"),
-    "edit": (_edit, "Now it says: I am all yours."),
-    "tool": (_tool, "I asked 'Count these four words', and the tool found {'words': 4}"),
+    "edit": (_edit, "answers.toml has an answer to 'Who are you?' now"),
+    "reload": (_reload, "Generation 4 answers, and nothing was started anew: I am mended."),
+    "tool": (_tool, "I asked it to count four words, and it says: The tool `count_words` gave: 4"),
     "test": (_test, "All tests pass"),
 }
 
@@ -179,13 +191,13 @@ def test_it_is_left_and_gone_on_with(free_port: int) -> None:
     Path("learn-agent").mkdir()
     Path("learn-agent/agent.py").write_text("async def assist(session, query, response): ...\n")
     with _learning(free_port) as learner:
-        assert "2 of 5" in learner.types("skip")
+        assert "2 of 6" in learner.types("skip")
         assert "goes on here" in learner.leaves("q")
-    assert _states() == ["skipped", "now", "", "", ""]
+    assert _states() == ["skipped", "now", *_LATER]
     with _learning(free_port) as learner:
         assert learner.lesson == "talk"
-        assert "2 of 5" in learner.types("t")
-        assert "Serving" in learner.types("sentient serve &")
+        assert "2 of 6" in learner.types("t")
+        assert f"URL http://127.0.0.1:{free_port}" in learner.types("sentient dev &")
         learner.child.kill(signal.SIGTERM)
         learner.child.expect(pexpect.EOF)
     assert learner.child.exitstatus == 130
@@ -195,13 +207,13 @@ def test_it_is_left_and_gone_on_with(free_port: int) -> None:
         assert learner.lesson == "talk"
         learner.child.sendeof()
         learner.child.expect(pexpect.EOF)
-    with _learning(free_port, "--step", "4") as learner:
+    with _learning(free_port, "--step", "5") as learner:
         assert learner.lesson == "tool"
         learner.child.sendintr()
         learner.child.expect(pexpect.EOF)
     assert learner.child.exitstatus == 130
     assert _learn("--reset").returncode == 0
-    assert _states() == ["now", "", "", "", ""]
+    assert _states() == ["now", "", *_LATER]
 
 
 @pytest.mark.story("20.7")
@@ -219,7 +231,7 @@ def test_without_a_terminal_it_looks_once() -> None:
     assert (told["done"], "made from `advanced`" in told["said"]) == (False, True)
     _replace(state, 'id = "advanced"', 'id = "basic"')
     assert _learn("--skip").returncode == 0
-    assert _states() == ["done", "skipped", "now", "", ""]
+    assert _states() == ["done", "skipped", "now", *_LATER[1:]]
     (Path("learn-agent") / "answers.toml").write_text("no toml [")
     told = json.loads(_learn("--json").stdout)
     assert (told["done"], "is not understood" in told["said"]) == (False, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, cast
 
 import pytest
 from hypothesis import given
@@ -152,6 +153,11 @@ async def test_an_answer_that_was_cut_is_not_asked_for_again() -> None:
 async def test_a_type_without_a_schema_is_refused(kind: type[object]) -> None:
     with pytest.raises(BadRequestError, match="cannot be the output of a model"):
         await saying("{}").generate("?", output=kind)
+
+
+async def test_a_type_that_cannot_be_looked_up_is_a_type_like_others() -> None:
+    kind = cast("type[int]", Annotated[int, ["not hashable"]])
+    assert (await saying("7").generate("?", output=kind)).output == 7
 
 
 @given(st.text(max_size=30) | st.dictionaries(st.text(max_size=3), st.floats(), max_size=3).map(json.dumps))

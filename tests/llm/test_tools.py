@@ -286,6 +286,16 @@ async def test_what_a_tool_raises_reaches_the_caller_and_only_that(error: BaseEx
             await one.call("{}")
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit()])
+async def test_what_a_plain_tool_raises_in_its_thread_ends_nothing_else(error: BaseException) -> None:
+    @tool
+    def beside() -> None:
+        raise error
+
+    with pytest.raises(RuntimeError, match=type(error).__name__):
+        await beside.call("{}")
+
+
 async def test_a_tool_that_takes_too_long_is_ended_with_a_typed_error() -> None:
     ended, release = asyncio.Event(), threading.Event()
 

@@ -99,7 +99,6 @@ async def test_closing_writes_what_waits_and_refuses_more() -> None:
     writer.offer("r", entry(2))
     writer.offer("r", entry(3))
     assert [run for run, _ in failures] == ["r"]
-    assert writer.is_incomplete("r")
 
 
 async def test_a_writer_that_was_never_used_closes() -> None:
@@ -148,7 +147,6 @@ async def test_a_run_that_keeps_failing_is_given_up_once_and_the_others_go_on(tm
     blocker.close()
     assert [run for run, _ in failures] == ["r"]
     assert "locked by another process" in failures[0][1]
-    assert writer.is_incomplete("r")
     writer.offer("r", entry(81, "run.finished"))
     writer.offer("other", entry(2, "run.finished"))
     await writer.aclose(timeout=5)

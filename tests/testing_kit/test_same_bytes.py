@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_PROGRAM = '''
+_PROGRAM = """
 import hashlib, sys
 from sentient_cli import Query, Response, Session
 from sentient_cli.testing import run_agent_sync
@@ -24,7 +24,7 @@ async def agent(session: Session, query: Query, response: Response) -> None:
 run = run_agent_sync(agent, sys.argv[1], capture=True)
 for entry in run.entries:
     sys.stdout.write(f"{entry.seq} {entry.at} {entry.type} {entry.data.decode()}\\n")
-'''
+"""
 
 
 def _entries(prompt: str, seed: int, place: Path) -> str:

@@ -29,6 +29,9 @@ _DISTRIBUTIONS = {
 """Packages whose name on the package index differs from the one that is imported."""
 
 
+_INSTALL = "Install the package that it is part of, with pip or uv"
+
+
 def import_failure(error: BaseException, place: str) -> AgentImportError:
     """The error for what the user's code raised.
 
@@ -100,7 +103,7 @@ def _missing_module(error: ModuleNotFoundError, name: str, place: str) -> AgentI
         why = f"{importer.name if user else _package(importer)} needs the module {top}, which is not installed"
         known = _DISTRIBUTIONS.get(top)
         # A guess at the name of a package may be a stranger's.
-        fix = f"Install it: `pip install {known}`" if known else "Install the package that it is part of, with pip or uv"
+        fix = f"Install it: `pip install {known}`" if known else _INSTALL
     return AgentImportError(place, why=why, fix=fix, detail=describe_exception(error))
 
 

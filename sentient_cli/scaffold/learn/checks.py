@@ -12,17 +12,18 @@ from pathlib import PurePosixPath
 from typing import cast
 
 from sentient_cli.errors import NetworkError, SentientError
-from sentient_cli.runtime.events import JsonEvent
 from sentient_cli.sanitize import sanitize_line
 from sentient_cli.scaffold.doctor.asking import ask
-from sentient_cli.scaffold.learn.workspace import PROJECT, Workspace
+from sentient_cli.scaffold.learn.developing import Standing, look_again, standing
+from sentient_cli.scaffold.learn.workspace import PROJECT, Reply, Workspace
 from sentient_cli.scaffold.pristine import load
 
-__all__ = ["Outcome", "created", "edited", "has_tool", "talked", "tested"]
+__all__ = ["Outcome", "created", "edited", "has_tool", "reloaded", "talked", "tested"]
 
 QUESTION = "What can you do?"
 IDENTITY = "Who are you?"
-_WORDS = "Count these four words"
+_COUNT = 'count_words text="Count these four words"'
+_ANSWERS = "answers.toml"
 _TEST_SECONDS = 180.0
 _SHOWN = 100
 _TAIL = 12
@@ -53,13 +54,32 @@ def _explained(check: _Check) -> _Check:
         try:
             return check(workspace)
         except NetworkError as error:
-            return Outcome(False, f"{error.what}. Start it with `sentient serve &`")
+            return Outcome(False, _fault(workspace) or _told(error))
         except SentientError as error:
-            return Outcome(False, f"{error.what}. {error.fix}".rstrip(". "))
+            return Outcome(False, _told(error))
         except (OSError, UnicodeDecodeError) as error:
             return Outcome(False, f"A file cannot be read: {error}")
 
     return checked
+
+
+def _told(error: SentientError) -> str:
+    return f"{error.what}. {error.fix}".rstrip(". ")
+
+
+def _fault(workspace: Workspace) -> str:
+    """What keeps the last save from being loaded; empty when nothing does, or nobody knows."""
+    try:
+        now = standing(workspace.project)
+    except NetworkError:
+        return ""
+    return _mend(now) if now.problem else ""
+
+
+def _mend(now: Standing) -> str:
+    where = f" ({now.place})" if now.place else ""
+    goes_on = f"Generation {now.generation} goes on answering. " if now.generation is not None else ""
+    return f"{_short(now.problem)}{where}. {goes_on}Mend it, and save"
 
 
 def _short(text: str) -> str:
@@ -92,19 +112,54 @@ def talked(workspace: Workspace) -> Outcome:
 
 @_explained
 def edited(workspace: Workspace) -> Outcome:
-    """It has a new answer, in the file and in what it says."""
-    name = "answers.toml"
+    """It has a new answer in its file."""
     try:
-        before, now = _rules(workspace.as_made(name)), _rules((workspace.project / name).read_text("utf-8"))
+        before, now = _rules(workspace.as_made(_ANSWERS)), _rules(_answers(workspace))
+        wanted = _identity(now)
     except (tomllib.TOMLDecodeError, re.error) as error:
-        return Outcome(False, f"{name} is not understood any more: {error}")
-    wanted = next((answer for pattern, answer in now if re.search(pattern, IDENTITY)), "")
+        return Outcome(False, f"{_ANSWERS} is not understood any more: {error}")
     if not wanted or now == before:
-        return Outcome(False, f"{name} has no rule with an answer to {IDENTITY!r} yet")
-    reply = workspace.question(IDENTITY)
-    if reply.text != wanted.strip():
-        return Outcome(False, f"The rule is there, but the server says: {_short(reply.text)}. Start it anew")
-    return Outcome(True, f"Now it says: {_short(reply.text)}")
+        return Outcome(False, f"{_ANSWERS} has no rule with an answer to {IDENTITY!r} yet")
+    return Outcome(True, f"{_ANSWERS} has an answer to {IDENTITY!r} now")
+
+
+@_explained
+def reloaded(workspace: Workspace) -> Outcome:
+    """What was saved last is what answers, and it is not what the server began with."""
+    wanted, said = "", ""
+
+    def settled() -> bool:
+        nonlocal wanted, said
+        now = standing(workspace.project)
+        if now.problem or now.generation is None:
+            return False
+        try:
+            wanted = _identity(_rules(_answers(workspace)))
+        except (tomllib.TOMLDecodeError, re.error):
+            return False  # the server says so in a moment
+        said = workspace.question(IDENTITY).text
+        return bool(wanted) and said == wanted
+
+    as_saved = look_again(workspace.project, workspace.project / _ANSWERS, settled)
+    now = standing(workspace.project)
+    if now.problem or now.generation is None:
+        return Outcome(False, _mend(now) if now.problem else "The agent is still being loaded")
+    if not wanted:
+        return Outcome(False, f"{_ANSWERS} has no rule with an answer to {IDENTITY!r}")
+    if not as_saved:
+        return Outcome(False, f"The file says {_short(wanted)!r}, but the server says {_short(said)!r}. Was it saved?")
+    if now.generation == 1:
+        return Outcome(False, "The server has begun with this answer. Change it, save, and look again")
+    return Outcome(True, f"Generation {now.generation} answers, and nothing was started anew: {_short(said)}")
+
+
+def _answers(workspace: Workspace) -> str:
+    return (workspace.project / _ANSWERS).read_text("utf-8")
+
+
+def _identity(rules: list[tuple[str, str]]) -> str:
+    """The answer to who it is; empty when there is none."""
+    return next((answer for pattern, answer in rules if re.search(pattern, IDENTITY)), "").strip()
 
 
 def _rules(text: str) -> list[tuple[str, str]]:
@@ -115,18 +170,21 @@ def _rules(text: str) -> list[tuple[str, str]]:
 
 @_explained
 def has_tool(workspace: Workspace) -> Outcome:
-    """It counts the words of a question, in an event of its own."""
-    if (workspace.project / workspace.agent_file).read_text("utf-8") == workspace.as_made(str(workspace.agent_file)):
+    """The model has a tool that counts the words of a text."""
+    file = workspace.project / workspace.agent_file
+    if file.read_text("utf-8") == workspace.as_made(str(workspace.agent_file)):
         return Outcome(False, f"{workspace.agent_file} is as it was made")
-    reply = workspace.question(_WORDS)
-    found = [event for event in reply.events if isinstance(event, JsonEvent)]
-    if not found:
-        missing = f"the agent failed: {_short(reply.error)}" if reply.error else "no JSON event came"
-        return Outcome(False, f"I asked {_WORDS!r}, and {missing}. Was the server started anew?")
-    shown = _short(str(dict(found[0].content)))
-    if not any(value == len(_WORDS.split()) for value in found[0].content.values()):
-        return Outcome(False, f"I asked {_WORDS!r}, and {found[0].event_name} was {shown}: no 4 in it")
-    return Outcome(True, f"I asked {_WORDS!r}, and the tool found {shown}")
+    reply = Reply(())
+
+    def counted() -> bool:
+        nonlocal reply
+        reply = workspace.question(_COUNT)
+        return re.search(r"\b4\b", reply.text) is not None  # which a model without the tool does not say
+
+    if look_again(workspace.project, file, counted):
+        return Outcome(True, f"I asked it to count four words, and it says: {_short(reply.text)}")
+    what = f"it failed: {_short(reply.error)}" if reply.error else f"it says: {_short(reply.text)}"
+    return Outcome(False, _fault(workspace) or f"I asked it to count four words, and {what}")
 
 
 @_explained

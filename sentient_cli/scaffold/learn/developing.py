@@ -14,7 +14,7 @@ from sentient_cli.errors import NetworkError
 __all__ = ["Standing", "look_again", "served_at", "standing"]
 
 _SECONDS = 20.0
-_ON_ITS_WAY = 5.0
+_ON_ITS_WAY = 3.0
 """Seconds after a save in which it may not have been noticed yet."""
 _OFTEN = 0.1
 
@@ -52,7 +52,7 @@ def standing(project: Path) -> Standing:
 
     found = find(project)
     if not found or found[0].token_file is None:
-        raise NetworkError(f"`sentient dev` does not run in {project.name}")
+        raise NetworkError(f"`sentient dev` does not run in {project.name}", fix="Start it with `sentient dev &`")
     server = found[0]
     try:
         token = found[0].token_file.read_text("ascii")
@@ -99,9 +99,21 @@ def look_again(project: Path, file: Path, look: Callable[[], bool]) -> bool:
         NetworkError: the server does not say how things stand.
     """
     until = time.monotonic() + _SECONDS
-    while not look():
-        fresh = 0 <= time.time() - file.stat().st_mtime < _ON_ITS_WAY
-        if time.monotonic() > until or not (fresh or standing(project).loading):
+    while True:
+        before = standing(project) if find(project) else None
+        if look():
+            return True
+        if before is None or not _arrives(project, file, before, until):
+            return False
+
+
+def _arrives(project: Path, file: Path, before: Standing, until: float) -> bool:
+    """Wait for a save as long as one may come; whether one came."""
+    while time.monotonic() < until:
+        now = standing(project)
+        if (now.generation, now.problem) != (before.generation, before.problem):
+            return True
+        if not now.loading and not 0 <= time.time() - file.stat().st_mtime < _ON_ITS_WAY:
             return False
         time.sleep(_OFTEN)
-    return True
+    return False

@@ -19,7 +19,7 @@ class Lesson:
     Args:
         name: What it is called.
         title: Its heading.
-        text: What to do, with ``{project}``, ``{agent}``, ``{url}`` and ``{base}``; lines that begin with ``$`` are
+        text: What to do, with ``{project}``, ``{agent}``, ``{module}`` and ``{base}``; lines that begin with ``$`` are
             commands.
         hint: More help.
         check: Looks whether it was done.
@@ -47,65 +47,81 @@ It installs what the project needs and runs its tests, which takes a minute. `--
     Lesson(
         "talk",
         "Talk to your agent",
-        """Serve it, and ask it something. `&` at the end keeps it running while you go on.
+        """Serve it while you write it, and ask it something. `&` at the end keeps it running while you go on.
 
-$ sentient serve &
-$ sentient chat {url} -m "What can you do?"
+$ sentient dev &
+$ sentient chat -m "What can you do?"
 
-It answers as the offline model, which is part of this program, does as it is told in answers.toml.""",
-        "If the port is taken, choose another in {project}/sentient.toml: `port = 8100` under [server].",
+It answers as the offline model, which is part of this program, does as it is told in answers.toml. The link behind
+`Page` opens a chat in your browser that shows everything that happens.""",
+        "`sentient chat` finds the server of the project by itself. Where the port is taken, the next one is used.",
         checks.talked,
     ),
     Lesson(
         "edit",
         "Change what it says",
-        """The offline model says what {project}/answers.toml tells it to. Open it in your editor, and add at its end:
+        """The offline model says what {project}/answers.toml tells it to. Open it in your editor, add this at its end,
+and save. Leave the server running.
 
     [[rule]]
     match = '(?i)who are you'
-    answer = "I am all yours."
-
-A server reads its files when it starts, so start it anew, and ask:
-
-$ sentient serve &
-$ sentient chat {url} -m "Who are you?\"""",
+    answer = "I am all yours.\"""",
         "The answer is yours to choose. A message about a line that is not understood: look at the quotes.",
         checks.edited,
     ),
     Lesson(
+        "reload",
+        "See it reload",
+        """`sentient dev` has noticed the save, and the new words are live:
+
+$ sentient chat -m "Who are you?"
+
+Now break it: take away the last quote in {project}/answers.toml, and save. The server says what is wrong, and where;
+what you saved before goes on answering. Ask again. Then mend it, perhaps with another answer, and save.
+
+Each save that loads is a generation. An answer that is under way ends on the one that it began with.""",
+        "If the server does not run: `sentient dev &`. Then change the answer and save: it is loaded anew.",
+        checks.reloaded,
+    ),
+    Lesson(
         "tool",
         "Give it a tool",
-        '''A tool is a function that your agent calls. Write this one into {project}/{agent}, above `assistant`:
+        '''A tool is a typed function that the model may call. Write this one into {project}/{agent}, above `@agent`:
 
+    @tool
     def count_words(text: str) -> int:
-        """How many words a text has."""
+        """Count the words of a text."""
         return len(text.split())
 
-and let `assistant` use it, right before its `try:`. What it finds is an event of its own:
+`tool` comes from `sentient_cli`: add it to the line at the top that imports `agent`. Then offer the tool to the model:
+in `assistant`, the line with `llm.stream` becomes
 
-    if question.startswith("Count"):
-        await response.json("TOOL", {{"words": count_words(question)}})
+    await response.stream_llm(ANSWER, llm.stream_tools(conversation(session, question), [count_words]))
 
-Start the server anew and look at the events:
+Save. The offline model calls a tool that a question names:
 
-$ sentient serve &
-$ sentient chat {url} -m "Count these four words" --json''',
-        "The line with `if` begins as far right as `try:`, four spaces. If the server does not start, it says why.",
+$ sentient chat -m 'count_words text="Count these four words"\'''',
+        "The line with `await` begins where it did, behind eight spaces. What does not load, the server explains.",
         checks.has_tool,
     ),
     Lesson(
         "test",
         "Write a test",
-        """Tests run the agent without a server, on a model that says what you want. Write {project}/tests/test_tool.py:
+        """Tests run the agent without a server, on the offline model or one that says what you want. Write
+{project}/tests/test_tool.py:
 
-    from sentient_cli.testing import run_agent_sync, scripted_llm
+    from sentient_cli.testing import run_agent_sync
 
-    from {module} import assistant
+    from {module} import assistant, count_words
 
 
     def test_words_are_counted() -> None:
-        run = run_agent_sync(assistant, "Count these four words", llm=scripted_llm({{"Count": "Done."}}))
-        assert run.json("TOOL") == {{"words": 4}}
+        assert count_words("Count these four words") == 4
+
+
+    def test_the_model_uses_the_tool() -> None:
+        run = run_agent_sync(assistant, 'count_words text="one two"')
+        assert run.text().endswith("gave: 2")
 
 $ pytest""",
         "Files and functions of tests have names that begin with `test_`. Break the tool once: the test notices.",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import IO
 
 from sentient_cli.errors import UsageError, UserInterruptError
@@ -94,8 +94,11 @@ class Shell:
 
     def news(self) -> list[str]:
         """What the program behind has said since this was asked last, its latest lines at least."""
-        said, self._said = self._said, deque(maxlen=_KEPT)
-        return _trimmed(said)
+        said: list[str] = []
+        while self._said:
+            said.append(self._said.popleft())
+        text = "\n".join(said).strip("\n")
+        return text.split("\n") if text else []
 
     def _start(self, command: list[str]) -> str:
         self._end()
@@ -110,10 +113,10 @@ class Shell:
             start_new_session=True,
         )
         self._behind = process
-        self.news()
+        self._said = deque(maxlen=_KEPT)
         ready = threading.Event()
         if process.stdout is not None:
-            threading.Thread(target=self._listen, args=(process.stdout, ready), daemon=True).start()
+            threading.Thread(target=_listen, args=(process.stdout, self._said, ready), daemon=True).start()
         ready.wait(_SECONDS)
         said = self.news()
         serving = next((match[0] for text in said if (match := _SERVING.search(text))), "")
@@ -121,19 +124,6 @@ class Shell:
             return serving
         started = any(_DEVELOPING.match(text) for text in said)
         return "\n".join(said if started else [*said, "It did not start."])
-
-    def _listen(self, stream: IO[bytes], ready: threading.Event) -> None:
-        """Keep the last of what a program says, until it says no more; it must never wait for a reader."""
-        line = b""
-        with stream:
-            while piece := os.read(stream.fileno(), _CHUNK):
-                *lines, line = (line + piece).split(b"\n")
-                texts = [text.decode("utf-8", "replace").rstrip() for text in lines]
-                self._said.extend(texts)
-                if any(_SERVING.search(text) or _DEVELOPING.match(text) for text in texts):
-                    ready.set()
-        self._said.append(line.decode("utf-8", "replace").rstrip())
-        ready.set()
 
     def _end(self) -> None:
         if self._behind is not None:
@@ -145,7 +135,16 @@ def _leave(_number: int, _frame: object) -> None:
     raise UserInterruptError("Ended by a signal")
 
 
-def _trimmed(lines: Iterable[str]) -> list[str]:
-    """Lines without the empty ones before the first and behind the last."""
-    text = "\n".join(lines).strip("\n")
-    return text.split("\n") if text else []
+def _listen(stream: IO[bytes], said: deque[str], ready: threading.Event) -> None:
+    """Keep the last of what a program says, until it says no more; it must never wait for a reader."""
+    rest = b""
+    with stream:
+        while piece := os.read(stream.fileno(), _CHUNK):
+            *lines, rest = (rest + piece).split(b"\n")
+            texts = [line.decode("utf-8", "replace").rstrip() for line in lines]
+            said.extend(texts)  # all that came at once, before anybody is told
+            rest = rest[-_CHUNK:]
+            if any(_SERVING.search(text) or _DEVELOPING.match(text) for text in texts):
+                ready.set()
+    said.append(rest.decode("utf-8", "replace").rstrip())
+    ready.set()

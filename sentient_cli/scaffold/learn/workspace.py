@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from sentient_cli.config import Settings, load
 from sentient_cli.errors import SentientError
 from sentient_cli.runtime.events import ErrorEvent, Event, TextBlockEvent, TextChunkEvent
+from sentient_cli.scaffold.learn.developing import served_at
 from sentient_cli.scaffold.pristine import load as load_pristine
 
 __all__ = ["PROJECT", "Reply", "Workspace"]
@@ -70,10 +71,13 @@ class Workspace:
         return load(project=start, environment=self.environment).settings
 
     @property
-    def url(self) -> str:
-        """Where its agent is served."""
-        server = self.settings.server
-        return f"http://{f'[{server.host}]' if ':' in server.host else server.host}:{server.port}"
+    def url(self) -> str | None:
+        """Where its agent is served; None: nowhere."""
+        found = served_at(self.project)
+        if found is None and os.name == "nt":  # there `sentient serve` has to do
+            server = self.settings.server
+            return f"http://{server.host}:{server.port}"
+        return found
 
     @property
     def agent_file(self) -> PurePosixPath:
@@ -100,9 +104,9 @@ class Workspace:
         """What the texts of lessons refer to."""
         known = {"project": PROJECT, "base": str(self.base)}
         try:
-            return {**known, "url": self.url, "agent": str(self.agent_file)}
+            return {**known, "agent": str(self.agent_file)}
         except SentientError:
-            return {**known, "url": "http://127.0.0.1:8000", "agent": "agent.py"}
+            return {**known, "agent": "agent.py"}
 
     def question(self, prompt: str) -> Reply:
         """Ask the agent that is served.
@@ -117,10 +121,12 @@ class Workspace:
         from sentient_cli.client.session import ClientSession
         from sentient_cli.errors import NetworkError
 
-        token = self.settings.server.token
-        client = AgentClient(self.url, token=token.reveal() if token else None)
+        url, token = self.url, self.settings.server.token
+        if url is None:
+            raise NetworkError(f"`sentient dev` does not run in {PROJECT}", fix="Start it with `sentient dev &`")
+        client = AgentClient(url, token=token.reveal() if token else None)
         try:
             async with asyncio.timeout(_SECONDS), client, client.ask(prompt, ClientSession()) as answer:
                 return Reply(tuple([event async for event in answer]))
         except TimeoutError:
-            raise NetworkError(f"{self.url} did not answer in time") from None
+            raise NetworkError(f"{url} did not answer in time") from None

@@ -11,6 +11,7 @@ import { Sessions } from "./sessions.js";
 import { Sidebar } from "./sidebar.js";
 import { nextTheme, readTheme } from "./theme.js";
 import { Ulids } from "./ulid.js";
+import { withToken } from "./token.js";
 
 const UNDO = 8000;
 const CHOSEN_KEY = "sentient.chosen-session";
@@ -103,7 +104,7 @@ function startFeed() {
 
 async function learnName() {
   try {
-    const health = await (await fetch("/health", { cache: "no-store" })).json();
+    const health = await (await fetch("/health", { headers: withToken(), cache: "no-store" })).json();
     if (typeof health.agent === "string") named(health.agent);
     if (typeof health.version === "string") about({ version: health.version });
   } catch {

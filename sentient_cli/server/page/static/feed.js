@@ -2,8 +2,8 @@
 
 import { readFrames } from "./sse.js";
 import { refusal } from "./wire.js";
+import { TOKEN_KEY } from "./token.js";
 
-const TOKEN_KEY = "sentient.inspection-token";
 const TOKEN = /^[\x21-\x7e]{8,512}$/;
 const BACKOFF = [300, 600, 1200, 2500, 5000];
 const HIDDEN_FOR = 20_000; // a hidden page gives its connection back after so long: a browser opens six to a server

@@ -1,6 +1,7 @@
 // Asking the agent: one answer over as many connections as it takes, no event lost and none repeated.
 
 import { readFrames } from "./sse.js";
+import { withToken } from "./token.js";
 
 const TRIES = 6;
 const BACKOFF = [250, 500, 1000, 2000, 3000, 3000];
@@ -56,7 +57,7 @@ export class AnswerStream {
     try {
       response = await fetch("/assist", {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
+        headers: withToken({ "Content-Type": "application/json" }),
         body: JSON.stringify(body),
         cache: "no-store",
         signal: this._abort.signal,
@@ -92,7 +93,7 @@ export class AnswerStream {
     this._listener.status("Stopping");
     setTimeout(() => this._abort.abort(), GIVE_UP_AFTER_STOP);
     try {
-      const response = await fetch(`/runs/${encodeURIComponent(this.run)}/cancel`, { method: "POST" });
+      const response = await fetch(`/runs/${encodeURIComponent(this.run)}/cancel`, { method: "POST", headers: withToken() });
       if (response.status >= 400) this._abort.abort();
     } catch {
       this._abort.abort();
@@ -125,7 +126,7 @@ export class AnswerStream {
     const headers = this._last ? { "Last-Event-ID": this._last } : {};
     let response;
     try {
-      response = await fetch(`/runs/${encodeURIComponent(this.run)}/events`, { headers, cache: "no-store", signal: this._abort.signal });
+      response = await fetch(`/runs/${encodeURIComponent(this.run)}/events`, { headers: withToken(headers), cache: "no-store", signal: this._abort.signal });
     } catch {
       return null;
     }

@@ -1,0 +1,57 @@
+"""The page as `sentient dev` serves it: asked, edited, broken and mended, in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.dev.developing import AGENT, developing
+from tests.page.chromium import Page
+from tests.page.test_page_browser import ask
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.story("20.5", "18.1")
+def test_a_day_with_the_page(page: Page, tmp_path: Path) -> None:
+    with developing(tmp_path / "project", env={"SENTIENT_SERVER_TOKEN": "the-token-of-the-callers"}) as dev:
+        page.open(f"{dev.url}/#token={dev.token}")
+        page.wait("document.getElementById('badge').innerText === 'Generation 1'")
+        ask(page, "agent.py")
+        page.wait("document.querySelector('.turn').innerText.includes('one')")
+        page.wait("[...document.querySelectorAll('.row .type')].some((type) => type.innerText === 'finished')")
+
+        dev.save("two")
+        page.wait("document.querySelector('.toast')?.innerText.startsWith('Reloaded in')")
+        ask(page, "agent.py")
+        page.wait("[...document.querySelectorAll('.turn')].at(-1).innerText.includes('two')")
+
+        dev.wait("broken", since=dev.write("agent.py", AGENT.format(version="three") + "\nx = (\n"))
+        page.wait("!document.getElementById('broken').hidden")
+        shown = str(page.run("document.getElementById('broken').innerText"))
+        assert "agent.py is no valid Python" in shown
+        assert "x = (" in shown
+        page.picture(tmp_path / "broken.png")
+
+        dev.save("three")
+        page.wait("document.getElementById('broken').hidden")
+        assert page.problems() == []
+
+
+@pytest.mark.story("20.5")
+def test_code_that_never_loaded_is_explained_and_its_first_good_save_answers(page: Page, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "agent.py").write_text("x = (\n")
+    with developing(project, ready=False) as dev:
+        dev.wait("broken")
+        dev.wait_announced()
+        page.open(f"{dev.url}/#token={dev.token}")
+        page.wait("!document.getElementById('broken').hidden")
+        assert "Nothing answers until this is mended" in str(page.run("document.getElementById('broken').innerText"))
+        dev.write("agent.py", AGENT.format(version="mended"))
+        dev.wait_ready()
+        page.wait("document.getElementById('broken').hidden")
+        ask(page, "agent.py")
+        page.wait("document.querySelector('.turn').innerText.includes('mended')")
