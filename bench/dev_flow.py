@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from bench.client import ask
 from bench.client import run as run_client
 from bench.dev_server import Developed, launch
 from bench.dev_tools import OURS
-from bench.events import LOADS
-from bench.ratio import abba, spread
+from bench.events import LOADS, Load
+from bench.ratio import Spread, abba, spread
 from bench.reference import ROOT
 from bench.servers import Server, start
 from bench.table import show
@@ -26,6 +26,8 @@ _LEAST: Final = 0.5
 _MOST: Final = 1.5
 _STREAMS: Final = 50
 _SECONDS: Final = 4
+_STEPS: Final = (1, 10)
+"""Pieces that come together: as they do from a model in small answers, and in large ones."""
 _SETTLED: Final = 0.4
 
 
@@ -47,13 +49,13 @@ class Sample:
     cpu: float
 
 
-def question(count: int, rate: float) -> bytes:
+def question(count: int, rate: float, step: int = 1) -> bytes:
     """The body of a question to the paced agent."""
-    prompt = json.dumps({"count": count, "rate": rate})
+    prompt = json.dumps({"count": count, "rate": rate, "step": step})
     return json.dumps({"query": {"id": "01JS4F4Z5V0000000000000001", "prompt": prompt}}).encode()
 
 
-def flow(server: Answering, streams: int, count: int, *, rate: float = 0.0, repeat: int = 1) -> Sample:
+def flow(server: Answering, streams: int, count: int, *, rate: float = 0.0, step: int = 1, repeat: int = 1) -> Sample:
     """Ask so many streams at once. CPU time counts to the last line written to disk, a moment after the last answer.
 
     Raises:
@@ -62,7 +64,7 @@ def flow(server: Answering, streams: int, count: int, *, rate: float = 0.0, repe
     events, wall, cpu = 0, 0.0, server.cpu
     for _ in range(repeat):
         began = time.perf_counter()
-        answers = run_client(ask(server.port, [question(count, rate)] * streams))
+        answers = run_client(ask(server.port, [question(count, rate, step)] * streams))
         wall += time.perf_counter() - began
         bad = [answer for answer in answers if not answer.complete or answer.events != count + 2]
         if bad:
@@ -92,48 +94,57 @@ def _entries(dev: Developed) -> int:
     return sum(path.read_bytes().count(b'\n{"seq":') for path in dev.project.parent.rglob("*-*.jsonl"))
 
 
-def _flood(dev: Developed, serve: Server, streams: int, count: int, repeat: int, rounds: int) -> list[Sequence[object]]:
-    taken = abba(
-        rounds,
-        lambda: flow(dev, streams, count, repeat=repeat),
-        lambda: flow(serve, streams, count, repeat=repeat),
-    )
-    load = f"{streams} stream{'s' if streams > 1 else ''} of {count}"
-    rows: list[Sequence[object]] = []
-    for what, value in (("events/s", lambda one: one.wall), ("events per CPU second", lambda one: one.cpu)):
-        ratio = spread([sum(map(value, theirs)) / sum(map(value, ours)) for ours, theirs in taken])
-        counted = what == "events/s"
-        rows.append(
-            (
-                load,
-                what,
-                ratio,
-                f">= {_LEAST:g}" if counted else "",
-                ("ok" if ratio.middle >= _LEAST else "MISSED") if counted else "",
-                f"{spread([one.events / value(one) for ours, _ in taken for one in ours]).middle:,.0f}",
-                f"{spread([one.events / value(one) for _, theirs in taken for one in theirs]).middle:,.0f}",
-            )
-        )
-    return rows
+_Taken: TypeAlias = list[tuple[tuple[Sample, Sample], tuple[Sample, Sample]]]
 
 
-def _paced(dev: Developed, serve: Server, rounds: int, seconds: int) -> Sequence[object]:
+def _wall(sample: Sample) -> float:
+    return sample.wall
+
+
+def _cpu(sample: Sample) -> float:
+    return sample.cpu
+
+
+def _flood(dev: Developed, serve: Server, load: Load, rounds: int) -> list[Sequence[object]]:
+    def measure(server: Answering) -> Sample:
+        return flow(server, load.streams, load.count, repeat=load.repeat)
+
+    taken = abba(rounds, lambda: measure(dev), lambda: measure(serve))
+    speed, ours, theirs = _times_as_many(taken, _wall)
+    verdict = "ok" if speed.middle >= _LEAST else "MISSED"
+    work, ours_work, theirs_work = _times_as_many(taken, _cpu)
+    return [
+        (load, "events/s", speed, f">= {_LEAST:g}", verdict, ours, theirs),
+        ("", "events a CPU second", work, "", "", ours_work, theirs_work),
+    ]
+
+
+def _times_as_many(taken: _Taken, value: Callable[[Sample], float]) -> tuple[Spread, str, str]:
+    """How many times the events of `serve` for the same of a value, and how many both give for one of it."""
+    ratio = spread([sum(map(value, theirs)) / sum(map(value, ours)) for ours, theirs in taken])
+    ours = spread([one.events / value(one) for pair, _ in taken for one in pair])
+    theirs = spread([one.events / value(one) for _, pair in taken for one in pair])
+    return ratio, f"{ours.middle:,.0f}", f"{theirs.middle:,.0f}"
+
+
+def _paced(dev: Developed, serve: Server, step: int, rounds: int, seconds: int) -> Sequence[object]:
     rate = PACE / _STREAMS
 
     def measure(server: Answering) -> Sample:
-        return flow(server, _STREAMS, int(rate * seconds), rate=rate)
+        return flow(server, _STREAMS, int(rate * seconds), rate=rate, step=step)
 
     taken = abba(rounds, lambda: measure(dev), lambda: measure(serve))
-    ratio = spread([sum(one.cpu for one in ours) / sum(one.cpu for one in theirs) for ours, theirs in taken])
+    ratio = spread([sum(map(_cpu, ours)) / sum(map(_cpu, theirs)) for ours, theirs in taken])
     slowest = max(one.wall for pair in taken for side in pair for one in side)
-    # The last piece is due a step before the end. A server that cannot keep up is not at the pace that is compared.
+    # What is behind is sent many at a time, which costs less: then it is no longer the pace that is compared.
     kept = slowest < seconds * 1.05 + 0.2
+    verdict = "ok" if ratio.middle <= _MOST else "MISSED"
     return (
-        f"{PACE:,} events/s",
+        f"{PACE:,} a second, {step} at a time",
         "CPU",
         ratio,
         f"<= {_MOST:g}",
-        "ok" if ratio.middle <= _MOST and kept else "MISSED" if kept else f"pace not kept: {slowest:.1f} s",
+        verdict if kept else f"{verdict}, pace not kept ({slowest:.1f} s for {seconds})",
         f"{spread([one.cpu / one.wall for ours, _ in taken for one in ours]).middle:.0%}",
         f"{spread([one.cpu / one.wall for _, theirs in taken for one in theirs]).middle:.0%}",
     )
@@ -147,9 +158,8 @@ def run(rounds: int, *, quick: bool) -> None:
         with start("ours", agent="paced.py") as serve:
             whole = _is_recorded(dev)
             for load in LOADS:
-                repeat = 1 if quick else load.repeat
-                rows += _flood(dev, serve, load.streams, load.count, repeat, rounds)
-            rows.append(_paced(dev, serve, rounds, 2 if quick else _SECONDS))
+                rows += _flood(dev, serve, Load(load.streams, load.count, 1) if quick else load, rounds)
+            rows += [_paced(dev, serve, step, rounds, 2 if quick else _SECONDS) for step in _STEPS]
         whole = whole and not [event for event in dev.events() if event["event"] == "notice"]
     head = ("load", "", "dev / serve", "target", "", "dev", "serve")
     show("Events: `dev`, which records, and `serve`, in memory", head, rows)

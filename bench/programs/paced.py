@@ -1,4 +1,5 @@
-"""The agent of the benchmarks that keeps to a pace: ``{"count": 500, "rate": 200}`` is 200 pieces of text a second.
+"""The agent of the benchmarks that keeps to a pace: ``{"count": 500, "rate": 200}`` is 200 pieces of text a second, and
+with ``"step": 10`` ten of them together, twenty times a second.
 
 A piece that is late does not delay those that follow, so that the pace is the same for a slow server and a fast one.
 With no rate they come as fast as the server takes them.
@@ -35,11 +36,12 @@ class Paced:
 
     async def assist(self, session: object, query: Asked, response: Answer, /) -> None:
         wanted = json.loads(query.prompt)
-        count, rate = int(wanted["count"]), float(wanted.get("rate", 0))
+        count, rate = int(wanted["count"]), float(wanted["rate"])
+        step = int(wanted["step"])
         stream = response.create_text_stream("FINAL_RESPONSE")
         began = asyncio.get_running_loop().time()
         for index in range(count):
-            if rate:
+            if rate and index % step == 0:
                 await asyncio.sleep(max(0.0, began + index / rate - asyncio.get_running_loop().time()))
             await stream.emit_chunk(f"{VERSION} {index} ")
         await stream.complete()

@@ -39,6 +39,7 @@ from sentient_cli.dev.processes.reaper import Reaper, ending
 from sentient_cli.dev.report import Reporter
 from sentient_cli.dev.router import Router, Where, destination
 from sentient_cli.dev.standing import standing
+from sentient_cli.dev.watching.stamps import now_ns
 from sentient_cli.errors import SentientError
 
 __all__ = ["Hub"]
@@ -90,6 +91,8 @@ class Hub:
         self._router = Router(listener, self._hand_over, assignment.patience)
         self._members: dict[int, Member] = {}
         self._changes: dict[int, tuple[float, tuple[str, ...]]] = {}
+        self._launched_at: dict[int, int] = {}
+        self._address = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._unloaded: dict[str, None] = {}
         self._quiet_since = 0.0
@@ -195,6 +198,7 @@ class Hub:
         began = min([began for began, _ in pending], default=now)
         files = dict.fromkeys([*(name for _, names in pending for name in names), *changed])
         self._changes[generation] = began, tuple(files)
+        self._launched_at[generation] = now_ns()
         if generation > 1:
             self._reporter.report(report.Reloading(generation, tuple(files)))
         self._keep(self._attend(generation), f"worker-{generation}")
@@ -238,6 +242,7 @@ class Hub:
             raise
         finally:
             del self._members[generation]
+            self._launched_at.pop(generation, None)
             member.close()
         self._buried(member, status)
 
@@ -291,14 +296,14 @@ class Hub:
             case Loaded():
                 self._loaded(member, message)
             case Failed(problem, files):
-                self._watch(files)
+                self._watch(generation, files)
                 self._fail(generation, problem)
             case Begun(run, prompt):
                 self._reporter.report(report.RunStarted(run, generation, prompt))
             case Finished():
                 self._finished(member, message)
             case Imported(files, installed):
-                self._watch(files)
+                self._watch(generation, files)
                 self._learn(installed)
             case Idle():
                 self._do(self.generations.idle(generation, self._loop.time()))
@@ -306,7 +311,7 @@ class Hub:
     def _loaded(self, member: Member, message: Loaded) -> None:
         if self.generations.stage(member.generation) is not Stage.LOADING:
             return
-        self._watch(message.files)
+        self._watch(member.generation, message.files)
         self._learn(message.installed)
         member.ready = True
         self.agent = message.agent
@@ -327,15 +332,18 @@ class Hub:
                     message.env_file,
                 )
             )
-        for warning in message.warnings:
+        moved = self._address not in {"", message.address}
+        self._address = self._address or message.address
+        warnings = (f"The server's address is {message.address} now, once this is started again",) if moved else ()
+        for warning in (*warnings, *message.warnings):
             if warning not in self._warned:
                 self._warned[warning] = None
                 self._reporter.report(report.Notice(warning))
         self._records.changed()
 
-    def _watch(self, files: tuple[str, ...]) -> None:
+    def _watch(self, generation: int, files: tuple[str, ...]) -> None:
         if self._watching is not None and files:
-            self._watching.reads(map(Path, files))
+            self._watching.reads(map(Path, files), self._launched_at.get(generation))
 
     def _learn(self, installed: tuple[str, ...]) -> None:
         """Installed packages that workers had to import themselves are imported before the next one is forked."""

@@ -87,6 +87,7 @@ class Loaded(msgspec.Struct, tag="loaded", frozen=True):
         profile: The profile of its settings.
         warnings: What looks wrong in the settings.
         debug_port: Where a debugger can attach, on this machine; None: nowhere.
+        address: Where its settings say that the server listens.
     """
 
     agent: str
@@ -96,6 +97,7 @@ class Loaded(msgspec.Struct, tag="loaded", frozen=True):
     profile: str = "default"
     warnings: tuple[str, ...] = ()
     debug_port: int | None = None
+    address: str = ""
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):

@@ -37,6 +37,6 @@ class Records(Protocol):
 class Watching(Protocol):
     """Watches files beyond those of the project."""
 
-    def reads(self, paths: Iterable[Path]) -> None:
-        """Watch these files too."""
+    def reads(self, paths: Iterable[Path], since: int | None = None) -> None:
+        """Watch these files too, and tell what of them changed after a moment, in nanoseconds of the file system."""
         ...

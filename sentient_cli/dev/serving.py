@@ -68,6 +68,8 @@ async def run_hub(request: HubRequest, reporter: Reporter, commands: asyncio.Que
     if request.reload:
         scope = Scope.of(request.home, request.settings.dev)
         watcher = Watcher(scope, notice=lambda what, fix: reporter.report(Notice(what, fix)))
+        if request.env_file is not None:
+            watcher.reads([request.env_file])
     async with _hub(request, reporter, watcher) as hub:
         tasks = [asyncio.create_task(_follow_dependencies(hub))]
         if watcher is not None:

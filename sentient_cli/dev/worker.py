@@ -237,6 +237,7 @@ class _Worker:
             loaded.settings.profile,
             warnings,
             port,
+            f"{loaded.settings.server.host}:{loaded.settings.server.port}",
         )
 
     async def _fail(self, error: Exception) -> None:

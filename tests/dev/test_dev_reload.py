@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.dev.developing import AGENT, GO, Stream, body, developing, wait_until
+from tests.dev.developing import AGENT, GO, Stream, body, children, developing, wait_until
 
 
 @pytest.mark.story("20.5")
@@ -141,3 +141,47 @@ def test_the_end_leaves_nothing_behind(tmp_path: Path) -> None:
             assert any('"error_code":499' in line for line in lines)
             assert lines[-3] == "event: done"
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "no process is left")
+
+
+@pytest.mark.story("20.5")
+def test_it_works_where_forking_is_not_safe(tmp_path: Path) -> None:
+    with developing(tmp_path / "project", env={"SENTIENT_DEV_START": "spawn"}) as dev:
+        assert dev.ask() == "one"
+        stream = Stream(dev.url, GO)
+        dev.save("two")
+        assert dev.ask() == "two"
+        dev.go()
+        assert stream.words() == {"one"}
+        assert len(children(dev.process.pid)) <= 2, "there is no fork server"
+
+
+@pytest.mark.story("20.5")
+def test_prompts_and_settings_are_code_too(tmp_path: Path) -> None:
+    agent = AGENT.replace("VERSION + ", "Path('prompts/greeting.md').read_text() + ")
+    project = tmp_path / "project"
+    (project / "prompts").mkdir(parents=True)
+    (project / "agent.py").write_text(agent)
+    (project / "prompts" / "greeting.md").write_text("hello")
+    (project / "sentient.toml").write_text("[server]\nport = 8000\n")
+    with developing(project) as dev:
+        assert dev.ask() == "hello"
+        assert dev.wait("reloaded", since=dev.write("prompts/greeting.md", "moin"))["changed"] == ["prompts/greeting.md"]
+        assert dev.ask() == "moin"
+        mark = dev.write("sentient.toml", "[server]\nport = eighty\n")
+        problem = dev.wait("broken", since=mark)["problem"]
+        assert isinstance(problem, dict)
+        assert problem["code"] == "config"
+        assert dev.ask() == "moin"
+        dev.wait("reloaded", since=dev.write("sentient.toml", "[server]\nrun_timeout = 5\n"))
+        mark = dev.mark()
+        (project / "agent.py").rename(project / "main.py")
+        dev.wait("reloaded", since=mark)
+        assert dev.ask() == "moin"
+
+
+@pytest.mark.story("20.5")
+def test_without_reload_only_the_key_reloads(tmp_path: Path) -> None:
+    with developing(tmp_path / "project", "--no-reload") as dev:
+        dev.write("agent.py", AGENT.format(version="two"))
+        assert [dev.ask() for _ in range(3)] == ["one"] * 3
+        assert not [event for event in dev.events if event["event"] == "reloading"]
