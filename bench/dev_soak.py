@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.client import run as run_client
-from bench.dev_flow import AGENT, flow
+from bench.dev_flow import AGENT, PACE, flow
 from bench.dev_server import Developed, launch
 from bench.dev_tools import OURS
 from bench.dev_traffic import Traffic
@@ -31,7 +31,9 @@ _BURST_STEP: Final = 0.004
 _LIVE_WITHIN: Final = 20.0
 _LOOK_EVERY: Final = 0.01
 _FILL: Final = 110_000
-"""More entries than the hub holds for those who inspect it: so that only what is never given back still grows."""
+"""More entries than the hub holds for those who inspect it: so that only what is never given back still grows.
+
+They come at a pace, as those of the soak do: entries that come together take less room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def soak(saves: int, interval: float, seconds: float) -> tuple[Soak, int]:
     """
     with launch(OURS, files={"agent.py": AGENT, "other.py": "NUMBER = 0\n"}, wait=False) as server:
         server.await_answer()
-        flow(server, 50, _FILL // 50)
+        flow(server, 50, _FILL // 50, rate=PACE / 50)
         found = run_client(_run(server, saves, interval, seconds))
         notices = [str(event) for event in server.events() if event["event"] in {"notice", "worker-died"}]
         for line in (*found.missed, *found.traffic.bad, *notices[:20]):

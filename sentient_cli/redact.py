@@ -173,7 +173,7 @@ class Redactor:
 
         Example:
             >>> Redactor().head("sk-abcdefghijklmnop1234 and so on", 12)
-            '[redacted] a'
+            '[redacted]'
         """
         end = size
         if len(text) > size:

@@ -165,11 +165,13 @@ def test_the_environment() -> None:
 
 
 _LETTERS = string.ascii_letters + string.digits + '+/=-_ \n"\\é'
-_LONG_VALUES = st.builds(
-    lambda seed, size: "".join(Random(seed).choices(_LETTERS, k=size)),
-    st.integers(0, 2**32),
-    st.integers(2_731, 9_000) | st.just(MAX_SECRET),
-)
+
+
+def _letters(seed: int, size: int) -> str:
+    return "".join(Random(seed).choices(_LETTERS, k=size))
+
+
+_LONG_VALUES = st.builds(_letters, st.integers(0, 2**32), st.integers(2_731, 9_000) | st.just(MAX_SECRET))
 
 
 @settings(max_examples=25, deadline=None)
@@ -200,7 +202,7 @@ def test_of_a_long_value_in_base64_or_cut_hardly_anything_is_left(secret: str, b
 
 def test_of_a_value_without_bounds_the_beginning_is_known() -> None:
     redactor = Redactor()
-    secret = "".join(Random(1).choices(_LETTERS, k=MAX_SECRET + 5_000))
+    secret = _letters(1, MAX_SECRET + 5_000)
     assert redactor.register(secret)
     assert len(redactor.redact(secret).replace(REDACTED, "")) <= 5_000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import shutil
 import signal
 import socket
@@ -20,11 +21,13 @@ QUESTION = "What is 15% of 80?"
 BEFORE = "    try:\n        await response.stream_llm("
 ADDED = '    await response.text_block("PLAN", "A sum: the model knows that.")\n'
 _HERE = ".venv/bin"
+_RUN = "events  first"
 _PATIENCE = 60.0
 """Seconds that the server gets to answer, and to load a change."""
 
 
-def _sentient() -> str:
+def sentient() -> str:
+    """The program of this environment."""
     return str(Path(sys.executable).parent / "sentient")
 
 
@@ -39,7 +42,7 @@ def free_port(wanted: int = 8000) -> int:
 
 
 class Developing:
-    """``sentient dev`` at work; what it says is shown as it says it.
+    """``sentient dev`` at work.
 
     Args:
         process: It, with standard error as a pipe.
@@ -47,36 +50,39 @@ class Developing:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self._said = ""
-        self._changed = threading.Condition()
+        self._said: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         for line in self._process.stderr or ():
-            with self._changed:
-                self._said += line
-                self._changed.notify_all()
-            print(line, end="", flush=True)
+            self._said.put(line.rstrip())
 
-    def wait(self, words: str) -> None:
-        """Wait until it has said something.
+    def show(self, words: str) -> None:
+        """Show what it has said since, up to the line with these words; lines that are empty at first are left out.
 
         Raises:
-            RuntimeError: it does not.
+            RuntimeError: it does not say them.
         """
-        with self._changed:
-            if not self._changed.wait_for(lambda: words in self._said, _PATIENCE):
-                raise RuntimeError(f"`sentient dev` did not say {words!r}")
+        line = ""
+        shown = False
+        while words not in line:
+            try:
+                line = self._said.get(timeout=_PATIENCE)
+            except queue.Empty:
+                raise RuntimeError(f"`sentient dev` did not say {words!r}") from None
+            shown = shown or bool(line)
+            if shown:
+                print(line, flush=True)
 
 
 @contextmanager
 def developing(project: Path, port: int) -> Generator[Developing]:
     """The project, served while it is edited."""
-    command = [_sentient(), "dev", "--port", str(port)]
+    command = [sentient(), "dev", "--port", str(port)]
     with subprocess.Popen(command, cwd=project, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
             server = Developing(process)
-            server.wait("Python ")
+            server.show("Python ")
             yield server
         finally:
             process.send_signal(signal.SIGINT)
@@ -88,7 +94,7 @@ def _say(command: str) -> None:
 
 
 def _start(*arguments: str, cwd: Path, output: int | None = None) -> subprocess.Popen[str]:
-    return subprocess.Popen([_sentient(), *arguments], cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, text=True)
+    return subprocess.Popen([sentient(), *arguments], cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, text=True)
 
 
 def event_line(line: str) -> str:
@@ -138,16 +144,18 @@ def main() -> int:
     print(f"{PLACE.relative_to(ROOT) / PROJECT} is made\n")
     _say(f"cd {PROJECT} && sentient dev --port {port} &")
     with developing(project, port) as server:
+        print()
         _say(f'sentient chat -m "{QUESTION}" --json')
         failed = _events(project, url) or failed
+        server.show(_RUN)
         print()
         _say("edit the agent: a save is live, and no stream breaks")
         _edit(project)
-        server.wait("reloaded")
+        server.show("reloaded")
         print()
         _say(f'sentient chat -m "{QUESTION}" --json')
         failed = _events(project, url) or failed
-        print()
+        server.show(_RUN)
     print(f"\nTo do it yourself:\n\n  {_HERE}/sentient create my-agent\n  cd my-agent\n  sentient dev")
     return failed
 

@@ -1,32 +1,37 @@
-"""Draw ``docs/images/terminal.svg``: what a terminal shows when the demo runs in it.
+"""Draw ``docs/images/*.svg``: what a terminal shows when the demo and ``sentient dev`` run in it.
 
-The demo runs in a real pseudo-terminal; an emulator reads its bytes; the cells become an SVG without fonts of its own.
+They run in a real pseudo-terminal; an emulator reads its bytes; the cells become an SVG without fonts of its own.
+Clocks and durations are always the same, so that a picture changes when what it shows does.
 """
 
 from __future__ import annotations
 
 import html
 import os
-import pty
-import subprocess
+import re
 import sys
-import termios
 from collections.abc import Iterator
-from contextlib import suppress
-from io import FileIO
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import pyte
+from docs.tools.dev_scene import scenes
+from docs.tools.terminal import fixed, running
+
+if TYPE_CHECKING:
+    import pyte
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PICTURE = _ROOT / "docs" / "images" / "terminal.svg"
-_COLUMNS, _ROWS = 108, 200
+_PICTURES = _ROOT / "docs" / "images"
+_LABELS = {
+    "terminal": "A terminal in which the demo runs",
+    "dev": "A terminal in which sentient dev starts, answers, and loads a save",
+    "dev-broken": "A terminal in which sentient dev says what is wrong with a save, and loads the next one",
+}
 _CELL, _LINE, _SIZE, _MARGIN, _BAR = 8.4, 19, 14, 18, 34
 _PAPER, _INK = "#16181d", "#d8dee9"
 _COLOURS = {
-    "black": "#4c566a",
+    "black": "#8b93a3",
     "red": "#e06c75",
     "green": "#98c379",
     "brown": "#e5c07b",
@@ -52,27 +57,10 @@ def watch() -> pyte.Screen:
     Raises:
         RuntimeError: the demo failed.
     """
-    screen = pyte.Screen(_COLUMNS, _ROWS)
-    stream = pyte.ByteStream(screen)
-    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (_ROWS, _COLUMNS))
-    command = [sys.executable, "-m", "docs.tools.demo"]
-    with subprocess.Popen(command, cwd=_ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        with os.fdopen(ours, "rb", buffering=0) as terminal:
-            for piece in _pieces(terminal):
-                stream.feed(piece)
-    if process.returncode != 0:
-        raise RuntimeError("\n".join(screen.display).rstrip())
-    return screen
-
-
-def _pieces(terminal: FileIO) -> Iterator[bytes]:
-    """What the terminal is sent until nobody holds its other end, which Linux reports as an error."""
-    with suppress(OSError):
-        while piece := terminal.read(65536):
-            yield piece
+    with running([sys.executable, "-m", "docs.tools.demo"], _ROOT, os.environ) as terminal:
+        if terminal.end() != 0:
+            raise RuntimeError("\n".join(terminal.screen.display).rstrip())
+        return terminal.screen
 
 
 def _style(cell: pyte.screens.Char) -> Style:
@@ -81,12 +69,13 @@ def _style(cell: pyte.screens.Char) -> Style:
 
 
 def _runs(screen: pyte.Screen, row: int) -> Iterator[tuple[int, str, Style]]:
+    """The pieces of a line, each with its column; several spaces are between them, since few viewers keep those."""
     cells = [(column, screen.buffer[row][column]) for column in range(screen.columns)]
     for style, group in groupby(cells, key=lambda each: _style(each[1])):
         run = list(group)
         text = "".join(cell.data for _, cell in run)
-        if text.strip():
-            yield run[0][0], text.rstrip(), style
+        for piece in re.finditer(r"\S+(?: \S+)*", text):
+            yield run[0][0] + piece.start(), piece[0], style
 
 
 def _text(column: int, row: int, text: str, style: Style) -> str:
@@ -97,8 +86,13 @@ def _text(column: int, row: int, text: str, style: Style) -> str:
     return f'<text x="{x:.1f}" y="{y}" fill="{style.colour}"{weight}{slant}{length}>{html.escape(text)}</text>\n'
 
 
-def draw(screen: pyte.Screen) -> str:
-    """The screen as an SVG document."""
+def draw(screen: pyte.Screen, label: str) -> str:
+    """The screen as an SVG document.
+
+    Args:
+        screen: What is shown.
+        label: The same in a few words.
+    """
     rows = max((number for number, line in enumerate(screen.display, 1) if line.strip()), default=1)
     width, height = 2 * _MARGIN + screen.columns * _CELL, _BAR + (rows + 1) * _LINE
     texts = "".join(
@@ -110,18 +104,25 @@ def draw(screen: pyte.Screen) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" role="img" '
-        f'aria-label="A terminal in which the demo runs">\n<rect width="100%" height="100%" rx="10" fill="{_PAPER}"/>\n'
+        f'aria-label="{label}">\n<rect width="100%" height="100%" rx="10" fill="{_PAPER}"/>\n'
         f"{dots}<g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" "
-        f'font-size="{_SIZE}" xml:space="preserve">\n{texts}</g>\n</svg>\n'
+        f'font-size="{_SIZE}">\n{texts}</g>\n</svg>\n'
     )
 
 
 def main() -> int:
-    """Run the demo and write the picture."""
-    _PICTURE.parent.mkdir(exist_ok=True)
-    _PICTURE.write_text(draw(watch()), "utf-8")
-    print(f"drawn: {_PICTURE.relative_to(_ROOT)}")
+    """Run what is shown, and write the pictures."""
+    _PICTURES.mkdir(exist_ok=True)
+    _write("terminal", watch())
+    for name, screen in scenes():
+        _write(name, screen)
     return 0
+
+
+def _write(name: str, screen: pyte.Screen) -> None:
+    file = _PICTURES / f"{name}.svg"
+    file.write_text(draw(fixed(screen), _LABELS[name]), "utf-8")
+    print(f"drawn: {file.relative_to(_ROOT)}")
 
 
 if __name__ == "__main__":

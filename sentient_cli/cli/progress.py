@@ -183,7 +183,7 @@ def show_created(console: Console, created: Created, source: TemplateSource) -> 
     prefix = created.environment.prefix if created.environment is not None else ""
     steps = [] if shown == "." else [f"cd {shown}"]
     if (created.target / "sentient.toml").is_file():
-        steps += [f"{prefix}sentient serve", f"{prefix}sentient chat"]
+        steps += [f"{prefix}sentient dev", f"{prefix}sentient chat"]
     files = "1 file" if created.files == 1 else f"{created.files} files"
     ready = f"{created.target.name} is ready: {files}{proof} ({created.seconds:.1f} s)."
     console.say(f"\n{wrapped(console, ready)}\n")

@@ -10,6 +10,8 @@ from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from sentient_cli.dev import generations as decided
 from sentient_cli.dev import report
 from sentient_cli.dev.assignment import Assignment
@@ -47,6 +49,8 @@ __all__ = ["Hub"]
 _TICK: Final = 0.5
 _STOP_WITHIN: Final = 0.7
 _QUIET: Final = 1.5
+_HELD: Final = 0.3
+"""Seconds for which whoever asks right after a save waits for the new code."""
 
 
 class Hub:
@@ -93,6 +97,7 @@ class Hub:
         self._changes: dict[int, tuple[float, tuple[str, ...]]] = {}
         self._launched_at: dict[int, int] = {}
         self._address = ""
+        self._launched = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._unloaded: dict[str, None] = {}
         self._quiet_since = 0.0
@@ -179,6 +184,7 @@ class Hub:
                     self._say(generation, Leave())
                 case decided.Cancel(generation, reason):
                     self._say(generation, Cancel(reason))
+        self._router.release()
 
     def _say(self, generation: int, message: Retire | Leave | Cancel) -> None:
         member = self._members.get(generation)
@@ -192,7 +198,7 @@ class Hub:
             member.kill()
 
     def _launch(self, generation: int, changed: tuple[str, ...]) -> None:
-        now = time.monotonic()
+        now = self._launched = time.monotonic()
         gone = [number for number in self._changes if self.generations.stage(number) is None]
         pending = [self._changes.pop(number) for number in gone]
         began = min([began for began, _ in pending], default=now)
@@ -354,16 +360,7 @@ class Hub:
         begun = member.runs.get(message.run)
         prompt = begun.prompt if begun is not None else ""
         self._reporter.report(
-            report.RunEnded(
-                message.run,
-                member.generation,
-                prompt,
-                message.outcome,
-                message.events,
-                message.first_ms,
-                message.total_ms,
-                message.error,
-            )
+            report.RunEnded(generation=member.generation, prompt=prompt, **msgspec.structs.asdict(message))
         )
 
     async def carried(self, member: Member, kind: int, payload: bytes) -> None:  # noqa: ARG002 - whose is in the frame
@@ -381,17 +378,19 @@ class Hub:
         if where is not Where.HUB:
             owner = self.generations.owner(where) if isinstance(where, int) else self.generations.current
             member = self._members.get(owner) if owner is not None else None
+            if self._is_undecided(where, member):
+                return False
             if member is not None:
                 return member.hand_over(connection)
-            if self._undecided():
-                return False
         self._server.adopt(connection)
         return True
 
-    def _undecided(self) -> bool:
-        """Whether something may answer soon: a first generation, or one in the place of one that died."""
-        generations = self.generations
-        return generations.loading is not None and generations.broken is None
+    def _is_undecided(self, where: Where | int, member: Member | None) -> bool:
+        """Whether who answers is known in a moment: nobody does yet, or the code was just saved."""
+        if self.generations.loading is None:
+            return False
+        just_saved = where is Where.AGENT and time.monotonic() - self._launched < _HELD
+        return just_saved or (member is None and self.generations.broken is None)
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 

@@ -87,6 +87,7 @@ class Router:
         self._patience = patience
         self._newcomers: set[_Newcomer] = set()
         self._timers: set[asyncio.TimerHandle] = set()
+        self._held: dict[_Newcomer, bytes] = {}
         self._accepting = False
         listener.setblocking(False)
 
@@ -95,6 +96,12 @@ class Router:
         if not self._accepting:
             self._accepting = True
             self._loop.add_reader(self._listener.fileno(), self._accept)
+
+    def release(self) -> None:
+        """Try again now to hand over those whom nobody could take."""
+        held, self._held = self._held, {}
+        for newcomer, head in held.items():
+            self._offer(newcomer, head)
 
     def stop(self) -> None:
         """Accept no more, and let go of who waits."""
@@ -184,7 +191,9 @@ class Router:
         if self._hand_over(newcomer.connection, head):
             self._let_go(newcomer)
         else:
-            self._later(lambda: self._offer(newcomer, head), _AGAIN)
+            if not self._held:
+                self._later(self.release, _AGAIN)
+            self._held[newcomer] = head
 
     def _drop(self, newcomer: _Newcomer) -> None:
         if newcomer in self._newcomers:
@@ -194,5 +203,6 @@ class Router:
 
     def _let_go(self, newcomer: _Newcomer) -> None:
         self._newcomers.discard(newcomer)
+        self._held.pop(newcomer, None)
         if newcomer.connection.fileno() != -1:
             self._loop.remove_reader(newcomer.connection.fileno())

@@ -29,6 +29,7 @@ from sentient_cli.dev.recording.stores import open_recordings
 from sentient_cli.dev.summaries import Summaries
 from sentient_cli.host.compose import build_host, host_limits
 from sentient_cli.runtime.loader import LoadedAgent
+from sentient_cli.runtime.loading.fresh import import_from_source
 from sentient_cli.server.adopting import AdoptingServer
 from sentient_cli.server.app import create_app
 from sentient_cli.server.logs import configure_logging
@@ -121,6 +122,7 @@ def _load(order: Order) -> tuple[LoadedSettings, LoadedAgent]:
         use_env_file=order.use_env_file,
         environment=order.environment,
     )
+    import_from_source()
     configure_logging(loaded.settings.log.level, "text")
     logging.getLogger("sentient_cli.access").setLevel(logging.WARNING)  # the hub tells of each run
     export_environment(loaded.environment)

@@ -56,7 +56,7 @@ class StateKey(Generic[T]):
     def __init__(self, name: str, kind: type[T], default: Callable[[], T] | None = None) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(f"the name of a state has 1 to 128 letters, digits, `_`, `-` and `.`, not {name!r:.80}")
-        if default is None and (not callable(kind) or get_origin(kind) in _NOT_CALLED):
+        if default is None and not _makes_default(kind):
             raise ValueError(f"the state {name!r} needs a default: {kind!r:.80} cannot be called to make one")
         self.name = name
         self.kind = kind
@@ -225,6 +225,10 @@ class SessionState:
         # Chance parts those who collided.
         longest = min(_LONGEST_WAIT, 0.005 * 2**attempt)
         await (self._clock or SystemClock()).sleep(random.uniform(0, longest))  # noqa: S311
+
+
+def _makes_default(kind: object) -> bool:
+    return callable(kind) and get_origin(kind) not in _NOT_CALLED
 
 
 def _reasons(text: str) -> str:

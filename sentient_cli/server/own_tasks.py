@@ -76,7 +76,7 @@ class OwnTasks:
         make = cast("Callable[..., asyncio.Task[T]]", asyncio.Task)
         run = current_run.get()
         if run is not None and asyncio.iscoroutine(coroutine):
-            return make(self._watched(cast("Coroutine[object, object, T]", coroutine), run), loop=loop, **options)
+            return make(self._watched(coroutine, run), loop=loop, **options)
         task = make(coroutine, loop=loop, **options)
         self._tasks.add(cast("asyncio.Task[object]", task))
         asyncio._unregister_task(task)  # noqa: SLF001 - documented; the underscore is part of its name

@@ -223,7 +223,9 @@ def test_an_unknown_exception_is_a_bug_with_a_private_report(probe_process: Sent
     assert "Traceback" in probe_process("probe", "-vv").stderr
 
 
-@pytest.mark.parametrize("raised", ["asyncio.CancelledError('x')", "BaseExceptionGroup('x', [asyncio.CancelledError()])"])
+@pytest.mark.parametrize(
+    "raised", ["asyncio.CancelledError('x')", "BaseExceptionGroup('x', [asyncio.CancelledError()])"]
+)
 def test_whatever_is_raised_none_of_it_reaches_the_interpreter(probe_process: Sentient, raised: str) -> None:
     Path("probe.py").write_text(f"import asyncio\ndef probe() -> None:\n    raise {raised}\n")
     done = probe_process("probe", "--json")

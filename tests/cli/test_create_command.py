@@ -36,7 +36,7 @@ def test_a_project_is_set_up_tested_and_committed(sentient: Sentient, tmp_path: 
     assert len(end) <= 8
     assert [line.split("  ")[0] for line in map(str.strip, end[2:5])] == [
         "cd my-agent",
-        ".venv/bin/sentient serve",
+        ".venv/bin/sentient dev",
         ".venv/bin/sentient chat",
     ]
     assert git(Path("my-agent"), "status", "--porcelain") == ""
@@ -250,7 +250,7 @@ def test_an_installed_version_makes_a_project_with_a_lock(tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "uv run sentient serve" in done.stderr
+    assert "uv run sentient dev" in done.stderr
     assert "uv.lock" in git(Path("my-agent"), "ls-files").splitlines()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.dev.developing import AGENT, GO, Stream, body, children, developing, wait_until
+from tests.dev.developing import AGENT, GO, Developing, Stream, body, children, developing, wait_until
 
 
 @pytest.mark.story("20.5")
@@ -165,7 +166,8 @@ def test_prompts_and_settings_are_code_too(tmp_path: Path) -> None:
     (project / "sentient.toml").write_text("[server]\nport = 8000\n")
     with developing(project) as dev:
         assert dev.ask() == "hello"
-        assert dev.wait("reloaded", since=dev.write("prompts/greeting.md", "moin"))["changed"] == ["prompts/greeting.md"]
+        reloaded = dev.wait("reloaded", since=dev.write("prompts/greeting.md", "moin"))
+        assert reloaded["changed"] == ["prompts/greeting.md"]
         assert dev.ask() == "moin"
         mark = dev.write("sentient.toml", "[server]\nport = eighty\n")
         problem = dev.wait("broken", since=mark)["problem"]
@@ -185,3 +187,28 @@ def test_without_reload_only_the_key_reloads(tmp_path: Path) -> None:
         dev.write("agent.py", AGENT.format(version="two"))
         assert [dev.ask() for _ in range(3)] == ["one"] * 3
         assert not [event for event in dev.events if event["event"] == "reloading"]
+
+
+@pytest.mark.story("20.5")
+def test_two_saves_within_a_second_are_told_apart(tmp_path: Path) -> None:
+    def save(dev: Developing, version: str) -> str:
+        helper = dev.project / "helper.py"
+        mark = dev.mark()
+        files = {helper: f"NAME = '{version}'\n", dev.project / "agent.py": agent.format(version=version)}
+        for file, text in files.items():
+            draft = tmp_path / "draft"
+            draft.write_text(text)
+            os.utime(draft, (1_700_000_000, 1_700_000_000))
+            draft.replace(file)
+        dev.wait("reloaded", since=mark)
+        wait_until(lambda: dev.ask() == f"{version}/{version}", f"{version} answers, with its helper")
+        return version
+
+    agent = AGENT.replace("VERSION + ", "VERSION + '/' + helper.NAME + ")
+    agent = agent.replace("import asyncio", "import asyncio, helper")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "helper.py").write_text("NAME = 'one'\n")
+    (project / "agent.py").write_text(agent.format(version="one"))
+    with developing(project) as dev:
+        assert [save(dev, version) for version in ("aaa", "bbb", "ccc")] == ["aaa", "bbb", "ccc"]

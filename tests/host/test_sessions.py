@@ -208,7 +208,8 @@ _NOTES = StateKey("notes", str)
 
 async def keep_notes(session: Session, query: Query, response: Response) -> None:
     await session.state.set(_NOTES, query.prompt)
-    await response.respond("ANSWER", await session.state.get(_NOTES))
+    notes = await session.state.get(_NOTES)
+    await response.respond("ANSWER", notes)
 
 
 def chat(number: int) -> str:

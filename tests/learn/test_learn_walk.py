@@ -118,6 +118,10 @@ def _talk(learner: Learner, port: int) -> None:
 
 def _edit(learner: Learner, _port: int) -> None:
     assert "answers.toml has no rule" in learner.types("")
+    _write_the_rule()
+
+
+def _write_the_rule() -> None:
     with _ANSWERS.open("a") as file:
         file.write(_example("edit", "[[rule]]", "answer"))
 
@@ -168,8 +172,9 @@ _STEPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.7")
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_from_end_to_end(free_port: int) -> None:
     assert list(_STEPS) == [lesson.name for lesson in LESSONS], "each lesson is walked"
     with _learning(free_port) as learner:
@@ -188,8 +193,7 @@ def test_from_end_to_end(free_port: int) -> None:
 
 @pytest.mark.story("20.7")
 def test_it_is_left_and_gone_on_with(free_port: int) -> None:
-    Path("learn-agent").mkdir()
-    Path("learn-agent/agent.py").write_text("async def assist(session, query, response): ...\n")
+    assert commands.run("create", "learn-agent", "--yes", "--no-install", "--no-git").returncode == 0
     with _learning(free_port) as learner:
         assert "2 of 6" in learner.types("skip")
         assert "goes on here" in learner.leaves("q")
@@ -198,17 +202,22 @@ def test_it_is_left_and_gone_on_with(free_port: int) -> None:
         assert learner.lesson == "talk"
         assert "2 of 6" in learner.types("t")
         assert f"URL http://127.0.0.1:{free_port}" in learner.types("sentient dev &")
+        _write_the_rule()
+        assert "Done: It says: I answer questions" in learner.types("")
+        assert "Done: answers.toml has an answer" in learner.types("")
+        assert "Done: Generation 2 answers" in learner.types("")
         learner.child.kill(signal.SIGTERM)
         learner.child.expect(pexpect.EOF)
     assert learner.child.exitstatus == 130
     with socket.socket() as gone:
         assert gone.connect_ex(("127.0.0.1", free_port)) != 0, "what runs behind is gone"
     with _learning(free_port) as learner:
-        assert learner.lesson == "talk"
+        assert learner.lesson == "tool"
         learner.child.sendeof()
         learner.child.expect(pexpect.EOF)
-    with _learning(free_port, "--step", "5") as learner:
-        assert learner.lesson == "tool"
+    with _learning(free_port, "--step", "4") as learner:
+        assert learner.lesson == "reload"
+        assert "`sentient dev` does not run in learn-agent" in learner.types("")
         learner.child.sendintr()
         learner.child.expect(pexpect.EOF)
     assert learner.child.exitstatus == 130

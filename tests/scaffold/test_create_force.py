@@ -128,4 +128,4 @@ def test_a_project_without_an_agent_is_told_of_no_server(tmp_path: Path) -> None
     done = run_sentient("create", "x", "--yes", "--no-install", "-t", str(folder))
     assert done.returncode == 0, done.stderr
     assert "cd x" in done.stderr
-    assert "sentient serve" not in done.stderr
+    assert "sentient dev" not in done.stderr

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import MutableMapping
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from sentient_cli.server.gate import Gate, GateRules
 
 _SCOPE = {"type": "http", "method": "GET", "path": "/health", "headers": [(b"host", b"localhost")], "scheme": "http"}
 
 
-async def _receive() -> MutableMapping[str, object]:
+async def _receive() -> Message:
     return {"type": "http.disconnect"}
 
 
-async def _cut(begun: bool) -> list[MutableMapping[str, object]]:
+async def _cut(begun: bool) -> list[Message]:
     """What is sent by a request that is cancelled while it waits."""
-    sent: list[MutableMapping[str, object]] = []
+    sent: list[Message] = []
     waiting = asyncio.Event()
 
-    async def send(message: MutableMapping[str, object]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
-    async def app(scope: object, receive: object, send: Gate) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if begun:
-            await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[call-arg,arg-type]
+            await send({"type": "http.response.start", "status": 200, "headers": []})
         waiting.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(Gate(app, GateRules())(dict(_SCOPE), _receive, send))  # type: ignore[arg-type]
+    task = asyncio.create_task(Gate(app, GateRules())(dict(_SCOPE), _receive, send))
     await waiting.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -41,10 +41,10 @@ async def _cut(begun: bool) -> list[MutableMapping[str, object]]:
 
 async def test_it_is_answered_in_json_with_its_id() -> None:
     start, body = await _cut(begun=False)
-    headers = dict(start["headers"])  # type: ignore[call-overload]
+    headers = dict(start["headers"])
     assert start["status"] == 503
     assert b"x-request-id" in headers
-    assert json.loads(body["body"])["code"] == "overloaded"  # type: ignore[arg-type]
+    assert json.loads(body["body"])["code"] == "overloaded"
 
 
 async def test_an_answer_that_has_begun_just_ends() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 from xml.etree import ElementTree as ET
@@ -13,8 +14,10 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
+from sentient_cli.cli.dev import DEBUGPY_PORT
 from sentient_cli.config import load
 from sentient_cli.llm.offline import load_script
+from tests.support import commands
 from tests.templates.projects import check, render, tree
 
 _PINNED = re.compile(r"(\./[\w./-]+|[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)")
@@ -46,6 +49,31 @@ def test_the_settings_and_the_script_are_valid(project: Path) -> None:
     settings = load(project=project, environment={}).settings
     assert settings.llm.model == "offline"
     assert load_script(project / "answers.toml").rule
+
+
+@pytest.mark.story("20.3")
+def test_editors_start_what_there_is(projects: Mapping[str, Path]) -> None:
+    """Of one project: they are the same in each."""
+    project = projects["basic"]
+    launch = json.loads((project / ".vscode/launch.json").read_text("utf-8"))["configurations"]
+    started = [each["args"] for each in launch if each.get("module") == "sentient_cli"]
+    for file in (project / ".run").iterdir():
+        options = {
+            option.get("name"): option.get("value", "")
+            for option in ET.parse(file).iter("option")  # noqa: S314 - our own file
+        }
+        if options.get("SCRIPT_NAME") == "sentient_cli":
+            started.append(options["PARAMETERS"].split())
+    assert [line[0] for line in started].count("dev") == 3
+    for arguments in started:
+        assert commands.run_text(*arguments, "--help").returncode == 0, arguments
+    (attached,) = [each for each in launch if each["request"] == "attach"]
+    assert attached["connect"] == {"host": "127.0.0.1", "port": DEBUGPY_PORT}
+    assert attached["restart"] is True
+
+
+def test_git_ignores_what_dev_records(project: Path) -> None:
+    assert ".sentient/runs/" in (project / ".gitignore").read_text("utf-8").splitlines()
 
 
 @pytest.mark.story("16.6")

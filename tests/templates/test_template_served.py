@@ -21,12 +21,12 @@ _TOKEN = "only-for-this-test"
 
 
 @contextlib.contextmanager
-def serving(project: Path, *flags: str, **variables: str) -> Generator[str]:
+def serving(project: Path, *flags: str, command: str = "serve", **variables: str) -> Generator[str]:
     """The project's agent, served from its folder on a free port; gives the address."""
     given = environment(project.parent, {"SENTIENT_SERVER_DRAIN_DELAY": "0", **variables})
-    server = Served(commands.start("serve", "--port", "0", *flags, directory=project, environment=given))
+    server = Served(commands.start(command, "--port", "0", *flags, directory=project, environment=given))
     try:
-        port = server.wait_line(r"Serving \S+ on http://[\d.]+:(\d+)")[1]
+        port = server.wait_line(r"(?:Serving \S+ on|  URL +)\s*http://[\d.]+:(\d+)")[1]
         yield f"http://127.0.0.1:{port}"
         assert server.stop() == 0, server.lines
     finally:
@@ -44,7 +44,7 @@ def test_the_tour_leads_where_it_says(first_project: Path, tmp_path: Path) -> No
     copy = tmp_path / first_project.name
     shutil.copytree(first_project, copy)
     readme = (copy / "README.md").read_text("utf-8")
-    line = re.search(r"^sentient serve([^#\n]*)", readme, re.MULTILINE)
+    line = re.search(r"^sentient dev([^#\n]*)", readme, re.MULTILINE)
     budget = re.search(r"At most (\d+) lines of Python", readme)
     assert line is not None
     assert budget is not None
@@ -52,7 +52,7 @@ def test_the_tour_leads_where_it_says(first_project: Path, tmp_path: Path) -> No
     script = (copy / "answers.toml").read_text("utf-8")
     questions: set[str] = set(re.findall(r'"([A-Z][^"\n]+\?)"', readme + script))
     assert len(questions) >= 2
-    with serving(copy, *line[1].split()) as url:
+    with serving(copy, *line[1].split(), command="dev") as url:
         for question in questions:
             done = ask(tmp_path, url, question)
             if question == "Are you busy?":

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Generator
 from contextvars import ContextVar
+from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -114,7 +115,10 @@ def _execute(file: Path, name: str) -> ModuleType:
     loaded = sys.modules.get(name)
     if loaded is not None:
         return loaded
-    spec = importlib.util.spec_from_file_location(name, file)
+    # As what this file imports is loaded, be it from bytecode or not.
+    found = PathFinder.find_spec(file.stem, [str(file.parent)])
+    loader = type(found.loader) if found is not None and isinstance(found.loader, SourceFileLoader) else None
+    spec = importlib.util.spec_from_file_location(name, file, loader=loader(name, str(file)) if loader else None)
     if spec is None or spec.loader is None:
         raise AgentImportError(f"{file} cannot be imported", fix="Name a file that ends in .py")
     module = importlib.util.module_from_spec(spec)

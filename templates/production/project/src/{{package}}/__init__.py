@@ -1,1 +1,1 @@
-"""An agent; `sentient serve` serves it."""
+"""An agent; `sentient dev` serves it while it is written, `sentient serve` to others."""
