@@ -143,6 +143,7 @@ def main() -> int:
     url = f"http://127.0.0.1:{port}"
     print(f"{PLACE.relative_to(ROOT) / PROJECT} is made\n")
     _say(f"cd {PROJECT} && sentient dev --port {port} &")
+    print()
     with developing(project, port) as server:
         print()
         _say(f'sentient chat -m "{QUESTION}" --json')

@@ -28,7 +28,7 @@ async def weather(session: Session, query: Query, response: Response) -> None:
         await stream.write(f"It rains in {query.prompt}.")
 """
 _BETTER = _GOOD.replace("It rains", "The sun shines")
-_BROKEN = _GOOD.replace('"FINAL_RESPONSE")', '"FINAL_RESPONSE"')
+_BROKEN = _GOOD.removesuffix(")\n") + "\n"
 
 
 def scenes() -> Generator[tuple[str, pyte.Screen]]:

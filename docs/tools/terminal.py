@@ -129,7 +129,7 @@ _FIXED: Final[tuple[tuple[str, _Mend], ...]] = (
     (r"first( +[\d.]+ m?s)( +[\d.]+ m?s)$", _run),
     (r"(?<=reloaded)( .\d)?( +[\d.]+ m?s)$", _reload),
     (r"(?<=^  Python    )[\d.]+", "3.13.1"),
-    (r"(?<=127\.0\.0\.1:)\d+", "8000"),
+    (r"(?<=127\.0\.0\.1:)\d+|(?<=--port )\d+", "8000"),
 )
 _CLOCK: Final = re.compile(r"^\d\d:\d\d:\d\d\b")
 
@@ -138,19 +138,21 @@ def fixed(screen: pyte.Screen) -> pyte.Screen:
     """A copy of the screen, with all that differs from run to run the same."""
     screen = copy.deepcopy(screen)
     seconds = 2
-    for number, line in enumerate(screen.display):
-        text = line.rstrip()
-        if _CLOCK.match(text):
-            _write(screen, number, 0, f"10:14:{seconds:02}")
+    for row in range(screen.lines):
+        if _CLOCK.match(screen.display[row]):
+            _replace(screen, row, 0, 8, f"10:14:{seconds:02}")
             seconds = min(seconds + 7, 59)
         for pattern, mend in _FIXED:
-            for match in re.finditer(pattern, text):
-                new = mend if isinstance(mend, str) else mend(match)
-                _write(screen, number, match.start(), new.ljust(len(match[0])))
+            match = re.search(pattern, screen.display[row].rstrip())
+            if match is not None:
+                _replace(screen, row, *match.span(), mend if isinstance(mend, str) else mend(match))
     return screen
 
 
-def _write(screen: pyte.Screen, row: int, column: int, text: str) -> None:
-    for offset, character in enumerate(text):
-        cell = screen.buffer[row][column + offset]
-        screen.buffer[row][column + offset] = cell._replace(data=character)
+def _replace(screen: pyte.Screen, row: int, start: int, end: int, text: str) -> None:
+    """Put text in the place of some cells of a line, which looks as the first of them did."""
+    cells = [screen.buffer[row][column] for column in range(screen.columns)]
+    cells[start:end] = [cells[start]._replace(data=character) for character in text]
+    cells += [screen.default_char] * screen.columns
+    for column in range(screen.columns):
+        screen.buffer[row][column] = cells[column]

@@ -46,6 +46,8 @@ def _set_no_color(value: bool) -> None:
 
 def _set_project(value: Path | None) -> None:
     if value is not None:
+        if not value.is_dir():  # no command takes what others refuse
+            raise UsageError(f"There is no directory {value}", fix="Check the path given with --project")
         current().project = value
 
 
@@ -161,9 +163,7 @@ def _command(row: CommandRow) -> Command:
 def build() -> Command:
     """The command line as one command of Typer."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.callback(cls=_Root, help="Build, serve and talk to AI agents that speak the Sentient Chat protocol.")(
-        _root
-    )
+    app.callback(cls=_Root, help="Build, serve and talk to AI agents that speak the Sentient Chat protocol.")(_root)
     return typer.main.get_command(app)
 
 

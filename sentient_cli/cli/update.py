@@ -181,7 +181,11 @@ def _diff(change: Change) -> list[str]:
 def _summarize(here: Invocation, prepared: Prepared, *, done: bool) -> None:
     if here.console.json:
         told = {"template": prepared.template, "from": prepared.before, "to": prepared.now}
-        counts = {"changed": prepared.writes, "conflicts": len(prepared.conflicts), "written": done}
+        counts = {
+            "changed": prepared.writes,
+            "conflicts": len(prepared.conflicts),
+            "written": done and prepared.writes > 0,
+        }
         here.console.json_line({**told, **counts})
     elif _is_silent(here):
         return

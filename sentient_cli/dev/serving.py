@@ -96,7 +96,9 @@ async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None)
     def notify(what: str, fix: str) -> None:
         reporter.report(Notice(what, fix))
 
-    recorder = Recorder(FileEventLog(recordings), notify, keep_runs=dev.keep_runs, keep_bytes=dev.keep_bytes)
+    recorder = Recorder(
+        FileEventLog(recordings, durable=False), notify, keep_runs=dev.keep_runs, keep_bytes=dev.keep_bytes
+    )
     records = AllRecords(recorder, lambda: hub.state())  # noqa: PLW0108 - there is no hub yet
     leaving = asyncio.Event()
     routes = [

@@ -50,11 +50,13 @@ class SharedDirectory:
     Args:
         path: The directory; made, readable by its owner only, when it is first written to.
         timeout: Seconds to wait while another process writes.
+        durable: Whether a power cut must not take back what was made.
     """
 
-    def __init__(self, path: Path, *, timeout: float) -> None:
+    def __init__(self, path: Path, *, timeout: float, durable: bool = True) -> None:
         self.path = path
         self._timeout = timeout
+        self._durable = durable
         self._descriptor = -1
 
     @contextlib.contextmanager
@@ -87,22 +89,27 @@ class SharedDirectory:
             time.sleep(_RETRY_SECONDS)
 
     def create(self, path: Path, data: bytes) -> None:
-        """Make or replace a file that is there whole or not at all, power cut or not. Hold the lock."""
+        """Make or replace a file that is there whole or not at all. Hold the lock."""
         if not path.parent.is_dir():
             path.parent.mkdir(mode=0o700)
-            _sync_directory(path.parent.parent)
+            self._sync(path.parent.parent)
         draft = path.parent / ".draft"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, _PRIVATE)
         try:
             write_all(descriptor, data)
-            os.fsync(descriptor)
+            if self._durable:
+                os.fsync(descriptor)
         except OSError:
             os.close(descriptor)
             draft.unlink(missing_ok=True)
             raise
         os.close(descriptor)
         draft.replace(path)
-        _sync_directory(path.parent)
+        self._sync(path.parent)
+
+    def _sync(self, path: Path) -> None:
+        if self._durable:
+            _sync_directory(path)
 
     def close(self) -> None:
         """Give the lock file back. May be called twice."""

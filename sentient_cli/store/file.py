@@ -72,6 +72,7 @@ class FileEventLog:
         directory: Where the files are; made at the first append.
         clock: Gives the time that stands in the first line of a file.
         lock_timeout: Seconds to wait while another process writes.
+        durable: Whether what was appended has to outlive a power cut; a crash it outlives anyway.
 
     Example:
         >>> import asyncio, tempfile
@@ -85,10 +86,18 @@ class FileEventLog:
         ['.lock', '0f3c.jsonl']
     """
 
-    def __init__(self, directory: Path, *, clock: Clock | None = None, lock_timeout: float = LOCK_SECONDS) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        clock: Clock | None = None,
+        lock_timeout: float = LOCK_SECONDS,
+        durable: bool = True,
+    ) -> None:
         self.directory: Path = directory.absolute()
+        self._durable = durable
         self._clock = clock or SystemClock()
-        self._shared = SharedDirectory(self.directory, timeout=lock_timeout)
+        self._shared = SharedDirectory(self.directory, timeout=lock_timeout, durable=durable)
         self._hints = Hints()
         self._reader = Lane("sentient-store-reader", wanted=self._hints.any, tick=self._poll)
         self._writer: Lane | None = None
@@ -263,7 +272,7 @@ class FileEventLog:
 
     def _put(self, file: RunFile, run_id: str, text: bytes, last: Line) -> None:
         if file.head is not None:
-            file.grow(text, last, sync=last.type == FINISHED)
+            file.grow(text, last, sync=self._durable and last.type == FINISHED)
             return
         # A file without a single whole append was left by a crash: nobody has ever seen an entry of it.
         if file.damaged:

@@ -98,6 +98,15 @@ def test_help_fits_the_terminal(commandline: Sentient, columns: str) -> None:
     assert max(map(len, done.stdout.splitlines())) <= int(columns)
 
 
+@pytest.mark.parametrize("command", [("create", "x", "--yes"), ("completion", "bash"), ("doctor",), ("chat", "hi")])
+def test_every_command_refuses_a_project_that_is_not_there(commandline: Sentient, command: tuple[str, ...]) -> None:
+    missing = Path("nowhere").absolute()
+    done = commandline("--project", str(missing), "--json", *command)
+    assert done.returncode == 2
+    assert str(missing) in str(_error(done)["what"])
+    assert not missing.exists()
+
+
 def test_the_version_as_text_and_json(commandline: Sentient) -> None:
     assert commandline("--version").stdout == f"sentient {__version__}\n"
     assert json.loads(commandline("--json", "--version").stdout) == {"version": __version__}

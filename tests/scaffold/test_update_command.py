@@ -88,6 +88,8 @@ def test_an_update_from_end_to_end() -> None:
     assert (again.returncode, actions(again)) == (6, {}), "the marks are still there"
     assert snapshot(project) == after
     (project / "agent.py").write_text("a = 1\nb = 220\nc = 3\n")
+    told = json.loads(update("--json").stdout.splitlines()[-1])
+    assert (told["changed"], told["written"]) == (0, False)
     again = update()
     assert (again.returncode, again.stdout.startswith("Nothing to do")) == (0, True)
 

@@ -34,13 +34,11 @@ class Preload(msgspec.Struct, frozen=True):
     """The first message to a fork server.
 
     Args:
-        parent: The process that it belongs to.
         folder: Where the user's code is; what it imports is preloaded.
         names: More to preload.
         without: What must not be preloaded.
     """
 
-    parent: int
     folder: str
     names: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
@@ -62,18 +60,20 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str | None = None
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, parent: int) -> None:
     """Preload, then fork for each order that comes, until the other end is gone.
 
     Args:
         descriptor: A connected Unix socket.
+        parent: The process that it belongs to.
     """
+    die_with(parent)
     with socket.socket(fileno=descriptor) as connection:
+        load_base()  # before a word was said: whoever starts this is still finding out what to say
         first, _ = _receive(connection)
         if first is None:
             return
         preload = msgspec.json.decode(first, type=Preload)
-        die_with(preload.parent)
         preloaded, culprit = _preload(preload)
         _say(connection, Answer(preloaded=tuple(preloaded), thread_of=culprit))
         if culprit is not None:
@@ -90,7 +90,6 @@ def main(descriptor: int) -> None:
 
 
 def _preload(preload: Preload) -> tuple[list[str], str | None]:
-    load_base()
     names = dict.fromkeys((*imported_names(Path(preload.folder)), *preload.names))
     done: list[str] = []
     for name in names:
@@ -179,4 +178,4 @@ def _work(order: Order, descriptors: list[int], middle: int) -> int:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

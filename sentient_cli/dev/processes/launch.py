@@ -21,9 +21,11 @@ from sentient_cli.dev.processes.lifeline import adopt_orphans
 from sentient_cli.dev.processes.order import Order, encode_order
 from sentient_cli.errors import ProjectError
 
-__all__ = ["Launched", "Launcher", "make_launcher"]
+__all__ = ["Launched", "Launcher", "make_launcher", "start_early"]
 
 _MOST_EXCLUDED: Final = 8
+_early: list[_ForkServer] = []
+"""What `start_early` has started, until somebody uses it."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,25 @@ def make_launcher(how: str, folder: Path, environment: Mapping[str, str]) -> Lau
     can_fork = sys.platform == "linux" and adopt_orphans()
     if how == "fork" or (how == "auto" and can_fork):
         return _ForkLauncher(folder, environment)
+    early = _take_early()
+    if early is not None:
+        early.stop()
     return _SpawnLauncher(environment)
+
+
+def start_early(environment: Mapping[str, str]) -> None:
+    """Start to import what every worker needs while this process is still finding out what is wanted.
+
+    Args:
+        environment: The variables of the shell.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(ProjectError):  # it is tried again, and then said
+            _early.append(_ForkServer.start(environment))
+
+
+def _take_early() -> _ForkServer | None:
+    return _early.pop() if _early else None
 
 
 class _Ends:
@@ -169,7 +189,14 @@ class _ForkServer:
         with theirs:
             try:
                 process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                    [sys.executable, "-P", "-m", "sentient_cli.dev.processes.forkserver", str(theirs.fileno())],
+                    [
+                        sys.executable,
+                        "-P",
+                        "-m",
+                        "sentient_cli.dev.processes.forkserver",
+                        str(theirs.fileno()),
+                        str(os.getpid()),
+                    ],
                     env=dict(environment),
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
@@ -247,9 +274,9 @@ class _ForkLauncher:
 
     async def _start(self) -> _ForkServer:
         while True:
-            server = _ForkServer.start(self._environment)
+            server = _take_early() or _ForkServer.start(self._environment)
             try:
-                preload = Preload(os.getpid(), str(self._folder), tuple(self._names), tuple(self._without))
+                preload = Preload(str(self._folder), tuple(self._names), tuple(self._without))
                 answer = await server.ask(msgspec.json.encode(preload), [])
             except BaseException:
                 server.stop()
