@@ -76,7 +76,7 @@ def run_dev(here: Invocation, options: DevOptions) -> int:
     from sentient_cli.cli.dev_python import use_project_python
 
     use_project_python(here.project or Path.cwd(), sys.argv[1:], here.environment)
-    from sentient_cli.dev.processes.launch import start_early
+    from sentient_cli.dev.launch import start_early
 
     start_early(here.environment)
     loaded = here.load(

@@ -18,6 +18,7 @@ from sentient_cli.dev.assignment import Assignment
 from sentient_cli.dev.crashes import Crash
 from sentient_cli.dev.debugging import DebugRelay
 from sentient_cli.dev.generations import Generations, Stage
+from sentient_cli.dev.launch import Launcher
 from sentient_cli.dev.members import Member
 from sentient_cli.dev.messages import (
     Begun,
@@ -36,7 +37,6 @@ from sentient_cli.dev.messages import (
 )
 from sentient_cli.dev.parts import Records, Server, Watching
 from sentient_cli.dev.problems import describe
-from sentient_cli.dev.processes.launch import Launcher
 from sentient_cli.dev.processes.reaper import Reaper, ending
 from sentient_cli.dev.report import Reporter
 from sentient_cli.dev.router import Router, Where, destination

@@ -15,7 +15,7 @@ from sentient_cli.dev.channel import Channel
 from sentient_cli.dev.messages import CONTROL, Begun, Finished, FromWorker, ToWorker, decode_from_worker, encode
 
 if TYPE_CHECKING:
-    from sentient_cli.dev.processes.launch import Launched
+    from sentient_cli.dev.launch import Launched
 
 __all__ = ["Member", "Owner"]
 

@@ -18,7 +18,7 @@ from sentient_cli.dev.assignment import Assignment
 from sentient_cli.dev.debugging import DebugRelay
 from sentient_cli.dev.dependencies import Dependencies
 from sentient_cli.dev.hub import Hub
-from sentient_cli.dev.processes.launch import make_launcher
+from sentient_cli.dev.launch import make_launcher
 from sentient_cli.dev.recording.recorder import Recorder
 from sentient_cli.dev.recording.records import AllRecords
 from sentient_cli.dev.report import Notice

@@ -112,6 +112,7 @@ def test_saves_that_never_end_are_live_all_the_same(tmp_path: Path) -> None:
 def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
         stream = Stream(dev.url, GO)
+        dev.wait("run-started")
         (worker,) = dev.workers()
         mark = dev.mark()
         os.kill(worker, signal.SIGKILL)

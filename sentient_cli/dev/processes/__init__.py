@@ -1,1 +1,1 @@
-"""How processes come to be, and how none outlives the one that it was made for."""
+"""What every process of `dev` shares: what it is told, what it imports first, and its end."""

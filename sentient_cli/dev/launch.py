@@ -16,7 +16,7 @@ from typing import Final, Protocol, Self
 
 import msgspec
 
-from sentient_cli.dev.processes.forkserver import Answer, Preload
+from sentient_cli.dev.forkserver import Answer, Preload
 from sentient_cli.dev.processes.lifeline import adopt_orphans
 from sentient_cli.dev.processes.order import Order, encode_order
 from sentient_cli.errors import ProjectError
@@ -142,7 +142,7 @@ class _SpawnLauncher:
             data = encode_order(order)
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter; forking takes a moment
-                    [sys.executable, "-P", "-m", "sentient_cli.dev.processes.spawned", *map(str, ends.theirs)],
+                    [sys.executable, "-P", "-m", "sentient_cli.dev.spawned", *map(str, ends.theirs)],
                     env=self._environment,
                     pass_fds=ends.theirs,
                     stdin=subprocess.DEVNULL,
@@ -193,7 +193,7 @@ class _ForkServer:
                         sys.executable,
                         "-P",
                         "-m",
-                        "sentient_cli.dev.processes.forkserver",
+                        "sentient_cli.dev.forkserver",
                         str(theirs.fileno()),
                         str(os.getpid()),
                     ],
