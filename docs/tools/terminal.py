@@ -139,20 +139,25 @@ def fixed(screen: pyte.Screen) -> pyte.Screen:
     screen = copy.deepcopy(screen)
     seconds = 2
     for row in range(screen.lines):
-        if _CLOCK.match(screen.display[row]):
+        if _CLOCK.match(_line(screen, row)):
             _replace(screen, row, 0, 8, f"10:14:{seconds:02}")
             seconds = min(seconds + 7, 59)
         for pattern, mend in _FIXED:
-            match = re.search(pattern, screen.display[row].rstrip())
+            match = re.search(pattern, _line(screen, row))
             if match is not None:
                 _replace(screen, row, *match.span(), mend if isinstance(mend, str) else mend(match))
     return screen
 
 
+def _line(screen: pyte.Screen, row: int) -> str:
+    return "".join(screen.buffer[row][column].data for column in range(screen.columns)).rstrip()
+
+
 def _replace(screen: pyte.Screen, row: int, start: int, end: int, text: str) -> None:
-    """Put text in the place of some cells of a line, which looks as the first of them did."""
+    """Put text in the place of some cells of a line, which looks as they did, or else as the first of them did."""
     cells = [screen.buffer[row][column] for column in range(screen.columns)]
-    cells[start:end] = [cells[start]._replace(data=character) for character in text]
+    looks = cells[start:end] if len(text) == end - start else [cells[start]] * len(text)
+    cells[start:end] = [cell._replace(data=character) for cell, character in zip(looks, text, strict=True)]
     cells += [screen.default_char] * screen.columns
     for column in range(screen.columns):
         screen.buffer[row][column] = cells[column]

@@ -102,9 +102,9 @@ def _become_a_process_of_its_own(order: Order, output: int) -> None:
         os.dup2(output, number)
     os.close(output)
     # Made anew: those of the process that this one was forked from know another kind of file.
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
-    sys.stdout = sys.__stdout__ = _line_stream(1)
-    sys.stderr = sys.__stderr__ = _line_stream(2)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
+    sys.stdout = _line_stream(1)
+    sys.stderr = _line_stream(2)
     replace_environment(order.environment)
 
 

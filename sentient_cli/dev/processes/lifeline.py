@@ -21,7 +21,7 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 def _prctl(option: int, value: int) -> bool:
     if sys.platform != "linux":
         return False
-    return ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
 
 
 def adopt_orphans() -> bool:
