@@ -55,7 +55,7 @@ $(WHEELS)/.stamp: $(SOURCES) pyproject.toml README.md LICENSE $(WHEELS)/.stamp-l
 	@touch $@
 
 # --------------------------------------------------------------------------------------------------------------- use
-demo: setup ## Serve the example agent on the offline model, ask it over HTTP, show the events, end
+demo: setup ## Create a project, serve it with dev, ask it, edit it, ask again, end
 	@$(BIN)/python -m docs.tools.demo
 
 bench: setup ## Measure the figures of bench/README.md
@@ -68,7 +68,7 @@ docs: setup ## Build the documentation strictly into .cache/docs/site
 sbom: setup ## Write the bill of materials (CycloneDX) into .cache/sbom
 	@$(BIN)/python -m tests.tools.sbom
 
-picture: setup ## Draw docs/images/terminal.svg from a real run
+picture: setup ## Draw the pictures of docs/images from real runs
 	@$(BIN)/python -m docs.tools.picture
 
 format: setup ## Format and fix what can be fixed by machine

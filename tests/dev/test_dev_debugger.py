@@ -74,7 +74,6 @@ class _Editor:
 @pytest.mark.slow
 @pytest.mark.story("18.7")
 def test_a_debugger_stops_in_the_agent_and_again_after_a_save(tmp_path: Path, free_port: int) -> None:
-    pytest.importorskip("debugpy")
     line = AGENT.splitlines().index('        await stream.write(VERSION + " ")') + 1
     with developing(tmp_path / "project", "--debugpy-port", free_port) as dev:
         for version in ("one", "two"):

@@ -45,6 +45,17 @@ def _error(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     return fields
 
 
+_END_TO_END = {
+    "README.md": "merged",
+    "agent.py": "conflict",
+    "gone.txt": "removed",
+    "gone_too.txt": "kept",
+    "never.txt": "left out",
+    "new/file.txt": "added",
+    "run.sh": "updated",
+}
+
+
 @pytest.mark.story("E20.3")
 def test_an_update_from_end_to_end() -> None:
     make_template(OLD)
@@ -60,19 +71,7 @@ def test_an_update_from_end_to_end() -> None:
 
     done = update("--json")
     assert done.returncode == 6
-    assert (
-        actions(done)
-        == actions(dry)
-        == {
-            "README.md": "merged",
-            "agent.py": "conflict",
-            "gone.txt": "removed",
-            "gone_too.txt": "kept",
-            "never.txt": "left out",
-            "new/file.txt": "added",
-            "run.sh": "updated",
-        }
-    )
+    assert actions(done) == actions(dry) == _END_TO_END
     assert _error(done)["code"] == "update-conflict"
     assert "agent.py" in str(_error(done)["why"])
     assert (project / "README.md").read_text() == "# My title\n\none\ntwo\nthree\nfour\nfive, newer\n"
