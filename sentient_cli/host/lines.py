@@ -33,7 +33,8 @@ class ChunkShape:
 
     def __init__(self, encoder: ChunkEncoder) -> None:
         # A control character is escaped in every name, and this one is not escaped.
-        self.before_id, _, after = encoder.encode(b"\0", "").partition(b"\0")
+        before, _, after = encoder.encode(b"\0", "").partition(b"\0")
+        self.before_id: bytes = before
         self.after_id: bytes = after.removesuffix(b'""}')
 
 

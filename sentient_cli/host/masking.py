@@ -107,10 +107,10 @@ class LookedAt:
     def __init__(
         self, entries: Sequence[LogEntry], segments: Sequence[_Segment] | None = None, text: str = "", size: int = 0
     ) -> None:
-        self.size = size
-        self.entries = entries
-        self.segments = segments
-        self.text = text
+        self.size: int = size
+        self.entries: Sequence[LogEntry] = entries
+        self.segments: Sequence[_Segment] | None = segments
+        self.text: str = text
 
 
 class StreamMask:

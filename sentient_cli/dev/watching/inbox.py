@@ -57,7 +57,7 @@ class Inbox:
         self._wake = wake
         self._lock = threading.Lock()
         self._seen = Seen({}, set(), set(), [], everything=False)
-        self.last = 0.0
+        self.last: float = 0.0
         """When something last happened, by the monotonic clock."""
 
     def put(self, said: Iterable[tuple[int, str]]) -> None:

@@ -86,7 +86,7 @@ class Looking:
         self._notice = notice
         self._eyes = Eyes(inbox, step=step)
         self._refused = False
-        self.tree = Tree(scope, self._watch, notice, stopped)
+        self.tree: Tree = Tree(scope, self._watch, notice, stopped)
         self._doubts: dict[str, float] = {}
         self._broken: set[str] = set()
         self._links = _Round(_POLL, 5, self.tree.links)

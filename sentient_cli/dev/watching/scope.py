@@ -60,7 +60,7 @@ class Scope:
     def __init__(
         self, project: Path, *, extra: Sequence[Path] = (), include: Iterable[str] = (), ignore: Iterable[str] = ()
     ) -> None:
-        self.roots = tuple(dict.fromkeys(os.path.abspath(path) for path in (project, *extra)))
+        self.roots: tuple[str, ...] = tuple(dict.fromkeys(os.path.abspath(path) for path in (project, *extra)))
         self._wanted = _Patterns([*INCLUDED, *include])
         self._ignored = _Patterns([*IGNORED, *ignore])
 
