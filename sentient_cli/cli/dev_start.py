@@ -76,9 +76,16 @@ def run_dev(here: Invocation, options: DevOptions) -> int:
     from sentient_cli.cli.dev_python import use_project_python
 
     use_project_python(here.project or Path.cwd(), sys.argv[1:], here.environment)
-    from sentient_cli.dev.launch import start_early
+    from sentient_cli.dev.launch import start_early, stop_early
 
     start_early(here.environment)
+    try:
+        return _serve(here, _load(here, options), options, began)
+    finally:
+        stop_early()
+
+
+def _load(here: Invocation, options: DevOptions) -> Loaded:
     loaded = here.load(
         options.flags,
         profile=options.profile,
@@ -91,7 +98,7 @@ def run_dev(here: Invocation, options: DevOptions) -> int:
             "debugpy, which a debugger attaches to, is not installed",
             fix="Run `uv add --dev debugpy`, or `pip install debugpy`",
         )
-    return _serve(here, loaded, options, began)
+    return loaded
 
 
 def _serve(here: Invocation, loaded: Loaded, options: DevOptions, began: float) -> int:

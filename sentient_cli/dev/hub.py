@@ -139,6 +139,7 @@ class Hub:
         self._router.stop()
         for member in self._members.values():
             member.say(Stop())
+        await self._launcher.aclose()
         if self._tasks:
             attending = [task for task in self._tasks if task.get_name().startswith("worker-")]
             if attending:
@@ -149,7 +150,6 @@ class Hub:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_STOP_WITHIN)
-        await self._launcher.aclose()
         self._reaper.close()
 
     def _keep(self, work: Coroutine[None, None, None], name: str | None = None) -> None:

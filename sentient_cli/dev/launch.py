@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from sentient_cli.dev.processes.lifeline import adopt_orphans
 from sentient_cli.dev.processes.order import Order, encode_order
 from sentient_cli.errors import ProjectError
 
-__all__ = ["Launched", "Launcher", "make_launcher", "start_early"]
+__all__ = ["Launched", "Launcher", "make_launcher", "start_early", "stop_early"]
 
 _MOST_EXCLUDED: Final = 8
 _early: list[_ForkServer] = []
@@ -77,9 +76,7 @@ def make_launcher(how: str, folder: Path, environment: Mapping[str, str]) -> Lau
     can_fork = sys.platform == "linux" and adopt_orphans()
     if how == "fork" or (how == "auto" and can_fork):
         return _ForkLauncher(folder, environment)
-    early = _take_early()
-    if early is not None:
-        early.stop()
+    stop_early()
     return _SpawnLauncher(environment)
 
 
@@ -92,6 +89,13 @@ def start_early(environment: Mapping[str, str]) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(ProjectError):  # it is tried again, and then said
             _early.append(_ForkServer.start(environment))
+
+
+def stop_early() -> None:
+    """End what `start_early` has started, unless it is used."""
+    early = _take_early()
+    if early is not None:
+        early.stop()
 
 
 def _take_early() -> _ForkServer | None:
@@ -169,12 +173,10 @@ class _ForkServer:
     """A process that forks workers, as long as it is there.
 
     Args:
-        process: Its id.
         connection: Leads to it.
     """
 
-    def __init__(self, process: int, connection: socket.socket) -> None:
-        self._process = process
+    def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._answers = b""
 
@@ -209,7 +211,7 @@ class _ForkServer:
                 raise _cannot_start(error.strerror or str(error)) from error
         process.returncode = 0  # whoever reaps children reaps this one
         ours.setblocking(False)
-        return cls(process.pid, ours)
+        return cls(ours)
 
     async def ask(self, data: bytes, descriptors: list[int]) -> Answer | None:
         """Send a message with descriptors, and return the answer; None when the process is gone."""
@@ -229,11 +231,7 @@ class _ForkServer:
 
     def stop(self) -> None:
         """End it; what it has forked goes on. May be called twice."""
-        if self._connection.fileno() == -1:
-            return
-        self._connection.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._process, signal.SIGKILL)
+        self._connection.close()  # which it notices; and should it hang in an import, it ends with this process
 
 
 class _ForkLauncher:

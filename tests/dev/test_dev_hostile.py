@@ -30,6 +30,7 @@ def _problem(event: dict[str, object]) -> dict[str, object]:
     return cast("dict[str, object]", event["problem"])
 
 
+@pytest.mark.measured
 @pytest.mark.story("20.5", "18.6")
 def test_code_that_cannot_be_loaded_is_told_of_and_the_code_before_goes_on(tmp_path: Path) -> None:
     project = tmp_path / "project"
@@ -45,7 +46,7 @@ def test_code_that_cannot_be_loaded_is_told_of_and_the_code_before_goes_on(tmp_p
             assert dev.ask() == "one", name
         assert dev.save("two")["mended"]
         assert dev.ask() == "two"
-        assert len(dev.workers()) == 1
+        wait_until(lambda: len(dev.workers()) == 1, "nothing of the others is left")
 
 
 @pytest.mark.story("20.5")

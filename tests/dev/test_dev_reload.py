@@ -11,6 +11,8 @@ import pytest
 
 from tests.dev.developing import AGENT, GO, Developing, Stream, body, children, developing, wait_until
 
+pytestmark = pytest.mark.measured
+
 
 @pytest.mark.story("20.5")
 def test_a_save_is_live(tmp_path: Path) -> None:
