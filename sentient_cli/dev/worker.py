@@ -21,7 +21,19 @@ from sentient_cli.config.environ import export_environment, replace_environment
 from sentient_cli.dev.channel import Channel, send_now
 from sentient_cli.dev.debugging import listen
 from sentient_cli.dev.imports import Imports
-from sentient_cli.dev.messages import Cancel, Failed, Idle, Loaded, ReloadError, Retire, Stop, decode_to_worker, encode
+from sentient_cli.dev.messages import (
+    Cancel,
+    Failed,
+    Finished,
+    Idle,
+    Imported,
+    Loaded,
+    ReloadError,
+    Retire,
+    Stop,
+    decode_to_worker,
+    encode,
+)
 from sentient_cli.dev.problems import describe
 from sentient_cli.dev.processes.lifeline import die_with
 from sentient_cli.dev.processes.preload import base_packages
@@ -42,7 +54,7 @@ if TYPE_CHECKING:
 
     from sentient_cli.config import Loaded as LoadedSettings
     from sentient_cli.config.settings import ServerSettings
-    from sentient_cli.dev.messages import FromWorker
+    from sentient_cli.dev.messages import Begun, FromWorker
     from sentient_cli.dev.processes.order import Order
     from sentient_cli.host import Host
 
@@ -165,6 +177,7 @@ class _Worker:
         self._control = control
         self._doors = doors
         self._broken: int | None = None
+        self._modules = 0
         self._leaving: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -208,7 +221,7 @@ class _Worker:
         return build_host(
             self._agent.agent,
             settings,
-            hooks=[Summaries(self._say)],
+            hooks=[Summaries(self._say_of_a_run)],
             clock=clock,
             ids=WorkerIds(clock, generation),
             stores=open_recordings(Path(self._order.recordings), self._channel),
@@ -221,6 +234,14 @@ class _Worker:
 
     def _say(self, message: FromWorker) -> None:
         self._channel.send(encode(message))
+
+    def _say_of_a_run(self, message: Begun | Finished) -> None:
+        self._say(message)
+        if isinstance(message, Finished) and len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            files, installed = self._imports.fresh()
+            if files or installed:
+                self._say(Imported(files, installed))
 
     def _facts(self) -> Loaded:
         files, installed = self._imports.fresh()

@@ -163,7 +163,7 @@ class Developing:
 
     def fork_server(self) -> int:
         """The process that forks workers."""
-        return next(pid for pid in children(self.process.pid) if _is_fork_server(pid))
+        return max(pid for pid in children(self.process.pid) if _is_fork_server(pid))
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """End it as a user does; return the exit code."""

@@ -221,6 +221,25 @@ def test_two_in_one_project(tmp_path: Path) -> None:
 
 
 @pytest.mark.story("20.5")
+def test_what_a_run_imports_first_is_imported_before_the_next_code(tmp_path: Path) -> None:
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    (packages / "latecomer.py").write_text("import os\nPROCESS = os.getpid()\n")
+    project = tmp_path / "project"
+    (project / "data").mkdir(parents=True)
+    agent = AGENT.replace("await stream.write(VERSION + ", "await stream.write(late() + ", 1)
+    # Where no file of the project names it: the fork server cannot know of it.
+    late = "def late():\n    return str(__import__('late' + 'comer').PROCESS)\n"
+    (project / "agent.py").write_text(agent + late)
+    with developing(project, env={"PYTHONPATH": str(packages)}) as dev:
+        before = dev.fork_server()
+        assert dev.ask() == str(dev.workers()[0])
+        wait_until(lambda: before not in children(dev.process.pid), "another fork server has taken over")
+        dev.wait("reloaded", since=dev.write("agent.py", agent + late + "# saved\n"))
+        assert dev.ask() == str(dev.fork_server())
+
+
+@pytest.mark.story("20.5")
 def test_packages_that_are_installed_while_it_runs(tmp_path: Path) -> None:
     packages = tmp_path / "site-packages"
     packages.mkdir()
