@@ -189,7 +189,7 @@ def recordings_directory(home: Path) -> Path:
     if find_project_file(home) is not None:
         folder = home / _FOLDER / _RUNS
         with contextlib.suppress(OSError):  # whoever cannot write here is told when the first run is recorded
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             ignored = folder / ".gitignore"
             if not ignored.exists():
                 ignored.write_text("*\n")
