@@ -150,10 +150,14 @@ def _fork_worker(order: Order, descriptors: list[int], connection: socket.socket
     if pid:
         os.write(pipe, str(pid).encode())
         os._exit(0)
+    connection.close()
+    os.close(pipe)
+    _live_as_worker(order, descriptors, middle)
+
+
+def _live_as_worker(order: Order, descriptors: list[int], middle: int) -> NoReturn:
     code = 1
     try:
-        connection.close()
-        os.close(pipe)
         code = _work(order, descriptors, middle)
         getattr(threading, "_shutdown")()  # noqa: B009 - as the interpreter does it
     except BaseException:  # noqa: BLE001 - as the interpreter does it

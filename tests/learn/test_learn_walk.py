@@ -251,6 +251,27 @@ def test_without_a_terminal_it_looks_once() -> None:
     assert _learn("--step", "nothing").returncode == 2
 
 
+@pytest.mark.measured
+@pytest.mark.story("20.7")
+def test_the_last_steps_are_checked_for_real() -> None:
+    def look(step: str) -> tuple[bool, str]:
+        told = json.loads(_learn("--json", "--step", step).stdout)
+        return told["done"], str(told["said"])
+
+    assert commands.run("create", "learn-agent", "--yes", "--no-install", "--no-git").returncode == 0
+    assert look("tool") == (False, "src/learn_agent/agent.py is as it was made")
+    with Path("learn-agent/src/learn_agent/agent.py").open("a") as file:
+        file.write("# mine\n")
+    assert "does not run in learn-agent" in look("tool")[1]
+    assert "no test of yours yet" in look("test")[1]
+    test = Path("learn-agent/tests/test_mine.py")
+    test.write_text("def test_mine() -> None:\n    assert 4 == 5\n")
+    assert look("test") == (False, "The tests do not pass")
+    test.write_text("def test_mine() -> None:\n    assert 5 == 5\n")
+    done, said = look("test")
+    assert (done, said.startswith("All tests pass")) == (True, True)
+
+
 @pytest.mark.story("20.7")
 def test_elsewhere(tmp_path: Path) -> None:
     other = tmp_path / "other"

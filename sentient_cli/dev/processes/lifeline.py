@@ -8,11 +8,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-__all__ = ["adopt_orphans", "die_with", "threads_of_this_process", "watch_descriptor"]
+__all__ = ["adopt_orphans", "die_with", "threads_of_this_process"]
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -37,17 +36,6 @@ def die_with(parent: int) -> None:
     """
     if _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) and os.getppid() != parent:
         os._exit(0)
-
-
-def watch_descriptor(descriptor: int, on_end: Callable[[], None]) -> None:
-    """Call ``on_end`` in a thread of its own once whoever holds the other end of a pipe is gone."""
-
-    def watch() -> None:
-        while os.read(descriptor, 1):
-            pass
-        on_end()
-
-    threading.Thread(target=watch, name="sentient-lifeline", daemon=True).start()
 
 
 def threads_of_this_process() -> int:
