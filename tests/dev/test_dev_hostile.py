@@ -239,6 +239,25 @@ def test_what_a_run_imports_first_is_imported_before_the_next_code(tmp_path: Pat
         assert dev.ask() == str(dev.fork_server())
 
 
+@pytest.mark.measured
+@pytest.mark.story("20.5")
+def test_a_package_that_starts_a_thread_is_not_imported_before_a_fork(tmp_path: Path) -> None:
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    thread = "threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()"
+    (packages / "restless.py").write_text(f"import os, threading, time\n{thread}\nPROCESS = os.getpid()\n")
+    (packages / "calm.py").write_text("import os\nPROCESS = os.getpid()\n")
+    project = tmp_path / "project"
+    project.mkdir()
+    agent = AGENT.replace("VERSION + ", "f'{calm.PROCESS} {restless.PROCESS}' + ", 1)
+    (project / "agent.py").write_text("import calm, restless\n" + agent)
+    with developing(project, env={"PYTHONPATH": str(packages)}) as dev:
+        server = dev.fork_server()
+        assert len(list(Path(f"/proc/{server}/task").iterdir())) == 1
+        (worker,) = dev.workers()
+        assert dev.ask() == f"{server} {worker}"
+
+
 @pytest.mark.story("20.5")
 def test_packages_that_are_installed_while_it_runs(tmp_path: Path) -> None:
     packages = tmp_path / "site-packages"
