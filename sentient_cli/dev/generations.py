@@ -266,6 +266,7 @@ class Generations:
                 actions += self._cancel(number, now)
             elif (member.cancelled or member.stage is Stage.LEAVING) and waited >= self.limits.cancel:
                 member.since = now
+                member.stage = Stage.LEAVING  # until its end is known nothing more is given to it
                 actions.append(Kill(number))
         return actions
 

@@ -31,18 +31,35 @@ from sentient_cli.dev.messages import (
 from sentient_cli.dev.processes.order import Order, decode_order, encode_order
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+_lists = st.lists(_texts, max_size=3).map(tuple)
+_numbers = st.floats(allow_nan=False, allow_infinity=False)
+_problems = st.builds(
+    Problem, code=_texts, what=_texts, why=_texts, excerpt=st.none() | _texts, line=st.none() | st.integers(1, 10**6)
+)
 _from_worker: st.SearchStrategy[FromWorker] = st.one_of(
-    *(st.from_type(kind) for kind in (Loaded, Failed, Begun, Finished, Imported, Idle))
+    st.builds(Loaded, agent=_texts, files=_lists, env_file=st.none() | _texts, warnings=_lists, address=_texts),
+    st.builds(Failed, problem=_problems, files=_lists),
+    st.builds(Begun, run=_texts, prompt=_texts, session=_texts, query=_texts, at=st.integers(0, 2**62)),
+    st.builds(
+        Finished,
+        run=_texts,
+        outcome=_texts,
+        events=st.integers(0, 10**9),
+        first_ms=st.none() | _numbers,
+        total_ms=_numbers,
+        error=st.none() | _texts,
+    ),
+    st.builds(Imported, files=_lists, installed=_lists),
+    st.just(Idle()),
 )
 _to_worker: st.SearchStrategy[ToWorker] = st.one_of(
-    *(st.from_type(kind) for kind in (Retire, Leave, Cancel, Stop, ReloadError))
+    st.sampled_from([Retire(), Leave(), Stop()]),
+    st.builds(Cancel, reason=_texts),
+    st.builds(ReloadError, generation=st.none() | st.integers(1, 10**9)),
 )
-_problems = st.builds(Problem, code=_texts, what=_texts, excerpt=_texts, line=st.integers(1, 10**6))
-st.register_type_strategy(str, _texts)
-st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 
 
-@given(_from_worker | _problems.map(lambda problem: Failed(problem, ())))
+@given(_from_worker)
 def test_what_a_worker_says_arrives_as_it_was(message: FromWorker) -> None:
     assert decode_from_worker(encode(message)) == message
 
