@@ -99,7 +99,7 @@ class Hub:
         self._address = ""
         self._launched = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unloaded: dict[str, None] = {}
+        self._unloaded, self._learned = dict[str, None](), dict[str, None]()
         self._quiet_since = 0.0
         self._answered = self._listening = False
         self._seconds: float | None = None
@@ -353,7 +353,8 @@ class Hub:
 
     def _learn(self, installed: tuple[str, ...]) -> None:
         """Installed packages that workers had to import themselves are imported before the next one is forked."""
-        self._unloaded |= dict.fromkeys(installed)
+        self._unloaded |= {name: None for name in installed if name not in self._learned}
+        self._learned |= dict.fromkeys(installed)
         self._quiet_since = self._loop.time()
 
     def _finished(self, member: Member, message: Finished) -> None:

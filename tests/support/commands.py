@@ -96,7 +96,8 @@ class Forked:
     def send_signal(self, sig: int) -> None:
         """Send a signal, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, sig)
+            with contextlib.suppress(ProcessLookupError):  # it ends at this moment
+                os.kill(self.pid, sig)
 
     def terminate(self) -> None:
         """End it."""
