@@ -69,7 +69,7 @@ class Eyes:
         for layer in layers:
             layer.close()
 
-    def _topmost(self, directories: Iterable[str]) -> list[str]:
+    def _topmost(self, directories: Iterable[str]) -> list[str]:  # pragma: no cover - another operating system
         watched = {path for layer in self._layers for path in layer.directories}
         found: list[str] = []
         for path in sorted(dict.fromkeys(directories)):
