@@ -35,7 +35,7 @@ def test_what_files_import_is_read_off_them(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_imported_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     (tmp_path / "ends_it_all.py").write_text("raise SystemExit(3)\n")
     assert not load("ends_it_all")
     assert load("json")
@@ -73,12 +73,11 @@ def test_a_place_is_told_and_no_secret(tmp_path: Path) -> None:
     file = tmp_path / "agent.py"
     file.write_text("KEY = 'swordfish-in-the-code'\nraise ValueError(KEY)\n")
     redactor.register("swordfish-in-the-code")
-    try:
+    with pytest.raises(ValueError, match="swordfish") as raised:
         exec(compile(file.read_text(), str(file), "exec"), {})  # noqa: S102 - of our own
-    except ValueError as raised:
-        error = AgentImportError("It failed", why=str(raised))
-        error.__cause__ = raised
-        problem, bare = describe(error), describe(raised)
+    error = AgentImportError("It failed", why=str(raised.value))
+    error.__cause__ = raised.value
+    problem, bare = describe(error), describe(raised.value)
     assert (problem.file, problem.line) == (str(file), 2)
     assert (bare.code, bare.line) == ("unexpected", 2)
     assert "swordfish" not in repr(problem) + repr(bare)
