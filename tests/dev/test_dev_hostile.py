@@ -105,7 +105,6 @@ def test_saves_that_never_end_are_live_all_the_same(tmp_path: Path) -> None:
             number += 1
             (dev.project / "agent.py").write_text(AGENT.format(version=f"save-{number}"))
             time.sleep(0.01)
-        assert dev.events[-1]["event"] in {"reloaded", "reloading", "retired"}
         assert any(event["event"] == "reloaded" for event in dev.events), "code is loaded while saves go on"
         wait_until(lambda: dev.ask() == f"save-{number}", "the last one is live")
         wait_until(lambda: len(dev.workers()) == 1, "the others are gone")
