@@ -101,7 +101,7 @@ class Limits:
     finish: float = 120.0
     cancel: float = 5.0
     supersede: int = 4
-    load: float = 1.0
+    load: float = 10.0
     crashes: int = 5
     crash_window: float = 30.0
 
