@@ -10,7 +10,7 @@ from sentient_cli.chat.commands import COMMANDS, help_lines, parse, suggestion
 from sentient_cli.chat.conversation import Conversation, Outcome
 from sentient_cli.chat.flow import broken
 from sentient_cli.chat.glyphs import glyphs_for
-from sentient_cli.chat.interrupts import keys_unseen
+from sentient_cli.chat.keyboard import keys_unseen
 from sentient_cli.chat.lines import JsonLinesView
 from sentient_cli.chat.live import LiveView
 from sentient_cli.chat.plain import PlainView

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from sentient_cli.chat.interrupts import on_interrupt
 from sentient_cli.client.agent_client import AgentClient
 from sentient_cli.client.session import ClientSession
 from sentient_cli.errors import SentientError
 from sentient_cli.runtime.events import Event, is_done, is_error, is_text_chunk
+from sentient_cli.signals import on_signals
 
 if TYPE_CHECKING:
     from sentient_cli.chat.view import View
@@ -65,7 +66,7 @@ class Conversation:
         self._observer.view, self._observer.resumed = view, False
         turn = _Turn(self._client, self.session, prompt, view)
         task = asyncio.create_task(turn.run())
-        with on_interrupt(lambda: turn.interrupt(task)):
+        with on_signals([signal.SIGINT], lambda: turn.interrupt(task)):
             await asyncio.wait({task})
         await turn.settle()
         if task.cancelled():

@@ -14,10 +14,10 @@ from sentient_cli.cli.dev_keys import reading_keys
 from sentient_cli.cli.dev_open import can_open, open_page
 from sentient_cli.dev import serving
 from sentient_cli.dev.report import Listening, Notice, Ready
+from sentient_cli.signals import on_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
-    from types import FrameType
+    from collections.abc import Callable, Mapping
 
     from sentient_cli.cli.dev_writer import Writer
     from sentient_cli.config.discovery import Announcement
@@ -76,7 +76,7 @@ class Session:
         keys = (
             reading_keys(self._keyboard, self.press, self) if self._keyboard is not None else contextlib.nullcontext()
         )
-        with _on_signals(self._loop, self.leave_all), keys:
+        with on_signals(_ending(), self.leave_all), keys:
             try:
                 return await hub
             except asyncio.CancelledError:
@@ -179,22 +179,10 @@ class Session:
             )
 
 
-@contextlib.contextmanager
-def _on_signals(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> Generator[None]:
-    """Call ``act`` in the loop when somebody wants this process to end, in the place of ending it."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(act)
-
+def _ending() -> list[signal.Signals]:
+    """The signals that want this process to end."""
     numbers = [signal.SIGINT, signal.SIGTERM]
     # Whoever started this with `nohup` wants it to stay.
     if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return numbers
