@@ -200,6 +200,7 @@ class _Commands:
 def _listen(path: str) -> None:
     _preload()
     running = _Commands()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the suite under nohup
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, os.path.dirname(path), ignore_errors=True)  # noqa: PTH120 - as it was given
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
