@@ -18,7 +18,7 @@ from bench.reference import ROOT
 from bench.servers import Server, start
 from bench.table import show
 
-__all__ = ["PACE", "Sample", "flow", "question", "run"]
+__all__ = ["AGENT", "PACE", "Sample", "flow", "question", "run"]
 
 AGENT: Final = (ROOT / "bench" / "programs" / "paced.py").read_text()
 PACE: Final = 10_000
@@ -154,7 +154,7 @@ def run(rounds: int, *, quick: bool) -> None:
     """Print the table."""
     rows: list[Sequence[object]] = []
     with launch(OURS, files={"agent.py": AGENT}, wait=False) as dev:
-        dev.await_answer()
+        dev.await_told("ready")
         with start("ours", agent="paced.py") as serve:
             whole = _is_recorded(dev)
             for load in LOADS:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -25,6 +25,7 @@ __all__ = ["Developed", "launch", "told"]
 
 _PATIENCE: Final = 60.0
 _AGAIN: Final = 0.001
+_LOOK_EVERY: Final = 0.01
 _STOP_SECONDS: Final = 10.0
 
 
@@ -129,31 +130,39 @@ class Developed:
             RuntimeError: it never does.
         """
         wanted = version.encode()
-        deadline = time.perf_counter() + _PATIENCE
-        while wanted not in self.ask():
-            if time.perf_counter() > deadline or self.process.poll() is not None:
-                raise RuntimeError(f"{self.tool.name} never answers with {version}:\n{self.tail()}")
+        self._await(lambda: wanted in self.ask(), f"never answers with {version}")
         return time.perf_counter()
 
     def await_first(self) -> float:
-        """Ask until the agent answers for the first time; return when it did, on the performance counter."""
-        deadline = time.perf_counter() + _PATIENCE
-        while not self.open_session():
-            if time.perf_counter() > deadline or self.process.poll() is not None:
-                raise RuntimeError(f"{self.tool.name} does not come up:\n{self.tail()}")
-        return self.await_version(_version(0))
-
-    def await_answer(self) -> None:
-        """Wait until our tool answers at all.
+        """Ask until the agent answers for the first time; return when it did, on the performance counter.
 
         Raises:
             RuntimeError: it never does.
         """
+        self._await(self.open_session, "does not come up")
+        return self.await_version(_version(0))
+
+    def await_told(self, name: str) -> None:
+        """Wait until our tool tells of an event.
+
+        Raises:
+            RuntimeError: it never does.
+        """
+
+        def is_told() -> bool:
+            found = any(event["event"] == name for event in self.events())
+            if not found:
+                time.sleep(_LOOK_EVERY)
+            return found
+
+        self._await(is_told, f"never tells of {name!r}")
+
+    def _await(self, true: Callable[[], bool], otherwise: str) -> None:
+        """Ask back to back whether something is so; whoever wants a pause makes it."""
         deadline = time.perf_counter() + _PATIENCE
-        while not any(event["event"] == "ready" for event in self.events()):
+        while not true():
             if time.perf_counter() > deadline or self.process.poll() is not None:
-                raise RuntimeError(f"{self.tool.name} does not come up:\n{self.tail()}")
-            time.sleep(0.01)
+                raise RuntimeError(f"{self.tool.name} {otherwise}:\n{self.tail()}")
 
     # -- the process -------------------------------------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ def soak(saves: int, interval: float, seconds: float) -> tuple[Soak, int]:
         seconds: How long each stream is.
     """
     with launch(OURS, files={"agent.py": AGENT, "other.py": "NUMBER = 0\n"}, wait=False) as server:
-        server.await_answer()
+        server.await_told("ready")
         flow(server, 50, _FILL // 50, rate=PACE / 50)
         found = run_client(_run(server, saves, interval, seconds))
         notices = [str(event) for event in server.events() if event["event"] in {"notice", "worker-died"}]

@@ -7,7 +7,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,7 +72,7 @@ async def _stop_under(server: Developed, scene: Scene, wait: float) -> Stopped:
     calls = await _open(server, scene, _STREAMS // 2 if scene.saved else _STREAMS)
     if scene.saved:
         server.source.write_text(AGENT + "# saved\n")
-        await _until(lambda: any(event["event"] == "reloaded" for event in server.events()))
+        await asyncio.to_thread(server.await_told, "reloaded")
         calls += await _open(server, scene, _STREAMS // 2)
     await asyncio.sleep(wait)
     below = tree(server.process.pid)
@@ -98,6 +98,7 @@ def _left(pids: Sequence[int]) -> int:
 
 
 def _end(server: Developed) -> int | None:
+    # Not with a timeout: `wait` then looks less and less often, and what is measured is a fraction of a second.
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         code = server.process.poll()
@@ -105,14 +106,6 @@ def _end(server: Developed) -> int | None:
             return code
         time.sleep(0.001)
     return None
-
-
-async def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not true():
-        if time.monotonic() > deadline:
-            raise RuntimeError("It does not reload")
-        await asyncio.sleep(0.01)
 
 
 def stop_once(scene: Scene, wait: float) -> Stopped:
@@ -123,7 +116,7 @@ def stop_once(scene: Scene, wait: float) -> Stopped:
         wait: Seconds from the first event of the last stream to the key.
     """
     with launch(OURS, files={"agent.py": AGENT}, wait=False) as server:
-        server.await_answer()
+        server.await_told("ready")
         stopped = run_client(_stop_under(server, scene, wait))
         if any(stopped.found.values()):
             sys.stderr.write(f"{scene.name}: {dict(stopped.found)}\n{server.tail()}\n")

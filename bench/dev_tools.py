@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bench.peers import Environment
@@ -108,14 +108,10 @@ UVICORN: Final = Tool(
     packages=("uvicorn", "fastapi"),
 )
 
-FASTAPI: Final = Tool(
+FASTAPI: Final = replace(
+    UVICORN,
     name="fastapi dev",
-    environment="web",
     command=("-m", "fastapi", "dev", "main.py", "--port", "{port}"),
-    file="main.py",
-    text=_FASTAPI,
-    path="/assist",
-    body=_QUERY,
     packages=("fastapi", "uvicorn"),
 )
 
@@ -160,18 +156,7 @@ ADK: Final = Tool(
     packages=("google-adk",),
 )
 
-ADK_RELOAD: Final = Tool(
-    name="adk web --reload_agents",
-    environment="adk",
-    command=(*_ADK_COMMAND, "--reload_agents", "."),
-    file=ADK.file,
-    text=_ADK,
-    path=ADK.path,
-    body=ADK.body,
-    opening=ADK.opening,
-    more=ADK.more,
-    packages=ADK.packages,
-)
+ADK_RELOAD: Final = replace(ADK, name="adk web --reload_agents", command=(*_ADK_COMMAND, "--reload_agents", "."))
 
 LANGGRAPH: Final = Tool(
     name="langgraph dev",

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from sentient_cli.cli.main import main
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command that the arguments name; return the exit code."""
+    try:
+        from sentient_cli.cli.main import main as run  # noqa: PLC0415 - an interrupt while it is imported ends quietly
+    except KeyboardInterrupt:
+        return 130
+    return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

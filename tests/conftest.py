@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 pytest_plugins = [
+    "tests.plugins.measuring",  # first: it has effect when it is imported
     "pytester",
     "tests.plugins.isolation",
     "tests.plugins.doors",

@@ -41,6 +41,7 @@ _COLOURS = {
     "white": "#eceff4",
     "default": _INK,
 }
+_HEX = re.compile("[0-9a-f]{6}")
 
 
 class Style(NamedTuple):
@@ -64,7 +65,7 @@ def watch() -> pyte.Screen:
 
 
 def _style(cell: pyte.screens.Char) -> Style:
-    colour = _COLOURS.get(cell.fg.removeprefix("bright"), f"#{cell.fg}" if len(cell.fg) == 6 else _INK)  # noqa: PLR2004
+    colour = _COLOURS.get(cell.fg.removeprefix("bright"), f"#{cell.fg}" if _HEX.fullmatch(cell.fg) else _INK)
     return Style(colour, cell.bold, cell.italics)
 
 

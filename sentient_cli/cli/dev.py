@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,17 +14,21 @@ from sentient_cli.cli.options import (
     AllowOriginOption,
     EnvFileOption,
     HostOption,
+    InsecureOption,
     LogLevelOption,
     ModelOption,
     NoEnvFileOption,
     PortOption,
     ProfileOption,
     ScriptOption,
+    named_agent,
 )
-from sentient_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from sentient_cli.config import FlagValue
+
+DEBUGPY_PORT: Final = 5678
+"""Where editors look for debugpy, as the editor files of the templates do."""
 
 
 def dev(  # noqa: PLR0917 - one parameter an option
@@ -50,6 +54,7 @@ def dev(  # noqa: PLR0917 - one parameter an option
     ] = None,
     allow_origin: AllowOriginOption = None,
     allow_host: AllowHostOption = None,
+    insecure: InsecureOption = None,
     model: ModelOption = None,
     script: ScriptOption = None,
     log_level: LogLevelOption = None,
@@ -64,14 +69,13 @@ def dev(  # noqa: PLR0917 - one parameter an option
     """
     from sentient_cli.cli.dev_start import DevOptions, run_dev
 
-    if target and agent:
-        raise UsageError("The agent is named twice, by AGENT and by --agent", fix="Leave one of them out")
     flags: dict[str, FlagValue] = {
-        "agent": target or agent,
+        "agent": named_agent(target, agent),
         "server.host": host,
         "server.port": port,
         "server.allow_origins": allow_origin,
         "server.allow_hosts": allow_host,
+        "server.insecure": insecure,
         "llm.model": model,
         "llm.script": script,
         "log.level": log_level,
@@ -89,6 +93,3 @@ def dev(  # noqa: PLR0917 - one parameter an option
     code = run_dev(current(), options)
     if code:
         raise typer.Exit(code)
-
-
-DEBUGPY_PORT = 5678

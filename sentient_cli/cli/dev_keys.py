@@ -21,6 +21,8 @@ _TYPED: Final = 4
 """More bytes at once than this were pasted, and mean no keys."""
 _END_OF_INPUT: Final = 4
 _FORM_FEED: Final = 12
+_SHOWN: Final = range(0x21, 0x7F)
+"""What ASCII can show, but for the space."""
 _NAMES: Final = {_END_OF_INPUT: "q", _FORM_FEED: "c", 10: "\n", 13: "\n"}
 
 
@@ -37,7 +39,7 @@ def keys_of(data: bytes) -> list[str]:
     typed = _SEQUENCE.sub(b"", data)
     if len(typed) > _TYPED:
         return []
-    return [_NAMES.get(code) or chr(code).lower() for code in typed if code in _NAMES or 0x20 < code < 0x7F]  # noqa: PLR2004 - what ASCII can show
+    return [_NAMES.get(code) or chr(code).lower() for code in typed if code in _NAMES or code in _SHOWN]
 
 
 class Job(Protocol):
@@ -137,11 +139,11 @@ else:
             self._before: list[int | list[bytes | int]] | None = None
 
         def take(self) -> None:
-            """Read keys, if the terminal is ours now."""
-            if self._before is not None or not self._is_ours():
+            """Read keys, if the terminal is ours now, and as it has to be for that: a shell may have set it anew."""
+            if not self._is_ours():
                 return
             with contextlib.suppress(termios.error):
-                before = termios.tcgetattr(self._descriptor)
+                before = self._before or termios.tcgetattr(self._descriptor)
                 silent = termios.tcgetattr(self._descriptor)
                 silent[0] &= ~termios.IXON  # Ctrl-S would stop the output, which nobody means here
                 silent[3] &= ~(termios.ICANON | termios.ECHO)

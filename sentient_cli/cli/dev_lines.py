@@ -47,6 +47,18 @@ _OUTCOMES: Final = {
 _SAID: Final = {"cancelled": "cancelled", "deadline": "out of time", "lost": "lost"}
 _LEVELS: Final = {"warning": "yellow", "error": "red", "critical": "red"}
 
+# Of times, in their units; what would be rounded to one digit more is written in the next unit.
+_TENTHS_BELOW: Final = 10
+_ROUNDS_TO_A_SECOND: Final = 999.5
+_ROUNDS_TO_TEN: Final = 9.995
+_MINUTE: Final = 60
+_HOUR: Final = 60
+_MANY_HOURS: Final = 100
+# Of counts.
+_IN_FULL: Final = 10_000
+_ROUNDS_TO_100K: Final = 99_950
+_ROUNDS_TO_A_MILLION: Final = 999_500
+
 
 class Layout:
     """Makes lines of events.
@@ -188,13 +200,9 @@ class Layout:
         """What the agent's code printed, behind a bar."""
         room = self._indent() - 2 if self._width >= _WIDE else min(self._block() - 2, 2)
         bar = Span(" " * room + self._glyphs.bar + " ", _LEVELS.get(event.level, "dim"))
-        lines: list[Line] = [
-            (bar, Span(part))
-            for line in self._pen.lines(event.text.rstrip("\r\n"))
-            for part in fold(line, self._folding - room - 2)
-        ]
-        left = len(lines) - _MOST_OUTPUT
-        return lines if left <= 0 else [*lines[:_MOST_OUTPUT], (bar, Span(f"{left} more lines", "dim"))]
+        shown, left = _folded(self._pen.lines(event.text.rstrip("\r\n")), self._folding - room - 2)
+        lines: list[Line] = [(bar, Span(part)) for part in shown]
+        return [*lines, (bar, Span(f"{left} more lines", "dim"))] if left else lines
 
     # -- what is broken ----------------------------------------------------------------------------------------------
 
@@ -310,6 +318,20 @@ class Layout:
         return tuple(kept)
 
 
+def _folded(texts: Sequence[str], width: int) -> tuple[list[str], int]:
+    """The first of some lines, folded, and how many more there are; what is not shown costs no folding."""
+    shown, left = list[str](), 0
+    for text in texts:
+        if len(shown) >= _MOST_OUTPUT:
+            left += 1
+            continue
+        size = _MOST_OUTPUT * width
+        rest = width_of(text[size:])
+        shown += fold(text[:size], width)
+        left += -(-rest // width)
+    return shown[:_MOST_OUTPUT], left + max(len(shown) - _MOST_OUTPUT, 0)
+
+
 def duration(milliseconds: float) -> str:
     """A time in at most seven columns.
 
@@ -320,18 +342,18 @@ def duration(milliseconds: float) -> str:
         >>> [duration(ms) for ms in (0.42, 38, 1240, 59_990, 125_000, 4_000_000)]
         ['0.4 ms', '38 ms', '1.24 s', '60.0 s', '2m 05s', '1h 06m']
     """
-    if milliseconds < 10:  # noqa: PLR2004 - below it a tenth counts
+    if milliseconds < _TENTHS_BELOW:
         return f"{milliseconds:.1f} ms"
-    if milliseconds < 999.5:  # noqa: PLR2004 - would be written as a thousand
+    if milliseconds < _ROUNDS_TO_A_SECOND:
         return f"{milliseconds:.0f} ms"
     seconds = milliseconds / 1000
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"  # noqa: PLR2004 - three digits
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:  # noqa: PLR2004 - an hour
+    if seconds < _MINUTE:
+        return f"{seconds:.2f} s" if seconds < _ROUNDS_TO_TEN else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    if minutes < _HOUR:
         return f"{minutes}m {rest:02}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02}m" if hours < 100 else f"{hours}h"  # noqa: PLR2004 - three digits
+    hours, minutes = divmod(minutes, _HOUR)
+    return f"{hours}h {minutes:02}m" if hours < _MANY_HOURS else f"{hours}h"
 
 
 def count(number: int) -> str:
@@ -341,8 +363,8 @@ def count(number: int) -> str:
         >>> count(42), count(1234), count(12_345), count(123_456), count(1_234_567)
         ('42', '1,234', '12.3k', '123k', '1.2M')
     """
-    if number < 10_000:  # noqa: PLR2004 - five columns
+    if number < _IN_FULL:
         return f"{number:,}"
-    if number < 999_500:  # noqa: PLR2004 - would be written as a thousand thousands
-        return f"{number / 1000:.1f}k" if number < 99_950 else f"{number / 1000:.0f}k"  # noqa: PLR2004 - five columns
+    if number < _ROUNDS_TO_A_MILLION:
+        return f"{number / 1000:.1f}k" if number < _ROUNDS_TO_100K else f"{number / 1000:.0f}k"
     return f"{number / 1_000_000:.1f}M"

@@ -31,7 +31,7 @@ def open_page(url: str) -> bool:
     """Open a page; may take seconds, so it belongs into a thread.
 
     Args:
-        url: The page. It may hold a token, so it is in no argument of ours.
+        url: The page. It becomes an argument of the browser, which everybody on this machine can read.
 
     Returns:
         Whether a browser took it.
@@ -39,7 +39,7 @@ def open_page(url: str) -> bool:
     # In a process of its own: a browser may write to its standard streams, and ends with the terminal's Ctrl-C.
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(  # noqa: S603 - our own Python
-            [sys.executable, "-c", _OPEN],
+            [sys.executable, "-I", "-c", _OPEN],  # isolated: a module of the project must not pass for one of Python's
             input=url.encode(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -90,7 +90,7 @@ def _check(python: Path, folder: Path, project: Path, environment: Mapping[str, 
         return
     try:
         done = subprocess.run(  # noqa: S603 - the project's own Python
-            [python, "-c", _PROBE], env=dict(environment), capture_output=True, timeout=_PATIENCE, check=False
+            [python, "-P", "-c", _PROBE], env=dict(environment), capture_output=True, timeout=_PATIENCE, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _unusable(folder, error) from error
@@ -131,10 +131,11 @@ def _unusable(folder: Path, error: Exception) -> ProjectError:
 
 
 def _execute(python: Path, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    command = [os.fspath(python), "-m", "sentient_cli", *arguments]
+    # Without its `-P`, a file of the project's would stand for a module of Python's own that has its name.
+    command = [os.fspath(python), "-P", "-m", "sentient_cli", *arguments]
     if sys.platform == "win32":
         # There `exec` leaves a process behind that the shell no longer waits for.
-        raise typer.Exit(subprocess.run(command, env=dict(environment), check=False).returncode)  # noqa: S603 - see below
+        raise typer.Exit(subprocess.run(command, env=dict(environment), check=False).returncode)  # noqa: S603 - as below
     try:
         os.execve(python, command, dict(environment))  # noqa: S606 - the project's own Python
     except OSError as error:

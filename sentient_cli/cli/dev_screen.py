@@ -21,7 +21,6 @@ from sentient_cli.dev.report import (
     RunStarted,
     Starting,
     Stopping,
-    Unchanged,
     WorkerDied,
 )
 
@@ -151,10 +150,9 @@ class Screen:
                 self._running[item.run] = (item, time)
                 return []
             case Reloaded():
-                return self._settled(item, self._reloaded(item, layout, time), size)
+                return self._reloaded(item, layout, time, size)
             case Broken():
-                self._loading = None
-                return self._settled(item, layout.broken(item, time), size)
+                return self._broken(item, layout, time, size)
             case _:
                 lines = self._scrolled(item, layout, time)
                 return [*self._commit(), *lines] if lines else []
@@ -191,41 +189,40 @@ class Screen:
                 return layout.note(time, said, mark="dot", color="dim") if said else []
 
     def _aside(self, item: DevEvent | Told) -> str:
-        verbose = self._looks.verbose
         match item:
             case Retired(generation=generation, cancelled=0):
-                return f"The code before is gone (generation {generation})" if verbose else ""
+                return f"The code before is gone (generation {generation})" if self._looks.verbose else ""
             case Retired(cancelled=cancelled):
-                return f"{_runs(cancelled)} on the code before took too long, and {_were(cancelled)} cancelled"
-            case Unchanged():
-                self._loading = None
-                return "Saved, and nothing changed" if verbose else ""
+                return f"{_runs(cancelled)} on old code {_were(cancelled)} cancelled"
             case Stopping(runs=runs):
                 self._loading = None
                 return f"Stopping: {_runs(runs)} {_were(runs)} cancelled" if runs else ""
             case _:
                 return ""
 
-    def _reloaded(self, item: Reloaded, layout: Layout, time: str) -> list[Line]:
+    def _reloaded(self, item: Reloaded, layout: Layout, time: str, size: Size) -> list[Line]:
         self._loading, self._generation = None, item.generation
         before = self._pending
-        again = before is not None and before.kind is Reloaded and before.changed == item.changed
-        times = before.times + 1 if before is not None and again and not item.mended else 1
-        return [layout.reloaded(item, time, times)]
+        again = before is not None and (before.kind, before.changed) == (Reloaded, item.changed) and not item.mended
+        times = before.times + 1 if before is not None and again else 1
+        lines = [layout.reloaded(item, time, times)]
+        return self._settled(_Pending(Reloaded, item.changed, times, lines), size, replaces=again)
 
-    def _settled(self, item: Reloaded | Broken, lines: list[Line], size: Size) -> list[Line]:
+    def _broken(self, item: Broken, layout: Layout, time: str, size: Size) -> list[Line]:
+        self._loading = None
+        again = self._pending is not None and self._pending.kind is Broken
+        return self._settled(_Pending(Broken, item.changed, 1, layout.broken(item, time)), size, replaces=again)
+
+    def _settled(self, pending: _Pending, size: Size, *, replaces: bool) -> list[Line]:
         """Keep lines where the next of their kind can replace them; else they are committed."""
         if not self._looks.live or self._looks.quiet:
-            return lines
-        before = self._pending
-        replaces = before is not None and before.kind is type(item)
-        if isinstance(item, Reloaded):
-            replaces = replaces and before is not None and before.changed == item.changed and not item.mended
-        times = before.times + 1 if before is not None and replaces else 1
-        committed = [] if replaces else self._commit()
-        if len(lines) + _LIVE_RUNS + 2 >= size.rows:
-            return [*committed, *lines]
-        self._pending = _Pending(type(item), item.changed, times, lines)
+            return pending.lines
+        if replaces:
+            self._pending = None
+        committed = self._commit()
+        if len(pending.lines) + _LIVE_RUNS + 2 >= size.rows:
+            return [*committed, *pending.lines]
+        self._pending = pending
         return committed
 
     def _commit(self) -> list[Line]:

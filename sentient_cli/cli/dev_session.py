@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
 from sentient_cli.cli.commands import find_command
+from sentient_cli.cli.dev_early import ending
 from sentient_cli.cli.dev_keys import reading_keys
 from sentient_cli.cli.dev_open import can_open, open_page
 from sentient_cli.dev import serving
@@ -60,6 +59,7 @@ class Session:
         self._opens = opens
         self._keyboard = keyboard
         self._page = ""
+        self._url = ""
         self._leaving = False
         self._hub: asyncio.Future[int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -76,7 +76,7 @@ class Session:
         keys = (
             reading_keys(self._keyboard, self.press, self) if self._keyboard is not None else contextlib.nullcontext()
         )
-        with on_signals(_ending(), self.leave_all), keys:
+        with on_signals(ending(), self.leave_all), keys:
             try:
                 return await hub
             except asyncio.CancelledError:
@@ -97,7 +97,7 @@ class Session:
         if not isinstance(event, Ready | Listening):
             self._writer.report(event)
             return
-        first, self._page = not self._page, event.inspect_url
+        first, self._page, self._url = not self._page, event.inspect_url, event.url
         # Whoever reads that it answers can find it.
         published = self._announcement.publish(event.url, event.agent if isinstance(event, Ready) else "")
         self._writer.report(event)
@@ -159,11 +159,12 @@ class Session:
         else:
             self._writer.tell("Opening the page in your browser")
             # A thread that nobody waits for: a browser takes its time.
-            threading.Thread(target=self._opened, args=(self._page,), daemon=True, name="sentient-open").start()
+            link = self._request.tickets.link(self._url)
+            threading.Thread(target=self._opened, args=(link,), daemon=True, name="sentient-open").start()
 
-    def _opened(self, url: str) -> None:
-        if not open_page(url):
-            self._writer.tell("No browser took the page. Open this yourself:", link=url)
+    def _opened(self, link: str) -> None:
+        if not open_page(link):
+            self._writer.tell("No browser took the page. Open this yourself:", link=self._page)
 
     def _debug(self) -> None:
         debugger = self._request.debugger
@@ -177,12 +178,3 @@ class Session:
                 "The page (o) shows what happens in a run",
                 "To stop at a line, start with --debugpy and attach your editor",
             )
-
-
-def _ending() -> list[signal.Signals]:
-    """The signals that want this process to end."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    # Whoever started this with `nohup` wants it to stay.
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    return numbers

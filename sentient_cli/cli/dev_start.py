@@ -7,18 +7,18 @@ import contextlib
 import importlib.util
 import logging
 import os
-import socket
 import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sentient_cli.cli.streams import is_terminal
 from sentient_cli.errors import AddressInUseError, ProjectError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from sentient_cli.cli.dev_writer import Writer
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from sentient_cli.config.discovery import RunningServer
 
 __all__ = ["DevOptions", "run_dev"]
-
-_TRIES: Final = 20
-_LAST_PORT: Final = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +70,20 @@ def run_dev(here: Invocation, options: DevOptions) -> int:
         ProjectError: the project's environment cannot be used, or a debugger is wanted and not installed.
     """
     began = time.monotonic()
+    from sentient_cli.cli.dev_early import ends_quietly
     from sentient_cli.cli.dev_python import use_project_python
 
-    use_project_python(here.project or Path.cwd(), sys.argv[1:], here.environment)
-    from sentient_cli.dev.launch import start_early, stop_early
+    code = 0
+    with ends_quietly() as deaf:
+        use_project_python(here.project or Path.cwd(), sys.argv[1:], here.environment)
+        from sentient_cli.dev.launch import start_early, stop_early
 
-    start_early(here.environment)
-    try:
-        return _serve(here, _load(here, options), options, began)
-    finally:
-        stop_early()
+        start_early(here.environment)
+        try:
+            code = _serve(here, _load(here, options), options, began, deaf)
+        finally:
+            stop_early()
+    return code
 
 
 def _load(here: Invocation, options: DevOptions) -> Loaded:
@@ -101,12 +102,13 @@ def _load(here: Invocation, options: DevOptions) -> Loaded:
     return loaded
 
 
-def _serve(here: Invocation, loaded: Loaded, options: DevOptions, began: float) -> int:
+def _serve(here: Invocation, loaded: Loaded, options: DevOptions, began: float, deaf: Callable[[], None]) -> int:
     from sentient_cli import __version__
     from sentient_cli.cli.dev_session import Session
     from sentient_cli.config.discovery import Announcement, find
     from sentient_cli.dev.request import HubRequest
     from sentient_cli.server.exposure import check_exposure
+    from sentient_cli.server.tickets import Tickets
 
     doubt = check_exposure(loaded.settings.server)
     home = (loaded.project_dir or here.project or Path.cwd()).absolute()
@@ -136,6 +138,7 @@ def _serve(here: Invocation, loaded: Loaded, options: DevOptions, began: float) 
             debugger=options.debugger,
             sockets=announcement.sockets,
             token_file=announcement.token_file,
+            tickets=Tickets(),
             began=began,
         )
         session = Session(
@@ -148,6 +151,7 @@ def _serve(here: Invocation, loaded: Loaded, options: DevOptions, began: float) 
         )
         if here.console.json:
             gone.append(session.gone)
+        stack.callback(deaf)
         return asyncio.run(session.run())
 
 
@@ -192,28 +196,14 @@ def listen(host: str, port: int, others: Sequence[RunningServer], *, strict: boo
         return listener, f"{taken.what}{f': {why}' if why else ''}. This one takes port {used}"
 
 
-def _listen_near(host: str, taken: int) -> socket.socket:
-    from sentient_cli.server.sockets import bind
+def _listen_near(host: str, port: int) -> socket.socket:
+    from sentient_cli.server.sockets import bind, free_port
 
-    for port in range(taken + 1, min(taken + _TRIES, _LAST_PORT) + 1):
-        if _is_free(host, port):
-            with contextlib.suppress(AddressInUseError):
-                return bind(host, port)
+    while port:
+        port = free_port(host, port)
+        with contextlib.suppress(AddressInUseError):  # by somebody who was quicker
+            return bind(host, port)
     return bind(host, 0)
-
-
-def _is_free(host: str, port: int) -> bool:
-    # `bind` looks for the holder of a port that is taken, which takes longer than all the rest.
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    with socket.socket(family, kind, protocol) as probe, contextlib.suppress(OSError):
-        if os.name != "nt":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
-        probe.listen()
-        return True
-    return False
 
 
 # -- the screen ------------------------------------------------------------------------------------------------------

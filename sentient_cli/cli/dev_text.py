@@ -154,22 +154,36 @@ def fold(text: str, width: int) -> list[str]:
         (['one two', 'three'], ['abcd', 'efgh', 'ij'], [''])
     """
     width = max(width, 2)
-    lines, line = list[str](), ""
+    lines, line, used = list[str](), "", 0
     for piece in _BREAK.split(text):
-        if width_of(line, piece) <= width:
-            line += piece
+        size = width_of(piece)
+        if used + size <= width:
+            line, used = line + piece, used + size
             continue
         if line.strip():
             lines.append(line.rstrip())
             line = ""
             if piece.isspace():
+                used = 0
                 continue
-        line += piece
-        while width_of(line) > width:
-            head = _head(line, width)
-            lines += [head] if head.strip() else []
-            line = line[len(head) :]
+        *full, line = _chopped(line + piece, width)
+        lines += [part for part in full if part.strip()]
+        used = width_of(line)
     return [*lines, line.rstrip()] if line.strip() or not lines else lines
+
+
+def _chopped(text: str, width: int) -> list[str]:
+    """A text that is not empty in pieces of so many columns, in time that grows as the text does."""
+    if text.isascii():
+        return [text[at : at + width] for at in range(0, len(text), width)]
+    parts, begun, taken = list[str](), 0, 0
+    for place, character in enumerate(text):
+        size = width_of(character)
+        if taken + size > width:
+            parts.append(text[begun:place])
+            begun, taken = place, 0
+        taken += size
+    return [*parts, text[begun:]]
 
 
 def plain(line: Iterable[Span]) -> str:

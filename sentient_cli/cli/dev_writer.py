@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Writer", "json_painter", "local_time"]
 
 _MOST: Final = 2000
-"""How many items may wait. Beyond that runs and output are left out, and it is said how many."""
+"""How many items may wait. Beyond that runs and output are left out, and it is said how many; but a run that was told
+to have begun is told to have ended too, or it would seem to go on for ever."""
 _DROPPED: Final = (RunStarted, RunEnded, Output)
 _POLL: Final = 0.1
 
@@ -61,6 +62,7 @@ class Writer:
         self._on_gone = on_gone
         self._items: deque[tuple[Item, datetime]] = deque()
         self._left_out = 0
+        self._begun: set[str] = set()
         self._changed = threading.Condition()
         self._busy = False
         self._ending = False
@@ -117,11 +119,18 @@ class Writer:
         with self._changed:
             if self._gone or self._ending:
                 return
-            if len(self._items) >= _MOST and isinstance(item, _DROPPED):
+            if len(self._items) >= _MOST and self._may_go(item):
                 self._left_out += 1
                 return
+            if isinstance(item, RunStarted):
+                self._begun.add(item.run)
+            elif isinstance(item, RunEnded):
+                self._begun.discard(item.run)
             self._items.append((item, self._clock()))
             self._changed.notify_all()
+
+    def _may_go(self, item: Item) -> bool:
+        return isinstance(item, _DROPPED) and not (isinstance(item, RunEnded) and item.run in self._begun)
 
     def _work(self) -> None:
         try:

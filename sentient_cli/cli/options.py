@@ -7,6 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from sentient_cli.errors import UsageError
+
 __all__ = [
     "AgentArgument",
     "AgentOption",
@@ -24,6 +26,7 @@ __all__ = [
     "ScriptOption",
     "StoreOption",
     "WorkersOption",
+    "named_agent",
 ]
 
 AgentArgument: TypeAlias = Annotated[
@@ -79,3 +82,14 @@ EnvFileOption: TypeAlias = Annotated[
 NoEnvFileOption: TypeAlias = Annotated[
     bool, typer.Option("--no-env-file", help="Read no .env file.", show_default=False)
 ]
+
+
+def named_agent(argument: str | None, option: str | None) -> str | None:
+    """The agent that the command line names, by AGENT or by --agent; None: it names none.
+
+    Raises:
+        UsageError: both name one.
+    """
+    if argument and option:
+        raise UsageError("The agent is named twice, by AGENT and by --agent", fix="Leave one of them out")
+    return argument or option

@@ -24,8 +24,8 @@ from sentient_cli.cli.options import (
     ScriptOption,
     StoreOption,
     WorkersOption,
+    named_agent,
 )
-from sentient_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from sentient_cli.config import FlagValue
@@ -72,10 +72,8 @@ def serve(  # noqa: PLR0917 - one parameter an option
     """
     from sentient_cli.cli.serving import run_server
 
-    if target and agent:
-        raise UsageError("The agent is named twice, by AGENT and by --agent", fix="Leave one of them out")
     flags: dict[str, FlagValue] = {
-        "agent": target or agent,
+        "agent": named_agent(target, agent),
         "server.host": host,
         "server.port": port,
         "server.workers": workers,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 from sentient_cli import paths
 from sentient_cli.config.processes import state_of, this_process
+from sentient_cli.errors import ProjectError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -74,26 +75,46 @@ class Announcement:
         token_file: Where in it the token belongs.
 
     Raises:
-        OSError: there is no place for the directory.
+        ProjectError: there is no place for the directory.
     """
 
     def __init__(self, project: Path, version: str) -> None:
         self._project = project.resolve()
         self._version = version
-        self._path = _directory() / f"{_digest(self._project)}-{os.getpid()}.json"
-        self.sockets: Path = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
-        self.token_file: Path = self.sockets / _TOKEN
+        try:
+            self._path = _directory() / f"{_digest(self._project)}-{os.getpid()}.json"
+        except OSError as error:
+            raise _no_place(error) from error
+        self.sockets: Path = Path()
+        self.token_file: Path = Path()
 
     def __enter__(self) -> Self:
-        self._write("", "")
+        try:
+            self.sockets = self._make_directory()
+            self.token_file = self.sockets / _TOKEN
+            self._write("", "")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
+
+    def _make_directory(self) -> Path:
+        try:
+            return Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+        except OSError:  # that disk may be full
+            try:
+                _make_private(self._path.parent)
+                return Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._path.parent)).resolve()
+            except OSError as error:
+                raise _no_place(error) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(OSError):
             self._path.unlink()
-        shutil.rmtree(self.sockets, ignore_errors=True)
+        if self.sockets.name:
+            shutil.rmtree(self.sockets, ignore_errors=True)
 
     def publish(self, url: str, agent: str) -> bool:
         """Let others find it.
@@ -237,11 +258,23 @@ def _is_mine(status: os.stat_result) -> bool:
     return os.name == "nt" or status.st_uid == os.geteuid()
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def _no_place(error: OSError) -> ProjectError:
+    return ProjectError(
+        "There is no place for what tells others of this server",
+        why=error.strerror or str(error),
+        fix="Free some space, or set TMPDIR to a directory that can be written to",
+    )
+
+
+def _make_private(directory: Path) -> None:
     # Each directory on the way that has to be made is private; `mkdir` with parents would leave those as they come.
-    missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    _make_private(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sentient_cli.dev.messages import Problem
 from sentient_cli.dev.processes.reaper import ending
 
 __all__ = ["Crash"]
 
-_CODE = "agent-crash"
+_CODE: Final = "agent-crash"
+_BY_SIGKILL: Final = -9
+_BY_SIGABRT: Final = -6
+_BY_REQUEST: Final = frozenset({-1, -2, -3, -15})
+"""SIGHUP, SIGINT, SIGQUIT, SIGTERM: what somebody sends who wants a process to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,12 @@ class Crash:
         )
 
     def _fix(self) -> str:
-        if self.status == -9:  # noqa: PLR2004 - SIGKILL
+        if self.status == _BY_SIGKILL:
             return "Look at how much memory it takes: the system kills what takes too much"
+        if self.status in _BY_REQUEST:
+            return "Look for who sent it that signal: its own code (`os.kill`, `os.killpg`), or another program"
+        if self.status == _BY_SIGABRT:
+            return "Look at what it wrote last: `os.abort` or a native library found something wrong"
         if self.status < 0:
             return "Look at the native libraries that it uses"
-        return "Look for `os._exit` in it, and at what it wrote last"
+        return "Look for `os._exit` and `os.exec…` in it, and at what it wrote last"

@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import json
 import os
 import socket
 import sys
@@ -20,44 +21,91 @@ from typing import Final, NoReturn
 
 import msgspec
 
+from sentient_cli.dev.processes import handlers
+from sentient_cli.dev.processes.descriptors import receive
 from sentient_cli.dev.processes.lifeline import die_with, threads_of_this_process
 from sentient_cli.dev.processes.order import Order, decode_order
 from sentient_cli.dev.processes.preload import imported_names, load, load_base, with_lazy_parts
 
-__all__ = ["Answer", "Preload", "main"]
+__all__ = ["Answer", "Preload", "encode_preload", "live_as_fork_server", "main"]
 
 _MAX_DESCRIPTORS: Final = 3
 _SIZE: Final = 4
+_STANDARD: Final = 2
+"""The last of the descriptors that every process has."""
 
 
 class Preload(msgspec.Struct, frozen=True):
     """The first message to a fork server.
 
     Args:
-        folder: Where the user's code is; what it imports is preloaded.
+        folder: Where the user's code is; what it imports is preloaded. None: nothing is.
         names: More to preload.
-        without: What must not be preloaded.
+        without: What must not be preloaded, nor any part of it.
     """
 
-    folder: str
+    folder: str | None = None
     names: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
 
+def encode_preload(preload: Preload) -> bytes:
+    """The first message as bytes. A folder whose name is no text keeps its bytes: it has lone surrogates."""
+    return json.dumps(msgspec.to_builtins(preload)).encode()
+
+
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a fork server says: once when it is ready, then once for each order.
+    """What a fork server says: before each import, once when it is ready, then once for each order.
 
     Args:
         pid: The process that was forked.
         preloaded: Installed packages that are imported.
+        importing: What it imports now; should that never end, whoever reads this knows what it was.
         thread_of: What leaves a thread when it is imported; this fork server ends.
         error: Why nothing could be forked.
     """
 
     pid: int = 0
     preloaded: tuple[str, ...] = ()
+    importing: str | None = None
     thread_of: str | None = None
     error: str | None = None
+
+
+def live_as_fork_server(connection: socket.socket, parent: int) -> NoReturn:
+    """Become a fork server in a process that was forked, with what is imported already; ends with it.
+
+    Args:
+        connection: The end of it that this process keeps.
+        parent: The process that was forked.
+    """
+    code = 1
+    try:
+        _forget_what_it_was()
+        main(connection.detach(), parent)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _forget_what_it_was() -> None:
+    """Be as a new interpreter: what the command line has set up for itself is not the user's code's business."""
+    os.setsid()
+    handlers.as_new()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nothing, number)
+    os.close(nothing)
+    # Whoever ran the command may have left files open in it. Those that Python has opened are not inheritable.
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        number = int(entry.name)
+        with contextlib.suppress(OSError):
+            if number > _STANDARD and os.get_inheritable(number):
+                os.close(number)
+    getattr(atexit, "_clear")()  # noqa: B009 - there is no public one
+    if not sys.flags.safe_path:
+        del sys.path[0]
+    sys.argv = [sys.argv[0]]
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -68,13 +116,16 @@ def main(descriptor: int, parent: int) -> None:
         parent: The process that it belongs to.
     """
     die_with(parent)
-    with socket.socket(fileno=descriptor) as connection:
+    with contextlib.ExitStack() as stack:
+        stack.callback(handlers.end_group)  # what a package has started
+        connection = stack.enter_context(socket.socket(fileno=descriptor))
         load_base()  # before a word was said: whoever starts this is still finding out what to say
         first, _ = _receive(connection)
         if first is None:
             return
-        preload = msgspec.json.decode(first, type=Preload)
-        preloaded, culprit = _preload(preload)
+        preload = msgspec.convert(json.loads(first), Preload)
+        with handlers.kept():
+            preloaded, culprit = _preload(preload, connection)
         _say(connection, Answer(preloaded=tuple(preloaded), thread_of=culprit))
         if culprit is not None:
             return
@@ -89,23 +140,25 @@ def main(descriptor: int, parent: int) -> None:
                 os.close(number)
 
 
-def _preload(preload: Preload) -> tuple[list[str], str | None]:
-    names = dict.fromkeys((*imported_names(Path(preload.folder)), *preload.names))
+def _preload(preload: Preload, connection: socket.socket) -> tuple[list[str], str | None]:
+    found = imported_names(Path(preload.folder)) if preload.folder is not None else ()
+    names = dict.fromkeys((*found, *preload.names))
     done: list[str] = []
     for name in names:
-        if name in preload.without:
+        if name.partition(".")[0] in preload.without:
             continue
+        _say(connection, Answer(importing=name))
         for part in with_lazy_parts((name,)):
             load(part)
         if threads_of_this_process() > 1:
-            return done, name
+            return done, name.partition(".")[0]
         done.append(name)
     return done, None
 
 
 def _receive(connection: socket.socket) -> tuple[bytes | None, list[int]]:
     try:
-        head, descriptors, _, _ = socket.recv_fds(connection, _SIZE, _MAX_DESCRIPTORS)
+        head, descriptors = receive(connection, _SIZE, _MAX_DESCRIPTORS)
         data = b""
         missing = int.from_bytes(head, "big") if len(head) == _SIZE else 0
         while missing and (part := connection.recv(missing)):
@@ -143,6 +196,7 @@ def _fork(order: Order, descriptors: list[int], connection: socket.socket) -> An
 
 def _fork_worker(order: Order, descriptors: list[int], connection: socket.socket, pipe: int) -> NoReturn:
     middle = os.getpid()
+    os.setsid()  # what ends with the group of the fork server is not for the worker
     try:
         pid = os.fork()
     except OSError:

@@ -31,46 +31,45 @@ class Stage(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class _About:
+    generation: int
+
+
+class Launch(_About):
     """Start to load a generation."""
 
-    generation: int
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Serve:
+class Serve(_About):
     """From now on connections go to this generation."""
 
-    generation: int
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Retire:
+class Retire(_About):
     """Tell a generation that another one answers now."""
 
-    generation: int
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(_About):
     """Tell a generation that no connection comes any more."""
 
-    generation: int
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(_About):
     """Have a generation cancel its runs."""
 
-    generation: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(_About):
     """End the process of a generation."""
 
-    generation: int
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +173,17 @@ class Generations:
         loading = self.loading
         if loading is None:
             return [self._launch(now)]
-        long_enough = now - self._members[loading].since > self.limits.load
-        if self._superseded >= self.limits.supersede and not long_enough:
+        if self._superseded >= self.limits.supersede and not self._hangs(loading, now):
             self._again = True  # saves that never end must not keep the code from being loaded for ever
             return []
+        return self._supersede(loading, now)
+
+    def _hangs(self, loading: int, now: float) -> bool:
+        return now - self._members[loading].since > self.limits.load
+
+    def _supersede(self, loading: int, now: float) -> list[Action]:
         self._superseded += 1
+        self._again = False
         del self._members[loading]
         return [Kill(loading), self._launch(now)]
 
@@ -260,6 +265,9 @@ class Generations:
     def tick(self, now: float) -> list[Action]:
         """Some time has passed; call it about once a second."""
         actions: list[Action] = []
+        loading = self.loading
+        if self._again and loading is not None and self._hangs(loading, now):
+            actions += self._supersede(loading, now)
         for number, member in list(self._members.items()):
             waited = now - member.since
             if member.stage is Stage.RETIRING and not member.cancelled and waited >= self.limits.finish:
@@ -273,4 +281,5 @@ class Generations:
     def stop(self) -> list[int]:
         """Everything ends: nothing is launched any more. Return who is there."""
         self._stopped = True
+        self._again = False
         return list(self._members)

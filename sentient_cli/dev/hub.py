@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import time
-from collections.abc import Coroutine, Iterable
-from pathlib import Path
+from collections.abc import Collection, Coroutine, Iterable
 from typing import Final
 
 import msgspec
 
 from sentient_cli.dev import generations as decided
 from sentient_cli.dev import report
+from sentient_cli.dev.announcing import Announcing
 from sentient_cli.dev.assignment import Assignment
+from sentient_cli.dev.changes import Changes
 from sentient_cli.dev.crashes import Crash
 from sentient_cli.dev.debugging import DebugRelay
 from sentient_cli.dev.generations import Generations, Stage
+from sentient_cli.dev.latecomers import Latecomers
 from sentient_cli.dev.launch import Launcher
 from sentient_cli.dev.members import Member
 from sentient_cli.dev.messages import (
@@ -41,6 +44,7 @@ from sentient_cli.dev.processes.reaper import Reaper, ending
 from sentient_cli.dev.report import Reporter
 from sentient_cli.dev.router import Router, Where, destination
 from sentient_cli.dev.standing import standing
+from sentient_cli.dev.variables import Variables
 from sentient_cli.dev.watching.stamps import now_ns
 from sentient_cli.errors import SentientError
 
@@ -48,9 +52,10 @@ __all__ = ["Hub"]
 
 _TICK: Final = 0.5
 _STOP_WITHIN: Final = 0.7
-_QUIET: Final = 1.5
 _HELD: Final = 0.3
 """Seconds for which whoever asks right after a save waits for the new code."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Hub:
@@ -85,6 +90,7 @@ class Hub:
         self.problem: Problem | None = None
         """Why the newest generation is broken."""
         self._assignment = assignment
+        self._variables = Variables(assignment)
         self._launcher = launcher
         self._reporter = reporter
         self._server = server
@@ -92,18 +98,16 @@ class Hub:
         self._watching = watching
         self._debugging = debugging
         self._reaper = Reaper()
-        self._router = Router(listener, self._hand_over, assignment.patience)
+        self._router = Router(listener, self._hand_over, server.adopt, patience=assignment.patience)
         self._members: dict[int, Member] = {}
-        self._changes: dict[int, tuple[float, tuple[str, ...]]] = {}
+        self._changes = Changes()
         self._launched_at: dict[int, int] = {}
-        self._address = ""
+        self._profile = assignment.profile or "default"
         self._launched = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unloaded, self._learned = dict[str, None](), dict[str, None]()
-        self._quiet_since = 0.0
-        self._answered = self._listening = False
+        self._latecomers = Latecomers()
+        self._announcing = Announcing(assignment, reporter)
         self._seconds: float | None = None
-        self._warned: dict[str, None] = {}
         self._stopping = False
         self._loop = asyncio.get_running_loop()
 
@@ -114,6 +118,7 @@ class Hub:
         self._reporter.report(report.Starting(self._assignment.agent))
         self._router.start()
         self.reload(())
+        self._keep(self._announcing.patiently())
         self._keep(self._tick())
 
     def reload(self, changed: Iterable[str]) -> None:
@@ -122,7 +127,8 @@ class Hub:
         Args:
             changed: The files that changed, as paths for people.
         """
-        self._do(self.generations.change(self._loop.time()), tuple(changed))
+        self._changes.note(changed, time.monotonic())
+        self._do(self.generations.change(self._loop.time()))
 
     async def renew(self, names: Iterable[str] = ()) -> None:
         """Forget which packages are imported: they have changed, or these are wanted too."""
@@ -137,41 +143,54 @@ class Hub:
         self.generations.stop()
         self._reporter.report(report.Stopping(sum(len(member.runs) for member in self._members.values())))
         self._router.stop()
+        attending = {f"worker-{generation}" for generation in self._members}
         for member in self._members.values():
-            member.say(Stop())
+            if member.ready:
+                member.say(Stop())
+            else:  # its code is being loaded, and hears nothing
+                member.kill()
+        # Those that still launch something use what is closed next.
+        await self._end([task for task in self._tasks if task.get_name() not in attending])
         await self._launcher.aclose()
-        if self._tasks:
-            attending = [task for task in self._tasks if task.get_name().startswith("worker-")]
-            if attending:
-                await asyncio.wait(attending, timeout=_STOP_WITHIN)
+        await _wait(self._tasks)
         for member in self._members.values():
             member.kill()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_STOP_WITHIN)
+        await _wait(self._tasks)
+        await self._reaper.settle(_STOP_WITHIN)
+        await self._end(self._tasks)
         self._reaper.close()
+
+    @staticmethod
+    async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await _wait(tasks)
 
     def _keep(self, work: Coroutine[None, None, None], name: str | None = None) -> None:
         task = self._loop.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _logger.error("%s has come to an unexpected end", task.get_name(), exc_info=error)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
             self._do(self.generations.tick(self._loop.time()))
-            if self._unloaded and self._loop.time() - self._quiet_since > _QUIET:
-                names, self._unloaded = tuple(self._unloaded), {}
+            names = self._latecomers.due(self._loop.time())
+            if names:
                 self._keep(self.renew(names))
 
     # -- decisions ---------------------------------------------------------------------------------------------------
 
-    def _do(self, actions: list[decided.Action], changed: tuple[str, ...] = ()) -> None:
+    def _do(self, actions: list[decided.Action]) -> None:
         for action in actions:
             match action:
                 case decided.Launch(generation):
-                    self._launch(generation, changed)
+                    self._launch(generation)
                 case decided.Serve(generation):
                     self._serve(generation)
                 case decided.Tell(broken):
@@ -192,32 +211,28 @@ class Hub:
             member.say(message)
 
     def _kill(self, generation: int) -> None:
-        self._changes.pop(generation, None)
         member = self._members.get(generation)
         if member is not None:
             member.kill()
 
-    def _launch(self, generation: int, changed: tuple[str, ...]) -> None:
+    def _launch(self, generation: int) -> None:
         now = self._launched = time.monotonic()
-        gone = [number for number in self._changes if self.generations.stage(number) is None]
-        pending = [self._changes.pop(number) for number in gone]
-        began = min([began for began, _ in pending], default=now)
-        files = dict.fromkeys([*(name for _, names in pending for name in names), *changed])
-        self._changes[generation] = began, tuple(files)
+        files = self._changes.carry(now)
         self._launched_at[generation] = now_ns()
+        self._variables.learn()
         if generation > 1:
-            self._reporter.report(report.Reloading(generation, tuple(files)))
+            self._reporter.report(report.Reloading(generation, files))
         self._keep(self._attend(generation), f"worker-{generation}")
         self._records.changed()
 
     def _serve(self, generation: int) -> None:
-        began, changed = self._changes.pop(generation, (time.monotonic(), ()))
+        began, changed = self._changes.settle(time.monotonic())
         seconds = self._seconds = time.monotonic() - began
         mended = self.problem is not None
         self.problem = None
-        if self._answered:
+        if self._announcing.answered:
             self._reporter.report(report.Reloaded(generation, seconds, changed, mended))
-        self._quiet_since = self._loop.time()
+        self._latecomers.wait(self._loop.time())
 
     def _tell(self, broken: int | None) -> None:
         if broken is None:
@@ -232,21 +247,17 @@ class Hub:
         """Start a worker, and hear it to its end."""
         try:
             launched = await self._launcher.launch(self._assignment.order(generation, os.getpid()))
-        except SentientError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is: this generation will never answer
             self._fail(generation, describe(error))
             return
-        member = Member(generation, launched, self)
-        ended = self._reaper.wait(member.pid)
+        member = Member(generation, launched, self._reaper.watch(launched.pid), self)
         self._members[generation] = member
         if self.generations.stage(generation) is None:  # given up meanwhile
             member.kill()
         try:
-            await member.attend()
-            status = await ended
-        except BaseException:
-            member.kill()
-            raise
+            status = await member.attend()
         finally:
+            member.kill()  # no longer there, unless this task is cancelled
             del self._members[generation]
             self._launched_at.pop(generation, None)
             member.close()
@@ -255,7 +266,7 @@ class Hub:
     def _buried(self, member: Member, status: int) -> None:
         stage = self.generations.stage(member.generation)
         lost = list(member.runs)
-        self._records.abandon(lost)
+        self._records.abandon(member.runs.values())
         for run in lost:
             self._report_lost(member, run)
         if self._stopping:
@@ -266,7 +277,7 @@ class Hub:
         if stage is Stage.CURRENT or lost:
             self._reporter.report(report.WorkerDied(member.generation, ending(status), len(lost)))
         elif stage is not None:
-            self._reporter.report(report.Retired(member.generation))
+            self._reporter.report(report.Retired(member.generation, member.cancelled))
         actions = self.generations.died(member.generation, self._loop.time())
         if stage is Stage.CURRENT and self.generations.broken == member.generation:
             self._break(member.generation, Crash(status).again_and_again())
@@ -282,7 +293,7 @@ class Hub:
     def _fail(self, generation: int, problem: Problem) -> None:
         if self.generations.stage(generation) is not Stage.LOADING:
             return
-        _, changed = self._changes.pop(generation, (0.0, ()))
+        _, changed = self._changes.settle(time.monotonic())
         actions = self.generations.failed(generation, self._loop.time())
         self._break(generation, problem, changed)
         self._do(actions)
@@ -290,9 +301,7 @@ class Hub:
     def _break(self, generation: int, problem: Problem, changed: tuple[str, ...] = ()) -> None:
         self.problem = problem
         self._reporter.report(report.Broken(generation, problem, changed, self.generations.current))
-        if not self._answered and not self._listening:
-            self._listening = True
-            self._reporter.report(report.Listening(self._assignment.url, self._assignment.inspect_url))
+        self._announcing.broken()
         self._records.changed()
 
     def heard(self, member: Member, message: FromWorker) -> None:
@@ -310,52 +319,28 @@ class Hub:
                 self._finished(member, message)
             case Imported(files, installed):
                 self._watch(generation, files)
-                self._learn(installed)
+                self._latecomers.learn(installed, self._loop.time())
             case Idle():
                 self._do(self.generations.idle(generation, self._loop.time()))
 
     def _loaded(self, member: Member, message: Loaded) -> None:
         if self.generations.stage(member.generation) is not Stage.LOADING:
             return
+        if self._watching is not None:
+            self._watching.watch(message.watched)
         self._watch(member.generation, message.files)
-        self._learn(message.installed)
+        self._latecomers.learn(message.installed, self._loop.time())
         member.ready = True
-        self.agent = message.agent
+        self.agent, self._profile = message.agent, message.profile
         if self._debugging is not None:
             self._debugging.switch(message.debug_port)
         self._do(self.generations.loaded(member.generation, self._loop.time()))
-        if not self._answered:
-            self._answered = True
-            assignment = self._assignment
-            self._reporter.report(
-                report.Ready(
-                    assignment.url,
-                    assignment.inspect_url,
-                    message.agent,
-                    member.generation,
-                    time.monotonic() - assignment.began,
-                    message.profile,
-                    message.env_file,
-                )
-            )
-        moved = self._address not in {"", message.address}
-        self._address = self._address or message.address
-        warnings = (f"The server's address is {message.address} now, once this is started again",) if moved else ()
-        for warning in (*warnings, *message.warnings):
-            if warning not in self._warned:
-                self._warned[warning] = None
-                self._reporter.report(report.Notice(warning))
+        self._announcing.loaded(member.generation, message)
         self._records.changed()
 
     def _watch(self, generation: int, files: tuple[str, ...]) -> None:
         if self._watching is not None and files:
-            self._watching.reads(map(Path, files), self._launched_at.get(generation))
-
-    def _learn(self, installed: tuple[str, ...]) -> None:
-        """Installed packages that workers had to import themselves are imported before the next one is forked."""
-        self._unloaded |= {name: None for name in installed if name not in self._learned}
-        self._learned |= dict.fromkeys(installed)
-        self._quiet_since = self._loop.time()
+            self._watching.reads(files, self._launched_at.get(generation))
 
     def _finished(self, member: Member, message: Finished) -> None:
         begun = member.runs.get(message.run)
@@ -370,6 +355,7 @@ class Hub:
 
     def printed(self, member: Member, line: str) -> None:
         """Take a line that a worker's code wrote."""
+        self._variables.learn()  # it may have read the file a moment after its launch
         self._reporter.report(report.Output(member.generation, line, "stdout"))
 
     # -- connections -------------------------------------------------------------------------------------------------
@@ -397,4 +383,11 @@ class Hub:
 
     def state(self) -> dict[str, object]:
         """Where things stand, for the page and for tools."""
-        return standing(self.generations, self.problem, self.agent, self._assignment, self._seconds)
+        return standing(
+            self.generations, self.problem, self.agent, self._assignment, profile=self._profile, seconds=self._seconds
+        )
+
+
+async def _wait(tasks: Collection[asyncio.Task[None]]) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=_STOP_WITHIN)

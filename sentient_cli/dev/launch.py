@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
 
-import msgspec
-
+from sentient_cli.dev.forking import ForkServer, cannot_start
 from sentient_cli.dev.forkserver import Answer, Preload
 from sentient_cli.dev.processes.lifeline import adopt_orphans
 from sentient_cli.dev.processes.order import Order, encode_order
@@ -22,8 +21,9 @@ from sentient_cli.errors import ProjectError
 
 __all__ = ["Launched", "Launcher", "make_launcher", "start_early", "stop_early"]
 
-_MOST_EXCLUDED: Final = 8
-_early: list[_ForkServer] = []
+_MOST_EXCLUDED: Final = 5
+"""With more than so many packages that must not be preloaded, none is."""
+_early: list[ForkServer] = []
 """What `start_early` has started, until somebody uses it."""
 
 
@@ -86,9 +86,10 @@ def start_early(environment: Mapping[str, str]) -> None:
     Args:
         environment: The variables of the shell.
     """
-    if sys.platform == "linux":
-        with contextlib.suppress(ProjectError):  # it is tried again, and then said
-            _early.append(_ForkServer.start(environment))
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(ProjectError):  # it is tried again, and then said
+        _early.append(ForkServer.fork() or ForkServer.start(environment))
 
 
 def stop_early() -> None:
@@ -98,18 +99,27 @@ def stop_early() -> None:
         early.stop()
 
 
-def _take_early() -> _ForkServer | None:
+def _take_early() -> ForkServer | None:
     return _early.pop() if _early else None
 
 
 class _Ends:
-    """Both ends of what leads to a worker; the worker's are closed when the block ends."""
+    """Both ends of what leads to a worker; the worker's are closed when the block ends.
+
+    Raises:
+        ProjectError: this process may not have so many files open.
+    """
 
     def __init__(self) -> None:
-        self.control, self.their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
-        self.doors, self.their_doors = socket.socketpair(socket.AF_UNIX, kind)
-        self.output, self.their_output = os.pipe()
+        try:
+            with contextlib.ExitStack() as made:
+                self.control, self.their_control = map(made.enter_context, socket.socketpair(socket.AF_UNIX))
+                self.doors, self.their_doors = map(made.enter_context, socket.socketpair(socket.AF_UNIX, kind))
+                self.output, self.their_output = os.pipe()
+                made.pop_all()
+        except OSError as error:
+            raise cannot_start(error.strerror or str(error)) from error
         self.doors.setblocking(False)
         os.set_blocking(self.output, False)
 
@@ -155,7 +165,7 @@ class _SpawnLauncher:
                 )
             except OSError as error:
                 ends.give_up()
-                raise _cannot_start(error.strerror or str(error)) from error
+                raise cannot_start(error.strerror or str(error)) from error
         ends.control.setblocking(False)
         with contextlib.suppress(OSError):  # when it has ended already, its end tells more
             await asyncio.get_running_loop().sock_sendall(ends.control, len(data).to_bytes(4, "big") + data)
@@ -169,71 +179,6 @@ class _SpawnLauncher:
         """Nothing is open here."""
 
 
-class _ForkServer:
-    """A process that forks workers, as long as it is there.
-
-    Args:
-        connection: Leads to it.
-    """
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._answers = b""
-
-    @classmethod
-    def start(cls, environment: Mapping[str, str]) -> _ForkServer:
-        """Start one.
-
-        Raises:
-            ProjectError: the system does not start another process.
-        """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                    [
-                        sys.executable,
-                        "-P",
-                        "-m",
-                        "sentient_cli.dev.forkserver",
-                        str(theirs.fileno()),
-                        str(os.getpid()),
-                    ],
-                    env=dict(environment),
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                ours.close()
-                raise _cannot_start(error.strerror or str(error)) from error
-        process.returncode = 0  # whoever reaps children reaps this one
-        ours.setblocking(False)
-        return cls(ours)
-
-    async def ask(self, data: bytes, descriptors: list[int]) -> Answer | None:
-        """Send a message with descriptors, and return the answer; None when the process is gone."""
-        loop = asyncio.get_running_loop()
-        try:
-            socket.send_fds(self._connection, [len(data).to_bytes(4, "big")], descriptors)
-            await loop.sock_sendall(self._connection, data)
-            while b"\n" not in self._answers:
-                part = await loop.sock_recv(self._connection, 65536)
-                if not part:
-                    return None
-                self._answers += part
-        except OSError:
-            return None
-        line, _, self._answers = self._answers.partition(b"\n")
-        return msgspec.json.decode(line, type=Answer)
-
-    def stop(self) -> None:
-        """End it; what it has forked goes on. May be called twice."""
-        self._connection.close()  # which it notices; and should it hang in an import, it ends with this process
-
-
 class _ForkLauncher:
     """Keeps a fork server."""
 
@@ -241,8 +186,12 @@ class _ForkLauncher:
         self._folder = folder
         self._environment = dict(environment)
         self._names: dict[str, None] = {}
-        self._without: list[str] = []
-        self._server: _ForkServer | None = None
+        self._restless: dict[str, None] = {}
+        """Packages that start threads."""
+        self._slow: dict[str, None] = {}
+        """Packages whose import takes too long, or ends the process."""
+        self._server: ForkServer | None = None
+        self._starting: list[ForkServer] = []
         self._lock = asyncio.Lock()
         self._renewing = asyncio.Lock()
         self._closed = False
@@ -255,41 +204,62 @@ class _ForkLauncher:
                 launched = await self._try(self._server, order)
                 if launched is not None:
                     return launched
-                self._server.stop()
-                self._server = None
-        raise _cannot_start("The process that forks them ends again and again")
+        raise cannot_start("The process that forks them ends again and again")
 
-    async def _try(self, server: _ForkServer, order: Order) -> Launched | None:
+    async def _try(self, server: ForkServer, order: Order) -> Launched | None:
         ends = _Ends()
-        with ends:
-            answer = await server.ask(encode_order(order), ends.theirs)
-        if answer is None or not answer.pid:
-            ends.give_up()
-            if answer is not None:
-                raise _cannot_start(answer.error or "")
-            return None
-        return ends.launched(answer.pid)
+        answer = None
+        try:
+            with ends:
+                answer = await server.fork_worker(order, ends.theirs)
+        finally:
+            if answer is None or not answer.pid:
+                ends.give_up()
+            if not server.usable:
+                server.stop()
+                self._server = None
+        if answer is not None and not answer.pid:
+            raise cannot_start(answer.error or "")
+        return None if answer is None else ends.launched(answer.pid)
 
-    async def _start(self) -> _ForkServer:
-        while True:
-            server = _take_early() or _ForkServer.start(self._environment)
+    async def _start(self) -> ForkServer:
+        while not self._closed:
+            server = _take_early() or ForkServer.start(self._environment)
+            self._starting.append(server)
             try:
-                preload = Preload(str(self._folder), tuple(self._names), tuple(self._without))
-                answer = await server.ask(msgspec.json.encode(preload), [])
+                answer = await server.prepare(self._preload())
             except BaseException:
                 server.stop()
                 raise
-            if answer is None or answer.thread_of is None:
+            finally:
+                self._starting.remove(server)
+            if answer is None or not self._leave_out(answer):
                 return server
-            # A process with a second thread must not fork: the next one goes without what made it.
-            server.stop()
-            self._without.append(answer.thread_of)
-            if len(self._without) > _MOST_EXCLUDED:
-                raise _cannot_start("Too many packages start threads when they are imported")
+            server.stop()  # the next one goes without
+        raise cannot_start("It was told to end")
+
+    def _preload(self) -> Preload:
+        without = (*self._restless, *self._slow)
+        if len(without) > _MOST_EXCLUDED:
+            return Preload()
+        return Preload(str(self._folder), tuple(self._names), without)
+
+    def _leave_out(self, answer: Answer) -> bool:
+        """Note what a fork server must not import, if it told of something."""
+        if answer.thread_of is not None:  # a process with a second thread must not fork
+            self._restless[answer.thread_of] = None
+        elif answer.importing is not None:
+            self._slow[answer.importing.partition(".")[0]] = None
+        return answer.thread_of is not None or answer.importing is not None
 
     async def renew(self, names: Iterable[str] = ()) -> None:
         async with self._renewing:
-            self._names |= dict.fromkeys(names)
+            new = dict.fromkeys(names)
+            self._names |= new
+            imported = {name.partition(".")[0] for name in new}  # by a worker: so it does end
+            for name in list(self._slow):
+                if not new or name in imported:
+                    del self._slow[name]
             fresh = await self._start()  # the one that is there forks meanwhile
             async with self._lock:
                 old, self._server = self._server, fresh
@@ -300,9 +270,7 @@ class _ForkLauncher:
 
     async def aclose(self) -> None:
         self._closed = True
+        for server in self._starting:
+            server.stop()
         if self._server is not None:
             self._server.stop()
-
-
-def _cannot_start(why: str) -> ProjectError:
-    return ProjectError("The agent's process could not be started", why=why, fix="Look at the limits of the system")

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import contextlib
-import os
-import signal
+import logging
 import socket
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
+
 from sentient_cli.dev.channel import Channel
-from sentient_cli.dev.messages import CONTROL, Begun, Finished, FromWorker, ToWorker, decode_from_worker, encode
+from sentient_cli.dev.lines import Lines
+from sentient_cli.dev.messages import (
+    CONTROL,
+    Begun,
+    Cancel,
+    Finished,
+    FromWorker,
+    Leave,
+    Stop,
+    ToWorker,
+    decode_from_worker,
+    encode,
+)
 
 if TYPE_CHECKING:
     from sentient_cli.dev.launch import Launched
+    from sentient_cli.dev.processes.reaper import Child
 
 __all__ = ["Member", "Owner"]
 
-_CHUNK: Final = 65536
-_LONGEST_LINE: Final = 8192
+_LAST_WORDS: Final = 0.1
+"""Seconds after its end for its side of the connection to be closed; who else holds it open has nothing to say."""
+_SPEECHLESS: Final = 1.0
+"""Seconds that a worker may live which says nothing any more, and was not told to leave."""
+_REST: Final = 0.01
+"""Seconds between two looks at what a busy worker records."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Owner(Protocol):
@@ -44,25 +62,67 @@ class Member:
 
     Args:
         generation: Its number.
-        launched: Its process.
+        launched: What leads to it.
+        child: Its process.
         owner: Is told.
     """
 
-    def __init__(self, generation: int, launched: Launched, owner: Owner) -> None:
+    def __init__(self, generation: int, launched: Launched, child: Child, owner: Owner) -> None:
         self.generation: int = generation
-        self.pid: int = launched.pid
         self.runs: dict[str, Begun] = {}
         """What goes on there."""
         self.ready: bool = False
         """Whether its code is loaded."""
+        self.cancelled: int = 0
+        """How many runs went on when it was told to cancel them."""
         self._launched = launched
+        self._child = child
         self._owner = owner
         self._channel: Channel | None = None
-        self._lines = _Lines(launched.output, lambda line: owner.printed(self, line))
+        self._leaves = False
+        self._lines = Lines(launched.output, lambda line: owner.printed(self, line))
 
-    async def attend(self) -> None:
-        """Hear what the worker says, until it is gone or sends what is nothing."""
-        channel = self._channel = await Channel.over(self._launched.control)
+    async def attend(self) -> int:
+        """Hear what the worker says, to its end. It is killed when it sends what is nothing, or is deaf and dumb.
+
+        Returns:
+            What its process ended with: an exit code, or minus the number of a signal.
+        """
+        ended = self._child.ended
+        hearing = asyncio.create_task(self._hear())
+        try:
+            await asyncio.wait((hearing, ended), return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                fit = self._leaves or hearing.result()
+                await asyncio.wait((ended,), timeout=None if self._leaves else _SPEECHLESS if fit else 0)
+                self.kill()
+                await asyncio.wait((ended,))
+            await asyncio.wait((hearing,), timeout=_LAST_WORDS)
+            self._end_of_words()
+            await asyncio.wait((hearing,))
+        finally:
+            hearing.cancel()
+        return ended.result()
+
+    def _end_of_words(self) -> None:
+        """What is there is still heard, and then the end: those that it has started may hold its side open."""
+        with contextlib.suppress(OSError):
+            self._launched.control.shutdown(socket.SHUT_RD)
+
+    async def _hear(self) -> bool:
+        """Hear what the worker says; whether it came to an end as it should."""
+        try:
+            await self._take_frames()
+        except msgspec.DecodeError as error:
+            _logger.warning("Generation %d says what is no message: %s", self.generation, error)
+            return False
+        except Exception:
+            _logger.exception("What generation %d says cannot be taken", self.generation)
+            return False
+        return True
+
+    async def _take_frames(self) -> None:
+        channel = self._channel = await Channel.over(self._launched.control, rest=_REST)
         self._lines.start()
         while frame := await channel.receive():
             if frame.kind != CONTROL:
@@ -77,6 +137,9 @@ class Member:
 
     def say(self, message: ToWorker) -> None:
         """Tell the worker something."""
+        if isinstance(message, Cancel):
+            self.cancelled = len(self.runs)
+        self._leaves = self._leaves or isinstance(message, Leave | Stop)
         if self._channel is not None:
             self._channel.send(encode(message))
 
@@ -93,9 +156,7 @@ class Member:
 
     def kill(self) -> None:
         """End the process, and what it has started itself."""
-        for kill in (os.killpg, os.kill):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                kill(self.pid, signal.SIGKILL)
+        self._child.kill()
 
     def close(self) -> None:
         """Let go of everything."""
@@ -105,54 +166,3 @@ class Member:
         else:
             self._launched.control.close()
         self._launched.doors.close()
-
-
-class _Lines:
-    """Reads lines from a pipe.
-
-    Args:
-        descriptor: Its end, which does not block; closed at the end.
-        on_line: Takes each line.
-    """
-
-    def __init__(self, descriptor: int, on_line: Callable[[str], None]) -> None:
-        self._descriptor = descriptor
-        self._on_line = on_line
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._begun = ""
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def start(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._descriptor, self._read)
-
-    def _read(self) -> None:
-        try:
-            data = os.read(self._descriptor, _CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        *lines, self._begun = (self._begun + self._decoder.decode(data, final=not data)).split("\n")
-        if len(self._begun) > _LONGEST_LINE:
-            lines.append(self._begun)
-            self._begun = ""
-        for line in lines:
-            self._on_line(line)
-        if not data:
-            self.stop()
-
-    def stop(self) -> None:
-        """Read what is left, and no more."""
-        if self._descriptor == -1:
-            return
-        if self._loop is not None:
-            self._loop.remove_reader(self._descriptor)
-        descriptor, self._descriptor = self._descriptor, -1
-        with contextlib.suppress(OSError):
-            self._begun += self._decoder.decode(os.read(descriptor, _CHUNK), final=True)
-        os.close(descriptor)
-        for line in self._begun.split("\n"):
-            if line:
-                self._on_line(line)
-        self._begun = ""

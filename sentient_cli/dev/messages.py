@@ -5,11 +5,15 @@ A frame is its length as four bytes, most significant first, then one byte that 
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+import json
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from sentient_cli.errors import SentientError
+
+if TYPE_CHECKING:
+    from sentient_cli.config import DevSettings
 
 __all__ = [
     "BLOB",
@@ -31,6 +35,7 @@ __all__ = [
     "Retire",
     "Stop",
     "ToWorker",
+    "Watched",
     "decode_from_worker",
     "decode_to_worker",
     "encode",
@@ -39,7 +44,7 @@ __all__ = [
 CONTROL: Final = 0
 """A control message, as JSON."""
 ENTRIES: Final = 1
-"""Entries of one run: an `EntriesHead` as a line of JSON, then the lines of `sentient_cli.store.jsonl`."""
+"""Entries of runs: a list of `EntriesHead` as a line of JSON, then the lines of `sentient_cli.store.jsonl` of each."""
 BLOB: Final = 2
 """Large data of an entry: a `BlobHead` as a line of JSON, then the bytes."""
 
@@ -76,6 +81,25 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 # -- from a worker ---------------------------------------------------------------------------------------------------
 
 
+class Watched(msgspec.Struct, frozen=True):
+    """What the settings of `dev` say is to be watched, beside what always is.
+
+    Args:
+        watch: Files and directories.
+        include: Patterns of files to watch.
+        ignore: Patterns of files and directories not to watch.
+    """
+
+    watch: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: DevSettings) -> Watched:
+        """What these settings say."""
+        return cls(tuple(map(str, settings.watch)), settings.include, settings.ignore)
+
+
 class Loaded(msgspec.Struct, tag="loaded", frozen=True):
     """The code is loaded and set up; the worker can take connections.
 
@@ -88,6 +112,7 @@ class Loaded(msgspec.Struct, tag="loaded", frozen=True):
         warnings: What looks wrong in the settings.
         debug_port: Where a debugger can attach, on this machine; None: nowhere.
         address: Where its settings say that the server listens.
+        watched: What its settings say is to be watched.
     """
 
     agent: str
@@ -98,6 +123,7 @@ class Loaded(msgspec.Struct, tag="loaded", frozen=True):
     warnings: tuple[str, ...] = ()
     debug_port: int | None = None
     address: str = ""
+    watched: Watched = Watched()
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):
@@ -121,6 +147,7 @@ class Begun(msgspec.Struct, tag="begun", frozen=True):
         session: The chat.
         query: Its id.
         at: Nanoseconds since the epoch.
+        process: The one that it is in, as `sentient_cli.config.processes` names it.
     """
 
     run: str
@@ -128,6 +155,7 @@ class Begun(msgspec.Struct, tag="begun", frozen=True):
     session: str
     query: str
     at: int
+    process: str = ""
 
 
 class Finished(msgspec.Struct, tag="finished", frozen=True):
@@ -211,19 +239,21 @@ ToWorker: TypeAlias = Retire | Leave | Cancel | Stop | ReloadError
 
 
 class EntriesHead(msgspec.Struct, frozen=True):
-    """Which entries a frame has.
+    """Which entries of a run a frame has.
 
     Args:
         run: Whose.
         first: The first seq.
         last: The last seq.
         finished: Whether the last one is the terminal one.
+        size: The bytes of their lines.
     """
 
     run: str
     first: int
     last: int
     finished: bool
+    size: int = 0
 
 
 class BlobHead(msgspec.Struct, frozen=True):
@@ -250,7 +280,10 @@ def encode(message: FromWorker | ToWorker) -> bytes:
         >>> encode(Cancel("Too old"))
         b'{"type":"cancel","reason":"Too old"}'
     """
-    return _encoder.encode(message)
+    try:
+        return _encoder.encode(message)
+    except UnicodeEncodeError:  # names of files that are no text keep their bytes: they have lone surrogates
+        return json.dumps(msgspec.to_builtins(message)).encode()
 
 
 def decode_from_worker(payload: bytes) -> FromWorker:
@@ -259,7 +292,21 @@ def decode_from_worker(payload: bytes) -> FromWorker:
     Raises:
         msgspec.DecodeError: it is nothing of the kind.
     """
-    return _from_worker.decode(payload)
+    try:
+        return _from_worker.decode(payload)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        return _with_lone_surrogates(payload, error)
+
+
+def _with_lone_surrogates(payload: bytes, error: msgspec.DecodeError) -> FromWorker:
+    try:
+        found: object = json.loads(payload)
+    except ValueError:
+        raise error from None
+    message: FromWorker = msgspec.convert(found, FromWorker)
+    return message
 
 
 def decode_to_worker(payload: bytes) -> ToWorker:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from pathlib import Path
+from os import PathLike
 from typing import Protocol
+
+from sentient_cli.dev.messages import Begun, Watched
 
 __all__ = ["Records", "Server", "Watching"]
 
@@ -25,7 +27,7 @@ class Records(Protocol):
         """Take a frame of a worker."""
         ...
 
-    def abandon(self, runs: Iterable[str]) -> None:
+    def abandon(self, runs: Iterable[Begun]) -> None:
         """Nothing more comes of these runs."""
         ...
 
@@ -37,6 +39,10 @@ class Records(Protocol):
 class Watching(Protocol):
     """Watches files beyond those of the project."""
 
-    def reads(self, paths: Iterable[Path], since: int | None = None) -> None:
+    def reads(self, paths: Iterable[str | PathLike[str]], since: int | None = None) -> None:
         """Watch these files too, and tell what of them changed after a moment, in nanoseconds of the file system."""
+        ...
+
+    def watch(self, watched: Watched) -> None:
+        """Watch what the settings say now."""
         ...

@@ -28,8 +28,9 @@ def describe(error: BaseException) -> Problem:
         problem = Problem.of(error)
         place = _place(error.__cause__) if error.__cause__ is not None else None
     else:
-        problem = Problem("unexpected", "The agent could not be loaded", why=summarize(error))
         place = _place(error)
+        fix = f"Look at {place[0]}, line {place[1]}" if place is not None else "Look at what was written before it"
+        problem = Problem("unexpected", "The agent could not be loaded", why=summarize(error), fix=fix)
     if place is not None:
         file, line = place
         problem = replace(problem, file=file, line=line, excerpt=excerpt(file, line))

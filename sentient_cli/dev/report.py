@@ -22,7 +22,6 @@ __all__ = [
     "RunStarted",
     "Starting",
     "Stopping",
-    "Unchanged",
     "WorkerDied",
 ]
 
@@ -40,7 +39,7 @@ class Starting:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Nothing that was loaded is good so far; the page answers, and says so too.
+    """Nothing is loaded that is good so far; the page answers, and says so too.
 
     Args:
         url: Where.
@@ -197,16 +196,11 @@ class Retired:
 
     Args:
         generation: Its number.
-        cancelled: How many of its runs were cancelled for that.
+        cancelled: How many of its runs were cancelled, so that old code does not pile up.
     """
 
     generation: int
     cancelled: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """Files were saved, and their content is what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +239,6 @@ DevEvent: TypeAlias = (
     | Output
     | WorkerDied
     | Retired
-    | Unchanged
     | Stopping
     | Notice
 )

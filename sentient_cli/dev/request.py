@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sentient_cli.config import FlagValue, Settings
+    from sentient_cli.server.tickets import Tickets
 
 __all__ = ["Command", "HubRequest"]
 
@@ -37,6 +38,7 @@ class HubRequest:
         debugger: Where a debugger can attach to the agent, as host and port; None: nowhere.
         sockets: A private directory, removed by its owner after the hub.
         token_file: Where in it the inspection token belongs, for tools that find it.
+        tickets: The links that let browsers in.
         began: When the command began, on the monotonic clock in seconds.
     """
 
@@ -54,4 +56,5 @@ class HubRequest:
     debugger: tuple[str, int] | None
     sockets: Path
     token_file: Path
+    tickets: Tickets
     began: float

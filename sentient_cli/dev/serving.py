@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import secrets
 import sys
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,14 +23,16 @@ from sentient_cli.dev.launch import make_launcher
 from sentient_cli.dev.recording.recorder import Recorder
 from sentient_cli.dev.recording.records import AllRecords
 from sentient_cli.dev.report import Notice
-from sentient_cli.dev.watching.scope import Scope
-from sentient_cli.dev.watching.watch import Watcher
+from sentient_cli.dev.watching.watches import Watches
 from sentient_cli.errors import AddressInUseError, ConfigError
+from sentient_cli.runtime.loading.frames import summarize
 from sentient_cli.server.adopting import AdoptingServer
+from sentient_cli.server.descriptors import raise_descriptor_limit
 from sentient_cli.server.inspection import inspection_routes, make_token_file
 from sentient_cli.server.outside import create_outside_app
 from sentient_cli.server.page.routes import page_routes
 from sentient_cli.server.sockets import port_holder
+from sentient_cli.server.tickets import ticket_route
 from sentient_cli.store.file import FileEventLog
 
 if TYPE_CHECKING:
@@ -64,16 +67,17 @@ async def run_hub(request: HubRequest, reporter: Reporter, commands: asyncio.Que
             "`sentient dev` needs Unix sockets, which this system does not have",
             fix="Use it in WSL, or `sentient serve` here",
         )
-    watcher = None
+    raise_descriptor_limit()
+    watches = None
     if request.reload:
-        scope = Scope.of(request.home, request.settings.dev)
-        watcher = Watcher(scope, notice=lambda what, fix: reporter.report(Notice(what, fix)))
-        if request.env_file is not None:
-            watcher.reads([request.env_file])
-    async with _hub(request, reporter, watcher) as hub:
-        tasks = [asyncio.create_task(_follow_dependencies(hub))]
-        if watcher is not None:
-            tasks.append(asyncio.create_task(_follow_files(hub, watcher, request.home)))
+        always = () if request.env_file is None else (request.env_file,)
+        watches = Watches(
+            request.home, request.settings.dev, lambda what, fix: reporter.report(Notice(what, fix)), always
+        )
+    async with _hub(request, reporter, watches) as hub:
+        tasks = [_begin(_follow_dependencies(hub), "Installed packages", reporter)]
+        if watches is not None:
+            tasks.append(_begin(_follow_files(hub, watches, request.home), "Files", reporter))
         try:
             await hub.start()
             while await commands.get() != "quit":
@@ -87,15 +91,15 @@ async def run_hub(request: HubRequest, reporter: Reporter, commands: asyncio.Que
 
 
 @asynccontextmanager
-async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None) -> AsyncGenerator[Hub]:
+async def _hub(request: HubRequest, reporter: Reporter, watches: Watches | None) -> AsyncGenerator[Hub]:
     server, dev = request.settings.server, request.settings.dev
     recordings = recordings_directory(request.home)
-    token = make_token_file(request.token_file)
     url = _url(request)
 
     def notify(what: str, fix: str) -> None:
         reporter.report(Notice(what, fix))
 
+    token = _token(request.token_file, notify)
     recorder = Recorder(
         FileEventLog(recordings, durable=False), notify, keep_runs=dev.keep_runs, keep_bytes=dev.keep_bytes
     )
@@ -103,6 +107,7 @@ async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None)
     leaving = asyncio.Event()
     routes = [
         *page_routes(),
+        ticket_route(request.tickets, token),
         *inspection_routes(
             records, token, heartbeat=server.heartbeat, send_timeout=server.send_timeout, is_leaving=leaving.is_set
         ),
@@ -113,7 +118,7 @@ async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None)
         return () if number is None else ((b"sentient-reload-error", b"generation=%d" % number),)
 
     debugging = DebugRelay()
-    outside = AdoptingServer(create_outside_app(routes, server, headers=broken), server)
+    outside = AdoptingServer(create_outside_app(routes, server, headers=broken, pages=["/"]), server)
     hub = Hub(
         _assignment(request, recordings, url, token),
         request.listener,
@@ -121,7 +126,7 @@ async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None)
         reporter=reporter,
         server=outside,
         records=records,
-        watching=watcher,
+        watching=watches,
         debugging=debugging,
     )
     await outside.start()
@@ -134,6 +139,14 @@ async def _hub(request: HubRequest, reporter: Reporter, watcher: Watcher | None)
         await debugging.aclose()
         await records.aclose()
         await outside.aclose()
+
+
+def _token(path: Path, notify: Callable[[str, str], None]) -> str:
+    try:
+        return make_token_file(path)
+    except OSError as error:
+        notify(f"Other programs cannot look into runs: their token cannot be kept. {error.strerror}", "")
+        return secrets.token_urlsafe(32)
 
 
 async def _listen_for_debuggers(debugging: DebugRelay, address: tuple[str, int]) -> None:
@@ -198,12 +211,25 @@ def recordings_directory(home: Path) -> Path:
     return paths.state_dir() / "dev" / digest / _RUNS
 
 
-async def _follow_files(hub: Hub, watcher: Watcher, home: Path) -> None:
-    async with contextlib.aclosing(watcher.changes()) as changes:
-        async for changed in changes:
-            files = {path for path in changed if not _is_our_output(path)}
-            if files:
-                hub.reload(_names(files, home))
+def _begin(work: Coroutine[None, None, None], watched: str, reporter: Reporter) -> asyncio.Task[None]:
+    """Watch something; it is told when that comes to an end by itself."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            reporter.report(Notice(f"{watched} are not watched any more: {summarize(error)}", "Start it again"))
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(ended)
+    return task
+
+
+async def _follow_files(hub: Hub, watches: Watches, home: Path) -> None:
+    def tell(changed: frozenset[Path]) -> None:
+        files = {path for path in changed if not _is_our_output(path)}
+        if files:
+            hub.reload(_names(files, home))
+
+    await watches.follow(tell)
 
 
 def _is_our_output(path: Path) -> bool:

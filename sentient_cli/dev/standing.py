@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 import sentient_cli
+from sentient_cli.config.names import readable
 from sentient_cli.dev.assignment import Assignment
 from sentient_cli.dev.generations import Generations
 from sentient_cli.dev.messages import Problem
@@ -15,6 +18,8 @@ def standing(
     problem: Problem | None,
     agent: str | None,
     assignment: Assignment,
+    *,
+    profile: str,
     seconds: float | None = None,
 ) -> dict[str, object]:
     """Where a hub stands, as a JSON object.
@@ -24,23 +29,28 @@ def standing(
         problem: Why that is broken.
         agent: What the agent is called, once that is known.
         assignment: Whose code it is.
+        profile: That of the settings that were loaded last.
         seconds: From the first change to the promotion of the current generation.
     """
     broken = generations.broken
     status = "broken" if broken is not None else "loading" if generations.current is None else "ready"
     error: dict[str, object] | None = None
     if problem is not None and broken is not None:
-        fields = {name: getattr(problem, name) for name in problem.__struct_fields__}
-        error = {"generation": broken, **fields}
+        fields: dict[str, object] = asdict(problem)
+        error = {"generation": broken, **{name: _text(value) for name, value in fields.items()}}
     return {
         "agent": agent,
         "generation": generations.current,
         "status": status,
         "error": error,
-        "project": assignment.home.name,
-        "environment": assignment.profile or "default",
+        "project": readable(assignment.home.name),
+        "environment": profile,
         "version": sentient_cli.__version__,
         "url": assignment.url,
         "seconds": seconds,
         "loading": generations.loading,
     }
+
+
+def _text(value: object) -> object:
+    return readable(value) if isinstance(value, str) else value

@@ -22,6 +22,7 @@ _ERROR: Final = b'"content_type":"atomic.error"'
 
 class _Start(msgspec.Struct):
     prompt: str = ""
+    process: str = ""
 
 
 class _Fault(msgspec.Struct):
@@ -79,8 +80,9 @@ class Summaries:
 
     def _begin(self, run: RunInfo, first: LogEntry) -> _Tally:
         tally = self._tallies[run.run_id] = _Tally(first.at)
-        prompt = _clipped(_starts.decode(first.data).prompt, _MAX_PROMPT)
-        self._say(Begun(run.run_id, prompt, str(run.session), str(run.query), first.at))
+        start = _starts.decode(first.data)
+        prompt = _clipped(start.prompt, _MAX_PROMPT)
+        self._say(Begun(run.run_id, prompt, str(run.session), str(run.query), first.at, start.process))
         return tally
 
     def _finish(self, run: RunInfo, last: LogEntry) -> None:

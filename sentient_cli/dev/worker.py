@@ -31,10 +31,12 @@ from sentient_cli.dev.messages import (
     ReloadError,
     Retire,
     Stop,
+    Watched,
     decode_to_worker,
     encode,
 )
 from sentient_cli.dev.problems import describe
+from sentient_cli.dev.processes.descriptors import keep_from_copies, receive
 from sentient_cli.dev.processes.lifeline import die_with
 from sentient_cli.dev.processes.preload import base_packages
 from sentient_cli.dev.recording.stores import open_recordings
@@ -57,12 +59,16 @@ if TYPE_CHECKING:
     from sentient_cli.dev.messages import Begun, FromWorker
     from sentient_cli.dev.processes.order import Order
     from sentient_cli.host import Host
+    from sentient_cli.store.open import Stores
 
 __all__ = ["wait_for_adoption", "work"]
 
 _LOOK_EVERY: Final = 0.02
+_ROOM_EVERY: Final = 0.2
 _CANCEL_GRACE: Final = 0.3
 """Seconds that a cancelled run may take; whoever pressed Ctrl-C waits for it."""
+
+_logger = logging.getLogger(__name__)
 
 
 def wait_for_adoption(parent: int) -> None:
@@ -88,6 +94,9 @@ def work(order: Order, control: socket.socket, doors: socket.socket, output: int
         The exit code.
     """
     _become_a_process_of_its_own(order, output)
+    for end in (control, doors):
+        end.set_inheritable(False)
+    keep_from_copies(lambda: [end.fileno() for end in (control, doors) if end.fileno() != -1])
     process = os.getpid()
     imports = Imports(base_packages)
     try:
@@ -179,6 +188,7 @@ class _Worker:
         self._broken: int | None = None
         self._modules = 0
         self._leaving: asyncio.Task[None] | None = None
+        self._crowded: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Serve until told to leave."""
@@ -186,21 +196,24 @@ class _Worker:
         watchdog = Watchdog()
         settings = self._settings()
         try:
-            self._host = self._make_host()
+            stores, doubts = await open_recordings(Path(self._order.recordings), self._channel)
+            self._host = self._make_host(stores)
             await self._host.start()
             if self._host.llm is not None:
                 self._host.llm.check_default()
             app = create_app(self._host, settings, headers=self._headers, close=True, also_token=self._order.page_token)
             self._server = AdoptingServer(app, settings)
             await self._server.start()
+            keep_from_copies(self._server.descriptors)
         except Exception as error:  # noqa: BLE001 - the user's setup can raise anything
             await self._fail(error)
             return
-        watchdog.start()
+        facts = self._facts(doubts)
+        watchdog.start()  # what comes before takes as long as it takes
         self._doors.setblocking(False)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._doors.fileno(), self._take_connections)
-        self._say(self._facts())
+        self._say(facts)
         try:
             await self._obey()
         finally:
@@ -214,7 +227,7 @@ class _Worker:
             return settings.model_copy(update={"session_memory": True})
         return settings
 
-    def _make_host(self) -> Host:
+    def _make_host(self, stores: Stores) -> Host:
         settings = self._loaded.settings.model_copy(update={"server": self._settings()})
         generation = self._order.generation
         clock = SystemClock()
@@ -224,7 +237,7 @@ class _Worker:
             hooks=[Summaries(self._say_of_a_run)],
             clock=clock,
             ids=WorkerIds(clock, generation),
-            stores=open_recordings(Path(self._order.recordings), self._channel),
+            stores=stores,
             facts={"generation": generation},
             limits=host_limits(settings, show_errors=True, cancel_grace=_CANCEL_GRACE),
         )
@@ -236,17 +249,20 @@ class _Worker:
         self._channel.send(encode(message))
 
     def _say_of_a_run(self, message: Begun | Finished) -> None:
+        if not isinstance(message, Finished):
+            self._channel.send_at_once(encode(message))  # the agent's first line may be the last of this process
+            return
         self._say(message)
-        if isinstance(message, Finished) and len(sys.modules) != self._modules:
+        if len(sys.modules) != self._modules:
             self._modules = len(sys.modules)
             files, installed = self._imports.fresh()
             if files or installed:
                 self._say(Imported(files, installed))
 
-    def _facts(self) -> Loaded:
+    def _facts(self, doubts: tuple[str, ...]) -> Loaded:
         files, installed = self._imports.fresh()
         loaded = self._loaded
-        port, warnings = None, loaded.warnings
+        port, warnings = None, (*loaded.warnings, *doubts)
         if self._order.debug:
             try:
                 port = listen()
@@ -261,6 +277,7 @@ class _Worker:
             warnings,
             port,
             f"{loaded.settings.server.host}:{loaded.settings.server.port}",
+            Watched.of(loaded.settings.dev),
         )
 
     async def _fail(self, error: Exception) -> None:
@@ -282,7 +299,7 @@ class _Worker:
             elif isinstance(message, Cancel):
                 self._cancel(message.reason)
             elif isinstance(message, Retire):
-                self._leaving = asyncio.create_task(self._wait_until_idle())
+                self._leaving = asyncio.create_task(self._tell_when_idle())
             else:
                 if isinstance(message, Stop):
                     self._cancel("The server is shutting down")
@@ -293,39 +310,57 @@ class _Worker:
         for run in self._host.runs:
             run.cancel(reason)
 
-    async def _wait_until_idle(self) -> None:
+    async def _tell_when_idle(self) -> None:
         """Say so once nothing is left to do; the hub may send connections until it has read that."""
-        while self._busy():  # noqa: ASYNC110 - connections and runs tell nobody of their end
-            await asyncio.sleep(_LOOK_EVERY)
+        await self._until_idle()
         self._say(Idle())
 
-    def _busy(self) -> bool:
-        return self._server.busy or bool(self._host.runs.live)
+    async def _until_idle(self) -> None:
+        while self._server.busy or self._host.runs.live or self._crowded:  # noqa: ASYNC110 - they tell nobody
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _take_connections(self) -> None:
-        while True:
+        while self._has_room():
             try:
-                _, descriptors, _, _ = socket.recv_fds(self._doors, 1, 1)
+                data, descriptors = receive(self._doors, 1, 1)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                descriptors = []
-            if not descriptors:  # the hub is gone
+                data, descriptors = b"", []
+            if not data:  # the hub is gone
                 asyncio.get_running_loop().remove_reader(self._doors.fileno())
                 return
             for descriptor in descriptors:
                 self._server.adopt(socket.socket(fileno=descriptor))
+
+    def _has_room(self) -> bool:
+        """Whether a descriptor is left: a connection that is taken without one is lost."""
+        loop, doors = asyncio.get_running_loop(), self._doors.fileno()
+        try:
+            os.close(os.dup(doors))
+        except OSError as error:
+            _logger.warning("No connection can be taken just now: %s", error.strerror)
+            loop.remove_reader(doors)
+            if self._crowded is not None:
+                self._crowded.cancel()
+            self._crowded = loop.call_later(_ROOM_EVERY, self._look_for_room)
+            return False
+        return True
+
+    def _look_for_room(self) -> None:
+        self._crowded = None
+        asyncio.get_running_loop().add_reader(self._doors.fileno(), self._take_connections)
 
     async def _end(self) -> None:
         """Answer what is there, and give everything back."""
         if self._leaving is not None:
             self._leaving.cancel()
         self._take_connections()
-        while self._busy():  # noqa: ASYNC110 - as above
-            await asyncio.sleep(_LOOK_EVERY)
+        await self._until_idle()
         await self._server.aclose()
         await self._host.aclose()
         with contextlib.suppress(ConnectionError):
             await self._channel.flush()
         self._channel.close()
+        asyncio.get_running_loop().remove_reader(self._doors.fileno())
         self._doors.close()

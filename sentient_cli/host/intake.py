@@ -98,4 +98,4 @@ class _RunIntake:
         return self.mask.look_at(entries)
 
     def _offer(self, entries: Sequence[LogEntry], size: int) -> None:
-        self._writer.offer_all(self._run_id, entries, size)
+        self._writer.offer(self._run_id, entries, size)

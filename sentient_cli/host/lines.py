@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import chain, repeat
 
+import msgspec
 from typing_extensions import override
 
 from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
@@ -20,10 +20,13 @@ _LONGEST_TEXT = BLOB_BYTES // 8
 """A text of so many characters stays below the size from which data is kept apart, however it is escaped."""
 _ENDS = (b"}}\n", *(b'},"left":%d}\n' % left for left in range(1, 512)))
 """How the line of a chunk ends that so many entries of the same append follow."""
+_PARTS = 6
+"""Of the line of a chunk."""
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class ChunkShape:
-    """What the JSON of all chunks of one stream has before the id, and between the id and the text.
+    """What the lines of all chunks of one stream have before the id, and between the id and the text.
 
     Args:
         encoder: That of the stream.
@@ -34,7 +37,7 @@ class ChunkShape:
     def __init__(self, encoder: ChunkEncoder) -> None:
         # A control character is escaped in every name, and this one is not escaped.
         before, _, after = encoder.encode(b"\0", "").partition(b"\0")
-        self.before_id: bytes = before
+        self.before_id: bytes = b',"type":"event","data":' + before
         self.after_id: bytes = after.removesuffix(b'""}')
 
 
@@ -85,23 +88,33 @@ class MaskedBatch(EntryBatch):
 
     def _add_chunks(self, parts: list[bytes], chunks: Sequence[ChunkEntry], left: int, keep_blob: KeepBlob) -> int:
         """Add the lines of chunks of one stream, and return how many of the ``left`` entries follow them."""
-        after = left - len(chunks)
+        count = len(chunks)
+        after = left - count
         texts = [chunk.text for chunk in chunks]
-        if left > len(_ENDS) or max(map(len, texts)) > _LONGEST_TEXT:
+        whole = "".join(texts)
+        if len(whole) > _LONGEST_TEXT and max(map(len, texts)) > _LONGEST_TEXT:
             parts += [encode_line(chunk, left - place, keep_blob) for place, chunk in enumerate(chunks, 1)]
             return after
         shape = self._shape_of(chunks[0].encoder)
-        parts.extend(
-            chain.from_iterable(
-                zip(
-                    [b'{"seq":%d,"at":%d,"type":"event","data":' % (chunk.seq, chunk.at) for chunk in chunks],
-                    repeat(shape.before_id),
-                    [chunk.event_id for chunk in chunks],
-                    repeat(shape.after_id),
-                    encode_texts(texts),
-                    reversed(_ENDS[after:left]),
-                    strict=False,
-                )
-            )
-        )
+        line = [shape.before_id] * (_PARTS * count)
+        line[0::_PARTS] = _beginnings(chunks)
+        line[2::_PARTS] = [chunk.event_id for chunk in chunks]
+        line[3::_PARTS] = [shape.after_id] * count
+        # No string has a line feed as JSON.
+        line[4::_PARTS] = _encode_lines(texts).split(b"\n")[:-1] if whole.isascii() else encode_texts(texts)
+        line[5::_PARTS] = _ends(after, left)
+        parts += line
         return after
+
+
+def _beginnings(chunks: Sequence[ChunkEntry]) -> list[bytes]:
+    """How the lines begin; `_encode_lines` writes a number at a fifth of what formatting it costs."""
+    numbers = _encode_lines([(chunk.seq, chunk.at) for chunk in chunks])
+    return numbers.replace(b"[", b'{"seq":').replace(b",", b',"at":').split(b"]\n")[:-1]
+
+
+def _ends(after: int, left: int) -> Sequence[bytes]:
+    """How the lines end that ``left - 1`` to ``after`` entries follow."""
+    if left <= len(_ENDS):
+        return _ENDS[after:left][::-1]
+    return [b'},"left":%d}\n' % later if later else _ENDS[0] for later in range(left - 1, after - 1, -1)]

@@ -138,6 +138,9 @@ class StreamMask:
         """Prepare to take the run's next entries; they have to be taken before others are looked at."""
         if self._waiting:
             return LookedAt(entries)
+        segment = _of_one_stream(entries)
+        if segment is not None:
+            return LookedAt(entries, (segment,), self._ahead(segment))
         segments, size = self._segments(entries)
         return LookedAt(entries, segments, _BETWEEN.join(map(self._ahead, segments)), size)
 
@@ -259,6 +262,20 @@ class StreamMask:
         for stream in self._streams.values():
             stream.settle(covered=True)
         self._advance()
+
+
+def _of_one_stream(entries: Sequence[LogEntry]) -> _Segment | None:
+    """The only segment of entries that are chunks of one stream, as they are nearly always."""
+    first = entries[0]
+    if not isinstance(first, ChunkEntry):
+        return None
+    encoder = first.encoder
+    texts = [entry.text for entry in entries if isinstance(entry, ChunkEntry) and entry.encoder is encoder]
+    if len(texts) < len(entries):
+        return None
+    segment = _Segment((EVENTS, encoder.stream_id), begun=False)
+    segment.texts = texts
+    return segment
 
 
 def _grow(segments: list[_Segment], growing: dict[StreamKey, _Segment], key: StreamKey) -> _Segment:

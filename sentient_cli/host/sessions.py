@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from sentient_cli.clock import Clock, Ulid
 from sentient_cli.errors import StoreError, VersionConflictError
 from sentient_cli.host.retention import KeepLimits
+from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.request import Interaction, Query
 from sentient_cli.runtime.session import Session
@@ -61,6 +62,8 @@ class SessionMemory:
         self._until_pruning = _PRUNE_EVERY
         try:
             sessions = await self._sessions()
+            # To look at all of them takes the longer the more there are.
+            self._until_pruning = max(_PRUNE_EVERY, len(sessions) // 16)
             for rows in _beyond(sessions, self._limits, self._clock.now_ns()):
                 for row in rows:
                     with contextlib.suppress(VersionConflictError):  # it is in use again
@@ -167,5 +170,26 @@ def _encode_turn(session: Session, query: Query, entries: Sequence[LogEntry]) ->
         },
     }
     before = b'{"sender":' + encode_json(source) + b',"recipients":null,"event":'
-    responses = [before + entry.data + b"}" for entry in entries if entry.type == "event"]
+    responses = [before + event + b"}" for event in _events(entries)]
     return b'{"request":' + encode_json(request) + b',"responses":[' + b",".join(responses) + b"]}"
+
+
+def _events(entries: Sequence[LogEntry]) -> Iterator[bytes]:
+    """The JSON of the events. Pieces of a text stream become one, as clients send them; no other event is passed."""
+    begun: dict[ChunkEncoder, tuple[bytes, list[str]]] = {}
+    for entry in entries:
+        if isinstance(entry, ChunkEntry):
+            found = begun.get(entry.encoder)
+            if found is None:
+                found = begun[entry.encoder] = entry.event_id, []
+            found[1].append(entry.text)
+        elif entry.type == "event":
+            yield from _joined(begun)
+            begun.clear()
+            yield entry.data
+    yield from _joined(begun)
+
+
+def _joined(begun: Mapping[ChunkEncoder, tuple[bytes, Sequence[str]]]) -> Iterator[bytes]:
+    for encoder, (event_id, texts) in begun.items():
+        yield encoder.encode(event_id, "".join(texts))

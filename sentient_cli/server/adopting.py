@@ -14,7 +14,7 @@ from sentient_cli.server.protocol import make_protocol
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Generator
 
     from starlette.types import ASGIApp
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["AdoptingServer"]
 
 _FLUSH_TIMEOUT = 1
-_LOOK_EVERY = 0.05
 
 _logger = logging.getLogger(__name__)
 
@@ -51,8 +50,9 @@ class AdoptingServer(uvicorn.Server):
                 proxy_headers=False,
             )
         )
-        self._adopting: set[asyncio.Task[None]] = set()
-        self._laggards = Laggards(cast("set[HeaderLimits]", self.server_state.connections))
+        self._adopting: dict[asyncio.Task[None], socket.socket] = {}
+        self._protocols = cast("set[HeaderLimits]", self.server_state.connections)
+        self._laggards = Laggards(self._protocols)
         self._serving: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
 
@@ -74,12 +74,9 @@ class AdoptingServer(uvicorn.Server):
     def adopt(self, connection: socket.socket) -> None:
         """Answer on a connection, which belongs to this server from now on."""
         connection.setblocking(False)
-        self._keep(self._adopt(connection))
-
-    def _keep(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        task = asyncio.get_running_loop().create_task(self._adopt(connection))
+        self._adopting[task] = connection
+        task.add_done_callback(self._adopting.pop)
 
     async def _adopt(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -98,10 +95,11 @@ class AdoptingServer(uvicorn.Server):
         """Whether a connection is open, or about to be."""
         return bool(self.server_state.connections or self._adopting)
 
-    async def wait_idle(self) -> None:
-        """Return once no connection is open."""
-        while self.busy:  # noqa: ASYNC110 - uvicorn keeps the set, and tells nobody
-            await asyncio.sleep(_LOOK_EVERY)
+    def descriptors(self) -> list[int]:
+        """Those of the connections that are open, or about to be."""
+        connections = list(self._adopting.values())
+        connections += [protocol.transport.get_extra_info("socket") for protocol in self._protocols]
+        return [connection.fileno() for connection in connections if connection.fileno() != -1]
 
     async def aclose(self) -> None:
         """Close what is open, once it is sent what is left for it. May be called twice."""

@@ -29,7 +29,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NOT_IN_A_HEADER = re.compile(rb"[\0\r\n]")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/health/startup"})
-_ONLY_ONCE = frozenset({b"host", b"origin", b"authorization", b"sec-fetch-site", b"content-type", b"last-event-id"})
+_FETCH = (b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest")
+_ONLY_ONCE = frozenset({b"host", b"origin", b"authorization", *_FETCH, b"content-type", b"last-event-id"})
 _METHODS = b"GET, HEAD, POST, OPTIONS"
 _CORS_HEADERS = b"Authorization, Content-Type, Last-Event-ID, X-Request-Id"
 _EXPOSED = b"Sentient-Run-Id, Sentient-Session, Content-Location, X-Request-Id, Retry-After, Sentient-Reload-Error"
@@ -63,6 +64,7 @@ class GateRules:
         allow_origins: Origins of web pages that may call, such as ``http://localhost:3000``.
         token: What ``Authorization: Bearer`` has to carry; None: nothing.
         also: Another token that does as well.
+        pages: Paths without secrets that a link on a page of another site may lead to, in a window of their own.
     """
 
     loopback: bool = True
@@ -70,6 +72,7 @@ class GateRules:
     allow_origins: Collection[str] = ()
     token: str | None = None
     also: str | None = None
+    pages: Collection[str] = ()
 
 
 class Gate:
@@ -99,6 +102,7 @@ class Gate:
         self._origins = {origin.rstrip("/").lower() for origin in rules.allow_origins}
         self._tokens = [token.encode() for token in (rules.token, rules.also) if token is not None]
         self._guarded = rules.token is not None
+        self._pages = rules.pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -156,7 +160,7 @@ class Gate:
                 return origin
             if origin.lower() == f"{scope['scheme']}://{headers.get(b'host', '')}".lower():
                 return None
-        elif headers.get(b"sec-fetch-site", "none") in {"none", "same-origin"}:
+        elif headers.get(b"sec-fetch-site", "none") in {"none", "same-origin"} or self._follows_link(scope, headers):
             return None
         raise RequestError(
             403,
@@ -164,6 +168,11 @@ class Gate:
             "Pages of this origin may not call; the operator can add it with --allow-origin",
             close=True,
         )
+
+    def _follows_link(self, scope: Scope, headers: dict[bytes, str]) -> bool:
+        """Whether a browser opens a page by itself, so that no other page sees what the answer holds."""
+        opens = (headers.get(b"sec-fetch-mode"), headers.get(b"sec-fetch-dest")) == ("navigate", "document")
+        return opens and scope["method"] == "GET" and local_path(scope) in self._pages
 
     def _check_token(self, authorization: str) -> None:
         scheme, _, given = authorization.partition(" ")

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from sentient_cli.errors import SentientError
+from sentient_cli.server.descriptors import raise_descriptor_limit
 from sentient_cli.server.own_tasks import OwnTasks
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def run_to_end(main: Coroutine[None, None, None]) -> None:
     Args:
         main: What it is there for. What it raises is raised.
     """
-    _raise_descriptor_limit()
+    raise_descriptor_limit()
     loop = _new_loop()
     tasks = OwnTasks(loop)
     failure: BaseException | None = None
@@ -101,18 +102,6 @@ def _leave_now(failure: BaseException | None) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
-
-
-def _raise_descriptor_limit() -> None:
-    """Each connection is a descriptor, and many systems allow a process 1024 of them unless it asks for more."""
-    try:
-        import resource  # noqa: PLC0415 - absent on Windows
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

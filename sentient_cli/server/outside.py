@@ -12,7 +12,7 @@ from sentient_cli.server.answers import RequestError, send_json
 from sentient_cli.server.gate import Gate, GateRules, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,6 +28,7 @@ def create_outside_app(
     settings: ServerSettings,
     *,
     headers: Callable[[], Sequence[tuple[bytes, bytes]]] | None = None,
+    pages: Collection[str] = (),
 ) -> ASGIApp:
     """An application without an agent.
 
@@ -35,12 +36,14 @@ def create_outside_app(
         routes: What it answers.
         settings: Who may come in. The token of the agent's callers is not asked for: routes have their own.
         headers: More for each answer, asked for each time.
+        pages: Paths that a link on another site may lead to.
     """
     rules = GateRules(
         loopback=is_loopback(settings.host),
         allow_hosts=settings.allow_hosts,
         allow_origins=settings.allow_origins,
         token=None,
+        pages=pages,
     )
     router = Router(routes, redirect_slashes=False, default=_no_agent)
 

@@ -10,21 +10,22 @@ from pathlib import Path
 
 from sentient_cli.errors import AddressInUseError, AddressNotAllowedError, NetworkError
 
-__all__ = ["bind", "port_holder"]
+__all__ = ["bind", "free_port", "port_holder"]
 
 _PROC = Path("/proc")
 _LISTEN = "0A"
 _MAX_PORT = 65535
 _TRIES = 20
+_BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 
 
-def bind(host: str, port: int, *, backlog: int = 2048) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """A socket that listens.
 
     Args:
         host: A name or an address.
         port: 0 takes a free one.
-        backlog: Connections that may wait to be accepted.
 
     Raises:
         AddressInUseError: the port is taken; the error names the holder where the system tells.
@@ -42,7 +43,7 @@ def bind(host: str, port: int, *, backlog: int = 2048) -> socket.socket:
         if os.name != "nt":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(backlog)
+        listener.listen(_BACKLOG)
         listener.setblocking(False)
     except OSError as error:
         listener.close()
@@ -56,7 +57,7 @@ def _bind_error(host: str, port: int, error: OSError) -> NetworkError:
         return AddressInUseError(
             f"Port {port} on {host} is taken",
             why=f"{holder} listens on it" if holder else "",
-            fix=f"Stop it, or use another port: --port {_free_port(host, port)}",
+            fix=f"Stop it, or use another port: --port {free_port(host, port)}",
         )
     if error.errno == errno.EACCES:
         return AddressNotAllowedError(
@@ -67,8 +68,13 @@ def _bind_error(host: str, port: int, error: OSError) -> NetworkError:
     return NetworkError(f"Cannot listen on {host}:{port}", why=error.strerror or str(error))
 
 
-def _free_port(host: str, taken: int) -> int:
-    """A port near the one that is taken, on which somebody could listen a moment ago; 0, any, when there is none."""
+def free_port(host: str, taken: int) -> int:
+    """A port near the one that is taken, on which somebody could listen a moment ago; 0, any, when there is none.
+
+    Args:
+        host: A name or an address.
+        taken: Ports above this one are tried.
+    """
     for port in range(taken + 1, min(taken + _TRIES, _MAX_PORT) + 1):
         with contextlib.suppress(OSError, NetworkError), socket.create_server((host, port), family=_family(host)):
             return port

@@ -120,27 +120,16 @@ class FileEventLog:
             [(run_id, partial(self._append, run_id, _held(entries))) for run_id, entries in appends]
         )
 
-    async def append_lines(self, run_id: str, first: int, last: int, finished: bool, lines: bytes) -> None:
-        """Append entries that are encoded already. Only the first and the last are decoded, and checked.
+    async def append_all_lines(self, appends: Sequence[Lines]) -> list[Exception | None]:
+        """Append entries that are encoded already, to each run all or none. Only the first and last are decoded.
 
         Args:
-            run_id: Whose.
-            first: The first seq.
-            last: The last seq.
-            finished: Whether the last one is the terminal one.
-            lines: What `sentient_cli.store.jsonl.encode_entries` made of them, once or several times.
+            appends: What `sentient_cli.store.jsonl.encode_entries` made of them, once or several times.
 
-        Raises:
-            LogSequenceError: they do not continue the log, or are not what they are said to be.
-            StoreError: they cannot be kept.
+        Returns:
+            What went wrong with each, or None: a `LogSequenceError` when they do not continue the log, or are not what
+            they are said to be; a `StoreError` when they cannot be kept.
         """
-        check_run_id(run_id)
-        work = partial(self._append_lines, Lines(run_id, first, last, finished, lines))
-        await self._write(partial(self._locked, work))
-        self._hints.wake(run_id)
-
-    async def append_all_lines(self, appends: Sequence[Lines]) -> list[Exception | None]:
-        """The same for many runs, to each all or none; return what went wrong with each, or None."""
         return await self._write_all([(lines.run_id, partial(self._append_lines, lines)) for lines in appends])
 
     async def keep_blob(self, run_id: str, digest: str, data: bytes) -> None:
@@ -251,18 +240,18 @@ class FileEventLog:
         if not entries:
             return
         file = self._writing.get(run_id)
-        with file.opened():
+        with file.opened(writing=True):
             check_append(file.head, entries.source() if isinstance(entries, EntryBatch) else entries)
-        keep_blob = partial(self._keep_blob, run_id)
-        batch = entries.lines(keep_blob) if isinstance(entries, EntryBatch) else encode_entries(entries, keep_blob)
-        last = entries.source()[-1] if isinstance(entries, EntryBatch) else entries[-1]
-        self._put(file, run_id, batch, Line(last.seq, last.at, last.type))
+            keep_blob = partial(self._keep_blob, run_id)
+            batch = entries.lines(keep_blob) if isinstance(entries, EntryBatch) else encode_entries(entries, keep_blob)
+            last = entries.source()[-1] if isinstance(entries, EntryBatch) else entries[-1]
+            self._put(file, run_id, batch, Line(last.seq, last.at, last.type))
 
     def _append_lines(self, lines: Lines) -> None:
         file = self._writing.get(lines.run_id)
-        with file.opened():
+        with file.opened(writing=True):
             last = check_lines(file.head, lines)
-        self._put(file, lines.run_id, lines.text, last)
+            self._put(file, lines.run_id, lines.text, last)
 
     def _check_and_keep(self, run_id: str, digest: str, data: bytes) -> None:
         if hashlib.sha256(data).hexdigest() != digest:
@@ -277,8 +266,9 @@ class FileEventLog:
         # A file without a single whole append was left by a crash: nobody has ever seen an entry of it.
         if file.damaged:
             raise file.damage()
+        file.close()  # some systems replace no file that is open
         header = Header(run=run_id, created=self._next_time(), format=FORMAT, schema=SCHEMA_VERSION)
-        self._shared.create(file.path, encode_header(header) + text)
+        file.begin(header, text, last, partial(self._shared.create, file.path))
 
     def _next_time(self) -> int:
         self._created = max(self._created + 1, self._clock.now_ns())

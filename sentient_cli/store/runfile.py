@@ -10,14 +10,13 @@ import contextlib
 import os
 from array import array
 from collections.abc import Callable, Generator
-from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
 from sentient_cli.errors import StoreError
 from sentient_cli.store.directory import read_all, write_all
 from sentient_cli.store.entry import Entry
-from sentient_cli.store.jsonl import Header, Line, decode_header, decode_line, to_entry
+from sentient_cli.store.jsonl import Header, Line, decode_header, decode_line, encode_header, to_entry
 from sentient_cli.store.ports import LogHead
 from sentient_cli.store.rules import FINISHED
 
@@ -37,6 +36,7 @@ class RunFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor = -1
+        self._size = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -48,6 +48,8 @@ class RunFile:
         self.damaged: bool = False
         self._finished = False
         self._offsets = array("Q")
+        self._placed_end = 0
+        self._unplaced = 0
 
     @property
     def head(self) -> LogHead | None:
@@ -57,18 +59,21 @@ class RunFile:
         return LogHead(self.header.first, self._last_seq(), self._finished)
 
     def _last_seq(self) -> int:
-        return 0 if self.header is None else self.header.first + len(self._offsets) - 1
+        return 0 if self.header is None else self.header.first + len(self._offsets) + self._unplaced - 1
 
     @contextlib.contextmanager
-    def opened(self) -> Generator[None]:
-        """Read what was added since the last time, and keep the file open for reading.
+    def opened(self, *, writing: bool = False) -> Generator[None]:
+        """Read what was added since the last time, and keep the file open.
+
+        Args:
+            writing: Whether it may `grow`.
 
         Raises:
             StoreError: a newer version of this program wrote the file.
             OSError: it cannot be read.
         """
         try:
-            self._descriptor = os.open(self.path, os.O_RDONLY | _BINARY)
+            self._descriptor = os.open(self.path, (os.O_RDWR if writing else os.O_RDONLY) | _BINARY)
         except FileNotFoundError:
             self._forget()
             yield
@@ -77,19 +82,27 @@ class RunFile:
             self._refresh(self._descriptor)
             yield
         finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the file before the end of `opened`."""
+        if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
     def _refresh(self, descriptor: int) -> None:
-        size = os.fstat(descriptor).st_size
+        size = self._size = os.fstat(descriptor).st_size
         # A number of a file says nothing: it is given anew once the file is gone. The header does not repeat.
         if size < self.end or os.read(descriptor, len(self._start)) != self._start:
             self._forget()
         if size > self.end:
-            os.lseek(descriptor, self.end, os.SEEK_SET)
             self._scan(descriptor)
 
     def _scan(self, descriptor: int) -> None:
+        """Read what follows the last entry whose place is known."""
+        if self._unplaced:
+            self.end, self._unplaced, self._finished = self._placed_end, 0, False
+        os.lseek(descriptor, self.end, os.SEEK_SET)
         self.damaged = False
         offset = self.end
         rest = b""
@@ -110,7 +123,7 @@ class RunFile:
         self.header = decode_header(text)
         if self.header is None:
             return False
-        self.end = end
+        self.end = self._placed_end = end
         self._start = text
         self.last_at = self.header.last_at
         self._finished = self.header.finished
@@ -124,7 +137,7 @@ class RunFile:
         if line.left == 0:
             self._offsets.extend(batch)
             del batch[:]
-            self.end = offset + len(text) + 1
+            self.end = self._placed_end = offset + len(text) + 1
             self.last_at = line.at
             self._finished = line.type == FINISHED
         return True
@@ -147,6 +160,8 @@ class RunFile:
         """The bytes of those lines. Only within `opened`."""
         if self.header is None or last < first:
             return b""
+        if self._unplaced:
+            self._scan(self._descriptor)
         start = self._offsets[first - self.header.first]
         index = last - self.header.first + 1
         end = self._offsets[index] if index < len(self._offsets) else self.end
@@ -165,8 +180,28 @@ class RunFile:
             fix="Restore it from a backup, or remove it",
         )
 
+    def begin(self, header: Header, data: bytes, last: Line, write: Callable[[bytes], None]) -> None:
+        """Make the file.
+
+        Args:
+            header: What is in its first line.
+            data: Whole lines of whole appends that begin the log.
+            last: The last of the lines.
+            write: Makes the file with a content.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        start = encode_header(header)
+        write(start + data)
+        self._forget()
+        self._take_header(start[:-1], len(start))
+        self._count(data, last)
+
     def grow(self, data: bytes, last: Line, *, sync: bool) -> None:
         """Append lines behind the last entry that counts, cutting off a torn tail. All or none of it counts.
+
+        Only within `opened` for writing.
 
         Args:
             data: Whole lines of whole appends that continue the log.
@@ -179,23 +214,22 @@ class RunFile:
         """
         if self.damaged:
             raise self.damage()
-        descriptor = os.open(self.path, os.O_RDWR | _BINARY)
+        descriptor = self._descriptor
+        if self._size > self.end:
+            os.ftruncate(descriptor, self.end)
+        os.lseek(descriptor, self.end, os.SEEK_SET)
         try:
-            if os.fstat(descriptor).st_size > self.end:
-                os.ftruncate(descriptor, self.end)
-            os.lseek(descriptor, self.end, os.SEEK_SET)
-            try:
-                write_all(descriptor, data)
-                if sync:
-                    os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, self.end)
-                raise
-        finally:
-            os.close(descriptor)
-        # What was written is known: to read it again would cost more than to write it.
-        lengths = [len(text) + 1 for text in data.split(b"\n")[:-2]]
-        self._offsets.extend(accumulate(lengths, initial=self.end))
+            write_all(descriptor, data)
+            if sync:
+                os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, self.end)
+            raise
+        self._count(data, last)
+
+    def _count(self, data: bytes, last: Line) -> None:
+        # What was written is known. Where each line stands is hardly ever asked of a file that is being written.
+        self._unplaced += last.seq - self._last_seq()
         self.end += len(data)
         self.last_at = last.at
         self._finished = last.type == FINISHED

@@ -10,7 +10,6 @@ from typing import Final, Generic, TypeVar
 from sentient_cli.errors import LogSequenceError, StoreError
 from sentient_cli.store.batch import EntryLog, appender
 from sentient_cli.store.entry import LogEntry
-from sentient_cli.store.rules import FINISHED
 
 __all__ = ["WriteBehind"]
 
@@ -57,16 +56,14 @@ class _Flight(Generic[E]):
 class WriteBehind(Generic[E]):
     """Takes the entries of running runs and appends them to a log in the background. For one event loop.
 
-    Entries go out 20 ms after the first of them came, or once there are 64, or at once when one ends its run. A store
-    that fails is tried again, ever more slowly; when it goes on failing, or more waits than memory allows, the run is
-    given up as a whole: its log stays a prefix without an end, as after a crash.
+    Entries go out at once; those that come while the store is busy go out together. A store that fails is tried again,
+    ever more slowly; when it goes on failing, or more waits than memory allows, the run is given up as a whole: its log
+    stays a prefix without an end, as after a crash.
 
     Args:
         log: Where the entries go.
         on_failure: Called once for each run that is given up, with its id and the reason.
         max_bytes: How much may wait, in bytes; past it the run that waits with most is given up.
-        window: Seconds that an entry waits for others.
-        batch: How many entries do not wait any longer.
         attempts: How often a run is tried before it is given up.
         backoff: Seconds between the first two tries; doubles each time, up to 5.
 
@@ -76,7 +73,7 @@ class WriteBehind(Generic[E]):
         >>> async def main() -> int:
         ...     log = MemoryEventLog()
         ...     writer = WriteBehind(log, on_failure=print)
-        ...     writer.offer("0f3c", Entry(1, 0, "run.started", b"{}"))
+        ...     writer.offer("0f3c", [Entry(1, 0, "run.started", b"{}")], size=2)
         ...     await writer.aclose(timeout=5)
         ...     return len(await log.read("0f3c"))
         >>> asyncio.run(main())
@@ -89,8 +86,6 @@ class WriteBehind(Generic[E]):
         *,
         on_failure: Callable[[str, StoreError], None],
         max_bytes: int = 64 * 1024 * 1024,
-        window: float = 0.02,
-        batch: int = 64,
         attempts: int = 8,
         backoff: float = 0.05,
     ) -> None:
@@ -98,42 +93,25 @@ class WriteBehind(Generic[E]):
         self._append_all = appender(log)
         self._on_failure = on_failure
         self._max_bytes = max_bytes
-        self._window = window
-        self._batch = batch
         self._attempts = attempts
         self._backoff = backoff
-        self._fresh = 0
         self._pending: dict[str, _Pending[E]] = {}
         self._size = 0
         self._incomplete: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    def offer(self, run_id: str, entry: E) -> None:
-        """Take an entry. It costs the caller nothing to speak of, and never fails; see ``on_failure``."""
-        self._fresh += 1
-        if entry.type == FINISHED or self._fresh >= self._batch:
-            self._wake.set()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._window, self._wake.set)
-        self._take(run_id, (entry,), len(entry.data) + _ENTRY_OVERHEAD)
-
-    def offer_all(self, run_id: str, entries: Sequence[E], size: int) -> None:
-        """Take entries that have waited for others already: they are written at once.
+    def offer(self, run_id: str, entries: Sequence[E], size: int) -> None:
+        """Take entries. It costs the caller nothing to speak of, and never fails; see ``on_failure``.
 
         Args:
             run_id: Whose.
             entries: What.
             size: The bytes of their data, roughly.
         """
-        self._wake.set()
-        self._take(run_id, entries, size + _ENTRY_OVERHEAD * len(entries))
-
-    def _take(self, run_id: str, entries: Sequence[E], size: int) -> None:
         if run_id in self._incomplete:
             return
         if self._closed:
@@ -143,10 +121,12 @@ class WriteBehind(Generic[E]):
         if pending is None:
             pending = self._pending[run_id] = _Pending()
             self._idle.clear()
-        pending.size += size
-        pending.waiting += size
-        self._size += size
+        taken = size + _ENTRY_OVERHEAD * len(entries)
+        pending.size += taken
+        pending.waiting += taken
+        self._size += taken
         pending.entries += entries
+        self._wake.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work(), name="sentient-write-behind")
         if self._size > self._max_bytes:
@@ -166,7 +146,6 @@ class WriteBehind(Generic[E]):
                 await self.flush()
         for run_id in tuple(self._pending):
             self._give_up(run_id, StoreError(f"The end of run {run_id} was not stored in time"))
-        self._stop_timer()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -176,8 +155,6 @@ class WriteBehind(Generic[E]):
         while True:
             await self._wake.wait()
             self._wake.clear()
-            self._stop_timer()
-            self._fresh = 0
             now = asyncio.get_running_loop().time()
             due = [
                 _Flight(run_id, run) for run_id, run in self._pending.items() if run.entries and run.not_before <= now
@@ -186,13 +163,14 @@ class WriteBehind(Generic[E]):
                 continue
             results = await self._append_all([(flight.run_id, flight.entries) for flight in due])
             for flight, error in zip(due, results, strict=True):
-                await self._settle(flight, error)
+                if error is None:
+                    flight.pending.attempts = 0
+                    self._written(flight, flight.size)
+                else:
+                    await self._mend(flight, error)
 
-    async def _settle(self, flight: _Flight[E], error: Exception | None) -> None:
-        if error is None:
-            flight.pending.attempts = 0
-            self._written(flight, flight.size)
-        elif isinstance(error, LogSequenceError):
+    async def _mend(self, flight: _Flight[E], error: Exception) -> None:
+        if isinstance(error, LogSequenceError):
             await self._resume(flight, error)
         elif isinstance(error, StoreError):
             self._retry(flight, error)
@@ -269,8 +247,3 @@ class WriteBehind(Generic[E]):
         del self._pending[run_id]
         if not self._pending:
             self._idle.set()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

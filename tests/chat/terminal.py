@@ -18,7 +18,6 @@ from tests.support import commands
 __all__ = ["OWN_SEQUENCES", "ChatTerminal", "chatting"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PROMPT = "(?:›|>) \\Z"  # noqa: RUF001 - as drawn
 # What the chat and readline may send: colours, the moves of the live lines, readline's own line drawing and paste mode.
 OWN_SEQUENCES = re.compile(
     rb"\x1b\[[0-9;]*m|\x1b\[[0-9]*A|\x1b\[K|\x1b\[J|\x1b\[\?2004[hl]|\x1b\[\?1034h|\x1b\[C|\x1b\[[0-9]*P"

@@ -62,6 +62,12 @@ class DevTerminal:
         """How the terminal is set."""
         return termios.tcgetattr(self._slave)
 
+    def set_as_shells_do(self) -> None:
+        """Have the terminal echo and wait for whole lines, as a shell does when its job has stopped."""
+        modes = termios.tcgetattr(self._slave)
+        modes[3] |= termios.ECHO | termios.ICANON
+        termios.tcsetattr(self._slave, termios.TCSANOW, modes)
+
     def echoes(self) -> bool:
         return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
 

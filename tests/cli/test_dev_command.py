@@ -8,8 +8,7 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from tests.cli.dev_day import READY, TOKEN
 from tests.cli.dev_terminal import DAY
 from tests.cli.processes import Sentient
 from tests.client.fault_server import Exchange, done, text, threaded
+from tests.dev.developing import wait_until
 from tests.support import commands
 from tests.support.commands import Forked
 
@@ -46,12 +46,18 @@ def developing(*arguments: str) -> Generator[tuple[Forked, Path, Path]]:
 
 def running(process: Forked, path: Path, words: str) -> RunningServer:
     """Wait until it says something; what others find of it then."""
-    deadline = time.monotonic() + 20
-    while words not in path.read_text():
-        assert process.poll() is None, Path("err").read_text()
-        assert time.monotonic() < deadline, path.read_text()
-        time.sleep(0.01)
+    await_(process, lambda: words in path.read_text())
     return next(server for server in find() if server.pid == process.pid)
+
+
+def await_(process: Forked, true: Callable[[], object]) -> None:
+    """Wait until something is so, while it runs."""
+
+    def is_so() -> bool:
+        assert process.poll() is None, Path("err").read_text()
+        return bool(true())
+
+    wait_until(is_so, "it goes on without an end")
 
 
 def ended(process: Forked) -> int:
@@ -117,9 +123,7 @@ def test_json_is_one_event_a_line() -> None:
 
 def test_quiet_says_nothing_of_what_is_fine() -> None:
     with developing("-q", "--port", "0") as (process, out, err):
-        while not find():
-            assert process.poll() is None
-            time.sleep(0.01)
+        await_(process, find)
         assert ended(process) == 0
     assert (out.read_text(), err.read_text()) == ("", "")
 
@@ -238,15 +242,13 @@ def test_chat_with_an_address_asks_nobody_else(free_port: int) -> None:
 
 
 def test_signals_while_it_is_being_loaded_end_it() -> None:
-    prelude = DAY + "import tests.cli.dev_day as d; d.day = lambda: iter(())\n"
+    prelude = DAY + "import tests.cli.dev_day as d; d.day = lambda: iter([open('loading', 'w').close()][1:])\n"
     order = commands._order(["dev", "--port", "0"], Path.cwd(), os.environ, prelude)
     with Path(os.devnull).open("r+b") as nothing, Path("err").open("wb") as err:
         process = Forked(order, [nothing.fileno(), nothing.fileno(), err.fileno()])
+    await_(process, Path("loading").exists)
     folder = Path(os.environ["XDG_RUNTIME_DIR"])
-    while not list(folder.rglob("*.json")):
-        assert process.poll() is None, Path("err").read_text()
-        time.sleep(0.01)
-    time.sleep(0.2)
+    assert len(list(folder.rglob("*.json"))) == 1
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
     assert list(folder.rglob("*.json")) == []

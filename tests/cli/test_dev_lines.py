@@ -30,7 +30,6 @@ from sentient_cli.dev.report import (
     RunEnded,
     RunStarted,
     Stopping,
-    Unchanged,
     WorkerDied,
 )
 from sentient_cli.redact import redactor
@@ -233,6 +232,10 @@ def test_a_save_that_is_broken_again_takes_the_place_of_the_one_before() -> None
     assert text.index("Something else is wrong") < text.index("mended and reloaded") < text.index("question 1")
     small = "\n".join(seen(shown([BROKEN, again, ended(1)], LIVE, rows=12), rows=12))
     assert "no valid Python" in small  # too long to be replaced on this screen
+    brief = replace(BROKEN, problem=Problem("agent-import", "Something brief is wrong"))
+    both = "\n".join(seen(shown([brief, BROKEN, ended(1)], LIVE, rows=14), rows=14))
+    assert "no valid Python" in both
+    assert "brief" not in both
 
 
 def replace_problem(what: str) -> Problem:
@@ -284,8 +287,7 @@ def test_the_log_is_shown_from_a_level_on(level: str, wanted: bool) -> None:
     ("event", "calm", "verbose"),
     [
         (Retired(3), "", "generation 3"),
-        (Retired(3, cancelled=1), "one run", "one run"),
-        (Unchanged(), "", "nothing changed"),
+        (Retired(3, cancelled=1), "one run on old code was cancelled", "one run on old code was cancelled"),
         (Stopping(0), "", ""),
         (Stopping(2), "2 runs were cancelled", "2 runs were cancelled"),
     ],
@@ -301,6 +303,22 @@ def test_much_output_is_cut() -> None:
     lines = shown([Output(1, "\n".join("ab" * 5 for _ in range(500)), "stdout")], Looks()).splitlines()
     assert len(lines) == 101
     assert lines[-1].endswith("400 more lines")
+
+
+def test_one_endless_line_costs_what_its_length_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+
+    def counting(text: str) -> int:
+        measured.append(len(text))
+        return cell_len(text)
+
+    monkeypatch.setattr("rich.cells.cell_len", counting)
+    for text, left in (("漢字" * 20_000, "970"), ("漢 " * 20_000, "700"), ("ab" * 200_000, "5234")):
+        *lines, last = shown([Output(1, text, "stdout")], Looks()).splitlines()
+        assert len(lines) == 100
+        assert {cell_len(line) for line in lines} <= {78, 79}
+        assert last.endswith(f" {left} more lines")
+    assert sum(measured) < 1_000_000
 
 
 def test_every_event_is_a_line_of_json() -> None:

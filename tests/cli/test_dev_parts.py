@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import pty
+import select
 import stat
 import termios
 import threading
@@ -24,7 +25,7 @@ from sentient_cli.cli.dev_open import can_open, open_page
 from sentient_cli.cli.dev_screen import Item, Looks, Screen, Size, Told
 from sentient_cli.cli.dev_text import Pen
 from sentient_cli.cli.dev_writer import Writer
-from sentient_cli.dev.report import Notice, RunEnded, Stopping
+from sentient_cli.dev.report import Notice, Output, RunEnded, RunStarted, Stopping
 
 
 def plain(item: Item, at: datetime) -> str:
@@ -70,6 +71,28 @@ def test_a_reader_that_takes_nothing_holds_nobody_up(pipe: tuple[int, io.TextIOW
             taken += os.read(reader, 65536)
         assert writer.drain(10)
     assert b"question 0 " in taken
+
+
+def test_a_run_that_was_said_to_begin_is_said_to_end_whatever_is_left_out(pipe: tuple[int, io.TextIOWrapper]) -> None:
+    reader, stream = pipe
+    painter = Screen(Pen("utf-8"), lambda: Size(80, 24), Looks(live=True)).paint
+    with Writer(stream, painter) as writer:
+        writer.report(RunStarted("0", 1, "question 0"))
+        writer.drain(10)
+        while select.select([], [stream], [], 0)[1]:  # until it is stuck
+            writer.report(Output(1, "x" * 60, "error"))
+        for _ in range(5000):
+            writer.report(Output(1, "x" * 60, "error"))
+        writer.report(RunStarted("1", 1, "question 1"))
+        writer.report(run_ended(1))
+        writer.report(run_ended(0))
+        taken = b""
+        while not writer.drain(0.01) or select.select([reader], [], [], 0)[0]:
+            if select.select([reader], [], [], 0.01)[0]:
+                taken += os.read(reader, 65536)
+    assert b"lines are left out" in taken
+    assert b"question 1 " not in taken
+    assert b"\xe2\x9c\x93 question 0 " in taken  # as one that has ended
 
 
 def test_a_reader_that_never_takes_anything_does_not_keep_it_from_ending(pipe: tuple[int, io.TextIOWrapper]) -> None:
@@ -200,6 +223,14 @@ def test_a_page_is_opened_by_the_browser_that_the_user_names(monkeypatch: pytest
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("DISPLAY", raising=False)
     assert not open_page("http://127.0.0.1:8000/")
+
+
+def test_a_module_of_the_project_is_not_run_to_open_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("shlex.py").write_text("from pathlib import Path\nPath('run').touch()\n")
+    monkeypatch.setenv("BROWSER", "true %s")
+    monkeypatch.setenv("PYTHONPATH", ".")
+    assert open_page("http://127.0.0.1:8000/")
+    assert not Path("run").exists()
 
 
 def test_there_is_no_browser_where_there_are_no_windows() -> None:

@@ -44,6 +44,8 @@ def test_it_goes_on_in_the_environment_of_the_project() -> None:
     packages = next(Path(".venv/lib").glob("python*")) / "site-packages"
     (packages / "ours.pth").write_text(f"{REPOSITORY}\n{sysconfig.get_path('purelib')}\n")
     (packages / "sitecustomize.py").write_text(_WITNESS)
+    for name in ("secrets", "email", "typing"):  # which only the agent means when it imports them
+        Path(f"{name}.py").write_text("raise ValueError('this is none of Python')\n")
     done = dev()
     assert done.returncode == 3  # there is no such profile: it came as far as that
     first, _, rest = done.stderr.decode().partition('{"error"')
@@ -52,12 +54,12 @@ def test_it_goes_on_in_the_environment_of_the_project() -> None:
 
 
 def test_it_passes_on_what_it_was_given() -> None:
-    script = 'case "$1" in -c) exit 0;; esac; echo "$_SENTIENT_REEXECUTED"; printf "%s|" "$@"'
+    script = 'case "$2" in -c) exit 0;; esac; echo "$_SENTIENT_REEXECUTED"; printf "%s|" "$@"'
     make(Path(".venv"), python=script)
     done = dev()
     reexecuted, arguments = done.stdout.decode().splitlines()
     assert reexecuted == str(Path(".venv").absolute())
-    assert arguments == "-m|sentient_cli|dev|--profile|nowhere|--json|"
+    assert arguments == "-P|-m|sentient_cli|dev|--profile|nowhere|--json|"
 
 
 def test_it_never_does_so_twice() -> None:

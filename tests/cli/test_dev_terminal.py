@@ -81,6 +81,22 @@ def test_the_shell_can_stop_it_and_go_on_with_it() -> None:
         assert terminal.modes() == terminal.before
 
 
+def test_keys_are_read_again_after_a_stop_that_it_did_not_see() -> None:
+    with developing(under_shell=True) as terminal:
+        terminal.wait_for(_KEYS)
+        for _ in range(2):
+            os.kill(terminal.job, signal.SIGSTOP)
+            terminal.wait_until(terminal.is_stopped)
+            terminal.set_as_shells_do()
+            os.kill(terminal.job, signal.SIGCONT)
+            terminal.wait_until(lambda: not terminal.echoes())
+        terminal.type("r")
+        terminal.wait_for("Reloaded")
+        terminal.type("q")
+        assert terminal.end() == 0
+        assert terminal.modes() == terminal.before
+
+
 def test_a_terminal_that_can_do_nothing_gets_plain_lines_and_keys() -> None:
     with developing(environment={"TERM": "dumb"}) as terminal:
         terminal.wait_for(_KEYS)

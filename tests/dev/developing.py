@@ -10,10 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
+from typing import IO
 
 import httpx
 
-from tests.support.served import command, environment
+from tests.support import commands
+from tests.support.commands import Forked
+from tests.support.served import environment
 from tests.support.wire import PATIENCE
 
 __all__ = ["AGENT", "GO", "Developing", "Stream", "body", "children", "developing", "text_of", "wait_until"]
@@ -58,12 +61,14 @@ class Developing:
     """A ``sentient dev`` that runs.
 
     Args:
-        process: It, with standard output as a pipe.
+        process: It.
+        said: The other end of its standard output.
         project: The directory of its project.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], project: Path) -> None:
+    def __init__(self, process: Forked, said: IO[bytes], project: Path) -> None:
         self.process = process
+        self._said = said
         self.project = project
         self.url = ""
         self.token = ""
@@ -74,8 +79,7 @@ class Developing:
         self._reader.start()
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self._said:
             with self._changed:
                 self._events.append(json.loads(line))
                 self._changed.notify_all()
@@ -171,8 +175,7 @@ class Developing:
             self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self._said.close()
         return code
 
 
@@ -217,6 +220,7 @@ def developing(
     ready: bool = True,
     code: int = 0,
     env: Mapping[str, str] | None = None,
+    prelude: str = "",
 ) -> Generator[Developing]:
     """A ``sentient dev`` for as long as the block lasts.
 
@@ -227,20 +231,18 @@ def developing(
         ready: Whether to wait until it answers.
         code: How it has to exit.
         env: More of the environment.
+        prelude: Python that runs in it before.
     """
     project.mkdir(exist_ok=True)
     if version is not None and not (project / "agent.py").exists():
         (project / "agent.py").write_text(AGENT.format(version=version))
     home = project.parent / f"{project.name}-home"
     home.mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        command("dev", "--json", "--port", 0, *flags),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        cwd=project,
-        env=environment(home, env),
+    arguments = ("dev", "--json", "--port", "0", *map(str, flags))
+    process, said = commands.start_reading(
+        *arguments, directory=project, environment=environment(home, env), prelude=prelude
     )
-    server = Developing(process, project)
+    server = Developing(process, said, project)
     try:
         if ready:
             server.wait_ready()

@@ -50,7 +50,11 @@ class Channel:
         if kind == BLOB:
             self.blobs.append((msgspec.json.decode(header, type=BlobHead), payload))
         else:
-            self.entries.append((msgspec.json.decode(header, type=EntriesHead), payload))
+            at = 0
+            for head in msgspec.json.decode(header, type=list[EntriesHead]):
+                self.entries.append((head, payload[at : at + head.size]))
+                at += head.size
+            assert at == len(payload)
 
     async def drain(self) -> None:
         self.drained += 1

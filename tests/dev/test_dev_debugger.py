@@ -12,6 +12,15 @@ import pytest
 from tests.dev.developing import AGENT, Stream, developing
 from tests.support.wire import PATIENCE
 
+_SLOW = """
+import time
+
+def listen(address, **_):
+    time.sleep(2)  # so long it takes
+    print("it listens")
+    return address
+"""
+
 
 class _Editor:
     """Speaks the Debug Adapter Protocol, as far as an editor needs it to attach and stop at a line."""
@@ -92,3 +101,14 @@ def test_a_debugger_stops_in_the_agent_and_again_after_a_save(tmp_path: Path, fr
                     assert editor.is_let_go()
             finally:
                 editor.close()
+
+
+@pytest.mark.story("20.5")
+def test_a_debugger_that_takes_long_to_listen_is_no_blocked_loop(tmp_path: Path, free_port: int) -> None:
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    (packages / "debugpy.py").write_text(_SLOW)
+    with developing(tmp_path / "project", "--debugpy-port", free_port, env={"PYTHONPATH": str(packages)}) as dev:
+        assert dev.ask() == "one"
+        dev.wait("output", where=lambda event: event["text"] == "it listens")
+        assert not any("blocked" in str(event) for event in dev.events)

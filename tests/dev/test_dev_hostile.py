@@ -22,6 +22,8 @@ _BROKEN = {
     "exits": ("import sys; sys.exit(3)", "It ended the program (sys.exit) with 3"),
     "exits without a word": ("import os; os._exit(7)", "It ended with exit code 7"),
     "kills itself": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "It was killed by SIGKILL"),
+    "interrupts itself": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "becomes another program": ("import os; os.execv('/bin/true', ['true'])", "It ended with exit code 0"),
     "crashes": ("import ctypes; ctypes.string_at(0)", "It was killed by SIGSEGV"),
     "imports in a circle": ("import other", "Modules import each other in a circle"),
     "has no agent": ("x = 1", "defines no class or function"),
@@ -54,14 +56,32 @@ def test_code_that_cannot_be_loaded_is_told_of_and_the_code_before_goes_on(tmp_p
 @pytest.mark.story("20.5")
 def test_code_that_hangs_while_it_is_loaded_is_given_up_with_the_next_save(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
-        mark = dev.write("agent.py", "import time\ntime.sleep(600)\n")
+        mark = dev.write("agent.py", "import time\nopen('hanging', 'w').close()\ntime.sleep(600)\n")
         dev.wait("reloading", since=mark)
         assert dev.ask() == "one"
-        wait_until(lambda: len(dev.workers()) == 2, "it hangs")
-        time.sleep(0.2)
+        wait_until((dev.project / "hanging").exists, "it hangs")
+        assert len(dev.workers()) == 2
         dev.save("two")
         assert dev.ask() == "two"
         wait_until(lambda: len(dev.workers()) == 1, "who hung is gone")
+
+
+@pytest.mark.story("20.5")
+def test_code_that_hangs_from_the_start_is_told_of_and_the_page_answers(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "agent.py").write_text("import time\ntime.sleep(600)\n")
+    with developing(project, ready=False) as dev:
+        notice = dev.wait("notice")
+        assert "loading for 2 seconds" in str(notice["text"])
+        assert notice["fix"]
+        dev.wait_announced()
+        assert dev.get("/").status_code == 200
+        assert dev.state()["status"] == "loading"
+        dev.write("agent.py", AGENT.format(version="one"))
+        dev.wait_ready()
+        assert dev.ask() == "one"
+        assert [event["event"] for event in dev.events].count("listening") == 1
 
 
 @pytest.mark.story("20.5")
@@ -104,7 +124,7 @@ def test_saves_that_never_end_are_live_all_the_same(tmp_path: Path) -> None:
         while time.monotonic() < end or not any(event["event"] == "reloaded" for event in dev.events):
             number += 1
             (dev.project / "agent.py").write_text(AGENT.format(version=f"save-{number}"))
-            time.sleep(0.01)
+            time.sleep(0.01)  # how long it is from save to save
         wait_until(lambda: dev.ask() == f"save-{number}", "the last one is live")
         wait_until(lambda: len(dev.workers()) == 1, "the others are gone")
 
@@ -199,7 +219,7 @@ def test_a_machine_that_sleeps_goes_on_where_it_was(tmp_path: Path) -> None:
         for pid in everybody:
             os.kill(pid, signal.SIGSTOP)
         (dev.project / "agent.py").write_text(AGENT.format(version="two"))
-        time.sleep(1)
+        time.sleep(1)  # so long the machine sleeps
         for pid in everybody:
             os.kill(pid, signal.SIGCONT)
         dev.go()
@@ -286,6 +306,29 @@ def _asks(dev: Developing, **headers: str) -> int:
     return httpx.get(f"{dev.url}/_sentient/state", headers=headers, timeout=20).status_code
 
 
+def test_a_link_on_another_site_leads_to_the_page_and_to_nothing_else(tmp_path: Path) -> None:
+    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    refused = [
+        ("GET", "/", {**link, "sec-fetch-dest": "iframe"}),
+        ("GET", "/", {**link, "sec-fetch-mode": "no-cors"}),
+        ("GET", "/", {"sec-fetch-site": "cross-site"}),
+        ("GET", "/", {**link, "origin": "https://evil.example"}),
+        ("GET", "/", {**link, "host": "evil.example"}),
+        ("POST", "/", link),
+        ("GET", "/_sentient/page/app.js", link),
+        ("GET", "/_sentient/state", link),
+        ("GET", "/health", link),
+    ]
+    with developing(tmp_path / "project") as dev:
+        for site in ("cross-site", "same-site"):
+            assert httpx.get(dev.url, headers={**link, "sec-fetch-site": site}, timeout=20).status_code == 200
+        for method, path, headers in refused:
+            answer = httpx.request(method, dev.url + path, headers=headers, timeout=20)
+            assert answer.status_code == 403, (method, path, headers)
+        twice = [*link.items(), ("sec-fetch-dest", "iframe")]
+        assert httpx.get(dev.url, headers=twice, timeout=20).status_code == 400
+
+
 @pytest.mark.story("20.5")
 def test_strangers_learn_nothing(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
@@ -303,3 +346,35 @@ def test_strangers_learn_nothing(tmp_path: Path) -> None:
         answer = httpx.post(f"{dev.url}/assist", json={}, timeout=20)
         assert "hunter2" not in answer.text + str(answer.headers)
         assert "agent.py" not in answer.text
+
+
+@pytest.mark.story("20.5")
+def test_a_run_that_ends_its_process_with_its_first_line_is_not_forgotten(tmp_path: Path) -> None:
+    agent = """
+import os
+
+from sentient_cli import agent
+
+@agent
+async def fatal(session, query, response):
+    if query.prompt:
+        os._exit(9)
+    await response.text_block("A", "alive")
+"""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "agent.py").write_text(agent)
+    with developing(project) as dev:
+        mark = dev.mark()
+        with pytest.raises(httpx.HTTPError):
+            dev.ask("the last words")
+        died = dev.wait("worker-died", since=mark)
+        assert (died["how"], died["runs"]) == ("exit code 9", 1)
+        started = dev.wait("run-started", since=mark)
+        assert started["prompt"] == "the last words"
+        ended = dev.wait("run-ended", since=mark)
+        assert (ended["run"], ended["outcome"]) == (started["run"], "lost")
+        row = dev.get("/_sentient/runs", token=True).json()[0]
+        assert (row["run"], row["outcome"], row["prompt"]) == (started["run"], "lost", "the last words")
+        state = f"/runs/{started['run']}"
+        wait_until(lambda: dev.get(state).json().get("status") == "interrupted", "it is recorded")

@@ -26,6 +26,7 @@ def test_what_files_import_is_read_off_them(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text("")  # one of the user's own hides it
     (tmp_path / "other.py").write_text("import typer, helper, no_such_package\n")
     (tmp_path / "broken.py").write_text("import watchfiles\nx = (\n")
+    os.mkfifo(tmp_path / "pipe.py")  # nobody writes to it
     (tmp_path / "huge.py").write_text("import watchfiles\n" + "#" * 1024 * 1024)
     for ignored in ("node_modules", ".hidden", "env"):
         (tmp_path / ignored).mkdir()
@@ -59,13 +60,18 @@ def test_what_was_imported_is_told_once(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_ends_are_told() -> None:
     assert ending(-200) == "killed by signal 200"
-    told = {status: Crash(status).while_loading() for status in (1, -signal.SIGKILL, -signal.SIGSEGV)}
+    statuses = (1, -signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGTERM)
+    told = {status: Crash(status).while_loading() for status in statuses}
     assert [problem.why for problem in told.values()] == [
         "It ended with exit code 1",
         "It was killed by SIGKILL",
         "It was killed by SIGSEGV",
+        "It was killed by SIGABRT",
+        "It was killed by SIGTERM",
     ]
-    assert len({problem.fix for problem in told.values()}) == 3
+    assert len({problem.fix for problem in told.values()}) == len(statuses)
+    assert "os.exec" in told[1].fix
+    assert "native" not in told[-signal.SIGTERM].fix
     assert Crash(-signal.SIGTERM).again_and_again().why == "killed by SIGTERM"
 
 
@@ -79,7 +85,7 @@ def test_a_place_is_told_and_no_secret(tmp_path: Path) -> None:
     error.__cause__ = raised.value
     problem, bare = describe(error), describe(raised.value)
     assert (problem.file, problem.line) == (str(file), 2)
-    assert (bare.code, bare.line) == ("unexpected", 2)
+    assert (bare.code, bare.line, bare.fix) == ("unexpected", 2, f"Look at {file}, line 2")
     assert "swordfish" not in repr(problem) + repr(bare)
     assert excerpt(str(file), 9) is None
     assert describe(AgentImportError("It failed")).file is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -45,6 +46,21 @@ def test_a_stream_finishes_on_the_code_that_it_began_with(tmp_path: Path) -> Non
         told = [line for line in stream.finish() if line.startswith("data:")]
         again = [line for line in dev.get(f"/runs/{run}/events").text.splitlines() if line.startswith("data:")]
         assert again == told, "the recording has it to the byte"
+
+
+@pytest.mark.story("20.5")
+def test_four_versions_may_finish_and_the_oldest_of_five_is_cancelled(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        streams = {"one": Stream(dev.url, GO)}
+        for version in ("two", "three", "four", "five", "six"):
+            dev.save(version)
+            streams[version] = Stream(dev.url, GO)
+        retired = dev.wait("retired")
+        assert (retired["generation"], retired["cancelled"]) == (1, 1)
+        assert "event: done" in streams["one"].finish()
+        assert not (dev.project / GO).exists(), "nothing else ended it"
+        dev.go()
+        assert [stream.words() for stream in streams.values()] == [{version} for version in streams]
 
 
 @pytest.mark.story("20.5", "18.6")
@@ -132,6 +148,24 @@ def test_what_leaves_the_env_file_leaves_the_environment(tmp_path: Path) -> None
 
 
 @pytest.mark.story("20.5")
+@pytest.mark.parametrize("name", [".env", "other.env"])
+def test_a_secret_that_comes_into_the_env_file_is_masked_in_what_is_printed(tmp_path: Path, name: str) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    # Past Python's own streams, as native libraries write.
+    said = "os.write(1, ('it is ' + os.environ['MY_SERVICE_TOKEN'] + '\\n').encode())\n"
+    (project / "agent.py").write_text("import os\n" + said + AGENT.format(version="one"))
+    (project / name).write_text("MY_SERVICE_TOKEN=first-value-abcdef\n")
+    with developing(project, *(["--env-file", name] if name != ".env" else [])) as dev:
+        for value in ("second-value-ghijkl", "third-value-mnopqr"):
+            mark = dev.write(name, f"MY_SERVICE_TOKEN={value}\n")
+            dev.wait("reloaded", since=mark)
+            printed = dev.wait("output", since=mark, where=lambda event: "it is" in str(event["text"]))
+            assert printed["text"] == "it is [redacted]"
+        assert "-value-" not in str(dev.events)
+
+
+@pytest.mark.story("20.5")
 def test_the_end_leaves_nothing_behind(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
         stream = Stream(dev.url, GO)
@@ -176,7 +210,10 @@ def test_prompts_and_settings_are_code_too(tmp_path: Path) -> None:
         assert isinstance(problem, dict)
         assert problem["code"] == "config"
         assert dev.ask() == "moin"
-        dev.wait("reloaded", since=dev.write("sentient.toml", "[server]\nrun_timeout = 5\n"))
+        dev.wait("reloaded", since=dev.write("sentient.toml", "[profile.calm.server]\nrun_timeout = 5\n"))
+        assert dev.state()["environment"] == "default"
+        dev.wait("reloaded", since=dev.write(".env", "SENTIENT_PROFILE=calm\n"))
+        assert dev.state()["environment"] == "calm"
         mark = dev.mark()
         (project / "agent.py").rename(project / "main.py")
         dev.wait("reloaded", since=mark)
@@ -214,3 +251,26 @@ def test_two_saves_within_a_second_are_told_apart(tmp_path: Path) -> None:
     (project / "agent.py").write_text(agent.format(version="one"))
     with developing(project) as dev:
         assert [save(dev, version) for version in ("aaa", "bbb", "ccc")] == ["aaa", "bbb", "ccc"]
+
+
+@pytest.mark.story("20.5")
+def test_what_is_watched_follows_the_settings(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("sentient.toml", "table.csv", "notes.md"):
+        (project / name).write_text("")
+    with developing(project) as dev:
+        mark = dev.write("sentient.toml", "[dev]\ninclude = ['*.csv']\nignore = ['notes.md']\n")
+        dev.wait("reloaded", since=mark)
+        number = itertools.count()
+
+        def is_seen() -> bool:
+            dev.write("table.csv", f"a,{next(number)}\n")
+            return any(event.get("changed") == ["table.csv"] for event in dev.events)
+
+        wait_until(is_seen, "it is watched now")
+        mark = dev.write("notes.md", "Nobody looks at this now.")
+        dev.write("table.csv", "the last one\n")
+        dev.wait("reloaded", since=mark, where=lambda event: event["changed"] == ["table.csv"])
+        assert not any("notes.md" in str(event) for event in dev.events[mark:])
+        assert dev.save("two")["changed"] == ["agent.py"]

@@ -35,6 +35,10 @@ class _Machine(RuleBasedStateMachine):
         self.retired: set[int] = set()
         self.left: set[int] = set()
         self.last = 0
+        self.saves = 0
+        self.carries: dict[int, int] = {0: 0}
+        """Which save each generation loads."""
+        self.began: dict[int, float] = {}
 
     def obey(self, actions: list[Action]) -> None:
         for action in actions:
@@ -43,6 +47,8 @@ class _Machine(RuleBasedStateMachine):
                     assert number == self.last + 1, "numbers count up"
                     self.last = number
                     self.alive.add(number)
+                    self.carries[number] = self.saves
+                    self.began[number] = self.now
                 case Serve(number):
                     assert number in self.alive
                     self.serving = number
@@ -65,14 +71,18 @@ class _Machine(RuleBasedStateMachine):
     def members(self, *stages: Stage) -> list[int]:
         return [number for number in sorted(self.alive) if self.generations.stage(number) in stages]
 
-    @rule()
-    def change(self) -> None:
-        self.obey(self.generations.change(self.now))
+    @rule(times=st.sampled_from([1, 1, _LIMITS.supersede + 2]))
+    def change(self, times: int) -> None:
+        for _ in range(times):
+            self.saves += 1
+            self.obey(self.generations.change(self.now))
 
     @rule(seconds=st.sampled_from([0.01, 0.5, 2.0, 40.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
         self.obey(self.generations.tick(self.now))
+        if self.carries[self.last] < self.saves:
+            assert self.now - self.began[self.last] <= _LIMITS.load, "what hangs gives way to what was saved since"
 
     @precondition(lambda self: self.members(Stage.LOADING))
     @rule(good=st.booleans())
@@ -135,6 +145,10 @@ class _Machine(RuleBasedStateMachine):
             assert self.generations.broken is not None, "with nobody to answer, something is loaded, or known as broken"
 
     @invariant()
+    def no_save_is_forgotten(self) -> None:
+        assert self.carries[self.last] == self.saves or self.members(Stage.LOADING)
+
+    @invariant()
     def owners_answer(self) -> None:
         for number in range(1, self.last + 1):
             owner = self.generations.owner(number)
@@ -172,6 +186,16 @@ def test_code_that_hangs_while_it_is_loaded_is_given_up_with_the_next_save() -> 
     generations.change(0.0)
     assert generations.change(0.5) == []
     assert generations.change(1.5) == [Kill(1), Launch(2)]
+
+
+def test_code_that_hangs_gives_way_to_what_was_saved_meanwhile() -> None:
+    generations = Generations(Limits(supersede=0, load=1.0))
+    generations.change(0.0)
+    assert generations.change(0.5) == []
+    assert generations.tick(1.0) == []
+    assert generations.tick(1.5) == [Kill(1), Launch(2)]
+    assert generations.tick(9.0) == []
+    assert generations.loaded(2, 9.5) == [Serve(2)], "that was the last save"
 
 
 def test_the_oldest_is_cancelled_when_too_many_finish_their_runs() -> None:

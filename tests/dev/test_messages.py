@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
 from hypothesis import given
@@ -32,13 +33,15 @@ from sentient_cli.dev.processes.order import Order, decode_order, encode_order
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 _lists = st.lists(_texts, max_size=3).map(tuple)
+_files = st.lists(st.binary(min_size=1, max_size=40).map(os.fsdecode), max_size=3).map(tuple)
+"""Names that may be no text."""
 _numbers = st.floats(allow_nan=False, allow_infinity=False)
 _problems = st.builds(
     Problem, code=_texts, what=_texts, why=_texts, excerpt=st.none() | _texts, line=st.none() | st.integers(1, 10**6)
 )
 _from_worker: st.SearchStrategy[FromWorker] = st.one_of(
-    st.builds(Loaded, agent=_texts, files=_lists, env_file=st.none() | _texts, warnings=_lists, address=_texts),
-    st.builds(Failed, problem=_problems, files=_lists),
+    st.builds(Loaded, agent=_texts, files=_files, env_file=st.none() | _texts, warnings=_lists, address=_texts),
+    st.builds(Failed, problem=_problems, files=_files),
     st.builds(Begun, run=_texts, prompt=_texts, session=_texts, query=_texts, at=st.integers(0, 2**62)),
     st.builds(
         Finished,
@@ -49,7 +52,7 @@ _from_worker: st.SearchStrategy[FromWorker] = st.one_of(
         total_ms=_numbers,
         error=st.none() | _texts,
     ),
-    st.builds(Imported, files=_lists, installed=_lists),
+    st.builds(Imported, files=_files, installed=_lists),
     st.just(Idle()),
 )
 _to_worker: st.SearchStrategy[ToWorker] = st.one_of(

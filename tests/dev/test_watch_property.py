@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sentient_cli.dev.watching.watch import Scope
-from tests.dev.watch_kit import Told, watching
+from tests.dev.watch_kit import Told, matters, watching
 
 _Operation: TypeAlias = tuple[str, int, int, str]
 
@@ -81,7 +81,7 @@ def _move(kind: str, path: Path, other: Path, top: Path) -> None:
 
 
 def _contents(top: Path, scope: Scope) -> dict[Path, str]:
-    return {path: path.read_text() for path in top.rglob("*") if path.is_file() and scope.matters(path)}
+    return {path: path.read_text() for path in top.rglob("*") if path.is_file() and matters(scope, path)}
 
 
 class _Reader:
@@ -97,7 +97,7 @@ class _Reader:
     def _catch_up(self) -> bool:
         for changed in self._told.sets[self._seen :]:
             for path in changed:
-                assert self._scope.matters(path), path
+                assert matters(self._scope, path), path
                 if path.is_file():
                     self._read[path] = path.read_text()
                 else:
@@ -125,7 +125,7 @@ async def _play(operations: list[_Operation], top: Path) -> None:
         await reader.settled()
         assert await told.quiet(top / "beacon.py") is not None
         for changed in told.sets:
-            assert all(scope.matters(path) for path in changed)
+            assert all(matters(scope, path) for path in changed)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

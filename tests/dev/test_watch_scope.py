@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from sentient_cli.config import DevSettings
 from sentient_cli.dev.watching import stamps
 from sentient_cli.dev.watching.watch import Scope
-from tests.dev.watch_kit import let_time_pass, watching, write
+from tests.dev.watch_kit import let_time_pass, matters, watching, write
 
 _TEMPORARY = [
     *(".agent.py.swp", ".agent.py.swx", "agent.py~", ".#agent.py", "#agent.py#", "agent.py.tmp", "agent.py.tmp.12.34"),
@@ -21,22 +22,22 @@ _TEMPORARY = [
 
 @pytest.mark.parametrize("name", _TEMPORARY)
 def test_what_editors_leave_beside_a_file(name: str) -> None:
-    assert not Scope(Path("/p")).matters(f"/p/{name}")
+    assert not matters(Scope(Path("/p")), f"/p/{name}")
 
 
 @pytest.mark.parametrize(
     "directory", [".git", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".sentient"]
 )
 def test_directories_that_never_matter(directory: str) -> None:
-    assert not Scope(Path("/p")).matters(f"/p/inner/{directory}/agent.py")
-    assert Scope(Path(f"/{directory}/p")).matters(f"/{directory}/p/agent.py")  # what a root lies in is no matter
+    assert not matters(Scope(Path("/p")), f"/p/inner/{directory}/agent.py")
+    assert matters(Scope(Path(f"/{directory}/p")), f"/{directory}/p/agent.py")  # what a root lies in is no matter
 
 
 def test_patterns() -> None:
     settings = DevSettings(include=("*.csv", "data/*.bin", "Makefile"), ignore=("build", "notes/*.md", "test_*"))
     scope = Scope.of(Path("/p"), settings)
     for name in ("a.csv", "x/a.csv", "data/a.bin", "Makefile", "notes.md", "notes/a.py", "builder/a.py"):
-        assert scope.matters(f"/p/{name}"), name
+        assert matters(scope, f"/p/{name}"), name
     for name in (
         "a.bin",
         "x/data/a.bin",
@@ -47,8 +48,8 @@ def test_patterns() -> None:
         "x/test_y/a.py",
         "a",
     ):
-        assert not scope.matters(f"/p/{name}"), name
-    assert not scope.matters("/q/a.py")
+        assert not matters(scope, f"/p/{name}"), name
+    assert not matters(scope, "/q/a.py")
 
 
 async def test_nothing_ignored_is_told(tmp_path: Path) -> None:
@@ -186,6 +187,31 @@ async def test_what_a_generation_read(tmp_path: Path) -> None:
         told.watcher.reads([library / "package"])
         (library / "package" / "late.py").write_text("2")
         await told.about(library / "package" / "late.py")
+
+
+async def test_whoever_asks_for_files_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, library = tmp_path / "project", tmp_path / "library"
+    project.mkdir()
+    library.mkdir()
+    files = [library / f"module_{number}.py" for number in range(50)]
+    for file in files:
+        file.write_text("1")
+    looked: set[str] = set()
+    realpath = os.path.realpath
+
+    def looking(path: str) -> str:
+        looked.add(threading.current_thread().name.partition("_")[0])
+        return realpath(path)
+
+    async with watching(Scope(project)) as told:
+        monkeypatch.setattr(os.path, "realpath", looking)
+        told.watcher.reads(files)
+        let_time_pass()
+        files[-1].write_text("2")
+        await told.about(files[-1])
+    assert looked == {"sentient-look"}
 
 
 async def test_a_project_behind_a_link(tmp_path: Path) -> None:

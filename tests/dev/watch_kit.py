@@ -65,9 +65,25 @@ class Told:
 
 def let_time_pass() -> None:
     """Let the time of files that were just made become the past, so that they do not count as saved at the start."""
-    began = stamps.now_ns()
+    # By the fine clock: the kernel may have given a file a time that the coarse one has yet to reach.
+    began = time.time_ns()
     while stamps.now_ns() <= began:
         time.sleep(0.001)
+
+
+def matters(scope: Scope, path: str | Path) -> bool:
+    """Whether a file matters by its path alone: each directory on the way to it is entered, and it is wanted."""
+    file = Path(path)
+    root = next((root for root in scope.roots if file.is_relative_to(root)), None)
+    if root is None:
+        return False
+    *parents, name = file.relative_to(root).parts
+    above = Path(root)
+    for parent in parents:
+        above /= parent
+        if not scope.enters(str(above), parent, root):
+            return False
+    return scope.wants(str(file), name, root)
 
 
 def inotify_descriptors() -> int:

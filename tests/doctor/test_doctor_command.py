@@ -54,11 +54,10 @@ def test_an_agent_that_does_not_load_is_shown_with_the_users_own_frames() -> Non
     assert "no luck" in agent["what"]
     assert "mine.py" in agent["detail"]
     assert "sentient_cli/" not in agent["detail"]
-    for width in ("30", "80"):
-        text = _doctor(COLUMNS=width).stdout
-        assert "no luck" in " ".join(text.split())
-        assert max(map(len, text.splitlines())) <= int(width)
-        assert [line for line in text.splitlines() if line != line.rstrip()] == []
+    text = _doctor(COLUMNS="30").stdout
+    assert "no luck" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 30
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
 
 
 @pytest.mark.story("20.6")
@@ -78,7 +77,7 @@ def test_no_secret_is_shown() -> None:
     secrets = {"OPENAI_API_KEY": "sk-verysecret0123456789", "HTTPS_PROXY": "http://ann:passverysecret@127.0.0.1:9"}
     Path(".env").write_text("ANTHROPIC_API_KEY=filesecret-0123456789\n")
     Path("agent.py").write_text("import os\nraise ValueError(os.environ['OPENAI_API_KEY'])\n" + _AGENT)
-    for arguments in ((), ("--json",), ("-vv",)):
+    for arguments in (("--json",), ("-vv",)):
         done = _doctor(*arguments, **secrets)
         assert "verysecret" not in done.stdout + done.stderr
         assert "filesecret" not in done.stdout + done.stderr

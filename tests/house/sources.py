@@ -1,4 +1,4 @@
-"""The project's own files, parsed and walked once for every rule."""
+"""The project's own files, read once for every rule; what a rule may concern is parsed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ class Source(NamedTuple):
 
     name: str
     text: str
-    nodes: tuple[ast.AST, ...]
+
+    def nodes(self, *words: str) -> Iterator[ast.AST]:
+        """All of its nodes, if its text has one of these words: to walk all files takes as long as a hundred tests."""
+        return ast.walk(ast.parse(self.text, self.name)) if any(word in self.text for word in words) else iter(())
 
 
 @functools.cache
@@ -30,8 +33,7 @@ def sources() -> tuple[Source, ...]:
     files = [
         file for folder in _CODE for file in sorted((REPOSITORY / folder).rglob("*.py")) if not _BUILT & set(file.parts)
     ]
-    texts = [(file.relative_to(REPOSITORY).as_posix(), file.read_text("utf-8")) for file in files]
-    return tuple(Source(name, text, tuple(ast.walk(ast.parse(text, name)))) for name, text in texts)
+    return tuple(Source(file.relative_to(REPOSITORY).as_posix(), file.read_text("utf-8")) for file in files)
 
 
 def package() -> tuple[Source, ...]:
@@ -39,11 +41,15 @@ def package() -> tuple[Source, ...]:
     return tuple(source for source in sources() if source.name.startswith("sentient_cli/"))
 
 
-def functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Every function and method, nested ones too."""
-    for node in source.nodes:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield node
+@functools.cache
+def functions(source: Source) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    """Every function and method, nested ones too; expressions have none."""
+    blocks: list[ast.AST] = [ast.parse(source.text, source.name)]
+    for node in blocks:
+        for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+            inner = getattr(node, name, ())
+            blocks += inner if isinstance(inner, list) else ()
+    return tuple(node for node in blocks if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
 
 
 @functools.cache

@@ -151,3 +151,6 @@ def test_tests_of_ones_own(workspace: Workspace) -> None:
     outcome = checks.tested(workspace)
     missed(outcome, "The tests do not pass")
     assert "not yet" in outcome.detail
+    mine.write_text("def test_mine() -> None:\n    pass\n")
+    outcome = checks.tested(workspace)
+    assert (outcome.done, outcome.said.startswith("All tests pass")) == (True, True)

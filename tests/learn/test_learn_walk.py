@@ -191,7 +191,6 @@ def test_from_end_to_end(free_port: int) -> None:
     assert (done.returncode, done.stdout.startswith("That was all.")) == (0, True)
 
 
-@pytest.mark.measured
 @pytest.mark.story("20.7")
 def test_it_is_left_and_gone_on_with(free_port: int) -> None:
     assert commands.run("create", "learn-agent", "--yes", "--no-install", "--no-git").returncode == 0
@@ -251,7 +250,7 @@ def test_without_a_terminal_it_looks_once() -> None:
     assert _learn("--step", "nothing").returncode == 2
 
 
-@pytest.mark.measured
+@pytest.mark.slow  # it starts pytest twice; the checks themselves are tested beside it
 @pytest.mark.story("20.7")
 def test_the_last_steps_are_checked_for_real() -> None:
     def look(step: str) -> tuple[bool, str]:

@@ -40,6 +40,19 @@ def test_a_day_with_the_page(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.story("20.5")
+def test_a_page_of_a_server_that_was_started_again_shows_nothing_stale(page: Page, tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        page.open(f"{dev.url}/#token={dev.token}")
+        page.wait("document.getElementById('badge').innerText === 'Generation 1'")
+        assert page.run("document.activeElement.id") == "prompt", "whoever comes can type"
+        port = dev.url.rpartition(":")[2]
+    with developing(tmp_path / "project", "--port", port) as dev:
+        assert dev.url.endswith(f":{port}")
+        page.wait("document.getElementById('badge').hidden")
+        ask(page, "agent.py")
+
+
+@pytest.mark.story("20.5")
 def test_code_that_never_loaded_is_explained_and_its_first_good_save_answers(page: Page, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()

@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import coverage
 import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from tests.plugins.measuring import REPOSITORY, data_file, is_repetition
 from tests.support.prefork import MEASURED, MEASURED_IF_FORKED
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+__all__ = ["REPOSITORY", "data_file"]
+
 _REMOVED_PREFIXES = ("SENTIENT_", "XDG_", "OPENAI_", "ANTHROPIC_", "OTEL_")
 _REMOVED_SUFFIXES = ("_API_KEY", "_PROXY", "_proxy")
 _REMOVED = frozenset(
     {"NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "COLORTERM", "PYTHONPATH", "CI"}
     | {"LC_ALL", "LC_CTYPE", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"}
 )
-
-_REPEATING = frozenset({"bench", "docs", "house", "reference"})
-"""Directories of tests whose programs run again what others have run."""
 
 _database = DirectoryBasedExampleDatabase(REPOSITORY / ".cache" / "hypothesis")
 hypothesis.settings.register_profile("default", max_examples=30, deadline=None, database=_database)
@@ -33,25 +31,17 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-def data_file() -> str | None:
-    """Where this process puts down what it measures, if it does."""
-    measurement = coverage.Coverage.current()
-    return None if measurement is None else str(Path(REPOSITORY, str(measurement.get_option("run:data_file"))))
-
-
 def _is_removed(name: str) -> bool:
     return name in _REMOVED or name.startswith(_REMOVED_PREFIXES) or name.endswith(_REMOVED_SUFFIXES)
 
 
 def _is_measured(test: pytest.Item) -> bool:
     """Whether the programs that a test starts are measured: of a test with several cases those of the first."""
-    try:
-        folder = test.path.relative_to(REPOSITORY / "tests").parts[0]
-    except ValueError:
+    if not test.path.is_relative_to(REPOSITORY / "tests"):
         return False
     callspec = getattr(test, "callspec", None)
     indices: dict[str, int] = getattr(callspec, "indices", {})
-    return folder not in _REPEATING and not any(indices.values())
+    return not is_repetition(test) and not any(indices.values())
 
 
 def _stop_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,5 +95,5 @@ def repository() -> Path:
 
 @pytest.fixture
 def unmeasured(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Started processes are not measured: for tests of what a program imports, of its CPU time, or of a full disk."""
+    """Nothing is measured, here or in started processes: for tests of imports, of CPU time, of a full disk, of much."""
     _stop_measuring(monkeypatch)

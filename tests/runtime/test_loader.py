@@ -34,6 +34,16 @@ def test_an_agent_is_found_where_projects_keep_it(place: str, write: Write, tmp_
     assert load_agent(None, project_dir=tmp_path).source == file
 
 
+@pytest.mark.parametrize("target", [None, "agent.py", "agent"])
+def test_an_agent_may_be_a_link_to_a_file_elsewhere(target: str | None, write: Write, tmp_path: Path) -> None:
+    file = write("elsewhere/shared.py", CLASS)
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "agent.py").symlink_to(file)
+    loaded = load_agent(target, project_dir=tmp_path / "project")
+    assert (loaded.name, loaded.source) == ("Echo", file)
+    assert answer(loaded) == "done"
+
+
 def test_a_package_may_hold_the_agent_itself(write: Write, tmp_path: Path) -> None:
     write("shop/impl.py", CLASS)
     write("shop/__init__.py", "from shop.impl import Echo\n\nagent = Echo()\n")

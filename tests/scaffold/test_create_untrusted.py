@@ -30,12 +30,11 @@ def _refusal(*arguments: str, env: dict[str, str] | None = None) -> dict[str, st
     return error
 
 
-@pytest.mark.measured
 @pytest.mark.story("E20.3")
 @pytest.mark.parametrize(
     "wanted",
     [
-        "_tasks:\n  - touch {marker}\n",
+        pytest.param("_tasks:\n  - touch {marker}\n", marks=pytest.mark.measured),
         "_migrations:\n  - version: v1\n    before: [touch {marker}]\n",
         "_migrations:\n  - command: touch {marker}\n",
         "_jinja_extensions: [os.{marker}]\n",
@@ -109,7 +108,6 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     assert {key for key in after if "outside" in key} == {key for key in before if "outside" in key}
 
 
-@pytest.mark.measured
 @pytest.mark.parametrize(
     "body",
     [
@@ -182,7 +180,6 @@ def test_a_configuration_with_a_mistake(tmp_path: Path, questions: str, error: s
         opened.settle({})
 
 
-@pytest.mark.measured
 @pytest.mark.story("E20.3")
 def test_a_template_with_a_mistake_names_it() -> None:
     folder = template(Path.cwd().parent / "t", {"a.txt.jinja": "{{ unclosed"})

@@ -14,7 +14,7 @@ _TEXT = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
 _CLOCK_EDGES = ["0" * 26, "7" + "Z" * 25, "7zzzzzzzzzzzzzzzzzzzzzzzzz", ACTIVITY_ID]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     prompt=_TEXT,
     source=_TEXT,

@@ -139,8 +139,8 @@ def test_a_run_of_no_worker(crew: Served) -> None:
 def test_a_worker_that_is_killed_under_load_is_replaced_and_harms_no_other(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server, ExitStack() as stack:
         victim, other = pids_of(server)
-        lost = [ask(connection_to(server, victim, stack), "flood 100").frames() for _ in range(5)]
-        kept = [ask(connection_to(server, other, stack), "flood 100").frames() for _ in range(5)]
+        lost = [ask(connection_to(server, victim, stack), "flood 10000").frames() for _ in range(5)]
+        kept = [ask(connection_to(server, other, stack), "flood 10000").frames() for _ in range(5)]
         for frames in (*lost, *kept):
             next(frames)
         os.kill(victim, signal.SIGKILL)

@@ -30,10 +30,16 @@ def text(*batches: Sequence[Entry]) -> bytes:
     return b"".join(encode_entries(batch, no_blob) for batch in batches)
 
 
+async def append(log: FileEventLog, run: str, first: int, last: int, finished: bool, lines: bytes) -> None:
+    (error,) = await log.append_all_lines([Lines(run, first, last, finished, lines)])
+    if error is not None:
+        raise error
+
+
 async def test_lines_are_what_append_writes(tmp_path: Path) -> None:
     lines, plain = FileEventLog(tmp_path / "a"), FileEventLog(tmp_path / "b")
-    await lines.append_lines("r", 1, 3, False, text(entries(1, 3)))
-    await lines.append_lines("r", 4, 9, True, text(entries(4, 6), entries(7, 9, finished=True)))
+    await append(lines, "r", 1, 3, False, text(entries(1, 3)))
+    await append(lines, "r", 4, 9, True, text(entries(4, 6), entries(7, 9, finished=True)))
     for batch in (entries(1, 3), entries(4, 6), entries(7, 9, finished=True)):
         await plain.append("r", batch)
     assert await lines.read("r") == await plain.read("r") == entries(1, 9, finished=True)
@@ -49,10 +55,10 @@ async def test_both_ways_can_be_mixed_and_another_process_reads_on(tmp_path: Pat
     writing, reading = FileEventLog(tmp_path), FileEventLog(tmp_path)
     await writing.append("r", entries(1, 2))
     assert await reading.read("r") == entries(1, 2)
-    await writing.append_lines("r", 3, 4, False, text(entries(3, 4)))
+    await append(writing, "r", 3, 4, False, text(entries(3, 4)))
     assert await reading.read("r", after=2) == entries(3, 4)
     await reading.append("r", entries(5, 5))
-    await writing.append_lines("r", 6, 6, True, text(entries(6, 6, finished=True)))
+    await append(writing, "r", 6, 6, True, text(entries(6, 6, finished=True)))
     assert await reading.read("r") == await writing.read("r") == entries(1, 6, finished=True)
     await writing.discard("r", before=4)
     assert await reading.read("r", after=3) == entries(4, 6, finished=True)
@@ -87,7 +93,7 @@ async def test_lines_that_do_not_continue_leave_nothing(tmp_path: Path, case: st
     if case != "no start":
         await log.append("r", entries(1, 2))
     with pytest.raises(StoreError):
-        await log.append_lines(*BAD_LINES[case])
+        await append(log, *BAD_LINES[case])
     assert await log.head("r") == (None if case == "no start" else LogHead(1, 2, finished=False))
     assert await log.runs() == ([] if case == "no start" else ["r"])
     await log.aclose()
@@ -95,9 +101,9 @@ async def test_lines_that_do_not_continue_leave_nothing(tmp_path: Path, case: st
 
 async def test_nothing_comes_after_the_end(tmp_path: Path) -> None:
     log = FileEventLog(tmp_path)
-    await log.append_lines("r", 1, 2, True, text(entries(1, 2, finished=True)))
+    await append(log, "r", 1, 2, True, text(entries(1, 2, finished=True)))
     with pytest.raises(LogSequenceError, match="finished"):
-        await log.append_lines("r", 3, 3, False, text([entry(3)]))
+        await append(log, "r", 3, 3, False, text([entry(3)]))
     await log.aclose()
 
 
@@ -130,7 +136,7 @@ async def test_who_waits_is_woken(tmp_path: Path) -> None:
     log = FileEventLog(tmp_path)
     waiting = asyncio.create_task(log.wait("r", after=0))
     await asyncio.sleep(0)
-    await log.append_lines("r", 1, 2, False, START)
+    await append(log, "r", 1, 2, False, START)
     await waiting
     await log.aclose()
 
@@ -147,7 +153,7 @@ async def test_blobs(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="run id"):
         await log.keep_blob("../r", digest, kept)
     await log.keep_blob("r", digest, kept)
-    await log.append_lines("r", 1, 1, False, lines)
+    await append(log, "r", 1, 1, False, lines)
     assert (await log.read("r"))[0].data == data
     await log.aclose()
 
@@ -163,10 +169,10 @@ async def test_however_it_is_cut(
         batches.append(entries(last + 1, last + count))
         last += count
     if joined:
-        await log.append_lines("r", 1, last, False, text(*batches))
+        await append(log, "r", 1, last, False, text(*batches))
     else:
         for batch in batches:
-            await log.append_lines("r", batch[0].seq, batch[-1].seq, False, text(batch))
+            await append(log, "r", batch[0].seq, batch[-1].seq, False, text(batch))
             if again:
                 assert len(await log.read("r")) == batch[-1].seq
     assert await log.read("r", limit=10_000) == entries(1, last)

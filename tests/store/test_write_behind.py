@@ -51,53 +51,36 @@ class Failures(list[tuple[str, str]]):
         self.append((run_id, str(error)))
 
 
-async def test_64_entries_do_not_wait() -> None:
+def offer(writer: WriteBehind[Entry], run: str, *items: Entry) -> None:
+    writer.offer(run, items, sum(len(item.data) for item in items))
+
+
+async def test_what_comes_while_the_store_is_busy_goes_out_together() -> None:
     log, failures = Scripted(), Failures()
-    writer = WriteBehind(log, on_failure=failures, window=HOUR)
-    for item in entries(1, 63):
-        writer.offer("r", item)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert log.batches == []
-    writer.offer("r", entry(64))
-    await log.wait("r", after=0)
-    assert log.batches == [64]
+    log.gate = asyncio.Event()
+    writer = WriteBehind(log, on_failure=failures)
+    for item in entries(1, 70):
+        offer(writer, "r", item)
+        await asyncio.sleep(0)
+    log.gate.set()
+    await writer.flush()
+    assert log.batches == [1, 69]
+    offer(writer, "r", *entries(71, 73, finished=True))
+    await writer.flush()
+    assert log.batches == [1, 69, 3]
     await writer.aclose(timeout=5)
     assert failures == []
 
 
-async def test_the_end_of_a_run_does_not_wait() -> None:
-    log = Scripted()
-    writer = WriteBehind(log, on_failure=Failures(), window=HOUR)
-    for item in entries(1, 3, finished=True):
-        writer.offer("r", item)
-    await log.wait("r", after=2)
-    assert log.batches == [3]
-    await writer.aclose(timeout=5)
-
-
-async def test_others_wait_for_the_window_only() -> None:
-    log = Scripted()
-    writer = WriteBehind(log, on_failure=Failures())
-    writer.offer("r", entry(1, "run.started"))
-    writer.offer("r", entry(2))
-    await log.wait("r", after=0)
-    assert log.batches == [2]
-    writer.offer("r", entry(3))
-    await log.wait("r", after=2)
-    assert log.batches == [2, 1]
-    await writer.aclose(timeout=5)
-
-
 async def test_closing_writes_what_waits_and_refuses_more() -> None:
     log, failures = Scripted(), Failures()
-    writer = WriteBehind(log, on_failure=failures, window=HOUR)
-    writer.offer("r", entry(1, "run.started"))
+    writer = WriteBehind(log, on_failure=failures)
+    offer(writer, "r", entry(1, "run.started"))
     await writer.aclose(timeout=5)
     await writer.aclose(timeout=5)
     assert await log.read("r") == entries(1, 1)
-    writer.offer("r", entry(2))
-    writer.offer("r", entry(3))
+    offer(writer, "r", entry(2))
+    offer(writer, "r", entry(3))
     assert [run for run, _ in failures] == ["r"]
 
 
@@ -110,7 +93,7 @@ async def test_a_store_that_recovers_loses_nothing() -> None:
     log.before = [StoreError("no"), StoreError("no"), None, StoreError("no")]
     writer = WriteBehind(log, on_failure=failures, backoff=0.001)
     for item in entries(1, 200, finished=True):
-        writer.offer("r", item)
+        offer(writer, "r", item)
         if item.seq % 50 == 0:
             await asyncio.sleep(0)
     await writer.flush()
@@ -122,11 +105,11 @@ async def test_a_store_that_recovers_loses_nothing() -> None:
 async def test_an_append_that_failed_but_was_stored_is_not_repeated() -> None:
     log, failures = Scripted(), Failures()
     log.after = [StoreError("the answer was lost")]
-    writer = WriteBehind(log, on_failure=failures, window=HOUR, backoff=0.001)
+    writer = WriteBehind(log, on_failure=failures, backoff=0.001)
     for item in entries(1, 3):
-        writer.offer("r", item)
+        offer(writer, "r", item)
     await writer.flush()
-    writer.offer("r", entry(4, "run.finished"))
+    offer(writer, "r", entry(4, "run.finished"))
     await writer.aclose(timeout=5)
     assert await log.read("r") == entries(1, 4, finished=True)
     assert failures == []
@@ -136,19 +119,19 @@ async def test_a_run_that_keeps_failing_is_given_up_once_and_the_others_go_on(tm
     log, failures = SQLiteEventLog(Database(tmp_path / "runs.db", busy_timeout=0.001)), Failures()
     await log.append("other", entries(1, 1))
     writer = WriteBehind(log, on_failure=failures, attempts=3, backoff=0.001)
-    writer.offer("r", entry(1, "run.started"))
+    offer(writer, "r", entry(1, "run.started"))
     await writer.flush()
     blocker = sqlite3.connect(tmp_path / "runs.db", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     for item in entries(2, 80):
-        writer.offer("r", item)
+        offer(writer, "r", item)
     await writer.flush()
     blocker.execute("COMMIT")
     blocker.close()
     assert [run for run, _ in failures] == ["r"]
     assert "locked by another process" in failures[0][1]
-    writer.offer("r", entry(81, "run.finished"))
-    writer.offer("other", entry(2, "run.finished"))
+    offer(writer, "r", entry(81, "run.finished"))
+    offer(writer, "other", entry(2, "run.finished"))
     await writer.aclose(timeout=5)
     # A prefix without an end, as after a crash.
     assert await log.head("r") == LogHead(1, 1, finished=False)
@@ -162,10 +145,10 @@ async def test_what_no_retry_can_mend_is_given_up_at_once(error: Exception) -> N
     log, failures = Scripted(), Failures()
     log.before = [error]
     writer = WriteBehind(log, on_failure=failures, backoff=HOUR)
-    writer.offer("r", entry(1, "run.started"))
+    offer(writer, "r", entry(1, "run.started"))
     await writer.flush()
     assert [run for run, _ in failures] == ["r"]
-    writer.offer("s", entry(1, "run.started"))
+    offer(writer, "s", entry(1, "run.started"))
     await writer.aclose(timeout=5)
     assert await log.runs() == ["s"]
 
@@ -174,14 +157,14 @@ async def test_memory_is_bounded_and_the_greediest_run_pays() -> None:
     log, failures = Scripted(), Failures()
     log.gate = asyncio.Event()
     writer = WriteBehind(log, on_failure=failures, max_bytes=100_000)
-    writer.offer("small", entry(1, "run.started"))
+    offer(writer, "small", entry(1, "run.started"))
     for item in entries(1, 200, data=b"1" * 1000):
-        writer.offer("greedy", item)
+        offer(writer, "greedy", item)
         await asyncio.sleep(0)
     assert [run for run, _ in failures] == ["greedy"]
     assert "too slow" in failures[0][1]
     log.gate.set()
-    writer.offer("small", entry(2, "run.finished"))
+    offer(writer, "small", entry(2, "run.finished"))
     await writer.aclose(timeout=5)
     assert await log.read("small") == entries(1, 2, finished=True)
 
@@ -190,8 +173,8 @@ async def test_closing_gives_up_what_does_not_end_in_time() -> None:
     log, failures = Scripted(), Failures()
     log.gate = asyncio.Event()
     writer = WriteBehind(log, on_failure=failures)
-    writer.offer("r", entry(1, "run.started"))
-    writer.offer("s", entry(1, "run.started"))
+    offer(writer, "r", entry(1, "run.started"))
+    offer(writer, "s", entry(1, "run.started"))
     await writer.aclose(timeout=0.01)
     assert sorted(run for run, _ in failures) == ["r", "s"]
     assert "in time" in failures[0][1]
@@ -208,9 +191,9 @@ async def test_a_listener_that_raises_stops_nothing() -> None:
     log = Scripted()
     log.before = [LogSequenceError("no")]
     writer = WriteBehind(log, on_failure=listener)
-    writer.offer("r", entry(1, "run.started"))
+    offer(writer, "r", entry(1, "run.started"))
     await writer.flush()
-    writer.offer("s", entry(1, "run.started"))
+    offer(writer, "s", entry(1, "run.started"))
     await writer.aclose(timeout=5)
     assert await log.runs() == ["s"]
     assert isinstance(reported[0]["exception"], ZeroDivisionError)
@@ -224,12 +207,12 @@ async def test_whatever_happens_logs_are_whole(steps: list[tuple[str, int, bool]
     log, failures = Scripted(), Failures()
     log.before = [StoreError("no") if fault == "before" else None for fault in faults]
     log.after = [StoreError("no") if fault == "after" else None for fault in faults]
-    writer = WriteBehind(log, on_failure=failures, window=0.0, attempts=20, backoff=0.0)
+    writer = WriteBehind(log, on_failure=failures, attempts=20, backoff=0.0)
     offered: dict[str, int] = {}
     for run, count, turn in steps:
         first = offered.get(run, 0) + 1
         for item in entries(first, first + count - 1):
-            writer.offer(run, item)
+            offer(writer, run, item)
         offered[run] = first + count - 1
         if turn:
             await asyncio.sleep(0)

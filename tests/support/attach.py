@@ -14,12 +14,13 @@ import sys
 _LENGTH = 4  # as the other side has it; this one imports as little as it can
 
 
-def _main(path: str, arguments: list[str]) -> int:
+def attach(path: str, arguments: list[str], prelude: str = "") -> int:
+    """Run a command of the process behind a socket on the streams of this one; its exit code."""
     order = {
         "arguments": arguments,
         "directory": os.getcwd(),  # noqa: PTH109 - see above
         "environment": dict(os.environ),
-        "prelude": "",
+        "prelude": prelude,
     }
     body = json.dumps(order).encode()
     with socket.socket(socket.AF_UNIX) as connection:
@@ -32,9 +33,13 @@ def _main(path: str, arguments: list[str]) -> int:
         return int.from_bytes(connection.recv(_LENGTH), signed=True)
 
 
-if __name__ == "__main__":
-    code = _main(sys.argv[1], sys.argv[2:])
+def end(code: int) -> None:
+    """End as the command ended."""
     if code < 0:
         signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    end(attach(sys.argv[1], sys.argv[2:]))

@@ -14,14 +14,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from tests.plugins.isolation import REPOSITORY, data_file
-from tests.support.prefork import LENGTH, MEASURED_IF_FORKED, Order, receive
+from tests.support.prefork import LENGTH, MEASURED_IF_FORKED, Order, fork_templates, receive
 
-__all__ = ["Forked", "attached", "programs", "run", "run_text", "start"]
+__all__ = ["Forked", "attached", "programs", "run", "run_text", "start", "start_reading", "templates_forked"]
 
 _PATIENCE = 50.0
 """Seconds that a command may take."""
@@ -36,9 +37,14 @@ def _locale(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, environment[name]) for name in _LOCALE if name in environment)
 
 
-@functools.cache
 def _forker(locale: tuple[tuple[str, str], ...] = ()) -> str:
-    """Start it on first use; the path of its socket. It ends with this process, which closes its input."""
+    """The path of its socket."""
+    return _started_forker(locale)
+
+
+@functools.cache  # which takes an argument that is given for another than the same one left out
+def _started_forker(locale: tuple[tuple[str, str], ...]) -> str:
+    """Start it on first use; it ends with this process, which closes its input."""
     path = f"{tempfile.mkdtemp(prefix='prefork-')}/socket"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     if not locale and (file := data_file()) is not None:
@@ -126,6 +132,11 @@ def attached(*arguments: str) -> list[str]:
     return ["-S", str(Path(__file__).with_name("attach.py")), _forker(), *arguments]
 
 
+def templates_forked() -> types.SimpleNamespace:
+    """What `sentient_cli.scaffold.sandbox` has to know as ``sys`` to have its processes forked, not started."""
+    return fork_templates(_forker())
+
+
 @functools.cache
 def programs() -> Path:
     """A directory with a program ``sentient`` that is forked, for PATH."""
@@ -143,6 +154,20 @@ def start(*arguments: str, directory: Path, environment: Mapping[str, str]) -> F
     stderr = os.fdopen(reader, encoding="utf-8", errors="strict")
     try:
         return Forked(_order(arguments, directory, environment, ""), [nothing, nothing, writer], stderr)
+    finally:
+        os.close(writer)
+        os.close(nothing)
+
+
+def start_reading(
+    *arguments: str, directory: Path, environment: Mapping[str, str], prelude: str = ""
+) -> tuple[Forked, IO[bytes]]:
+    """Start ``sentient`` without input; it, and the other end of its standard output."""
+    reader, writer = os.pipe()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    try:
+        order = _order(arguments, directory, environment, prelude)
+        return Forked(order, [nothing, writer, 2]), os.fdopen(reader, "rb")
     finally:
         os.close(writer)
         os.close(nothing)

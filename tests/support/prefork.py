@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import traceback
+import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypedDict
@@ -33,7 +34,7 @@ import coverage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LENGTH", "MEASURED", "MEASURED_IF_FORKED", "Order", "receive"]
+__all__ = ["LENGTH", "MEASURED", "MEASURED_IF_FORKED", "TEMPLATE_PYTHON", "Order", "fork_templates", "receive"]
 
 LENGTH = 4
 """Bytes that say how long an order is."""
@@ -41,6 +42,10 @@ MEASURED = "COVERAGE_PROCESS_CONFIG"
 """The variable that has every program measured from its start, which nearly doubles the time of a start."""
 MEASURED_IF_FORKED = "COVERAGE_FORKED"
 """The variable that has what is forked here measured, and nothing that it starts: the file for what is counted."""
+TEMPLATE_PYTHON = "template-python"
+"""Beside the socket: a program that is started like Python for a template that is not ours."""
+_STARTED_BY_FORKED = "COVERAGE_OF_COMMAND"
+"""What the first of these variables is called in the environment of a command, where it is not to be heeded."""
 _ROOT = Path(__file__).resolve().parents[2]
 _COUNTED_INTO = os.environ.get(MEASURED_IF_FORKED)
 _DESCRIPTORS = 1024
@@ -72,6 +77,7 @@ def _preload() -> None:
         _measurement().save()
     else:
         _import_all()
+    importlib.import_module("copier")  # for templates that are not ours: it takes a second
     gc.collect()
     gc.freeze()
 
@@ -128,23 +134,58 @@ def _decoded(text: str) -> str:
     return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
+def fork_templates(path: str) -> types.SimpleNamespace:
+    """What `sentient_cli.scaffold.sandbox` has to know as ``sys`` to have its processes forked.
+
+    Args:
+        path: The socket of the process that forks.
+    """
+    return types.SimpleNamespace(executable=os.path.join(os.path.dirname(path), TEMPLATE_PYTHON), path=sys.path)  # noqa: PTH118, PTH120
+
+
+def _set_python_of_templates(python: object) -> None:
+    setattr(importlib.import_module("sentient_cli.scaffold.sandbox"), "sys", python)  # noqa: B010 - for this alone
+
+
+def _write_template_python(path: str) -> None:
+    """Write the program; a template that is trusted may do anything with its process, and has an interpreter's."""
+    program = Path(path).with_name(TEMPLATE_PYTHON)
+    program.write_text(
+        f"""#!{sys.executable} -S
+import os, sys
+if os.environ.get("HOME") != os.getcwd():
+    os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from attach import attach, end
+if {_STARTED_BY_FORKED!r} in os.environ:
+    os.environ[{MEASURED_IF_FORKED!r}] = os.environ[{_STARTED_BY_FORKED!r}]
+_, _, code, *arguments = sys.argv[1:] if sys.argv[1:3] == ["-I", "-c"] else sys.exit(2)
+end(attach({path!r}, [], f"import sys; sys.argv[1:] = {{arguments!r}}; {{code}}; sys.exit()"))
+"""
+    )
+    program.chmod(0o755)
+
+
 def _run(order: Order) -> int:
     os.chdir(_decoded(order["directory"]))
     os.environ.clear()
     os.environ.update({_decoded(name): _decoded(value) for name, value in order["environment"].items()})
-    os.environ.pop(MEASURED_IF_FORKED, None)
+    if (counted_into := os.environ.pop(MEASURED_IF_FORKED, None)) is not None:
+        os.environ[_STARTED_BY_FORKED] = counted_into
     tempfile.tempdir = None  # it may have been asked for before
+    if MEASURED in order["environment"]:
+        _set_python_of_templates(sys)  # one that is started
     _streams(order["environment"])
     _measure(order["environment"])
     sys.argv = ["sentient", *map(_decoded, order["arguments"])]
     given = order["environment"].get("PYTHONPATH", "")
     sys.path[:1] = [_decoded(order["directory"]), *(part for part in given.split(os.pathsep) if part)]
-    exec(order["prelude"], {"__name__": "prelude"})  # noqa: S102 - of our own tests
     main: Callable[[], int] = importlib.import_module("sentient_cli.cli.main").main
     try:
+        exec(order["prelude"], {"__name__": "prelude"})  # noqa: S102 - of our own tests
         return main()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
 def _child(order: Order, streams: list[int]) -> NoReturn:
@@ -199,6 +240,8 @@ class _Commands:
 
 def _listen(path: str) -> None:
     _preload()
+    _write_template_python(path)
+    _set_python_of_templates(fork_templates(path))
     running = _Commands()
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the suite under nohup
     with contextlib.ExitStack() as stack:

@@ -6,15 +6,27 @@ Which installed packages is read off the user's files, without running them; wha
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final
 
-__all__ = ["BASE", "base_packages", "imported_names", "is_installed", "load", "load_base", "with_lazy_parts"]
+__all__ = [
+    "BASE",
+    "COMMON",
+    "base_packages",
+    "imported_names",
+    "is_installed",
+    "load",
+    "load_base",
+    "load_common",
+    "with_lazy_parts",
+]
 
 BASE: Final = (
     "sentient_cli.dev.worker",
@@ -33,6 +45,17 @@ BASE: Final = (
     "uvicorn.protocols.http.httptools_impl",
 )
 """Modules that each worker needs."""
+
+COMMON: Final = (
+    "asyncio",
+    "sentient_cli.config",
+    "sentient_cli.config.check",
+    "sentient_cli.server.adopting",
+    "sentient_cli.server.inspection",
+    "sentient_cli.dev.messages",
+    "sentient_cli.dev.recording.recorder",
+)
+"""Modules that the hub needs as well."""
 
 base_packages: set[str] = set()
 """Top-level modules that were there once `load_base` had loaded those."""
@@ -57,9 +80,11 @@ def imported_names(folder: Path) -> list[str]:
         folder: A project.
     """
     names: set[str] = set()
-    own = {path.stem for path in (*folder.glob("*"), *folder.glob("src/*"))}
-    for file in _python_files(folder):
-        names |= _imports(file)
+    own: set[str] = set()
+    with contextlib.suppress(OSError):  # what cannot be read is left out
+        own |= {path.stem for path in (*folder.glob("*"), *folder.glob("src/*"))}
+        for file in _python_files(folder):
+            names |= _imports(file)
     return sorted(name for name in names - own if name != "sentient_cli" and is_installed(name))
 
 
@@ -69,17 +94,25 @@ def _python_files(folder: Path) -> Iterator[Path]:
         directories[:] = [
             name
             for name in directories
-            if name not in _SKIPPED and not name.startswith(".") and not Path(root, name, "pyvenv.cfg").exists()
+            if name not in _SKIPPED and not name.startswith(".") and not _is_environment(f"{root}/{name}")
         ]
         for name in files:
-            if name.endswith(".py") and count < _MAX_FILES:
+            if name.endswith(".py"):
                 count += 1
+                if count > _MAX_FILES:
+                    return
                 yield Path(root, name)
+
+
+def _is_environment(directory: str) -> bool:
+    # Unlike that of `Path` it raises nothing where this user may not look.
+    return os.path.exists(f"{directory}/pyvenv.cfg")  # noqa: PTH110
 
 
 def _imports(file: Path) -> set[str]:
     try:
-        if file.stat().st_size > _MAX_SIZE:
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _MAX_SIZE:  # a pipe would be read for ever
             return set()
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
@@ -116,11 +149,21 @@ def with_lazy_parts(names: Iterable[str]) -> list[str]:
 
 def load(name: str) -> bool:
     """Import a module; return whether that worked. Nothing that it raises matters here: the user's code will tell."""
+    process = os.getpid()
     try:
         importlib.import_module(name)
     except BaseException as error:  # noqa: BLE001 - a package that ends the process must not end this one
         return isinstance(error, KeyboardInterrupt)
+    finally:
+        if os.getpid() != process:
+            os._exit(0)  # a copy that the package made of this process
     return True
+
+
+def load_common() -> None:
+    """Import what the hub and each worker need."""
+    for name in COMMON:
+        load(name)
 
 
 def load_base() -> None:

@@ -10,7 +10,7 @@ import re
 import secrets
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -32,21 +32,24 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Batch:
-    """Records that came together: entries of a run, or one record of another kind."""
+    """Records that came together: entries of runs, or one record of another kind."""
 
-    __slots__ = ("count", "event", "first", "run", "text")
+    __slots__ = ("count", "event", "first", "heads", "text")
 
-    def __init__(self, first: int, count: int, event: str, run: str, text: bytes) -> None:
+    def __init__(self, first: int, count: int, event: str, heads: Sequence[EntriesHead], text: bytes) -> None:
         self.first = first
         self.count = count
         self.event = event
-        self.run = run
+        self.heads = heads
         self.text = text
 
     def datas(self) -> list[bytes]:
         if self.event != "entry":
             return [self.text]
-        return [_entry(self.run, decode_line(line)) for line in self.text.split(b"\n")[:-1]]
+        lines = iter(self.text.split(b"\n"))
+        return [
+            _entry(head.run, decode_line(next(lines))) for head in self.heads for _ in range(head.first, head.last + 1)
+        ]
 
 
 def _first_of(batch: _Batch) -> int:
@@ -83,15 +86,24 @@ class Feed:
     # -- coming in ---------------------------------------------------------------------------------------------------
 
     def push(self, head: EntriesHead, lines: bytes) -> None:
+        """Take entries of one run; see `push_all`."""
+        if is_run_id(head.run):
+            self.push_all((head,), lines)
+
+    def push_all(self, heads: Sequence[EntriesHead], lines: bytes) -> None:
         """Take a frame of entries. What is no such frame is passed over.
 
         Args:
-            head: What it is.
-            lines: Its lines, as `sentient_cli.store.jsonl` writes them.
+            heads: What it is.
+            lines: The lines of each, as `sentient_cli.store.jsonl` writes them.
         """
-        count = head.last - head.first + 1
-        if count > 0 and lines.count(b"\n") == count and lines.endswith(b"\n") and is_run_id(head.run):
-            self._add(_Batch(self._last + 1, count, "entry", head.run, lines))
+        count = 0
+        for head in heads:
+            if head.last < head.first:
+                return
+            count += head.last - head.first + 1
+        if count and lines.count(b"\n") == count and lines.endswith(b"\n"):
+            self._add(_Batch(self._last + 1, count, "entry", heads, lines))
 
     def push_reload(self, data: bytes) -> None:
         """Take a record of a reload.
@@ -99,7 +111,7 @@ class Feed:
         Args:
             data: JSON, in one line.
         """
-        self._add(_Batch(self._last + 1, 1, "reload", "", data))
+        self._add(_Batch(self._last + 1, 1, "reload", (), data))
 
     def _add(self, batch: _Batch) -> None:
         self._batches.append(batch)
@@ -175,8 +187,8 @@ class Feed:
 def _entry(run: str, line: Line | None) -> bytes:
     """The JSON of an entry. Data that is no JSON stands as ``base64``, large data as ``blob``, its SHA-256."""
     if line is None:
-        return b'{"run":"%b","seq":0,"at":0,"type":"unreadable","data":null}' % run.encode()
-    start = b'{"run":"%b","seq":%d,"at":%d,"type":%b,' % (run.encode(), line.seq, line.at, _encode(line.type))
+        return b'{"run":%b,"seq":0,"at":0,"type":"unreadable","data":null}' % _encode(run)
+    start = b'{"run":%b,"seq":%d,"at":%d,"type":%b,' % (_encode(run), line.seq, line.at, _encode(line.type))
     if line.blob:
         return start + b'"data":null,"blob":%b}' % _encode(line.blob)
     data = bytes(line.data)

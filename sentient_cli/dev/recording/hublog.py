@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -17,6 +17,9 @@ from sentient_cli.store.ports import KeptRun, LogHead
 from sentient_cli.store.rules import FINISHED, check_run_id
 
 __all__ = ["FrameChannel", "HubLog"]
+
+_FRAME: Final = 256 * 1024
+"""Bytes of lines that make a frame of their own."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -58,34 +61,51 @@ class HubLog:
 
     async def append(self, run_id: str, entries: Sequence[Entry]) -> None:
         """Send entries that continue the log to the hub, and wait while it is behind."""
-        self._send(run_id, entries)
+        heads, texts = list[EntriesHead](), list[bytes]()
+        self._encode(run_id, entries, heads, texts)
+        self._send(heads, texts)
         await self._channel.drain()
 
     async def append_all(self, appends: Sequence[tuple[str, Sequence[Entry]]]) -> list[Exception | None]:
         """The same for many runs; what went wrong with each, or None."""
-        results = [self._try(run_id, entries) for run_id, entries in appends]
+        heads, texts = list[EntriesHead](), list[bytes]()
+        results: list[Exception | None] = [None] * len(appends)
+        waits = 0
+        for place, (run_id, entries) in enumerate(appends):
+            try:
+                waits += self._encode(run_id, entries, heads, texts)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are sent
+                results[place] = error
+            if waits > _FRAME:
+                self._send(heads, texts)
+                waits = 0
+        self._send(heads, texts)
         await self._channel.drain()
         return results
 
-    def _try(self, run_id: str, entries: Sequence[Entry]) -> Exception | None:
-        try:
-            self._send(run_id, entries)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are sent
-            return error
-        return None
-
-    def _send(self, run_id: str, entries: Sequence[Entry]) -> None:
+    def _encode(self, run_id: str, entries: Sequence[Entry], heads: list[EntriesHead], texts: list[bytes]) -> int:
         check_run_id(run_id)
         if not entries:
-            return
+            return 0
 
         def keep_blob(digest: str, data: bytes) -> None:
             self._channel.send(BLOB, _encode(BlobHead(run_id, digest)), data)
 
-        held = entries.source() if isinstance(entries, EntryBatch) else entries
-        lines = entries.lines(keep_blob) if isinstance(entries, EntryBatch) else encode_entries(entries, keep_blob)
-        head = EntriesHead(run_id, held[0].seq, held[-1].seq, held[-1].type == FINISHED)
-        self._channel.send(ENTRIES, _encode(head), lines)
+        if isinstance(entries, EntryBatch):
+            held, lines = entries.source(), entries.lines(keep_blob)
+        else:
+            held, lines = entries, encode_entries(entries, keep_blob)
+        last = held[-1]
+        heads.append(EntriesHead(run_id, held[0].seq, last.seq, last.type == FINISHED, len(lines)))
+        texts.append(lines)
+        return len(lines)
+
+    def _send(self, heads: list[EntriesHead], texts: list[bytes]) -> None:
+        """Send what is there, if anything is, as one frame."""
+        if heads:
+            self._channel.send(ENTRIES, _encode(heads), b"".join(texts))
+            heads.clear()
+            texts.clear()
 
     async def read(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Entry]:
         """At most ``limit`` entries with a seq greater than ``after``, as far as the hub has written them."""
@@ -107,12 +127,12 @@ class HubLog:
         """The ids of the runs without a terminal entry, the oldest first."""
         return await self._files.unfinished(limit=limit)
 
-    async def kept(self, *, skip: int = 0, limit: int = 100_000) -> list[KeptRun]:
-        """What each of the runs kept takes, the newest first."""
-        return await self._files.kept(skip=skip, limit=limit)
+    async def kept(self, *, skip: int = 0, limit: int = 100_000) -> list[KeptRun]:  # noqa: ARG002
+        """Nothing: whoever asks is about to forget some, and that is the hub's to do."""
+        return []
 
     async def discard(self, run_id: str, *, before: int | None = None) -> None:
-        """Nothing: what is kept for how long is the hub's to decide."""
+        """Nothing, as above."""
 
     async def aclose(self) -> None:
         """Close the files; the channel is not this log's. May be called twice."""

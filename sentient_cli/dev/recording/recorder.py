@@ -26,7 +26,7 @@ Notify: TypeAlias = Callable[[str, str], None]
 MIB: Final = 1024 * 1024
 _FIRST_DELAY: Final = 0.25
 _LONGEST_DELAY: Final = 5.0
-_WRITE_AT_ONCE: Final = MIB
+_WRITE_AT_ONCE: Final = 4 * MIB
 _PRUNE_EVERY: Final = 64
 _ORPHANED_NS: Final = 3600 * 10**9
 """A run without an end that is not one of ours may be another server's; it counts as ended after this time."""
@@ -143,10 +143,12 @@ class Recorder:
             lines: The lines as they are to be written.
         """
         run_id = head.run
-        if self._closed or run_id in self._given_up or not is_run_id(run_id):
+        if self._closed or run_id in self._given_up:
             return
         pending = self._pending.get(run_id)
         if pending is None:
+            if not is_run_id(run_id):
+                return
             pending = self._open(run_id, head.first)
         elif not pending.texts:
             pending.first, pending.last = head.first, head.first - 1
@@ -170,6 +172,10 @@ class Recorder:
         pending = self._pending.get(head.run) or self._open(head.run, 1)
         pending.blobs[head.digest] = data
         self._count(head.run, pending, len(data), at_once=False)
+
+    def knows(self, run_id: str) -> bool:
+        """Whether there is anything of a run that has no end."""
+        return run_id in self._live or run_id in self._given_up
 
     def abandon(self, run_ids: Iterable[str]) -> None:
         """Nothing more comes of these runs, since their worker is gone: what is there is written at once."""

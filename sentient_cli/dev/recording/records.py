@@ -7,16 +7,19 @@ from typing import Final
 
 import msgspec
 
-from sentient_cli.dev.messages import BLOB, ENTRIES, BlobHead, EntriesHead
+from sentient_cli.dev.messages import BLOB, ENTRIES, Begun, BlobHead, EntriesHead
 from sentient_cli.dev.recording.feed import Feed
 from sentient_cli.dev.recording.recorder import Recorder
 from sentient_cli.dev.recording.runs import RunList
+from sentient_cli.store.entry import Entry
+from sentient_cli.store.jsonl import encode_line
+from sentient_cli.store.rules import STARTED
 
 __all__ = ["AllRecords"]
 
 _LOST_WITHIN: Final = 0.3
 
-_entries = msgspec.json.Decoder(EntriesHead)
+_entries = msgspec.json.Decoder(list[EntriesHead])
 _blobs = msgspec.json.Decoder(BlobHead)
 
 
@@ -40,18 +43,31 @@ class AllRecords:
         head, _, rest = payload.partition(b"\n")
         try:
             if kind == ENTRIES:
-                entries = _entries.decode(head)
-                self._recorder.take(entries, rest)
-                self.feed.push(entries, rest)
-                self._runs.note(entries, rest)
+                self._take_entries(_entries.decode(head), rest)
             elif kind == BLOB:
                 self._recorder.take_blob(_blobs.decode(head), rest)
         except msgspec.DecodeError:
             return
 
-    def abandon(self, runs: Iterable[str]) -> None:
-        """Nothing more comes of these runs."""
-        lost = list(runs)
+    def _take_entries(self, heads: Sequence[EntriesHead], text: bytes) -> None:
+        take, note = self._recorder.take, self._runs.note
+        at = 0
+        for head in heads:
+            lines = text[at : at + head.size]
+            at += head.size
+            take(head, lines)
+            if head.first == 1 or head.finished:
+                note(head, lines)
+        self.feed.push_all(heads, text)
+
+    def abandon(self, runs: Iterable[Begun]) -> None:
+        """Nothing more comes of these runs. One that ended before any of its entries came is recorded as begun."""
+        lost: list[str] = []
+        for begun in runs:
+            lost.append(begun.run)
+            if not self._recorder.knows(begun.run):
+                lines = _beginning(begun)
+                self._take_entries([EntriesHead(begun.run, 1, 1, finished=False, size=len(lines))], lines)
         self._recorder.abandon(lost)
         self._runs.lose(lost)
 
@@ -67,3 +83,13 @@ class AllRecords:
         """Write what waits, as far as that takes a moment, and let followers go."""
         self.feed.wake()
         await self._recorder.aclose(timeout=_LOST_WITHIN)
+
+
+def _beginning(begun: Begun) -> bytes:
+    """The line of the first entry of a run, as far as it is known."""
+    known = {name: getattr(begun, name) for name in ("run", "session", "query", "prompt", "process")}
+    return encode_line(Entry(1, begun.at, STARTED, msgspec.json.encode(known)), 0, _no_blob)
+
+
+def _no_blob(_digest: str, _data: bytes) -> None:
+    """What is kept apart is larger than what is known of a run that has only begun."""

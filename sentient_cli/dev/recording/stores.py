@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentient_cli.dev.recording.hublog import HubLog
+from sentient_cli.errors import StoreError
 from sentient_cli.store.database import Database
+from sentient_cli.store.memory import MemoryStateStore
 from sentient_cli.store.open import STATE_FILE, Stores
 from sentient_cli.store.sqlite import SQLiteStateStore
 
@@ -33,12 +35,21 @@ class _Frames:
         await self._channel.drain()
 
 
-def open_recordings(directory: Path, channel: Channel) -> Stores:
-    """The stores of a worker.
+async def open_recordings(directory: Path, channel: Channel) -> tuple[Stores, tuple[str, ...]]:
+    """The stores of a worker, and what the user should know about them.
+
+    Where sessions cannot be written, as on a disk that is full, they are kept in memory: it is the agent that counts.
 
     Args:
         directory: Where the hub records.
         channel: Leads to the hub.
     """
+    runs = HubLog(directory, _Frames(channel))
     database = Database(directory / STATE_FILE)
-    return Stores(HubLog(directory, _Frames(channel)), SQLiteStateStore(database), database.open)
+    state = SQLiteStateStore(database)
+    try:
+        await database.open()
+    except StoreError as error:
+        await state.aclose()
+        return Stores(runs, MemoryStateStore()), (f"Sessions are forgotten at each reload: {error.what}. {error.why}",)
+    return Stores(runs, state), ()

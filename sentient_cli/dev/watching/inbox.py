@@ -17,14 +17,14 @@ _LIMIT: Final = 20_000
 
 
 class Request(NamedTuple):
-    """A file or directory to look at from now on.
+    """Files and directories to look at from now on.
 
     Args:
-        path: Which, absolute.
+        paths: Which, as somebody calls them.
         since: Nanoseconds since the epoch; a change after that is told.
     """
 
-    path: str
+    paths: tuple[str, ...]
     since: int
 
 
@@ -88,10 +88,10 @@ class Inbox:
         with self._lock:
             self._seen.broken.update(directories)
 
-    def ask(self, requests: Iterable[Request]) -> None:
+    def ask(self, request: Request) -> None:
         """Ask for more."""
         with self._lock:
-            self._seen.requests.extend(requests)
+            self._seen.requests.append(request)
         self._wake()
 
     def take(self) -> Seen:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sentient_cli.dev.watching.inbox import Inbox, Seen
+    from sentient_cli.dev.watching.names import Names
     from sentient_cli.dev.watching.scope import Scope
 
 __all__ = ["Looking"]
@@ -68,6 +69,7 @@ class Looking:
     Args:
         scope: Which files matter.
         inbox: What was noticed.
+        names: What files are called.
         step: Milliseconds, as `Eyes` takes them.
         notice: Told what the user should know, and what to do about it.
         stopped: Whether to give up.
@@ -77,12 +79,14 @@ class Looking:
         self,
         scope: Scope,
         inbox: Inbox,
+        names: Names,
         *,
         step: int,
         notice: Callable[[str, str], None],
         stopped: Callable[[], bool],
     ) -> None:
         self._inbox = inbox
+        self._names = names
         self._notice = notice
         self._eyes = Eyes(inbox, step=step)
         self._refused = False
@@ -133,7 +137,8 @@ class Looking:
 
     def _noticed(self, seen: Seen, *, sure: bool) -> None:
         for request in seen.requests:
-            self.tree.add(request.path, request.since)
+            for path in self._names.real(request.paths):
+                self.tree.add(path, request.since)
         for path, anew in seen.paths.items():
             self.tree.examine(path, anew=anew, sure=sure)
         for path in seen.directories:

@@ -51,10 +51,12 @@ class Scope:
     Example:
         >>> from pathlib import Path
         >>> scope = Scope(Path("/project"), include=["*.csv"], ignore=["notes", "data/*.json"])
-        >>> [scope.matters(f"/project/{name}") for name in ("agent.py", "a/b.csv", ".env.local", "prompts/main.md")]
-        [True, True, True, True]
-        >>> [scope.matters(f"/project/{name}") for name in ("notes/a.py", "data/a.json", ".venv/a.py", "a.pyc", "a.db")]
-        [False, False, False, False, False]
+        >>> [scope.wants(f"/project/{name}", name, "/project") for name in ("agent.py", "a.csv", ".env.local", "a.db")]
+        [True, True, True, False]
+        >>> scope.wants("/project/data/a.json", "a.json", "/project")
+        False
+        >>> scope.enters("/project/notes", "notes", "/project")
+        False
     """
 
     def __init__(
@@ -82,20 +84,6 @@ class Scope:
     def enters(self, path: str, name: str, root: str) -> bool:
         """Whether a directory matters that lies in one that does; its arguments are those of `wants`."""
         return not self._ignored.match(path, name, root)
-
-    def matters(self, path: str | Path) -> bool:
-        """Whether a file matters, by its path alone."""
-        text = os.path.abspath(path)
-        root = next((root for root in self.roots if text.startswith(root.rstrip(os.sep) + os.sep)), None)
-        if root is None:
-            return text in self.roots
-        *parents, name = os.path.relpath(text, root).split(os.sep)
-        above = root
-        for parent in parents:
-            above = os.path.join(above, parent)
-            if not self.enters(above, parent, root):
-                return False
-        return self.wants(text, name, root)
 
 
 class _Patterns:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from sentient_cli.dev.watching.gitlock import GitLock
 from sentient_cli.dev.watching.inbox import Inbox, Request
 from sentient_cli.dev.watching.looking import Looking
+from sentient_cli.dev.watching.names import Names
 from sentient_cli.dev.watching.scope import Scope
 from sentient_cli.dev.watching.stamps import now_ns
 
@@ -38,7 +39,7 @@ _TICK: Final = 0.005
 
 
 class Watcher:
-    """Tells which files changed.
+    """Tells which files changed since this was made.
 
     The first change is told at once; those that follow closely, together when they pause, or four times a second. While
     git is at work nothing is told. A file that holds what it held when it was last told is not told again; what happens
@@ -48,8 +49,6 @@ class Watcher:
         scope: Which files matter.
         notice: Told what the user should know, such as that the system refuses to watch, and what to do about it.
         step: Milliseconds between two looks at what the system has said: half of the time until a change is told.
-        since: Nanoseconds since the epoch; what changed after that and before the watch began is told first. When this
-            object is made, unless given.
 
     Example:
         >>> import tempfile
@@ -70,19 +69,20 @@ class Watcher:
         *,
         notice: Callable[[str, str], None] | None = None,
         step: int = _STEP,
-        since: int | None = None,
     ) -> None:
-        self._since = now_ns() if since is None else since
+        self._since = now_ns()
         self._notice = notice
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._started = asyncio.Event()
         self._stop = threading.Event()
         self._inbox = Inbox(self._woken)
-        self._shown: dict[str, str] = {}
-        self._roots = tuple(self._real(root) for root in scope.roots)
+        self._names = Names()
+        self._roots = tuple(self._names.real(scope.roots))
         self._git: GitLock | None = None
-        self._looking = Looking(scope, self._inbox, step=step, notice=self._tell, stopped=self._stop.is_set)
+        self._looking = Looking(
+            scope, self._inbox, self._names, step=step, notice=self._tell, stopped=self._stop.is_set
+        )
 
     async def changes(self) -> AsyncGenerator[frozenset[Path]]:
         """The sets of files that changed, were made, or are gone; to be asked for once.
@@ -100,11 +100,11 @@ class Watcher:
             told = 0.0
             while True:
                 if changed:
-                    yield frozenset(map(self._path, changed))
+                    yield changed
                     told = time.monotonic()
                 await self._noticed()
                 sure = await self._calm(told)
-                changed = await self._loop.run_in_executor(hands, self._looking.turn, sure)
+                changed = await self._loop.run_in_executor(hands, self._turn, sure)
         finally:
             self._stop.set()
             closed = hands.submit(self._looking.close)
@@ -116,19 +116,25 @@ class Watcher:
         """Wait until every file is watched. Changes are told even if nobody waits for that."""
         await self._started.wait()
 
-    def reads(self, paths: Iterable[Path], since: int | None = None) -> None:
+    def reads(self, paths: Iterable[str | os.PathLike[str]], since: int | None = None) -> None:
         """Watch more files, and directories with all that matters below them; nothing for those that are.
 
         Args:
             paths: Which. A file matters whatever it is called, and may not exist yet.
             since: Nanoseconds since the epoch at which they were read; what changed after that is told.
         """
+        # No file is looked at here: there may be thousands, and whoever asks may have better to do.
         after = now_ns() if since is None else since
-        self._inbox.ask(Request(self._real(os.path.abspath(path)), after) for path in paths)
+        self._inbox.ask(Request(tuple(os.fspath(path) for path in paths), after))
 
-    def _begin(self) -> set[str]:
+    # -- in the thread that looks ------------------------------------------------------------------------------------
+
+    def _begin(self) -> frozenset[Path]:
         self._git = GitLock(self._roots[0])
-        return self._looking.start(self._roots, self._since)
+        return frozenset(map(self._names.given, self._looking.start(self._roots, self._since)))
+
+    def _turn(self, sure: bool) -> frozenset[Path]:
+        return frozenset(map(self._names.given, self._looking.turn(sure)))
 
     # -- pace --------------------------------------------------------------------------------------------------------
 
@@ -179,19 +185,3 @@ class Watcher:
         if self._loop is not None and self._notice is not None:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._notice, what, fix)
-
-    # -- names -------------------------------------------------------------------------------------------------------
-
-    def _real(self, path: str) -> str:
-        """A path without links on its way, as the system tells of it; what it was called is kept for telling."""
-        parent, name = os.path.split(path)
-        real = os.path.realpath(path) if os.path.isdir(path) else os.path.join(os.path.realpath(parent), name)
-        if real != path:
-            self._shown[real] = path
-        return real
-
-    def _path(self, path: str) -> Path:
-        for real, given in self._shown.items():
-            if path == real or path.startswith(real + os.sep):
-                return Path(given + path[len(real) :])
-        return Path(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import traceback
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def import_failure(error: BaseException, place: str) -> AgentImportError:
 
 
 def _look_at(error: BaseException) -> str:
+    if isinstance(error, PermissionError) and str(error.filename).endswith(".py"):
+        return f"Let your user read it: `chmod u+r {shlex.quote(str(error.filename))}`"
     frames = user_frames(error)
     return f"Look at {frames[0].filename}, line {frames[0].lineno}" if frames else "Check the code that it runs"
 

@@ -6,6 +6,7 @@ within a second the first would stay. Facts: https://docs.python.org/3/reference
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
@@ -38,7 +39,7 @@ def import_from_source() -> None:
 
 
 def _finder(path: str) -> FileFinder:
-    if not is_user_file(f"{path}/x.py"):
+    if not os.path.isdir(path or ".") or not is_user_file(f"{path}/x.py"):  # noqa: PTH112 - for each of `sys.path`
         raise ImportError(path)  # the next hook takes it
     return FileFinder(
         path,

@@ -103,7 +103,7 @@ def _is_free(name: str, file: Path) -> bool:
 
 
 def _is_of(module: ModuleType, file: Path) -> bool:
-    return Path(getattr(module, "__file__", None) or "?").resolve() == file
+    return Path(getattr(module, "__file__", None) or "?").resolve() == file.resolve()
 
 
 def _private_name(file: Path) -> str:

@@ -65,7 +65,7 @@ function start() {
   const remembered = tabStorage((store) => store.getItem(CHOSEN_KEY));
   choose(sessions.all.get(remembered) ?? sessions.list().find((one) => one.turns.length && isRecent(one)) ?? sessions.create(agent));
   learnName();
-  if (matchMedia("(hover: hover)").matches) chat.focus();
+  if (!matchMedia("(pointer: coarse)").matches) chat.focus(); // there a keyboard would come up that hides half of the page
 }
 
 function isRecent(session) {
@@ -95,6 +95,7 @@ function startFeed() {
     },
     status: (status) => {
       inspector.status(status);
+      if (status === "denied" || status === "absent") reload.forget();
       if (status === "live") made.get("/_sentient/runs").then((runs) => inspector.runs(runs ?? []));
     },
   });

@@ -23,7 +23,7 @@ export function takeToken() {
   }
 }
 
-export function writeToken(token) {
+function writeToken(token) {
   try {
     if (token === null) sessionStorage.removeItem(TOKEN_KEY);
     else sessionStorage.setItem(TOKEN_KEY, token);

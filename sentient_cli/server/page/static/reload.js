@@ -42,6 +42,14 @@ export class Reload {
     this._draw();
   }
 
+  /** Nobody tells of it any more: what was last known may be long over. */
+  forget() {
+    this._state = this._since = this.broken = null;
+    this._news = 0;
+    this._hide();
+    this._draw();
+  }
+
   /** What an answer's header says: the number of a broken generation, or null. */
   header(generation) {
     if (this._state && this._mayExplain()) return; // who is told directly needs no hints

@@ -12,7 +12,7 @@ export function readTheme() {
   }
 }
 
-export function applyTheme(theme) {
+function applyTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
 }

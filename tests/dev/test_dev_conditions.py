@@ -1,0 +1,218 @@
+"""What the machine does to ``dev``: little memory, another time, processes that are killed, a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import cast
+
+import httpx
+import pytest
+
+from tests.dev.developing import AGENT, GO, Developing, Stream, children, developing, wait_until
+from tests.support.served import environment
+
+pytestmark = pytest.mark.measured
+
+
+# -- memory ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.story("20.5")
+def test_an_import_that_takes_more_memory_than_there_is(tmp_path: Path) -> None:
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
+    with developing(tmp_path / "project") as dev:
+        mark = dev.write("agent.py", f"{limit}HELD = bytearray(8 << 30)\n{AGENT.format(version='two')}")
+        problem = cast("dict[str, object]", dev.wait("broken", since=mark)["problem"])
+        assert "MemoryError" in str(problem["why"])
+        assert (Path(str(problem["file"])).name, problem["line"]) == ("agent.py", 3)
+        assert problem["fix"]
+        assert dev.ask() == "one"
+
+
+@pytest.mark.slow
+@pytest.mark.story("20.5")
+def test_an_import_of_two_gigabytes(tmp_path: Path) -> None:
+    held = "HELD = bytes(1) * (2 << 30)\n"
+    with developing(tmp_path / "project") as dev:
+        stream = Stream(dev.url, GO)
+        mark = dev.write("agent.py", held + AGENT.format(version="two"))
+        dev.wait("reloaded", since=mark)
+        assert dev.ask() == "two"
+        assert dev.save("three")
+        assert dev.ask() == "three"
+        dev.go()
+        assert stream.words() == {"one"}
+        wait_until(lambda: len(dev.workers()) == 1, "what held so much is gone")
+
+
+# -- time ------------------------------------------------------------------------------------------------------------
+
+_CLOCK = """
+import time
+
+_real = time.time_ns
+
+def _time_ns():
+    try:
+        with open("clock.hours") as file:
+            return _real() + int(file.read()) * 3600 * 10**9
+    except (OSError, ValueError):
+        return _real()
+
+time.time_ns = _time_ns
+"""
+"""What time it is follows a file."""
+
+
+@pytest.mark.story("20.5")
+def test_a_clock_that_is_set_back_and_forth(tmp_path: Path) -> None:
+    with developing(tmp_path / "project", prelude=_CLOCK) as dev:
+        stream = Stream(dev.url, GO)
+        for number, hours in enumerate((-5, 5, 0)):
+            (dev.project / "clock.hours").write_text(str(hours))
+            dev.save(f"save-{number}")
+            assert dev.ask() == f"save-{number}"
+        (dev.project / "clock.hours").write_text("-7")
+        lost = Stream(dev.url, "never")
+        wait_until(lambda: len(dev.get("/_sentient/runs", token=True).json()) == 5, "all have begun")
+        os.kill(max(dev.workers()), signal.SIGKILL)
+        ended = dev.wait("run-ended", where=lambda event: event["outcome"] == "lost")
+        assert cast("float", ended["total_ms"]) >= 0
+        assert lost.finish() is not None
+        dev.go()
+        assert stream.words() == {"one"}
+        dev.wait("run-ended", where=lambda event: event["prompt"] == GO and event["outcome"] == "done")
+        assert all(cast("float", event["total_ms"]) >= 0 for event in dev.events if event["event"] == "run-ended")
+
+        def outcomes() -> list[str]:
+            return sorted(str(row["outcome"]) for row in dev.get("/_sentient/runs", token=True).json())
+
+        wait_until(lambda: outcomes() == ["done"] * 4 + ["lost"], "each is recorded to its end")
+
+
+# -- runs of older code ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.story("20.5", "18.6")
+def test_a_run_is_watched_again_and_cancelled_after_reloads(tmp_path: Path) -> None:
+    with developing(tmp_path / "project") as dev:
+        stream = Stream(dev.url, GO)
+        run = str(dev.wait("run-started")["run"])
+        dev.save("two")
+        dev.save("three")
+        assert dev.get(f"/runs/{run}").json()["status"] == "running"
+        events = f"{dev.url}/runs/{run}/events"
+        with httpx.stream("GET", events, headers={"Last-Event-ID": "2"}, timeout=20) as again:
+            lines = again.iter_lines()
+            first = next(line for line in lines if line.startswith("id:"))
+            assert int(first[3:]) > 2
+            assert '"one ' in next(line for line in lines if line.startswith("data:"))
+            cancelled = httpx.post(f"{dev.url}/runs/{run}/cancel", timeout=20)
+            assert (cancelled.status_code, cancelled.json()["status"]) == (202, "cancelling")
+            assert "event: done" in list(lines)
+        assert any('"error_code":499' in line for line in stream.finish())
+        wait_until(lambda: len(dev.workers()) == 1, "the code of that run is gone")
+        state = dev.get(f"/runs/{run}").json()
+        assert (state["status"], state["outcome"]) == ("finished", "cancelled")
+        assert "event: done" in dev.get(f"/runs/{run}/events").text
+        assert dev.ask() == "three"
+
+
+# -- processes that are killed ---------------------------------------------------------------------------------------
+
+
+def _answers(dev: Developing, version: str) -> Callable[[], bool]:
+    def answers() -> bool:
+        with contextlib.suppress(httpx.HTTPError):  # whoever is asked just then may be the victim
+            return dev.ask() == version
+        return False
+
+    return answers
+
+
+@pytest.mark.slow
+@pytest.mark.story("20.5")
+@pytest.mark.parametrize("seed", range(2))
+def test_whoever_is_killed_the_next_question_is_answered(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    with developing(tmp_path / "project", code=-signal.SIGKILL) as dev:
+        version = "one"
+        for number in range(12):
+            victims = children(dev.process.pid)  # workers, and the fork server if it is there again
+            if chance.random() < 0.3:  # while it is loaded
+                version = f"save-{number}"
+                dev.write("agent.py", AGENT.format(version=version))
+            for pid in chance.sample(victims, chance.randint(min(1, len(victims)), len(victims))):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            wait_until(_answers(dev, version), f"{version} answers")
+            if number % 3 == 2:
+                version = f"mended-{number}"
+                dev.save(version)
+        wait_until(lambda: len(dev.workers()) == 1, "one is left")
+        everybody = children(dev.process.pid)
+        dev.process.kill()
+        wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in everybody), "nothing outlives it")
+    with developing(dev.project) as dev:
+        assert dev.ask() == version
+
+
+# -- a terminal ------------------------------------------------------------------------------------------------------
+
+
+class _Tmux:
+    """A terminal of tmux, of a server of its own."""
+
+    def __init__(self, place: Path) -> None:
+        self._command = ["tmux", "-f", os.devnull, "-S", str(place / "tmux")]
+
+    def do(self, *arguments: str, **more: object) -> str:
+        home = more.get("env")
+        env = cast("dict[str, str]", home) if home is not None else None
+        return subprocess.run([*self._command, *arguments], check=True, capture_output=True, text=True, env=env).stdout
+
+    def shows(self, text: str) -> None:
+        """Wait until it shows something."""
+        wait_until(lambda: text in self.do("capture-pane", "-p"), f"{text} is shown")
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Generator[_Tmux]:
+    """A terminal, ended with the test."""
+    if shutil.which("tmux") is None:
+        pytest.skip("there is no tmux")
+    terminal = _Tmux(tmp_path)
+    yield terminal
+    with contextlib.suppress(subprocess.CalledProcessError):
+        terminal.do("kill-server")
+
+
+@pytest.mark.slow
+@pytest.mark.story("20.5")
+def test_a_day_in_tmux(tmux: _Tmux, tmp_path: Path) -> None:
+    project, home = tmp_path / "project", tmp_path / "home"
+    for folder in (project, home):
+        folder.mkdir(exist_ok=True)
+    (project / "agent.py").write_text(AGENT.format(version="one"))
+    command = f"{sys.executable} -m sentient_cli dev --port 0; echo it ended with $?; read line"
+    env = {**environment(home), "TERM": "xterm-256color"}
+    tmux.do("new-session", "-d", "-x", "80", "-y", "30", "-c", str(project), command, env=env)
+    tmux.shows("r reload   o open page")
+    for part in ("Agent     versions", "URL       http://127.0.0.1:", "Python"):
+        tmux.shows(part)
+    tmux.do("send-keys", "r")
+    tmux.shows("Reloaded")
+    (project / "agent.py").write_text("x = (\n")
+    tmux.shows("agent.py is no valid Python")
+    (project / "agent.py").write_text(AGENT.format(version="two"))
+    tmux.shows("mended and reloaded")
+    tmux.do("send-keys", "q")
+    tmux.shows("it ended with 0")

@@ -1,0 +1,89 @@
+"""What counts for the coverage in this process, and what collecting leaves behind for the garbage collector.
+
+To count lines doubles the time of all Python that runs meanwhile, ours or not. So nothing is counted while tests are
+collected - the lines that run on import are counted by `tests.support.prefork`, which imports every module - nor while
+a test runs that only repeats what others have run, or has nothing of the package but programs that it starts.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from types import ModuleType
+
+import coverage
+import pytest
+from _pytest.doctest import DoctestModule
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_REPEATING = frozenset({"bench", "docs", "house", "reference"})
+"""Directories of tests that run again what others have run."""
+
+_measurement = coverage.Coverage.current()
+if _measurement is not None:
+    _measurement.set_option("run:patch", [])  # it was done, and would be done again with each start
+    _measurement.stop()
+
+
+def data_file() -> str | None:
+    """Where this process puts down what it measures, if it does."""
+    return None if _measurement is None else str(Path(REPOSITORY, str(_measurement.get_option("run:data_file"))))
+
+
+def is_repetition(test: pytest.Item) -> bool:
+    """Whether a test runs nothing of the package that others do not run too."""
+    return any(test.path.is_relative_to(REPOSITORY / "tests" / folder) for folder in _REPEATING)
+
+
+@functools.cache
+def _knows_the_package(name: str) -> bool:
+    """Whether a module of tests has a name from the package, or from a module of tests that has."""
+    names = vars(sys.modules[name]).values() if name in sys.modules else ()
+    known = {one.__name__ if isinstance(one, ModuleType) else getattr(one, "__module__", None) for one in names}
+    modules = {one for one in known if isinstance(one, str)} - {name}
+    if any(one.partition(".")[0] == "sentient_cli" for one in modules):
+        return True
+    return any(_knows_the_package(one) for one in modules if one.startswith("tests."))
+
+
+def _is_counted(test: pytest.Item) -> bool:
+    fixtures: list[str] = getattr(test, "fixturenames", [])
+    if is_repetition(test) or "unmeasured" in fixtures:
+        return False
+    module = getattr(test, "module", None)
+    if not isinstance(test, pytest.Function) or not isinstance(module, ModuleType) or "commandline" in fixtures:
+        return True
+    around = f"{module.__name__.rpartition('.')[0]}.conftest"
+    return _knows_the_package(module.__name__) or _knows_the_package(around)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Count what a test runs in this process, its fixtures included."""
+    if _measurement is None or not _is_counted(item):
+        return (yield)
+    with _measurement.collect():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for the examples of a module only where there are any."""
+    found = yield
+    if file_path.suffix == ".py" and b">>> " not in file_path.read_bytes():
+        return [collector for collector in found if not isinstance(collector, DoctestModule)]
+    return found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays until the end: no garbage collection need look at it, then or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
