@@ -119,6 +119,7 @@ def main(descriptor: int, parent: int) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(handlers.end_group)  # what a package has started
         connection = stack.enter_context(socket.socket(fileno=descriptor))
+        gc.disable()
         load_base()  # before a word was said: whoever starts this is still finding out what to say
         first, _ = _receive(connection)
         if first is None:
@@ -129,8 +130,8 @@ def main(descriptor: int, parent: int) -> None:
         _say(connection, Answer(preloaded=tuple(preloaded), thread_of=culprit))
         if culprit is not None:
             return
-        gc.collect()
         gc.freeze()
+        gc.enable()
         while True:
             data, descriptors = _receive(connection)
             if data is None:
