@@ -15,6 +15,7 @@ from typing_extensions import override
 from sentient_cli.cli.commands import COMMANDS, CommandRow, find_command, load_command
 from sentient_cli.cli.help import HelpCommand, write_help, write_usage
 from sentient_cli.cli.invocation import current
+from sentient_cli.config.environ import PYDANTIC_PLUGINS, variable
 from sentient_cli.errors import UsageError, UserInterruptError
 
 if TYPE_CHECKING:
@@ -184,7 +185,10 @@ def run(program: str, arguments: Sequence[str], *, width: int) -> int:
     """
     root = build()
     try:
-        with root.make_context(program, list(arguments), terminal_width=min(width, MAXIMUM_WIDTH)) as context:
+        with (
+            variable(PYDANTIC_PLUGINS, "1"),
+            root.make_context(program, list(arguments), terminal_width=min(width, MAXIMUM_WIDTH)) as context,
+        ):
             root.invoke(context)
     except typer.Exit as exit_:
         return exit_.exit_code

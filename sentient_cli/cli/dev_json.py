@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from typing import TYPE_CHECKING, Final, cast
 
 from sentient_cli.config.names import readable
@@ -34,6 +33,8 @@ def event_line(event: DevEvent, at: datetime) -> str:
         >>> event_line(Stopping(runs=2), datetime(2026, 1, 2, tzinfo=UTC))
         '{"event": "stopping", "time": "2026-01-02T00:00:00.000+00:00", "runs": 2}'
     """
+    from msgspec.structs import fields
+
     from sentient_cli.cli.report import json_text
 
     name = _WORD.sub("-", type(event).__name__).lower()

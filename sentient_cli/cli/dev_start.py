@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentient_cli.cli.streams import is_terminal
+from sentient_cli.config.environ import PYDANTIC_PLUGINS, variable
 from sentient_cli.errors import AddressInUseError, ProjectError
 
 if TYPE_CHECKING:
@@ -80,12 +81,13 @@ def run_dev(here: Invocation, options: DevOptions) -> int:
         use_project_python(here.project or Path.cwd(), sys.argv[1:], here.environment)
         from sentient_cli.dev.launch import start_early, stop_early
 
-        start_early(here.environment)
-        try:
-            code = _serve(here, _load(here, options), options, began, deaf)
-        finally:
-            gc.enable()
-            stop_early()
+        with variable(PYDANTIC_PLUGINS, "1"):  # no code of the user's runs in this process
+            start_early(here.environment)
+            try:
+                code = _serve(here, _load(here, options), options, began, deaf)
+            finally:
+                gc.enable()
+                stop_early()
     return code
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
-__all__ = ["export_environment", "process_environment", "replace_environment"]
+__all__ = ["PYDANTIC_PLUGINS", "export_environment", "process_environment", "replace_environment", "variable"]
+
+PYDANTIC_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+"""At ``1``, pydantic does not look for plugins, for which it reads the metadata of every installed package."""
 
 
 def process_environment() -> Mapping[str, str]:
@@ -45,3 +49,33 @@ def replace_environment(environment: Mapping[str, str]) -> None:
     """
     os.environ.clear()
     os.environ.update(environment)
+
+
+@contextlib.contextmanager
+def variable(name: str, value: str | None) -> Generator[None]:
+    """Have a variable in this process for as long as the block lasts.
+
+    Args:
+        name: Which.
+        value: Its value; None: there is none of that name.
+
+    Example:
+        >>> with variable("SENTIENT_EXAMPLE", "1"):
+        ...     process_environment()["SENTIENT_EXAMPLE"]
+        '1'
+        >>> "SENTIENT_EXAMPLE" in process_environment()
+        False
+    """
+    before = os.environ.get(name)
+    _set(name, value)
+    try:
+        yield
+    finally:
+        _set(name, before)
+
+
+def _set(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

@@ -47,8 +47,11 @@ class ForkServer:
             self._process = os.pidfd_open(pid)
 
     @classmethod
-    def fork(cls) -> ForkServer | None:
+    def fork(cls, environment: Mapping[str, str]) -> ForkServer | None:
         """Make one of this process, which shares what both import; None where this one is not fit for it.
+
+        Args:
+            environment: The variables that it has, whatever this process has set for itself.
 
         Raises:
             ProjectError: the system does not start another process.
@@ -66,7 +69,7 @@ class ForkServer:
                 raise cannot_start(error.strerror or str(error)) from error
             if not pid:
                 ours.close()
-                live_as_fork_server(theirs, parent)
+                live_as_fork_server(theirs, parent, environment)
         return cls(ours, pid)
 
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -17,15 +18,19 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
+from sentient_cli.config.environ import replace_environment
 from sentient_cli.dev.processes import handlers
 from sentient_cli.dev.processes.descriptors import receive
 from sentient_cli.dev.processes.lifeline import die_with, threads_of_this_process
 from sentient_cli.dev.processes.order import Order, decode_order
 from sentient_cli.dev.processes.preload import imported_names, load, load_base, with_lazy_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Answer", "Preload", "encode_preload", "live_as_fork_server", "main"]
 
@@ -72,16 +77,19 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str | None = None
 
 
-def live_as_fork_server(connection: socket.socket, parent: int) -> NoReturn:
+def live_as_fork_server(connection: socket.socket, parent: int, environment: Mapping[str, str]) -> NoReturn:
     """Become a fork server in a process that was forked, with what is imported already; ends with it.
 
     Args:
         connection: The end of it that this process keeps.
         parent: The process that was forked.
+        environment: The variables that it has from now on.
     """
     code = 1
     try:
         _forget_what_it_was()
+        load_base()
+        replace_environment(environment)
         main(connection.detach(), parent)
         code = 0
     finally:
@@ -139,6 +147,18 @@ def main(descriptor: int, parent: int) -> None:
             _say(connection, _fork(decode_order(data), descriptors, connection))
             for number in descriptors:
                 os.close(number)
+            _look_for_plugins()
+
+
+@functools.cache
+def _look_for_plugins() -> None:
+    """Have pydantic know that it has no plugins, where it has none: each worker would look for them anew."""
+    import importlib.metadata  # noqa: PLC0415 - after the first fork, for which nobody waits
+
+    from pydantic import TypeAdapter  # noqa: PLC0415 - the same
+
+    if not importlib.metadata.entry_points(group="pydantic"):
+        TypeAdapter(int)
 
 
 def _preload(preload: Preload, connection: socket.socket) -> tuple[list[str], str | None]:

@@ -89,7 +89,7 @@ def start_early(environment: Mapping[str, str]) -> None:
     if sys.platform != "linux":
         return
     with contextlib.suppress(ProjectError):  # it is tried again, and then said
-        _early.append(ForkServer.fork() or ForkServer.start(environment))
+        _early.append(ForkServer.fork(environment) or ForkServer.start(environment))
 
 
 def stop_early() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+import msgspec
 
 from sentient_cli.dev.messages import Problem
 
@@ -26,8 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Starting:
+class Starting(msgspec.Struct, frozen=True):
     """The first generation is being loaded.
 
     Args:
@@ -37,8 +37,7 @@ class Starting:
     agent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(msgspec.Struct, frozen=True):
     """Nothing is loaded that is good so far; the page answers, and says so too.
 
     Args:
@@ -50,8 +49,7 @@ class Listening:
     inspect_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True):
     """The first good generation answers, at the URL.
 
     Args:
@@ -73,8 +71,7 @@ class Ready:
     env_file: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reloading:
+class Reloading(msgspec.Struct, frozen=True):
     """A generation is being loaded.
 
     Args:
@@ -86,8 +83,7 @@ class Reloading:
     changed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reloaded:
+class Reloaded(msgspec.Struct, frozen=True):
     """A generation answers.
 
     Args:
@@ -103,8 +99,7 @@ class Reloaded:
     mended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(msgspec.Struct, frozen=True):
     """A generation could not be loaded; the last good one, if there is any, goes on answering.
 
     Args:
@@ -120,8 +115,7 @@ class Broken:
     serving: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(msgspec.Struct, frozen=True):
     """A run has begun.
 
     Args:
@@ -135,8 +129,7 @@ class RunStarted:
     prompt: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnded:
+class RunEnded(msgspec.Struct, frozen=True):
     """A run has ended.
 
     Args:
@@ -160,8 +153,7 @@ class RunEnded:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """What the agent's code wrote to a standard stream or to the log outside of a run.
 
     Args:
@@ -175,8 +167,7 @@ class Output:
     level: str
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerDied:
+class WorkerDied(msgspec.Struct, frozen=True):
     """The process of a generation ended that should not have.
 
     Args:
@@ -190,8 +181,7 @@ class WorkerDied:
     runs: int
 
 
-@dataclass(frozen=True, slots=True)
-class Retired:
+class Retired(msgspec.Struct, frozen=True):
     """A generation has finished its runs, and is gone.
 
     Args:
@@ -203,8 +193,7 @@ class Retired:
     cancelled: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Stopping:
+class Stopping(msgspec.Struct, frozen=True):
     """Everything is being ended.
 
     Args:
@@ -214,8 +203,7 @@ class Stopping:
     runs: int
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """Something that the user should know.
 
     Args:

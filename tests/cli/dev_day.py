@@ -9,7 +9,8 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sentient_cli.dev import serving
 from sentient_cli.dev.messages import Problem

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
-from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import cast
 
-import msgspec
 import pyte
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 from rich.cells import cell_len
 
 from sentient_cli.cli.dev_json import event_line
@@ -239,7 +239,7 @@ def test_a_save_that_is_broken_again_takes_the_place_of_the_one_before() -> None
 
 
 def replace_problem(what: str) -> Problem:
-    return msgspec.structs.replace(BROKEN.problem, what=what)
+    return replace(BROKEN.problem, what=what)
 
 
 def test_a_narrower_window_leaves_no_rest_of_the_lines_above() -> None:
@@ -268,7 +268,7 @@ def test_a_cleared_screen_has_what_matters() -> None:
 
 
 def test_quiet_shows_only_what_went_wrong() -> None:
-    quiet = replace(LIVE, quiet=True)
+    quiet = dataclasses.replace(LIVE, quiet=True)
     fine: list[Item] = [READY, running(1), ended(1), Reloaded(2, 0.1, ("a.py",)), Notice("x"), Output(1, "x", "stdout")]
     assert shown(fine, quiet) == ""
     assert shown([*fine, "resume", "end"], quiet) == ""
