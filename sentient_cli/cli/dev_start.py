@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from sentient_cli.cli.dev_session import Session
     from sentient_cli.cli.dev_writer import Writer
     from sentient_cli.cli.invocation import Invocation
     from sentient_cli.config import FlagValue, Loaded
@@ -157,9 +158,13 @@ def _serve(here: Invocation, loaded: Loaded, options: DevOptions, began: float, 
         if here.console.json:
             gone.append(session.gone)
         stack.callback(deaf)
-        gc.freeze()
-        gc.enable()
-        return asyncio.run(session.run())
+        return _run(session)
+
+
+def _run(session: Session) -> int:
+    gc.freeze()
+    gc.enable()
+    return asyncio.run(session.run())
 
 
 def _warn(writer: Writer, warnings: Sequence[str]) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import gc
 import importlib
 import json
 import os
+import select
 import socket
 import sys
 import threading
@@ -27,7 +27,7 @@ from sentient_cli.dev.processes import handlers
 from sentient_cli.dev.processes.descriptors import receive
 from sentient_cli.dev.processes.lifeline import die_with, threads_of_this_process
 from sentient_cli.dev.processes.order import Order, decode_order
-from sentient_cli.dev.processes.preload import imported_names, load, load_base, with_lazy_parts
+from sentient_cli.dev.processes.preload import imported_names, load, load_base, load_rest, with_lazy_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,8 @@ __all__ = ["Answer", "Preload", "encode_preload", "live_as_fork_server", "main"]
 
 _MAX_DESCRIPTORS: Final = 3
 _SIZE: Final = 4
+_REST: Final = 1.0
+"""Seconds after a fork in which the worker has the processor to itself."""
 _STANDARD: Final = 2
 """The last of the descriptors that every process has."""
 
@@ -140,6 +142,7 @@ def main(descriptor: int, parent: int) -> None:
             return
         gc.freeze()
         gc.enable()
+        rested = False
         while True:
             data, descriptors = _receive(connection)
             if data is None:
@@ -147,18 +150,11 @@ def main(descriptor: int, parent: int) -> None:
             _say(connection, _fork(decode_order(data), descriptors, connection))
             for number in descriptors:
                 os.close(number)
-            _look_for_plugins()
-
-
-@functools.cache
-def _look_for_plugins() -> None:
-    """Have pydantic know that it has no plugins, where it has none: each worker would look for them anew."""
-    import importlib.metadata  # noqa: PLC0415 - after the first fork, for which nobody waits
-
-    from pydantic import TypeAdapter  # noqa: PLC0415 - the same
-
-    if not importlib.metadata.entry_points(group="pydantic"):
-        TypeAdapter(int)
+            if rested or select.select([connection], [], [], _REST)[0]:
+                continue
+            rested = True
+            load_rest()
+            gc.freeze()
 
 
 def _preload(preload: Preload, connection: socket.socket) -> tuple[list[str], str | None]:

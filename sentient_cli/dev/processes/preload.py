@@ -25,6 +25,7 @@ __all__ = [
     "load",
     "load_base",
     "load_common",
+    "load_rest",
     "with_lazy_parts",
 ]
 
@@ -34,7 +35,6 @@ BASE: Final = (
     "sentient_cli.compat.adapting",
     "sentient_cli.llm",
     "sentient_cli.llm.offline.load",
-    "sentient_cli.testing.models",
     "sentient_cli.server.httptools_protocol",
     "sentient_cli.store.file",
     "sentient_cli.store.sqlite",
@@ -56,6 +56,9 @@ COMMON: Final = (
     "sentient_cli.dev.recording.recorder",
 )
 """Modules that the hub needs as well."""
+
+LATER: Final = ("sentient_cli.llm.offline.assistant", "sentient_cli.testing.models")
+"""Modules that many runs need, but no start."""
 
 base_packages: set[str] = set()
 """Top-level modules that were there once `load_base` had loaded those."""
@@ -171,3 +174,18 @@ def load_base() -> None:
     for name in BASE:
         load(name)
     base_packages.update(name.partition(".")[0] for name in sys.modules)
+
+
+def load_rest() -> None:
+    """Import what workers need later, and have pydantic know that it has no plugins, where it has none.
+
+    Each worker would look for plugins anew, which reads the metadata of every installed package.
+    """
+    import importlib.metadata  # noqa: PLC0415 - nobody waits for this
+
+    from pydantic import TypeAdapter  # noqa: PLC0415 - the same
+
+    for name in LATER:
+        load(name)
+    if not importlib.metadata.entry_points(group="pydantic"):
+        TypeAdapter(int)

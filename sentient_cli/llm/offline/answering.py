@@ -7,7 +7,6 @@ from collections.abc import Callable
 import msgspec
 
 from sentient_cli.errors import BadRequestError
-from sentient_cli.llm.offline.assistant import Talk, reply
 from sentient_cli.llm.offline.matching import Match, Matcher
 from sentient_cli.llm.offline.script import Failure, Pace, ScriptedUsage
 from sentient_cli.llm.offline.toolcalls import plain_call
@@ -79,6 +78,9 @@ class Answerer:
             return Answer(text="", tool_calls=(called,))
         if called is not None:
             return Answer(text=called)
+        # Late: what it knows takes longer to import than all else here, and a script may answer everything.
+        from sentient_cli.llm.offline.assistant import Talk, reply  # noqa: PLC0415
+
         return Answer(text=reply(Talk(request.messages, self._seed, self._now_ns())))
 
 
