@@ -139,7 +139,6 @@ def test_no_colour_and_a_dumb_terminal() -> None:
     assert b"\x1b" not in dumb.raw
 
 
-@pytest.mark.measured
 @pytest.mark.story("E20.3")
 @pytest.mark.parametrize(
     ("answer", "made"), [("y", True), ("", False), pytest.param("no", False, marks=pytest.mark.slow)]

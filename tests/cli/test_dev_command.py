@@ -204,6 +204,16 @@ def test_a_debugger_has_to_be_installed(commandline: Sentient, monkeypatch: pyte
     assert "uv add --dev debugpy" in json.loads(done_.stderr)["error"]["fix"]
 
 
+def test_a_public_address_needs_a_token_or_a_word_for_it(commandline: Sentient) -> None:
+    everywhere = ("--host", "::")
+    refused = commandline("dev", *everywhere, "--json")
+    assert refused.returncode == 4
+    assert "--insecure" in json.loads(refused.stderr)["error"]["fix"]
+    with developing(*everywhere, "--insecure", "--port", "0") as (process, _, err):
+        assert running(process, err, "Python").pid == process.pid
+        assert ended(process) == 0
+
+
 # -- chat ------------------------------------------------------------------------------------------------------------
 
 

@@ -19,8 +19,20 @@ import pytest
 from _pytest.doctest import DoctestModule
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_REPEATING = frozenset({"bench", "docs", "house", "reference"})
-"""Directories of tests that run again what others have run."""
+_TESTS = REPOSITORY / "tests"
+_REPEATING = (
+    *("bench", "docs", "house", "reference", "test_sanitize.py"),
+    *("e2e/test_serve_conditions.py", "e2e/test_typed_agent.py"),
+    *("server/test_stored_over_http.py", "store/test_store_machines.py"),
+    *("templates/test_template_checks.py", "templates/test_template_files.py", "templates/test_template_trees.py"),
+)
+"""Tests that run again what others have run, here and in what they start."""
+_REPEATING_HERE = (
+    *("cli/test_create_command.py", "cli/test_create_wizard.py", "learn/test_learn_walk.py"),
+    *("scaffold/test_create_equal.py", "scaffold/test_update_command.py", "scaffold/test_update_links.py"),
+    *("server/test_hygiene.py", "templates/test_template_answers.py", "templates/test_template_served.py"),
+)
+"""Those that run again here what others have run, but not in what they start."""
 
 _measurement = coverage.Coverage.current()
 if _measurement is not None:
@@ -35,7 +47,7 @@ def data_file() -> str | None:
 
 def is_repetition(test: pytest.Item) -> bool:
     """Whether a test runs nothing of the package that others do not run too."""
-    return any(test.path.is_relative_to(REPOSITORY / "tests" / folder) for folder in _REPEATING)
+    return any(test.path.is_relative_to(_TESTS / name) for name in _REPEATING)
 
 
 @functools.cache
@@ -51,7 +63,8 @@ def _knows_the_package(name: str) -> bool:
 
 def _is_counted(test: pytest.Item) -> bool:
     fixtures: list[str] = getattr(test, "fixturenames", [])
-    if is_repetition(test) or "unmeasured" in fixtures:
+    repeated_here = any(test.path == _TESTS / name for name in _REPEATING_HERE)
+    if repeated_here or is_repetition(test) or "unmeasured" in fixtures:
         return False
     module = getattr(test, "module", None)
     if not isinstance(test, pytest.Function) or not isinstance(module, ModuleType) or "commandline" in fixtures:

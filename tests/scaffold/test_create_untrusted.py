@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sentient_cli.errors import SentientError, TemplateRenderError, TemplateUnsafeError
+from sentient_cli.scaffold.config import read_config
 from sentient_cli.scaffold.limits import Limits
 from sentient_cli.scaffold.render import open_template, render
 from sentient_cli.scaffold.source import open_source
@@ -163,13 +164,24 @@ def test_it_sees_no_variable_and_no_file_of_the_user(tmp_path: Path, monkeypatch
     assert text.endswith("|")
 
 
+_UNREADABLE = [
+    ("a: [unclosed", "cannot be read"),
+    ("- a\n- b\n", "no list of questions"),
+    ("x: !include ../../secret.yml\n", "outside of it"),
+    ("x: !!python/object/apply:os.system [id]\n", "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("questions", "error"), _UNREADABLE)
+def test_a_configuration_that_cannot_be_read(tmp_path: Path, questions: str, error: str) -> None:
+    with pytest.raises(SentientError, match=error):
+        read_config(template(tmp_path / "t", {"a.txt": "a"}, questions))
+
+
 @pytest.mark.parametrize(
     ("questions", "error"),
     [
-        ("a: [unclosed", "cannot be read"),
-        ("- a\n- b\n", "no list of questions"),
-        ("x: !include ../../secret.yml\n", "outside of it"),
-        ("x: !!python/object/apply:os.system [id]\n", "cannot be read"),
+        *_UNREADABLE,
         ("x: {type: str, default: '{{ 1 / 0 }}'}\n", "cannot be computed"),
         ("x: {type: str, default: '{{ nothing.at.all }}'}\n", "cannot be computed"),
     ],

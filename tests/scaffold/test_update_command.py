@@ -13,6 +13,7 @@ import pytest
 
 from tests.plugins.isolation import REPOSITORY
 from tests.scaffold.update_kit import QUESTIONS, actions, command, make_project, make_template, snapshot, update
+from tests.support import commands
 
 OLD = {
     "README.md": "# Title\n\none\ntwo\nthree\nfour\nfive\n",
@@ -276,12 +277,7 @@ def test_a_disk_that_fills_up() -> None:
 
 @pytest.mark.story("E20.3", "20.1")
 def test_a_project_of_a_built_in_template(tmp_path: Path) -> None:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        program = [sys.executable, "-m", "sentient_cli", *arguments]
-        return subprocess.run(program, env=environment, capture_output=True, text=True, timeout=50, check=False)
-
-    project = Path("mine")
+    project, run = Path("mine"), commands.run_text
     assert run("create", "mine", "--yes", "--no-install", "--no-git").returncode == 0
     before = snapshot(project)
     assert run("update", "--project", "mine").returncode == 0

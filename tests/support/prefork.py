@@ -140,7 +140,7 @@ def fork_templates(path: str) -> types.SimpleNamespace:
     Args:
         path: The socket of the process that forks.
     """
-    return types.SimpleNamespace(executable=os.path.join(os.path.dirname(path), TEMPLATE_PYTHON), path=sys.path)  # noqa: PTH118, PTH120
+    return types.SimpleNamespace(executable=str(Path(path).with_name(TEMPLATE_PYTHON)), path=sys.path)
 
 
 def _set_python_of_templates(python: object) -> None:
@@ -159,7 +159,7 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 from attach import attach, end
 if {_STARTED_BY_FORKED!r} in os.environ:
     os.environ[{MEASURED_IF_FORKED!r}] = os.environ[{_STARTED_BY_FORKED!r}]
-_, _, code, *arguments = sys.argv[1:] if sys.argv[1:3] == ["-I", "-c"] else sys.exit(2)
+code, *arguments = sys.argv[3:]  # after -I and -c
 end(attach({path!r}, [], f"import sys; sys.argv[1:] = {{arguments!r}}; {{code}}; sys.exit()"))
 """
     )
