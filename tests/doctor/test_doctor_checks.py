@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_cli.scaffold.doctor import diagnosis, machine
+from sentient_cli.scaffold.doctor import diagnosis, loading, machine
 from sentient_cli.scaffold.doctor.finding import Check, Finding, Surroundings, Terminal
 from sentient_cli.scaffold.doctor.network import masked
 from tests.doctor.doctor_kit import TERMINAL, check, one
@@ -104,6 +104,25 @@ def test_an_agent_that_ends_the_process(code: str, what: str) -> None:
     Path("agent.py").write_text(code + "\n")
     found = one("agent")
     assert (found.status, what in found.what) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ("", {"model": "ok", "agent": "fail"}),
+        ('[llm]\nmodel = "nobody:x"\n', {"model": "fail", "agent": "fail"}),
+        ('agent = "gone.py"\n', {"model": "ok", "agent": "fail"}),
+        ('agent = "broken.py"\n', {"model": "ok", "agent": "fail"}),
+        ('agent = "good.py"\n', {"model": "ok", "agent": "ok"}),
+        (None, {"model": "ok", "agent": "skip"}),
+    ],
+)
+def test_what_is_loaded_is_found(settings: str | None, found: dict[str, str]) -> None:
+    if settings is not None:
+        Path("sentient.toml").write_text(settings)
+        Path("broken.py").write_text("raise ValueError\n")
+        Path("good.py").write_text("async def assist(session, query, response): ...\n")
+    assert {finding.name: finding.status for finding in loading._look(Path(), None)} == found
 
 
 def test_an_agent_that_never_loads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,6 @@ def test_nothing_is_left_of_one_who_was_killed(arguments: tuple[str, ...]) -> No
     assert not list(project.rglob("*.sentient-new"))
 
 
-@pytest.mark.story("E20.3")
 @pytest.mark.parametrize(
     "state",
     [
@@ -134,9 +133,28 @@ def test_nothing_is_left_of_one_who_was_killed(arguments: tuple[str, ...]) -> No
         "\0",
     ],
 )
-def test_what_is_kept_is_checked(state: str) -> None:
+def test_what_is_kept_is_checked(tmp_path: Path, state: str) -> None:
+    (tmp_path / ".sentient").mkdir()
+    (tmp_path / ".sentient/template.toml").write_text(state)
+    with zipfile.ZipFile(tmp_path / ".sentient/pristine.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+    with pytest.raises(ProjectError, match="damaged"):
+        load(tmp_path)
+
+
+def test_what_is_kept_lies_within_the_project(tmp_path: Path) -> None:
+    (tmp_path / ".sentient").mkdir()
+    (tmp_path / ".sentient/template.toml").write_text('sentient = "1"\n[template]\nid = "ours"\n')
+    with zipfile.ZipFile(tmp_path / ".sentient/pristine.zip", "w") as archive:
+        archive.writestr("../a.txt", "a")
+    with pytest.raises(ProjectError, match="damaged"):
+        load(tmp_path)
+
+
+@pytest.mark.story("E20.3")
+def test_an_update_says_that_what_is_kept_is_damaged() -> None:
     project = _project()
-    (project / ".sentient/template.toml").write_text(state)
+    (project / ".sentient/template.toml").write_text('sentient = "1"\n[template]\nid = 5\n')
     done = update("--json")
     assert done.returncode == 5, done.stderr
     assert "damaged" in json.loads(done.stderr.splitlines()[-1])["error"]["what"]
