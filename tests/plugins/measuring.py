@@ -29,7 +29,7 @@ _REPEATING = (
 """Tests that run again what others have run, here and in what they start."""
 _REPEATING_HERE = (
     *("cli/test_create_command.py", "cli/test_create_wizard.py", "learn/test_learn_walk.py"),
-    *("scaffold/test_create_equal.py", "scaffold/test_update_command.py", "scaffold/test_update_links.py"),
+    *("scaffold/test_create_equal.py", "scaffold/test_update_command.py"),
     *("server/test_hygiene.py", "templates/test_template_answers.py", "templates/test_template_served.py"),
 )
 """Those that run again here what others have run, but not in what they start."""

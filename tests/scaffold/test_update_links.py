@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from sentient_cli.errors import ProjectError
 from sentient_cli.scaffold import undo
+from sentient_cli.scaffold.pristine import load
 from tests.scaffold.create_kit import shot
 from tests.scaffold.update_kit import make_project, make_template, update
 
