@@ -145,6 +145,15 @@ class _Root(TyperGroup):
         write_help(self, ctx, formatter, commands=[(row.name, row.help) for row in COMMANDS])
 
 
+class _Command(HelpCommand):
+    """A command whose models have pydantic's plugins again, which those of the command line itself do without."""
+
+    @override
+    def invoke(self, ctx: Context) -> object:
+        with variable(PYDANTIC_PLUGINS, current().environment.get(PYDANTIC_PLUGINS)):
+            return super().invoke(ctx)
+
+
 def _unknown_command(name: str) -> UsageError:
     near = difflib.get_close_matches(name, [row.name for row in COMMANDS], n=1)
     return UsageError(
@@ -157,7 +166,7 @@ def _unknown_command(name: str) -> UsageError:
 def _command(row: CommandRow) -> Command:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     settings = {"allow_interspersed_args": not row.hands_on}
-    app.command(row.name, cls=HelpCommand, context_settings=settings)(load_command(row))
+    app.command(row.name, cls=_Command, context_settings=settings)(load_command(row))
     return typer.main.get_command(app)
 
 

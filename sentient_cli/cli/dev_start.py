@@ -77,8 +77,7 @@ def run_dev(here: Invocation, options: DevOptions) -> int:
     from sentient_cli.cli.dev_python import use_project_python
 
     code = 0
-    gc.disable()  # what is imported stays: to look through it again and again is a tenth of a start
-    with ends_quietly() as deaf:
+    with _not_collecting(), ends_quietly() as deaf:
         use_project_python(here.project or Path.cwd(), sys.argv[1:], here.environment)
         from sentient_cli.dev.launch import start_early, stop_early
 
@@ -87,9 +86,18 @@ def run_dev(here: Invocation, options: DevOptions) -> int:
             try:
                 code = _serve(here, _load(here, options), options, began, deaf)
             finally:
-                gc.enable()
                 stop_early()
     return code
+
+
+@contextlib.contextmanager
+def _not_collecting() -> Generator[None]:
+    """Look for no garbage: what is imported stays, and to look through it again and again is a tenth of a start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _load(here: Invocation, options: DevOptions) -> Loaded:

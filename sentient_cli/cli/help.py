@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 from typer.core import TyperCommand
 from typing_extensions import override
 
-from sentient_cli.cli.invocation import current
-from sentient_cli.config.environ import PYDANTIC_PLUGINS, variable
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,12 +21,6 @@ NARROW = 60
 
 class HelpCommand(TyperCommand):
     """A command that tells its own options from those that every command has."""
-
-    @override
-    def invoke(self, ctx: Context) -> object:
-        # The models of whoever is called have the plugins of pydantic again, which none of the command line needs.
-        with variable(PYDANTIC_PLUGINS, current().environment.get(PYDANTIC_PLUGINS)):
-            return super().invoke(ctx)
 
     @override
     def format_usage(self, ctx: Context, formatter: HelpFormatter) -> None:

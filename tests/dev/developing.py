@@ -217,6 +217,7 @@ def developing(
     project: Path,
     *flags: object,
     version: str | None = "one",
+    agent: str | None = None,
     ready: bool = True,
     code: int = 0,
     env: Mapping[str, str] | None = None,
@@ -228,14 +229,17 @@ def developing(
         project: A directory; made with an agent in it unless there is one.
         flags: More of the command line.
         version: What the agent answers first; None: no agent is written.
+        agent: Another agent, as the text of its file.
         ready: Whether to wait until it answers.
         code: How it has to exit.
         env: More of the environment.
         prelude: Python that runs in it before.
     """
     project.mkdir(exist_ok=True)
-    if version is not None and not (project / "agent.py").exists():
-        (project / "agent.py").write_text(AGENT.format(version=version))
+    if agent is None and version is not None and not (project / "agent.py").exists():
+        agent = AGENT.format(version=version)
+    if agent is not None:
+        (project / "agent.py").write_text(agent)
     home = project.parent / f"{project.name}-home"
     home.mkdir(exist_ok=True)
     arguments = ("dev", "--json", "--port", "0", *map(str, flags))

@@ -37,16 +37,17 @@ def test_packages_that_change_the_process_that_imports_them(tmp_path: Path) -> N
     (packages / "copied.py").write_text("import os\nos.fork()\n")
     left = "child = os.fork()\nif not child:\n    while True:\n        time.sleep(600)\n"
     (packages / "leaving.py").write_text(f"import os, time\n{left}open('left', 'w').write(str(child))\n")
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text("import deaf, copied, leaving\n" + AGENT.format(version="one"))
-    with developing(project, env={"PYTHONPATH": str(packages)}) as dev:
+    with developing(
+        tmp_path / "project",
+        agent="import deaf, copied, leaving\n" + AGENT.format(version="one"),
+        env={"PYTHONPATH": str(packages)},
+    ) as dev:
         assert dev.ask() == "one"
         mark = dev.write("agent.py", "import deaf, copied, leaving\n" + AGENT.format(version="two"))
         dev.wait("reloaded", since=mark)
         assert dev.ask() == "two"
         wait_until(lambda: len(dev.workers()) == 1, "the code before is gone")
         everybody = [dev.fork_server(), *children(dev.fork_server())]
-        assert int((project / "left").read_text()) in everybody
+        assert int((dev.project / "left").read_text()) in everybody
         assert len(everybody) == 2, "no copy is there"
     wait_until(lambda: not any(map(_runs, everybody)), "nothing outlives it")

@@ -68,10 +68,7 @@ def test_code_that_hangs_while_it_is_loaded_is_given_up_with_the_next_save(tmp_p
 
 @pytest.mark.story("20.5")
 def test_code_that_hangs_from_the_start_is_told_of_and_the_page_answers(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text("import time\ntime.sleep(600)\n")
-    with developing(project, ready=False) as dev:
+    with developing(tmp_path / "project", agent="import time\ntime.sleep(600)\n", ready=False) as dev:
         notice = dev.wait("notice")
         assert "loading for 2 seconds" in str(notice["text"])
         assert notice["fix"]
@@ -196,10 +193,7 @@ async def deaf(session, query, response):
 
 @pytest.mark.story("20.5")
 def test_code_that_blocks_for_ever_does_not_hold_up_a_save_or_the_end(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text(_DEAF)
-    with developing(project) as dev:
+    with developing(tmp_path / "project", agent=_DEAF) as dev:
         Stream(dev.url, GO)
         (deaf,) = dev.workers()
         dev.save("two")
@@ -286,10 +280,12 @@ def test_a_package_that_starts_a_thread_is_not_imported_before_a_fork(tmp_path: 
 def test_packages_that_are_installed_while_it_runs(tmp_path: Path) -> None:
     packages = tmp_path / "site-packages"
     packages.mkdir()
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text("import newcomer\n" + AGENT.replace("VERSION + ", "newcomer.NAME + "))
-    with developing(project, ready=False, env={"PYTHONPATH": str(packages)}) as dev:
+    with developing(
+        tmp_path / "project",
+        agent="import newcomer\n" + AGENT.replace("VERSION + ", "newcomer.NAME + "),
+        ready=False,
+        env={"PYTHONPATH": str(packages)},
+    ) as dev:
         assert "newcomer" in str(_problem(dev.wait("broken"))["why"])
         (packages / "newcomer.py").write_text("NAME = 'first'\n")
         dev.wait_ready()
@@ -361,10 +357,7 @@ async def fatal(session, query, response):
         os._exit(9)
     await response.text_block("A", "alive")
 """
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text(agent)
-    with developing(project) as dev:
+    with developing(tmp_path / "project", agent=agent) as dev:
         mark = dev.mark()
         with pytest.raises(httpx.HTTPError):
             dev.ask("the last words")

@@ -21,10 +21,11 @@ def test_code_is_imported_from_an_archive(tmp_path: Path) -> None:
     archive = tmp_path / "shared.zip"
     with zipfile.ZipFile(archive, "w") as shared:
         shared.writestr("zipped.py", "NAME = 'from the archive'\n")
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text("import zipped\n" + AGENT.replace("VERSION + ", "zipped.NAME + "))
-    with developing(project, env={"PYTHONPATH": str(archive)}) as dev:
+    with developing(
+        tmp_path / "project",
+        agent="import zipped\n" + AGENT.replace("VERSION + ", "zipped.NAME + "),
+        env={"PYTHONPATH": str(archive)},
+    ) as dev:
         assert dev.ask() == "from the archive"
 
 
@@ -62,10 +63,9 @@ def test_a_package_that_blocks_when_it_is_imported_blocks_only_code_that_imports
     started = tmp_path / "started"
     blocks = f"import os, time\nopen({str(started)!r}, 'a').write(f'{{os.getpid()}} ')\ntime.sleep(600)\n"
     environment = _packages(tmp_path, blocks=blocks, calm="import os\nPROCESS = os.getpid()\n")
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text("import blocks\n" + AGENT.format(version="one"))
-    with developing(project, ready=False, env=environment) as dev:
+    with developing(
+        tmp_path / "project", agent="import blocks\n" + AGENT.format(version="one"), ready=False, env=environment
+    ) as dev:
         wait_until(started.exists, "the process that forks imports it")
         first = int(started.read_text())
         text = "import calm\n" + AGENT.replace("VERSION + ", "str(calm.PROCESS) + ")
@@ -79,10 +79,9 @@ def test_a_package_that_blocks_when_it_is_imported_blocks_only_code_that_imports
 def test_a_package_that_ends_the_process_that_imports_it_first_is_left_to_the_code(tmp_path: Path) -> None:
     once = tmp_path / "once"
     ends = f"import os\nif not os.path.exists({str(once)!r}):\n    open({str(once)!r}, 'w').close()\n    os._exit(3)\n"
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text("import ends\n" + AGENT.format(version="one"))
-    with developing(project, env=_packages(tmp_path, ends=ends)) as dev:
+    with developing(
+        tmp_path / "project", agent="import ends\n" + AGENT.format(version="one"), env=_packages(tmp_path, ends=ends)
+    ) as dev:
         assert dev.ask() == "one"
 
 
@@ -90,10 +89,11 @@ def test_a_package_that_ends_the_process_that_imports_it_first_is_left_to_the_co
 def test_more_packages_that_start_threads_than_one_would_leave_out_one_by_one(tmp_path: Path) -> None:
     thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n"
     names = [f"restless_{number}" for number in range(6)]
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text(f"import {', '.join(names)}\n" + AGENT.format(version="one"))
-    with developing(project, env=_packages(tmp_path, **dict.fromkeys(names, thread))) as dev:
+    with developing(
+        tmp_path / "project",
+        agent=f"import {', '.join(names)}\n" + AGENT.format(version="one"),
+        env=_packages(tmp_path, **dict.fromkeys(names, thread)),
+    ) as dev:
         assert dev.ask() == "one"
 
 

@@ -258,13 +258,10 @@ async def stopped(session, query, response):
 
 @pytest.mark.story("20.5")
 def test_code_that_hangs_while_it_is_loaded_is_not_waited_for_at_the_end(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text(_STOPPED)
-    with developing(project) as dev:
+    with developing(tmp_path / "project", agent=_STOPPED) as dev:
         Stream(dev.url, "")
         hangs = "import os, time\nfrom pathlib import Path\nPath('pid').write_text(str(os.getpid()))\n"
         dev.write("agent.py", f"{hangs}os.rename('pid', 'hanging')\ntime.sleep(600)\n")
-        wait_until((project / "hanging").exists, "it hangs")
+        wait_until((dev.project / "hanging").exists, "it hangs")
         assert dev.stop() == 0
-        assert (project / "seen").read_text() == "gone"
+        assert (dev.project / "seen").read_text() == "gone"

@@ -91,10 +91,7 @@ def test_a_broken_save_breaks_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.story("20.5")
 def test_a_start_with_broken_code_waits_for_a_good_save(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text("import no_such_module\n")
-    with developing(project, ready=False) as dev:
+    with developing(tmp_path / "project", agent="import no_such_module\n", ready=False) as dev:
         problem = dev.wait("broken")["problem"]
         assert isinstance(problem, dict)
         assert "no_such_module" in problem["why"]

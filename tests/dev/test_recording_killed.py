@@ -56,10 +56,7 @@ def _is_enough(shown: _Shown) -> bool:
 
 @pytest.mark.story("20.5")
 def test_what_was_shown_of_a_killed_workers_streams_is_recorded(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "agent.py").write_text(_AGENT)
-    with developing(project) as dev:
+    with developing(tmp_path / "project", agent=_AGENT) as dev:
         shown = _Shown(dev.url, dev.token)
         streams = [Stream(dev.url, "") for _ in range(_STREAMS)]
         wait_until(lambda: _is_enough(shown), "much of it is shown")

@@ -239,10 +239,10 @@ async def test_nothing_is_told_while_git_works(project: Path, scope: Scope) -> N
         lock.touch()
         (project / "agent.py").write_text("half of a switch")
         await asyncio.to_thread((project / "prompts" / "system.md").write_text, "the other half")
+        await asyncio.sleep(0.2)
         assert told.sets == []
         lock.unlink()
-        await told.until(lambda: bool(told.sets))
-        assert told.sets == [{project / "agent.py", project / "prompts" / "system.md"}]
+        await told.until(lambda: set(told.paths) == {project / "agent.py", project / "prompts" / "system.md"})
 
 
 async def test_a_lock_that_git_left_behind_is_waited_for_once(project: Path, scope: Scope) -> None:

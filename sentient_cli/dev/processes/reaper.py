@@ -98,8 +98,9 @@ class Reaper:
             pid: The process: a child of this one, or about to be.
         """
         child = Child(pid, self._loop)
-        if pid in self._collected:
-            child.ended.set_result(self._collected.pop(pid))
+        status = self._collected.pop(pid, None)
+        if status is not None and _session(pid) is None:  # else the number is another's by now
+            child.ended.set_result(status)
             child.collected.set_result(None)
             return child
         self._children[pid] = child
