@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
 
 from sentient_cli.cli.dev_lines import Layout
 from sentient_cli.cli.dev_text import Line, Pen, Span, paint, plain, width_of
@@ -42,8 +43,7 @@ class Size(NamedTuple):
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """Something that the keys have to say.
 
     Args:
@@ -64,8 +64,7 @@ Action: TypeAlias = Literal["clear", "help", "blank", "leave", "resume", "end"]
 Item: TypeAlias = DevEvent | Told | Action
 
 
-@dataclass(frozen=True, slots=True)
-class Looks:
+class Looks(msgspec.Struct, frozen=True):
     """What may be written, and what is wanted.
 
     Args:

@@ -11,9 +11,10 @@ import os
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sentient_cli.cli.streams import is_terminal
 from sentient_cli.config.environ import PYDANTIC_PLUGINS, variable
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["DevOptions", "run_dev"]
 
 
-@dataclass(frozen=True, slots=True)
-class DevOptions:
+class DevOptions(msgspec.Struct, frozen=True):
     """What the command line says.
 
     Args:

@@ -16,9 +16,10 @@ import shutil
 import stat
 import tempfile
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
+
+import msgspec
 
 from sentient_cli import paths
 from sentient_cli.config.processes import state_of, this_process
@@ -36,8 +37,7 @@ _DIGITS: Final = 32
 _TOKEN: Final = "token"  # noqa: S105 - the name of its file
 
 
-@dataclass(frozen=True, slots=True)
-class RunningServer:
+class RunningServer(msgspec.Struct, frozen=True):
     """A `sentient dev` that answers.
 
     Args:

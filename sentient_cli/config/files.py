@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeGuard
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeGuard
+
+import msgspec
 
 from sentient_cli.config.keys import all_keys, nearest, sections
 from sentient_cli.config.lines import key_lines, line_of
 from sentient_cli.config.values import Layer, Source, Value
 from sentient_cli.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = ["PROJECT_FILE", "SettingsFile", "find_project_file", "read_settings_file", "read_text"]
 
@@ -25,8 +24,7 @@ MAXIMUM_SIZE = 1024 * 1024
 _DOCS = "docs/configuration.md lists every setting"
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFile:
+class SettingsFile(msgspec.Struct, frozen=True):
     """One settings file.
 
     Args:
@@ -39,7 +37,7 @@ class SettingsFile:
     path: Path
     table: Mapping[str, object]
     lines: Mapping[tuple[str, ...], int]
-    prefix: tuple[str, ...] = field(default=())
+    prefix: tuple[str, ...] = ()
 
     def where(self, *path: str) -> str:
         """File and line of a key."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import msgspec
 from typing_extensions import override
 
 __all__ = ["FlagValue", "Layer", "Source", "Value"]
@@ -17,8 +17,7 @@ FlagValue: TypeAlias = str | int | float | bool | Path | list[str] | tuple[str, 
 """What a flag of the command line gives; None means that it was not given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """Where a value comes from.
 
     Args:
@@ -38,8 +37,7 @@ class Source:
         return self.where or self.layer
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """A value as it was found, before its type is checked.
 
     Args:

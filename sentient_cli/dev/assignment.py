@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from sentient_cli.dev.debugging import QUIET
 from sentient_cli.dev.processes.order import FlagText, Order
@@ -12,8 +13,7 @@ from sentient_cli.dev.processes.order import FlagText, Order
 __all__ = ["Assignment"]
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(msgspec.Struct, frozen=True):
     """What a hub is told when it is made.
 
     Args:
@@ -41,8 +41,8 @@ class Assignment:
     home: Path
     recordings: Path
     typed_in: Path | None = None
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    flags: Mapping[str, FlagText] = field(default_factory=dict[str, FlagText])
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
+    flags: Mapping[str, FlagText] = msgspec.field(default_factory=dict[str, FlagText])
     project: Path | None = None
     profile: str | None = None
     env_file: Path | None = None

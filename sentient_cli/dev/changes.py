@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 __all__ = ["Changes", "Saved"]
 
 
-@dataclass(slots=True)
-class Saved:
+class Saved(msgspec.Struct):
     """What was saved.
 
     Args:
@@ -18,7 +18,7 @@ class Saved:
     """
 
     began: float | None = None
-    files: dict[str, None] = field(default_factory=dict)
+    files: dict[str, None] = msgspec.field(default_factory=dict)
 
     def add(self, began: float | None, files: Iterable[str]) -> None:
         """More was saved."""

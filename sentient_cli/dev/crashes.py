@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from sentient_cli.dev.messages import Problem
 from sentient_cli.dev.processes.reaper import ending
@@ -17,8 +18,7 @@ _BY_REQUEST: Final = frozenset({-1, -2, -3, -15})
 """SIGHUP, SIGINT, SIGQUIT, SIGTERM: what somebody sends who wants a process to end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Crash:
+class Crash(msgspec.Struct, frozen=True):
     """The end of a process that should not have ended.
 
     Args:

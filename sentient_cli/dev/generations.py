@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
+
+import msgspec
 
 __all__ = [
     "Action",
@@ -30,50 +31,37 @@ class Stage(Enum):
     LEAVING = "leaving"
 
 
-@dataclass(frozen=True, slots=True)
-class _About:
+class _About(msgspec.Struct, frozen=True):
     generation: int
 
 
-class Launch(_About):
+class Launch(_About, frozen=True):
     """Start to load a generation."""
 
-    __slots__ = ()
 
-
-class Serve(_About):
+class Serve(_About, frozen=True):
     """From now on connections go to this generation."""
 
-    __slots__ = ()
 
-
-class Retire(_About):
+class Retire(_About, frozen=True):
     """Tell a generation that another one answers now."""
 
-    __slots__ = ()
 
-
-class Leave(_About):
+class Leave(_About, frozen=True):
     """Tell a generation that no connection comes any more."""
 
-    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Cancel(_About):
+class Cancel(_About, frozen=True):
     """Have a generation cancel its runs."""
 
     reason: str
 
 
-class Kill(_About):
+class Kill(_About, frozen=True):
     """End the process of a generation."""
 
-    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(msgspec.Struct, frozen=True):
     """Tell those that answer which generation is broken; None: none."""
 
     broken: int | None
@@ -82,8 +70,7 @@ class Tell:
 Action: TypeAlias = Launch | Serve | Retire | Leave | Cancel | Kill | Tell
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Bounds. Times are seconds.
 
     Args:
@@ -105,8 +92,7 @@ class Limits:
     crash_window: float = 30.0
 
 
-@dataclass(slots=True)
-class _Member:
+class _Member(msgspec.Struct):
     stage: Stage
     since: float
     cancelled: bool = False
@@ -115,8 +101,7 @@ class _Member:
 _TOO_OLD: Final = "A newer version of the agent has replaced this one"
 
 
-@dataclass(slots=True)
-class Generations:
+class Generations(msgspec.Struct):
     """Decides. Every method takes what happened and returns what has to be done, in order.
 
     Args:
@@ -134,17 +119,17 @@ class Generations:
         (2, 3)
     """
 
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = msgspec.field(default_factory=Limits)
     current: int | None = None
     """Who answers."""
     broken: int | None = None
     """The newest generation, when it could not be loaded."""
-    _members: dict[int, _Member] = field(default_factory=dict)
+    _members: dict[int, _Member] = msgspec.field(default_factory=dict)
     _last: int = 0
     _superseded: int = 0
     _again: bool = False
     _stopped: bool = False
-    _crashes: list[float] = field(default_factory=list)
+    _crashes: list[float] = msgspec.field(default_factory=list)
 
     # -- what is so --------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
+
+import msgspec
 
 from sentient_cli.dev.forking import ForkServer, cannot_start
 from sentient_cli.dev.forkserver import Answer, Preload
@@ -27,8 +28,7 @@ _early: list[ForkServer] = []
 """What `start_early` has started, until somebody uses it."""
 
 
-@dataclass(slots=True)
-class Launched:
+class Launched(msgspec.Struct):
     """A worker's process, and the hub's ends of what leads to it.
 
     Args:

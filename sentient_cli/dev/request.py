@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias
 
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Mapping
-    from pathlib import Path
+import msgspec
 
-    from sentient_cli.config import FlagValue, Settings
-    from sentient_cli.server.tickets import Tickets
+from sentient_cli.config import FlagValue, Settings
+from sentient_cli.server.tickets import Tickets
 
 __all__ = ["Command", "HubRequest"]
 
@@ -19,8 +18,7 @@ Command: TypeAlias = Literal["reload", "quit"]
 """What a hub can be told while it runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class HubRequest:
+class HubRequest(msgspec.Struct, frozen=True):
     """All that a hub has to know.
 
     Args:

@@ -12,9 +12,10 @@ import re
 import select
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+import msgspec
 
 from sentient_cli.server.descriptors import descriptor_limit
 
@@ -68,8 +69,7 @@ def destination(head: bytes) -> Where | int:
     return int(run[1]) if run is not None else Where.AGENT
 
 
-@dataclass(eq=False, slots=True)
-class _Newcomer:
+class _Newcomer(msgspec.Struct, eq=False):
     """A connection that nobody has yet."""
 
     connection: socket.socket

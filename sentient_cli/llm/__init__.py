@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from sentient_cli.llm.loop import ToolStream
     from sentient_cli.llm.manager import LLMManager
     from sentient_cli.llm.offline import OfflineProvider
-    from sentient_cli.llm.parameters import Parameters
+    from sentient_cli.llm.parameters import Effort, Parameters
+    from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
     from sentient_cli.llm.provider import (
         Capabilities,
         LLMProvider,
@@ -36,9 +37,7 @@ if TYPE_CHECKING:
         Message,
         Messages,
         OutputSpec,
-        Part,
         Role,
-        TextPart,
         ToolCall,
         ToolCallDelta,
         ToolLike,
@@ -49,12 +48,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncTool",
+    "AudioPart",
     "CallHook",
     "CallRecord",
     "Capabilities",
     "Chunk",
     "Completion",
+    "DocumentPart",
+    "Effort",
     "FinishReason",
+    "ImagePart",
     "LLMManager",
     "LLMProvider",
     "LLMStream",
@@ -73,6 +76,7 @@ __all__ = [
     "Role",
     "SyncTool",
     "TextPart",
+    "ThinkingPart",
     "TokenCount",
     "Tool",
     "ToolCall",
@@ -98,7 +102,8 @@ _MODULES = {
     "manager": ("LLMManager",),
     "loop": ("ToolStream",),
     "offline": ("OfflineProvider",),
-    "parameters": ("Parameters",),
+    "parameters": ("Effort", "Parameters"),
+    "parts": ("AudioPart", "DocumentPart", "ImagePart", "Part", "TextPart", "ThinkingPart"),
     "provider": (
         "Capabilities",
         "LLMProvider",
@@ -120,9 +125,7 @@ _MODULES = {
         "Message",
         "Messages",
         "OutputSpec",
-        "Part",
         "Role",
-        "TextPart",
         "ToolCall",
         "ToolCallDelta",
         "ToolLike",

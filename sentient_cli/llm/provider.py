@@ -35,7 +35,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         parameters: How to answer.
         tools: What the model may ask for.
         output: What the answer has to be like; only for providers that can hold a model to it.
-        call: The id of the call, the same over all its attempts.
+        call: The id of the call, the same over all its attempts; providers that know such a thing get it as the key by
+            which they tell a request that they have had already.
+        session: The chat that it belongs to, if any.
+        query: The question of the user's that it belongs to, if any.
 
     Example:
         >>> request = Request(model="assistant", messages=(Message.user("Hello"),), parameters=Parameters(max_tokens=5))
@@ -49,6 +52,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[ToolSpec, ...] = ()
     output: OutputSpec | None = None
     call: str = ""
+    session: str | None = None
+    query: str | None = None
 
 
 class RateLimits(msgspec.Struct, frozen=True, gc=False):
@@ -80,6 +85,11 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         images: Whether models can read images.
         system_prompts: Whether system messages are obeyed.
         rate_limits: How much it takes.
+        audio: Whether models can hear.
+        documents: Whether models can read documents such as PDF files.
+        thinking: Whether models think before they answer.
+        caching: Whether the beginning of a request can be kept for the next one.
+        batches: Whether requests can be handed in together, to be answered within a day.
 
     Example:
         >>> capabilities = Capabilities(models=("small", "large"), max_input_tokens=8192, tools=True)
@@ -96,6 +106,11 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     images: bool = False
     system_prompts: bool = True
     rate_limits: RateLimits = RateLimits()
+    audio: bool = False
+    documents: bool = False
+    thinking: bool = False
+    caching: bool = False
+    batches: bool = False
 
 
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeAlia
 import msgspec
 
 from sentient_cli.errors import BadRequestError
+from sentient_cli.llm.parts import Part, TextPart, ThinkingPart
 
 __all__ = [
     "Chunk",
@@ -16,9 +17,7 @@ __all__ = [
     "Message",
     "Messages",
     "OutputSpec",
-    "Part",
     "Role",
-    "TextPart",
     "ToolCall",
     "ToolCallDelta",
     "ToolLike",
@@ -39,25 +38,7 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 """Who speaks in a message."""
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_call", "content_filter"]
-"""Why an answer ended: it was complete, too long, waits for a tool, or was filtered."""
-
-
-class TextPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="text"):
-    """A piece of text in a message.
-
-    Args:
-        text: The text.
-
-    Example:
-        >>> Message.user((TextPart("What is "), TextPart("6 * 7?"))).text
-        'What is 6 * 7?'
-    """
-
-    text: str
-
-
-Part: TypeAlias = TextPart
-"""What the content of a message is made of, told apart by ``type``. More kinds will join; pass over others."""
+"""Why an answer ended: it was complete, too long, waits for a tool, or was filtered or refused."""
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False):
@@ -188,10 +169,17 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
         """The text of the message, without its other parts."""
         if isinstance(self.content, str):
             return self.content
-        return "".join(part.text for part in self.content)
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The content as parts, whichever way it was given; none when it is empty."""
+        if isinstance(self.content, str):
+            return (TextPart(self.content),) if self.content else ()
+        return self.content
 
     @classmethod
-    def system(cls, content: str) -> Message:
+    def system(cls, content: str | tuple[Part, ...]) -> Message:
         """An instruction to the model."""
         return cls("system", content)
 
@@ -201,7 +189,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls("user", content)
 
     @classmethod
-    def assistant(cls, content: str = "", tool_calls: tuple[ToolCall, ...] = ()) -> Message:
+    def assistant(cls, content: str | tuple[Part, ...] = "", tool_calls: tuple[ToolCall, ...] = ()) -> Message:
         """What the model said, and the tools it asked for."""
         return cls("assistant", content, tool_calls)
 
@@ -221,7 +209,8 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     Args:
         input: Tokens of the request that were not read from a cache.
         cache_read: Tokens of the request read from the provider's cache.
-        cache_write: Tokens of the request written to it.
+        cache_write: Tokens of the request written to it, to be kept for minutes.
+        cache_write_1h: Tokens of the request written to it, to be kept for an hour.
         output: Tokens of the answer, reasoning included.
         reasoning: The part of ``output`` that was reasoning.
         estimated: Whether the numbers are ours and not the provider's.
@@ -239,11 +228,14 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     output: int | None = None
     reasoning: int | None = None
     estimated: bool = False
+    cache_write_1h: int | None = None
 
     @property
     def prompt(self) -> int | None:
         """All tokens of the request, or None when they are not known."""
-        return None if self.input is None else self.input + (self.cache_read or 0) + (self.cache_write or 0)
+        if self.input is None:
+            return None
+        return self.input + (self.cache_read or 0) + (self.cache_write or 0) + (self.cache_write_1h or 0)
 
     @property
     def total(self) -> int | None:
@@ -259,6 +251,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             _sum(self.output, other.output),
             _sum(self.reasoning, other.reasoning),
             self.estimated or other.estimated,
+            _sum(self.cache_write_1h, other.cache_write_1h),
         )
 
 
@@ -299,6 +292,11 @@ class Chunk(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         tool_call: A piece of a tool call.
         usage: The tokens so far; the last one counts.
         finish_reason: The terminal marker: a stream that ends without one was cut off.
+        thinking: The next of the model's thoughts; a piece with a signature or with redacted thoughts ends one part.
+        refusal: The next characters of why the model does not answer.
+        restarted: Whether the answer begins anew here, since who gave it failed: what came before is void.
+        model: The model that answers, when the provider names it, on one of the first chunks.
+        extra: What the provider sent besides, such as log probabilities, by its own names.
 
     Example:
         >>> chunks = [Chunk("Hel"), Chunk("lo"), Chunk(finish_reason="stop"), Chunk(usage=Usage(input=1, output=2))]
@@ -310,6 +308,11 @@ class Chunk(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tool_call: ToolCallDelta | None = None
     usage: Usage | None = None
     finish_reason: FinishReason | None = None
+    thinking: ThinkingPart | None = None
+    refusal: str = ""
+    restarted: bool = False
+    model: str | None = None
+    extra: dict[str, JsonValue] | None = None
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
@@ -324,6 +327,14 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
         model: The model that answered, as the provider names it.
         attempts: How many calls to providers it took.
         failovers: How often another provider took over.
+        thinking: What the model thought, to be given back with its answer.
+        refusal: Why the model does not answer, in its own words.
+        model_used: The model that answered, in its provider's own words, where they say more, such as a version.
+        cost: What it cost, in US dollars; None: the price is not known.
+        degraded: Why this is not the answer that was asked for, but a lesser one; empty: it is.
+        cached: Whether it is an earlier answer to the same question.
+        notices: What was not asked as it was wanted, such as a parameter that the model does not know.
+        extra: What the provider sent besides, by its own names.
         steps: What was said between the question and this answer: calls of tools, their results, and answers that were
             asked for again.
 
@@ -345,12 +356,22 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     attempts: int = 1
     failovers: int = 0
+    thinking: tuple[ThinkingPart, ...] = ()
+    refusal: str = ""
+    model_used: str = ""
+    cost: float | None = None
+    degraded: str = ""
+    cached: bool = False
+    notices: tuple[str, ...] = ()
+    extra: dict[str, JsonValue] | None = None
     steps: tuple[Message, ...] = ()
 
     @property
     def message(self) -> Message:
         """The answer as the next message of the conversation."""
-        return Message.assistant(self.text, self.tool_calls)
+        if not self.thinking:
+            return Message.assistant(self.text, self.tool_calls)
+        return Message.assistant((*self.thinking, *((TextPart(self.text),) if self.text else ())), self.tool_calls)
 
     @property
     def messages(self) -> tuple[Message, ...]:

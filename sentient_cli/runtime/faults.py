@@ -6,9 +6,10 @@ import contextlib
 import logging
 import sys
 import traceback
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Protocol, cast
+
+import msgspec
 
 from sentient_cli.errors import RunOverflowError
 from sentient_cli.redact import redactor
@@ -27,13 +28,12 @@ class _Named(Protocol):
     def agent_name(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """What the client is told."""
 
     message: str
     code: int = 500
-    details: dict[str, object] = field(default_factory=dict[str, object])
+    details: dict[str, object] = msgspec.field(default_factory=dict[str, object])
 
 
 def describe_failure(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.errors import CursorError, CursorExpiredError, LogSequenceError, ResponseClosedError, RunOverflowError
@@ -19,8 +20,7 @@ LogListener: TypeAlias = Callable[[Sequence[LogEntry]], None]
 _EVICT_AT_ONCE = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class LogLimits:
+class LogLimits(msgspec.Struct, frozen=True):
     """How much a live log holds.
 
     Args:

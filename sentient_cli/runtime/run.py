@@ -7,8 +7,9 @@ import contextlib
 import contextvars
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.errors import ResponseClosedError, RunOverflowError
@@ -33,8 +34,7 @@ _REFERENCE = 12
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class RunLimits:
+class RunLimits(msgspec.Struct, frozen=True):
     """The bounds of one run.
 
     Args:

@@ -13,13 +13,15 @@ import logging
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sentient_cli.server.answers import RequestError, send_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -54,8 +56,7 @@ def is_loopback(address: str) -> bool:
         return False  # a name that somebody else may point anywhere
 
 
-@dataclass(frozen=True, slots=True)
-class GateRules:
+class GateRules(msgspec.Struct, frozen=True):
     """Who may come in.
 
     Args:

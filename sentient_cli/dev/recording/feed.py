@@ -29,26 +29,29 @@ _CURSOR: Final = re.compile(r"([0-9a-f]{16})\.(0|[1-9][0-9]{0,17})")
 _LATEST: Final = "latest"
 
 _encode = msgspec.json.Encoder().encode
+_decode_heads = msgspec.json.Decoder(list[EntriesHead]).decode
 
 
 class _Batch:
     """Records that came together: entries of runs, or one record of another kind."""
 
-    __slots__ = ("count", "event", "first", "heads", "text")
+    __slots__ = ("count", "event", "first", "text")
 
-    def __init__(self, first: int, count: int, event: str, heads: Sequence[EntriesHead], text: bytes) -> None:
+    def __init__(self, first: int, count: int, event: str, text: bytes) -> None:
         self.first = first
         self.count = count
         self.event = event
-        self.heads = heads
         self.text = text
 
     def datas(self) -> list[bytes]:
         if self.event != "entry":
             return [self.text]
-        lines = iter(self.text.split(b"\n"))
+        heads, *rest = self.text.split(b"\n")
+        lines = iter(rest)
         return [
-            _entry(head.run, decode_line(next(lines))) for head in self.heads for _ in range(head.first, head.last + 1)
+            _entry(head.run, decode_line(next(lines)))
+            for head in _decode_heads(heads)
+            for _ in range(head.first, head.last + 1)
         ]
 
 
@@ -86,24 +89,25 @@ class Feed:
     # -- coming in ---------------------------------------------------------------------------------------------------
 
     def push(self, head: EntriesHead, lines: bytes) -> None:
-        """Take entries of one run; see `push_all`."""
+        """Take entries of one run; see `push_frame`."""
         if is_run_id(head.run):
-            self.push_all((head,), lines)
+            self.push_frame((head,), _encode((head,)) + b"\n" + lines)
 
-    def push_all(self, heads: Sequence[EntriesHead], lines: bytes) -> None:
+    def push_frame(self, heads: Sequence[EntriesHead], frame: bytes) -> None:
         """Take a frame of entries. What is no such frame is passed over.
 
         Args:
             heads: What it is.
-            lines: The lines of each, as `sentient_cli.store.jsonl` writes them.
+            frame: The heads as a line of JSON, then the lines of each, as `sentient_cli.store.jsonl` writes them. It is
+                held as it is: a hundred thousand entries of many small frames are mostly what is kept beside them.
         """
         count = 0
         for head in heads:
             if head.last < head.first:
                 return
             count += head.last - head.first + 1
-        if count and lines.count(b"\n") == count and lines.endswith(b"\n"):
-            self._add(_Batch(self._last + 1, count, "entry", heads, lines))
+        if count and frame.count(b"\n") == count + 1 and frame.endswith(b"\n"):
+            self._add(_Batch(self._last + 1, count, "entry", frame))
 
     def push_reload(self, data: bytes) -> None:
         """Take a record of a reload.
@@ -111,7 +115,7 @@ class Feed:
         Args:
             data: JSON, in one line.
         """
-        self._add(_Batch(self._last + 1, 1, "reload", (), data))
+        self._add(_Batch(self._last + 1, 1, "reload", data))
 
     def _add(self, batch: _Batch) -> None:
         self._batches.append(batch)

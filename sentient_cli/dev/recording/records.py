@@ -43,13 +43,13 @@ class AllRecords:
         head, _, rest = payload.partition(b"\n")
         try:
             if kind == ENTRIES:
-                self._take_entries(_entries.decode(head), rest)
+                self._take_entries(_entries.decode(head), rest, payload)
             elif kind == BLOB:
                 self._recorder.take_blob(_blobs.decode(head), rest)
         except msgspec.DecodeError:
             return
 
-    def _take_entries(self, heads: Sequence[EntriesHead], text: bytes) -> None:
+    def _take_entries(self, heads: Sequence[EntriesHead], text: bytes, frame: bytes) -> None:
         take, note = self._recorder.take, self._runs.note
         at = 0
         for head in heads:
@@ -58,7 +58,7 @@ class AllRecords:
             take(head, lines)
             if head.first == 1 or head.finished:
                 note(head, lines)
-        self.feed.push_all(heads, text)
+        self.feed.push_frame(heads, frame)
 
     def abandon(self, runs: Iterable[Begun]) -> None:
         """Nothing more comes of these runs. One that ended before any of its entries came is recorded as begun."""
@@ -67,7 +67,8 @@ class AllRecords:
             lost.append(begun.run)
             if not self._recorder.knows(begun.run):
                 lines = _beginning(begun)
-                self._take_entries([EntriesHead(begun.run, 1, 1, finished=False, size=len(lines))], lines)
+                heads = [EntriesHead(begun.run, 1, 1, finished=False, size=len(lines))]
+                self._take_entries(heads, lines, msgspec.json.encode(heads) + b"\n" + lines)
         self._recorder.abandon(lost)
         self._runs.lose(lost)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+import msgspec
 from starlette.routing import Route
 
 from sentient_cli.server.answers import RequestError
@@ -54,8 +54,7 @@ def page_routes() -> list[Route]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(msgspec.Struct, frozen=True):
     kind: bytes
     content: bytes
     etag: bytes

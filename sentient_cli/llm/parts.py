@@ -1,0 +1,224 @@
+"""What the content of a message is made of."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from sentient_cli.errors import BadRequestError
+
+__all__ = ["AudioPart", "DocumentPart", "ImagePart", "Part", "TextPart", "ThinkingPart"]
+
+_IMAGES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+)
+_AUDIO = ((b"RIFF", "wav"), (b"ID3", "mp3"), (b"\xff\xfb", "mp3"), (b"fLaC", "flac"), (b"OggS", "ogg"))
+
+
+class TextPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="text", omit_defaults=True):
+    """A piece of text in a message.
+
+    Args:
+        text: The text.
+        cache: Whether the provider shall keep all up to here in its cache, where it has to be asked for that.
+
+    Example:
+        >>> from sentient_cli.llm import Message
+        >>> Message.user((TextPart("What is "), TextPart("6 * 7?"))).text
+        'What is 6 * 7?'
+    """
+
+    text: str
+    cache: bool = False
+
+
+class ImagePart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="image", omit_defaults=True, kw_only=True):
+    r"""A picture in a message: its bytes, or where it is.
+
+    Args:
+        data: The bytes; empty when there is a ``url``.
+        media_type: Such as ``image/png``; found out from the bytes unless given.
+        url: Where the provider finds it.
+        detail: How closely it shall be looked at, where the provider lets one choose.
+        cache: As for `TextPart`.
+
+    Raises:
+        BadRequestError: there is neither data nor URL, or both, or the data is no picture that providers read.
+
+    Example:
+        >>> ImagePart(url="https://example.com/cat.png").url
+        'https://example.com/cat.png'
+        >>> ImagePart(data=b"GIF89a\x01").media_type
+        'image/gif'
+    """
+
+    data: bytes = b""
+    media_type: str = ""
+    url: str = ""
+    detail: Literal["auto", "low", "high"] | None = None
+    cache: bool = False
+
+    def __post_init__(self) -> None:
+        _check_source("An image", self.data, self.url)
+        if self.data:
+            found = _image_type(self.data)
+            if found is None or (self.media_type and self.media_type != found):
+                raise BadRequestError(
+                    f"This is no {self.media_type or 'image'}",
+                    why=f"Its first bytes are those of {found or 'something else'}",
+                    fix="Give the bytes of a PNG, JPEG, GIF or WebP file, and its own media type",
+                )
+            msgspec.structs.force_setattr(self, "media_type", found)
+
+    @classmethod
+    def read(cls, path: str | Path) -> ImagePart:
+        """The picture in a file.
+
+        Raises:
+            BadRequestError: there is no such file, or it is no picture.
+        """
+        return cls(data=_read(path))
+
+    @property
+    def base64(self) -> str:
+        """The data as providers take it."""
+        return base64.b64encode(self.data).decode("ascii")
+
+
+class AudioPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="audio", omit_defaults=True, kw_only=True):
+    """Sound in a message.
+
+    Args:
+        data: The bytes of a file.
+        format: Such as ``wav`` and ``mp3``; found out from the bytes unless given.
+
+    Raises:
+        BadRequestError: there is no data, or its format cannot be found out.
+
+    Example:
+        >>> AudioPart(data=b"RIFF....WAVE").format
+        'wav'
+    """
+
+    data: bytes
+    format: str = ""
+
+    def __post_init__(self) -> None:
+        found = self.format or next((name for start, name in _AUDIO if self.data.startswith(start)), "")
+        if not self.data or not found:
+            raise BadRequestError("This is no sound", fix="Give the bytes of a WAV or MP3 file, or name its `format`")
+        msgspec.structs.force_setattr(self, "format", found)
+
+    @classmethod
+    def read(cls, path: str | Path) -> AudioPart:
+        """The sound in a file.
+
+        Raises:
+            BadRequestError: there is no such file, or it is no sound.
+        """
+        return cls(data=_read(path))
+
+    @property
+    def base64(self) -> str:
+        """The data as providers take it."""
+        return base64.b64encode(self.data).decode("ascii")
+
+
+class DocumentPart(
+    msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="document", omit_defaults=True, kw_only=True
+):
+    """A document in a message, such as a PDF: its bytes, or where it is.
+
+    Args:
+        data: The bytes; empty when there is a ``url``.
+        media_type: Such as ``application/pdf``.
+        url: Where the provider finds it.
+        name: What it is called.
+        cache: As for `TextPart`.
+
+    Raises:
+        BadRequestError: there is neither data nor URL, or both.
+
+    Example:
+        >>> DocumentPart(data=b"%PDF-1.7", name="report.pdf").media_type
+        'application/pdf'
+    """
+
+    data: bytes = b""
+    media_type: str = ""
+    url: str = ""
+    name: str = ""
+    cache: bool = False
+
+    def __post_init__(self) -> None:
+        _check_source("A document", self.data, self.url)
+        if not self.media_type:
+            is_pdf = self.data.startswith(b"%PDF-")
+            guessed = "application/pdf" if is_pdf else mimetypes.guess_type(self.name or self.url)[0]
+            msgspec.structs.force_setattr(self, "media_type", guessed or "text/plain")
+
+    @classmethod
+    def read(cls, path: str | Path) -> DocumentPart:
+        """The document in a file, with the name of the file.
+
+        Raises:
+            BadRequestError: there is no such file.
+        """
+        return cls(data=_read(path), name=Path(path).name)
+
+    @property
+    def base64(self) -> str:
+        """The data as providers take it."""
+        return base64.b64encode(self.data).decode("ascii")
+
+
+class ThinkingPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="thinking", omit_defaults=True):
+    """What a model thought before it answered, to be given back to it unchanged when the conversation goes on.
+
+    Args:
+        text: The thoughts, or what the provider shows of them.
+        signature: The provider's mark, by which it knows its own.
+        redacted: Thoughts that only the provider can read.
+
+    Example:
+        >>> ThinkingPart("Six times seven…", signature="EqQB").signature
+        'EqQB'
+    """
+
+    text: str = ""
+    signature: str = ""
+    redacted: str = ""
+
+
+Part: TypeAlias = TextPart | ImagePart | AudioPart | DocumentPart | ThinkingPart
+"""What the content of a message is made of, told apart by ``type``. More kinds will join; pass over others."""
+
+
+def _check_source(what: str, data: bytes, url: str) -> None:
+    if bool(data) == bool(url):
+        raise BadRequestError(
+            f"{what} has {'both data and a URL' if data else 'neither data nor a URL'}",
+            fix="Give its bytes as `data`, or its address as `url`",
+        )
+
+
+def _image_type(data: bytes) -> str | None:
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((name for start, name in _IMAGES if data.startswith(start)), None)
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise BadRequestError(
+            f"The file {str(path)!r:.200} cannot be read", why=error.strerror or str(error), fix="Check the path"
+        ) from error

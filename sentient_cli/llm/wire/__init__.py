@@ -1,0 +1,1 @@
+"""What the adapters of remote providers share: settings, connections, server-sent events, the meaning of failures."""
