@@ -19,9 +19,6 @@ import pytest
 from tests.dev.developing import AGENT, GO, Developing, Stream, children, developing, wait_until
 from tests.support.served import environment
 
-pytestmark = pytest.mark.measured
-
-
 # -- memory ----------------------------------------------------------------------------------------------------------
 
 

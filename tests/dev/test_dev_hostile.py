@@ -15,8 +15,6 @@ import pytest
 
 from tests.dev.developing import AGENT, GO, Developing, Stream, children, developing, wait_until
 
-pytestmark = pytest.mark.measured
-
 _BROKEN = {
     "raises": ("raise ValueError('on purpose')", "ValueError: on purpose"),
     "exits": ("import sys; sys.exit(3)", "It ended the program (sys.exit) with 3"),

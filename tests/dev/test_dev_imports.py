@@ -13,8 +13,6 @@ import pytest
 
 from tests.dev.developing import AGENT, children, developing, wait_until
 
-pytestmark = pytest.mark.measured
-
 
 @pytest.mark.story("20.5")
 def test_code_is_imported_from_an_archive(tmp_path: Path) -> None:

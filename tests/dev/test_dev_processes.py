@@ -16,8 +16,6 @@ import pytest
 from tests.dev.developing import AGENT, Developing, Stream, developing, wait_until
 from tests.support.wire import PATIENCE
 
-pytestmark = pytest.mark.measured
-
 _BODY = '{"query":{"id":"01JS4F4Z5V0000000000000001","prompt":""}}'
 
 
