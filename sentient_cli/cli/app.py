@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -146,10 +147,11 @@ class _Root(TyperGroup):
 
 
 class _Command(HelpCommand):
-    """A command whose models have pydantic's plugins again, which those of the command line itself do without."""
+    """A command that has back what the command line itself does without: garbage collection, pydantic's plugins."""
 
     @override
     def invoke(self, ctx: Context) -> object:
+        gc.enable()
         with variable(PYDANTIC_PLUGINS, current().environment.get(PYDANTIC_PLUGINS)):
             return super().invoke(ctx)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, cast
@@ -63,9 +64,13 @@ def _dispatch(invocation: Invocation, arguments: list[str]) -> int:
     code = complete(invocation.program, invocation.environment)
     if code is not None:
         return code
-    from sentient_cli.cli.app import run
+    gc.disable()  # what is imported stays, so looking through it again and again finds nothing; a command has it back
+    try:
+        from sentient_cli.cli.app import run
 
-    return run(invocation.program, arguments or ["--help"], width=console.width())
+        return run(invocation.program, arguments or ["--help"], width=console.width())
+    finally:
+        gc.enable()
 
 
 def _fail(console: Console, arguments: list[str], error: BaseException) -> int:
