@@ -44,9 +44,10 @@ $(WHEELS)/.stamp-locked: $(LOCK)/runtime.txt $(LOCK)/reference.txt $(LOCK)/build
 	@touch $@
 
 SLOW_LOCKS := oldest templates templates-lowest
-$(WHEELS)/.stamp-slow: $(SLOW_LOCKS:%=$(LOCK)/%.txt) $(WHEELS)/.stamp-locked
+$(WHEELS)/.stamp-slow: $(SLOW_LOCKS:%=$(LOCK)/%.txt) $(LOCK)/npm.txt $(WHEELS)/.stamp-locked
 	@for lock in $(SLOW_LOCKS); do \
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/$$lock.txt || exit 1; done
+	$(BIN)/python -m tests.tools.npm_packages $(WHEELS)/npm
 	@touch $@
 
 $(WHEELS)/.stamp: $(SOURCES) pyproject.toml README.md LICENSE $(WHEELS)/.stamp-locked
