@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -268,7 +267,7 @@ def test_a_cleared_screen_has_what_matters() -> None:
 
 
 def test_quiet_shows_only_what_went_wrong() -> None:
-    quiet = dataclasses.replace(LIVE, quiet=True)
+    quiet = replace(LIVE, quiet=True)
     fine: list[Item] = [READY, running(1), ended(1), Reloaded(2, 0.1, ("a.py",)), Notice("x"), Output(1, "x", "stdout")]
     assert shown(fine, quiet) == ""
     assert shown([*fine, "resume", "end"], quiet) == ""
