@@ -66,7 +66,10 @@ def test_a_shell_that_is_not_known(commandline: Sentient) -> None:
 
 @pytest.mark.parametrize(
     ("name", "function"),
-    [("sentient", "_sentient_completion"), ("sentient-agent-cli", "_sentient_agent_cli_completion")],
+    [
+        ("sentient", "_sentient_completion"),
+        pytest.param("sentient-agent-cli", "_sentient_agent_cli_completion", marks=pytest.mark.slow),
+    ],
 )
 def test_bash_itself_completes(sentient: Sentient, name: str, function: str) -> None:
     bash = shutil.which("bash")

@@ -84,6 +84,7 @@ def test_a_package_that_ends_the_process_that_imports_it_first_is_left_to_the_co
 
 
 @pytest.mark.story("20.5")
+@pytest.mark.slow
 def test_more_packages_that_start_threads_than_one_would_leave_out_one_by_one(tmp_path: Path) -> None:
     thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n"
     names = [f"restless_{number}" for number in range(6)]
@@ -99,6 +100,7 @@ _HANGS = "import time\ntime.sleep(600)\n"
 
 
 @pytest.mark.story("20.5")
+@pytest.mark.slow
 def test_the_last_of_many_saves_is_loaded_though_the_one_before_hangs(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
         for number in range(5):  # as many as are given up one for another

@@ -128,7 +128,7 @@ async def _play(operations: list[_Operation], top: Path) -> None:
             assert all(matters(scope, path) for path in changed)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_operation, max_size=25))
 async def test_what_is_told_leads_to_what_is_there(operations: list[_Operation]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -144,6 +144,7 @@ def test_a_server_that_does_not_say_how_things_stand(workspace: Workspace, serve
     missed(reloaded(workspace), "does not say how things stand")
 
 
+@pytest.mark.slow
 def test_tests_of_ones_own(workspace: Workspace) -> None:
     missed(checks.tested(workspace), "has no test of yours yet")
     mine = workspace.project / "tests" / "test_mine.py"

@@ -34,6 +34,7 @@ def test_ruff_finds_nothing(project: Path) -> None:
 
 @pytest.mark.story("20.3")
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_mypy_finds_nothing(first_project: Path) -> None:
     cache = REPOSITORY / ".cache" / "templates-mypy"
     with FileLock(f"{cache}.lock"):  # so that the second finds what the first has read of this package

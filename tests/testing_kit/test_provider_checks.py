@@ -128,6 +128,7 @@ def test_my_provider(check):
 
 
 @pytest.mark.story("19.8")
+@pytest.mark.slow
 def test_a_third_party_runs_the_checks_under_pytest(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(_MODULE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "test_mine.py"]
