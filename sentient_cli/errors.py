@@ -16,6 +16,7 @@
     │   ├── PermissionDeniedError        3    permission-denied
     │   ├── RateLimitError               4    rate-limit
     │   ├── QuotaError                   4    quota
+    │   ├── BudgetExceededError          4    budget-exceeded
     │   ├── ServerError                  4    provider-server
     │   ├── BadRequestError              4    bad-request
     │   ├── ContextLengthExceededError   4    context-length
@@ -78,6 +79,7 @@ __all__ = [
     "AgentSignatureError",
     "AuthenticationError",
     "BadRequestError",
+    "BudgetExceededError",
     "CircuitOpenError",
     "ConfigError",
     "ConfigurationNotFoundError",
@@ -275,6 +277,10 @@ class RateLimitError(ProviderError, code="rate-limit", retryable=True):
 
 class QuotaError(ProviderError, code="quota"):
     """The account has no budget left; waiting does not help."""
+
+
+class BudgetExceededError(ProviderError, code="budget-exceeded"):
+    """A call would cost more than is allowed for it, its session, the day or the profile: it was not sent."""
 
 
 class ServerError(ProviderError, code="provider-server", retryable=True):

@@ -31,26 +31,32 @@ def check(values: Mapping[str, Value]) -> Settings:
     """
     nested: dict[str, object] = {}
     for key, value in values.items():
-        section, _, name = key.rpartition(".")
-        target = nested.setdefault(section, {}) if section else nested
-        if isinstance(target, dict):
-            target[name] = _settled(key, value)
+        *way, name = key.split(".")
+        target = nested
+        for part in way:
+            target = cast("dict[str, object]", target.setdefault(part, {}))
+        target[name] = _settled(key, value)
     try:
         return Settings.model_validate(nested)
     except ValidationError as error:
-        faults = [(_key(fault["loc"]), fault["type"], fault["msg"]) for fault in error.errors(include_url=False)]
+        faults = [
+            (_key(fault["loc"], values), fault["type"], fault["msg"]) for fault in error.errors(include_url=False)
+        ]
     raise _error(values, faults) from None
 
 
-def _key(location: tuple[int | str, ...]) -> str:
+def _key(location: tuple[int | str, ...], values: Mapping[str, Value]) -> str:
     names = [str(part) for part in location]
-    return next((key for key in (".".join(names[:2]), *names[:1]) if key in all_keys()), ".".join(names))
+    paths = [".".join(names[:length]) for length in range(len(names), 0, -1)]
+    return next((path for path in paths if path in values or path in all_keys()), paths[0])
 
 
 def _settled(key: str, value: Value) -> object:
     raw = value.raw
     if key == "llm.script" and isinstance(raw, str | Path):
         return _absolute(value, raw)
+    if key.startswith("llm.providers.") and key.endswith(".ca_file") and isinstance(raw, str) and raw:
+        return str(_absolute(value, raw))
     if key == "dev.watch" and isinstance(raw, list | tuple):
         paths = cast("Sequence[object]", raw)
         return [_absolute(value, path) if isinstance(path, str | Path) else path for path in paths]
@@ -85,7 +91,7 @@ def _error(values: Mapping[str, Value], faults: list[tuple[str, str, str]]) -> C
 
 
 def _expected(key: str, kind: str, message: str) -> str:
-    if kind == "string_pattern_mismatch":
+    if kind == "string_pattern_mismatch" and key in all_keys():
         return f"must be {all_keys()[key].description.rstrip('.')}"
     _, found, rest = message.removeprefix("Value error, ").partition(" should ")
     expected = rest.partition(", unable to parse")[0]

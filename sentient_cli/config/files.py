@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 import msgspec
 
-from sentient_cli.config.keys import all_keys, nearest, sections
+from sentient_cli.config.keys import all_keys, nearest, open_tables, tables
 from sentient_cli.config.lines import key_lines, line_of
 from sentient_cli.config.values import Layer, Source, Value
 from sentient_cli.errors import ConfigError
@@ -21,6 +21,7 @@ PROJECT_FILE = "sentient.toml"
 _PYPROJECT = "pyproject.toml"
 _IN_PYPROJECT = ("tool", "sentient")
 MAXIMUM_SIZE = 1024 * 1024
+_ENTRY = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _DOCS = "docs/configuration.md lists every setting"
 
 
@@ -79,27 +80,69 @@ class SettingsFile(msgspec.Struct, frozen=True):
     def _flatten(self, table: Mapping[str, object], path: tuple[str, ...], layer: Layer) -> dict[str, Value]:
         found: dict[str, Value] = {}
         for name, item in table.items():
-            inner = {name: item}
-            if name in sections():
-                if not _is_table(item):
-                    raise _wrong(self.where(*path, name), name, f"a table: [{'.'.join((*path, name))}]")
-                inner = {f"{name}.{key}": value for key, value in item.items()}
-            for key, value in inner.items():
-                where = self.where(*path, *key.split(".", 1))
-                if key not in all_keys() or (path and key == "profile"):
-                    raise _unknown(where, key)
-                found[key] = Value(value, Source(layer, where), self.path.parent)
+            self._take(found, (name,), item, path, layer)
         return found
+
+    def _take(
+        self, found: dict[str, Value], key: tuple[str, ...], item: object, path: tuple[str, ...], layer: Layer
+    ) -> None:
+        name, where = ".".join(key), self.where(*path, *key)
+        if _is_entry(key):
+            _check_entry(where, key[-1], name)
+        if name in tables() or (_is_entry(key) and _entry_fields(key)):
+            if not _is_table(item):
+                raise _wrong(where, name, f"a table: [{'.'.join((*path, *key))}]")
+            for inner, value in item.items():
+                self._take(found, (*key, inner), value, path, layer)
+            return
+        if _is_key_of_a_provider(key):
+            raise _key_in_a_file(where, key)
+        known = name in all_keys() or _is_entry(key) or (_is_entry(key[:-1]) and key[-1] in _entry_fields(key[:-1]))
+        if not known or (path and name == "profile"):
+            raise _unknown(where, key)
+        found[name] = Value(item, Source(layer, where), self.path.parent)
+
+
+def _is_entry(key: tuple[str, ...]) -> bool:
+    """Whether it names an entry of a table whose keys everyone chooses."""
+    return ".".join(key[:-1]) in open_tables()
+
+
+def _entry_fields(key: tuple[str, ...]) -> frozenset[str]:
+    return open_tables()[".".join(key[:-1])]
+
+
+def _check_entry(where: str, entry: str, name: str) -> None:
+    if not _ENTRY.fullmatch(entry):
+        raise ConfigError(
+            f"The name in `{name[:80]}` is not allowed",
+            why=f"It stands in {where}",
+            fix="Use letters, digits, `-`, `_`",
+        )
+
+
+def _is_key_of_a_provider(key: tuple[str, ...]) -> bool:
+    return key[:2] == ("llm", "providers") and key[3:] in {("api_key",), ("api_keys",), ("key",), ("token",)}
+
+
+def _key_in_a_file(where: str, key: tuple[str, ...]) -> ConfigError:
+    return ConfigError(
+        f"The key of the provider {key[2]!r} stands in a settings file",
+        why=f"It stands in {where}, where everybody reads it who reads the project",
+        fix='Put it into the environment or `.env`, and write `api_key_env = "NAME"` here; was it shared, change it',
+    )
 
 
 def _is_table(value: object) -> TypeGuard[Mapping[str, object]]:
     return isinstance(value, dict)
 
 
-def _unknown(where: str, key: str) -> ConfigError:
-    near = nearest(key, [*all_keys(), *sections()])
+def _unknown(where: str, key: tuple[str, ...]) -> ConfigError:
+    name = ".".join(key)
+    entry = [f"{'.'.join(key[:-1])}.{field}" for field in _entry_fields(key[:-1])] if _is_entry(key[:-1]) else []
+    near = nearest(name, entry or [*all_keys(), *tables()])
     return ConfigError(
-        f"There is no setting `{key}`",
+        f"There is no setting `{name}`",
         why=f"It stands in {where}",
         fix=f"Did you mean `{near}`?" if near else f"See: {_DOCS}",
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, get_origin
+from typing import TYPE_CHECKING, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -14,7 +15,9 @@ from sentient_cli.config.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PREFIX", "Key", "all_keys", "nearest", "sections"]
+    from pydantic.fields import FieldInfo
+
+__all__ = ["PREFIX", "Key", "all_keys", "nearest", "open_tables", "sections", "tables"]
 
 PREFIX = "SENTIENT_"
 
@@ -49,22 +52,59 @@ def sections() -> frozenset[str]:
 
 
 @cache
+def tables() -> frozenset[str]:
+    """The dotted names of all tables, those in tables included.
+
+    Example:
+        >>> {"llm", "llm.retry", "llm.providers"} <= tables()
+        True
+    """
+    names = {name.rpartition(".")[0] for name in (*all_keys(), *open_tables())} | set(open_tables())
+    return frozenset({".".join(name.split(".")[:depth]) for name in names for depth in (1, 2) if name})
+
+
+@cache
+def open_tables() -> Mapping[str, frozenset[str]]:
+    """The tables whose keys everyone chooses, by dotted name: what each of their entries may have, or nothing.
+
+    Example:
+        >>> "base_url" in open_tables()["llm.providers"], sorted(open_tables()["llm.groups"])
+        (True, [])
+    """
+    found: dict[str, frozenset[str]] = {}
+    for name, field in _fields(Settings, ""):
+        if get_origin(field.annotation) is dict:
+            entry = _model(get_args(field.annotation)[1])
+            found[name] = frozenset(entry.model_fields if entry is not None else ())
+    return MappingProxyType(found)
+
+
+@cache
 def all_keys() -> Mapping[str, Key]:
-    """Every setting by its dotted name.
+    """Every setting by its dotted name, but those of tables whose keys everyone chooses.
 
     Example:
         >>> all_keys()["server.port"].variable, all_keys()["store.url"].flag
         ('SENTIENT_SERVER_PORT', '--store')
+        >>> all_keys()["llm.retry.attempts"].variable
+        'SENTIENT_LLM_RETRY_ATTEMPTS'
     """
     found: dict[str, Key] = {}
-    for name, field in Settings.model_fields.items():
-        model = _model(field.annotation)
-        fields = {name: field} if model is None else {f"{name}.{key}": item for key, item in model.model_fields.items()}
-        for key, item in fields.items():
+    for key, field in _fields(Settings, ""):
+        if get_origin(field.annotation) is not dict:
             variable = PREFIX + key.replace(".", "_").upper()
             flag = _FLAGS.get(key, "--" + key.rpartition(".")[2].replace("_", "-"))
-            found[key] = Key(key, variable, flag, item.description or "", get_origin(item.annotation) is tuple)
+            found[key] = Key(key, variable, flag, field.description or "", get_origin(field.annotation) is tuple)
     return MappingProxyType(found)
+
+
+def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        inner = _model(field.annotation)
+        if inner is None:
+            yield prefix + name, field
+        else:
+            yield from _fields(inner, f"{prefix}{name}.")
 
 
 def _model(annotation: object) -> type[BaseModel] | None:

@@ -3,75 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetPydanticSchema,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
+from pydantic import Field
+
+from sentient_cli.config.fields import (
+    MIB,
+    Count,
+    HostName,
+    Name,
+    Origin,
+    Port,
+    Positive,
+    PositiveSeconds,
+    Seconds,
+    Section,
+    StoreUrl,
+    Text,
+    Token,
 )
-from pydantic_core import core_schema
-
-from sentient_cli.config.origins import check_host, check_origin
-from sentient_cli.config.secret import Secret
+from sentient_cli.config.llm import LlmSettings
 
 __all__ = ["DevSettings", "LlmSettings", "LogSettings", "ServerSettings", "Settings", "StoreSettings"]
 
-MIB: Final = 1024 * 1024
 
-
-def _no_flag(value: object) -> object:
-    # True would pass for 1.
-    if isinstance(value, bool):
-        raise ValueError("Input should be a valid number")  # noqa: TRY004 - Pydantic turns only a ValueError into an error
-    return value
-
-
-def _secret_schema(*_: object) -> core_schema.CoreSchema:
-    text = core_schema.str_schema(min_length=1)
-    return core_schema.union_schema(
-        [core_schema.is_instance_schema(Secret), core_schema.no_info_after_validator_function(Secret, text)],
-        custom_error_type="secret",
-        custom_error_message="Input should be a string that is not empty",
-    )
-
-
-def _keep_undecoded(value: object, check: ValidatorFunctionWrapHandler) -> object:
-    # Where the locale knows no UTF-8, Python has the name of a file with lone surrogates, which no string may have.
-    undecoded = isinstance(value, str) and not value.isascii() and any("\udc80" <= char <= "\udcff" for char in value)
-    if not undecoded:
-        return check(value)
-    check(str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-    return value
-
-
-Seconds = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, allow_inf_nan=False)]
-"""A duration in seconds, 0 or more."""
-PositiveSeconds = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, allow_inf_nan=False)]
-Port = Annotated[int, BeforeValidator(_no_flag), Field(ge=0, le=65535)]
-Positive = Annotated[int, BeforeValidator(_no_flag), Field(ge=1)]
-Count = Annotated[int, BeforeValidator(_no_flag), Field(ge=0)]
-Text = Annotated[str, Field(min_length=1)]
-Origin = Annotated[str, AfterValidator(check_origin)]
-HostName = Annotated[str, AfterValidator(check_host)]
-Token = Annotated[Secret, GetPydanticSchema(_secret_schema)]
-Name = Annotated[str, Field(min_length=1), WrapValidator(_keep_undecoded)]
-"""Text that can be the name of a file."""
-StoreUrl = Annotated[str, Field(pattern=r"^(memory|sqlite:.+|file:.+)$"), WrapValidator(_keep_undecoded)]
-
-
-class _Section(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True, validate_default=True
-    )
-
-
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """How agents are served. Durations are seconds, sizes are bytes.
 
     Example:
@@ -113,7 +69,7 @@ class ServerSettings(_Section):
     keep_session_bytes: Count = Field(default=256 * MIB, description="How much of sessions is remembered.")
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where runs and sessions are kept.
 
     Example:
@@ -129,19 +85,7 @@ class StoreSettings(_Section):
     keep_bytes: Count = Field(default=1024 * MIB, description="How much of finished runs a store on disk keeps.")
 
 
-class LlmSettings(_Section):
-    """Which model an agent gets that names none.
-
-    Example:
-        >>> LlmSettings().model, LlmSettings(model="offline:echo").model
-        ('offline', 'offline:echo')
-    """
-
-    model: Text = Field(default="offline", description="`provider:model`, or a provider alone for its default model.")
-    script: Path | None = Field(default=None, description="A script for the offline model.")
-
-
-class LogSettings(_Section):
+class LogSettings(Section):
     """What a server logs.
 
     Example:
@@ -155,7 +99,7 @@ class LogSettings(_Section):
     format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or text for a reader.")
 
 
-class DevSettings(_Section):
+class DevSettings(Section):
     """What `sentient dev` watches and keeps.
 
     Example:
@@ -174,7 +118,7 @@ class DevSettings(_Section):
     )
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings, frozen.
 
     Example:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
-from sentient_cli.config.settings import LlmSettings, Settings
-from sentient_cli.errors import BadRequestError, ConfigError
-from sentient_cli.host.calls import RunCallHook
+from sentient_cli.config.settings import Settings
 from sentient_cli.host.hooks import RunHook
 from sentient_cli.host.host import Host
 from sentient_cli.host.limits import HostLimits
+from sentient_cli.host.llm import build_llm
 from sentient_cli.host.retention import KeepLimits
-from sentient_cli.llm.manager import LLMManager
-from sentient_cli.llm.offline import OfflineProvider
-from sentient_cli.llm.offline.load import load_script
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.run import RunLimits
 from sentient_cli.store.open import Stores, open_stores
@@ -38,23 +34,6 @@ def host_limits(settings: Settings, *, show_errors: bool = False, cancel_grace: 
         sessions=KeepLimits(server.keep_sessions, server.keep_session_seconds, server.keep_session_bytes),
         runs=server.max_runs,
     )
-
-
-def build_llm(settings: LlmSettings, clock: Clock, ids: Ids) -> LLMManager:
-    """The manager that agents use, with what it does in a run written to the run's log.
-
-    Raises:
-        ConfigError: the script of the offline model is missing or malformed, or it has no such model.
-    """
-    offline = OfflineProvider(load_script(settings.script) if settings.script else None, clock=clock)
-    provider, _, name = settings.model.partition(":")
-    if provider == OfflineProvider.ID and name:
-        try:
-            offline.check_model(name)
-        except BadRequestError as error:
-            fix = "Correct `--model` or the setting `llm.model`, or load a script, with which every name works"
-            raise ConfigError(error.what, why=error.why, fix=fix) from error
-    return LLMManager([offline], default_model=settings.model, hooks=[RunCallHook()], clock=clock, ids=ids)
 
 
 def build_host(
@@ -87,7 +66,7 @@ def build_host(
     ids = ids or SystemIds(clock)
     return Host(
         agent,
-        llm=build_llm(settings.llm, clock, ids),
+        llm=build_llm(settings.llm, clock, ids, profile=settings.profile),
         stores=stores or open_stores(settings.store.url),
         hooks=hooks,
         clock=clock,

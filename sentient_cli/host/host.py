@@ -16,6 +16,7 @@ from sentient_cli.errors import OverloadedError, StoreError
 from sentient_cli.host.hooks import GuardedHooks, RunHook, RunInfo
 from sentient_cli.host.intake import Intake
 from sentient_cli.host.limits import HostLimits
+from sentient_cli.host.llm_subject import subject_of
 from sentient_cli.host.owner import this_process
 from sentient_cli.host.pieces import RedactedPieces
 from sentient_cli.host.redacted import RedactedLog
@@ -245,7 +246,7 @@ class Host:
         run = self._make_run(request, session)
         self.runs.add(run)
         self._idle.clear()
-        with self._models():
+        with self._models(), subject_of(run, self.agent_name):
             run.start()
         return run
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterable
 
 from sentient_cli.errors import ProviderConnectionError
-from sentient_cli.llm.types import Chunk, Completion, FinishReason, ToolCall, ToolCallDelta, Usage
+from sentient_cli.llm.parts import ThinkingPart
+from sentient_cli.llm.types import Chunk, Completion, FinishReason, JsonValue, ToolCall, ToolCallDelta, Usage
 
 __all__ = ["Assembly", "collect", "truncated"]
 
@@ -31,13 +32,22 @@ class Assembly:
         ('Hello', 'stop')
     """
 
-    __slots__ = ("_calls", "_texts", "finish_reason", "usage")
+    __slots__ = ("_calls", "_refusals", "_texts", "_thoughts", "extra", "finish_reason", "model", "usage")
 
     def __init__(self) -> None:
+        self.model: str = ""
+        """The model that answers, as the provider says."""
+        self.void()
+
+    def void(self) -> None:
+        """Begin anew: what came before does not count."""
         self._texts: list[str] = []
         self._calls: list[_OpenCall] = []
+        self._thoughts: list[ThinkingPart] = []
+        self._refusals: list[str] = []
         self.usage: Usage = Usage()
         self.finish_reason: FinishReason | None = None
+        self.extra: dict[str, JsonValue] | None = None
 
     @property
     def text(self) -> str:
@@ -57,16 +67,63 @@ class Assembly:
             for place, call in enumerate(self._calls, 1)
         )
 
+    @property
+    def thinking(self) -> tuple[ThinkingPart, ...]:
+        """What the model thought, its pieces put together."""
+        if not self._thoughts:
+            return ()
+        parts: list[ThinkingPart] = []
+        texts: list[str] = []
+        for piece in self._thoughts:
+            texts.append(piece.text)
+            if piece.signature or piece.redacted:
+                parts.append(ThinkingPart("".join(texts), piece.signature, piece.redacted))
+                texts = []
+        if any(texts):
+            parts.append(ThinkingPart("".join(texts)))
+        return tuple(parts)
+
+    @property
+    def refusal(self) -> str:
+        """Why the model does not answer, in its own words."""
+        return "".join(self._refusals)
+
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk."""
         if chunk.text:
             self._texts.append(chunk.text)
+        # Nearly all chunks are text and nothing else, and one look is cheaper than eight.
+        if (
+            chunk.tool_call
+            or chunk.usage
+            or chunk.finish_reason
+            or chunk.thinking
+            or chunk.refusal
+            or chunk.restarted
+            or chunk.model
+            or chunk.extra
+        ):
+            self._add_rest(chunk)
+
+    def _add_rest(self, chunk: Chunk) -> None:
+        if chunk.restarted:
+            self.void()
+            if chunk.text:
+                self._texts.append(chunk.text)
         if chunk.tool_call is not None:
             self._add_call(chunk.tool_call)
         if chunk.usage is not None:
             self.usage = chunk.usage
         if chunk.finish_reason is not None:
             self.finish_reason = chunk.finish_reason
+        if chunk.thinking is not None:
+            self._thoughts.append(chunk.thinking)
+        if chunk.refusal:
+            self._refusals.append(chunk.refusal)
+        if chunk.model:
+            self.model = chunk.model
+        if chunk.extra:
+            self.extra = {**(self.extra or {}), **chunk.extra}
 
     def _add_call(self, delta: ToolCallDelta) -> None:
         call = self._find(delta)
@@ -86,15 +143,26 @@ class Assembly:
             return next((call for call in reversed(self._calls) if call.index == delta.index), None)
         return self._calls[-1] if self._calls else None
 
-    def completion(self, provider: str, model: str, *, attempts: int = 1, failovers: int = 0) -> Completion:
-        """The whole answer.
+    def completion(
+        self,
+        provider: str,
+        model: str,
+        *,
+        attempts: int = 1,
+        failovers: int = 0,
+        cost: float | None = None,
+        degraded: str = "",
+        cached: bool = False,
+        notices: tuple[str, ...] = (),
+    ) -> Completion:
+        """The whole answer; the arguments are what its pieces do not tell.
 
         Raises:
             ProviderConnectionError: the terminal marker never came.
         """
         if self.finish_reason is None:
             raise truncated(provider, self.text)
-        calls = self.tool_calls
+        calls = self.tool_calls if self._calls else ()
         reason = "tool_call" if calls and self.finish_reason == "stop" else self.finish_reason
         return Completion(
             text=self.text,
@@ -105,6 +173,14 @@ class Assembly:
             model=model,
             attempts=attempts,
             failovers=failovers,
+            thinking=self.thinking,
+            refusal=self.refusal if self._refusals else "",
+            model_used=self.model,
+            extra=self.extra,
+            cost=cost,
+            degraded=degraded,
+            cached=cached,
+            notices=notices,
         )
 
 

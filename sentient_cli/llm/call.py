@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated, Literal, Protocol, TypeAlias
+
+import msgspec
+from msgspec import Meta
 
 from sentient_cli.llm.hooks import Recorder
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.subject import NOBODY, CallSubject
-from sentient_cli.llm.types import Chunk, Usage
+from sentient_cli.llm.types import Chunk, ToolSpec, Usage
 
-__all__ = ["Answering", "Call"]
+__all__ = ["AS_USUAL", "AfterContent", "Answering", "Call", "CallOptions", "Price"]
+
+AfterContent: TypeAlias = Literal["fail", "restart", "continue"]
+"""What happens when an answer breaks off that was begun: an error, a new answer, or the rest of this one."""
+
+Price: TypeAlias = Callable[[str, str, Usage], "float | None"]
+"""What the tokens of a provider's model cost, in US dollars; None: that is not known."""
+
+
+class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call may have otherwise than the rest. None: as the manager has it.
+
+    Args:
+        timeout: Seconds that it may take in all, with everything that is tried.
+        after_content: What happens when the answer breaks off after its beginning.
+        cache: Whether an earlier answer to the same question will do, and this one is kept.
+        shared: Whether calls that ask the same at the same time get one answer.
+
+    Example:
+        >>> CallOptions(timeout=20, after_content="fail").cache is None
+        True
+    """
+
+    timeout: Annotated[float, Meta(gt=0)] | None = None
+    after_content: AfterContent | None = None
+    cache: bool | None = None
+    shared: bool | None = None
+
+
+AS_USUAL = CallOptions()
 
 
 class Call:
@@ -20,42 +52,123 @@ class Call:
         recorder: Tells the hooks.
         subject: On whose behalf it is made.
         deadline: When it has to be over, on the loop's clock; None: never.
+        options: What it has otherwise than the rest.
+        price: What tokens cost.
     """
 
     __slots__ = (
+        "alternatives",
         "attempts",
         "cached",
         "cost",
         "deadline",
         "degraded",
         "failovers",
+        "is_final",
+        "is_rescue",
+        "is_whole",
         "model",
         "notices",
+        "options",
+        "origin",
+        "price",
         "provider",
         "recorder",
+        "restarts",
+        "splices",
         "subject",
+        "tools",
+        "wanted",
         "wasted",
+        "wasted_cost",
     )
 
-    def __init__(self, recorder: Recorder, *, subject: CallSubject = NOBODY, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        subject: CallSubject = NOBODY,
+        deadline: float | None = None,
+        options: CallOptions = AS_USUAL,
+        price: Price | None = None,
+    ) -> None:
         self.recorder: Recorder = recorder
         self.subject: CallSubject = subject
         self.deadline: float | None = deadline
+        self.options: CallOptions = options
+        self.price: Price | None = price
+        self.wanted: str = ""
+        """The model id that was asked for."""
         self.provider: str = ""
         """Who answers now, or was asked last."""
         self.model: str = ""
         """The model, as that provider names it."""
+        self.tools: tuple[ToolSpec, ...] | None = None
+        """What the model is offered that is asked first, where it differs from what was given."""
         self.attempts: int = 0
         self.failovers: int = 0
+        self.restarts: int = 0
+        """How often the answer began anew after it had begun."""
+        self.splices: int = 0
+        """How often the rest of the answer came from another attempt."""
         self.notices: list[str] = []
         """What was not asked as it was wanted."""
         self.degraded: str = ""
         """Why this is a lesser answer than the one that was asked for."""
         self.cached: bool = False
         self.cost: float | None = None
-        """What the answer cost, in US dollars, once it is known."""
+        """What the call cost, in US dollars, with the attempts that failed, once it is known."""
         self.wasted: Usage | None = None
         """The tokens of attempts that failed: they are paid for as well."""
+        self.wasted_cost: float | None = 0.0
+        """What they cost; None: that is not known."""
+        self.is_whole: bool = False
+        """Whether nobody reads the answer before it is complete, so that it may begin anew unseen."""
+        self.alternatives: int = 0
+        """How many other models can be asked instead of the one that is asked now."""
+        self.is_final: bool = False
+        """Whether nothing comes after this attempt."""
+        self.is_rescue: bool = False
+        """Whether every model that can be asked rests, so that one is tried nevertheless."""
+        self.origin: Call | None = None
+        """The call that this is a branch of."""
+
+    def begin_attempt(self) -> int:
+        """Count an attempt and give its number, from 1."""
+        whole = self.origin or self
+        whole.attempts += 1
+        self.attempts = self.recorder.attempt = whole.attempts
+        return self.attempts
+
+    def waste(self, usage: Usage) -> None:
+        """Count the tokens of an attempt that came to nothing.
+
+        Args:
+            usage: What it took, by the provider or by our estimate.
+        """
+        whole = self.origin or self
+        whole.wasted = usage if whole.wasted is None else whole.wasted + usage
+        cost = self.price(self.provider, self.model, usage) if self.price is not None else None
+        before = whole.wasted_cost
+        whole.wasted_cost = None if cost is None or before is None else before + cost
+
+    def branch(self) -> Call:
+        """A second way to the same answer: its attempts and its waste count here, the rest is its own."""
+        copy = Call(self.recorder, subject=self.subject, deadline=self.deadline, options=self.options, price=self.price)
+        for name in ("wanted", "provider", "model", "alternatives", "is_final", "is_rescue", "is_whole"):
+            setattr(copy, name, getattr(self, name))
+        copy.origin = self.origin or self
+        return copy
+
+    def adopt(self, branch: Call) -> None:
+        """Go on as a branch did."""
+        self.provider, self.model, self.is_final = branch.provider, branch.model, branch.is_final
+        self.notices.extend(branch.notices)
+
+    def note(self, notice: str) -> None:
+        """Say something about the answer, once."""
+        if notice not in self.notices:
+            self.notices.append(notice)
 
 
 class Answering(Protocol):

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TypeVar, overload
 
+from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.streaming import LLMStream
@@ -43,6 +44,7 @@ def stream(
     model: str | None = None,
     parameters: Parameters | None = None,
     tools: Iterable[ToolLike] = (),
+    options: CallOptions | None = None,
 ) -> LLMStream:
     """Ask the current manager for an answer piece by piece.
 
@@ -51,6 +53,7 @@ def stream(
         model: A model id, ``provider:model``; the default model otherwise.
         parameters: How to answer.
         tools: What the model may ask for. It is not called: `run_tools` and `stream_tools` do that.
+        options: What this call has otherwise than the rest, such as how long it may take.
 
     Raises:
         ConfigError: the model id leads nowhere.
@@ -64,7 +67,7 @@ def stream(
         >>> "cba" in asyncio.run(main())
         True
     """
-    return get_manager().stream(messages, model=model, parameters=parameters, tools=tools)
+    return get_manager().stream(messages, model=model, parameters=parameters, tools=tools, options=options)
 
 
 @overload
@@ -74,6 +77,7 @@ async def generate(
     model: str | None = None,
     parameters: Parameters | None = None,
     tools: Iterable[ToolLike] = (),
+    options: CallOptions | None = None,
 ) -> Completion: ...
 @overload
 async def generate(
@@ -84,6 +88,7 @@ async def generate(
     model: str | None = None,
     parameters: Parameters | None = None,
     tools: Iterable[ToolLike] = (),
+    options: CallOptions | None = None,
 ) -> TypedCompletion[T]: ...
 async def generate(
     messages: Messages,
@@ -93,6 +98,7 @@ async def generate(
     model: str | None = None,
     parameters: Parameters | None = None,
     tools: Iterable[ToolLike] = (),
+    options: CallOptions | None = None,
 ) -> Completion | TypedCompletion[T]:
     """Ask the current manager for a whole answer.
 
@@ -104,6 +110,7 @@ async def generate(
         model: A model id; the default model otherwise.
         parameters: How to answer.
         tools: What the model may ask for. It is not called: `run_tools` does that.
+        options: What this call has otherwise than the rest, such as how long it may take.
 
     Raises:
         ConfigError: the model id leads nowhere, or the provider has no key.
@@ -119,7 +126,13 @@ async def generate(
         {'a': 1}
     """
     if output is None:
-        return await get_manager().generate(messages, model=model, parameters=parameters, tools=tools)
+        return await get_manager().generate(messages, model=model, parameters=parameters, tools=tools, options=options)
     return await get_manager().generate(
-        messages, output=output, output_retries=output_retries, model=model, parameters=parameters, tools=tools
+        messages,
+        output=output,
+        output_retries=output_retries,
+        model=model,
+        parameters=parameters,
+        tools=tools,
+        options=options,
     )

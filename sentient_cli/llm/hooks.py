@@ -15,15 +15,19 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from sentient_cli.clock import Clock
+from sentient_cli.errors import SentientError
 from sentient_cli.llm.types import Chunk, JsonValue
 
-__all__ = ["CallHook", "CallRecord", "RecordKind", "Recorder", "as_json"]
+__all__ = ["CallHook", "CallRecord", "RecordKind", "Recorder", "as_json", "failure_as_json"]
 
 RecordKind: TypeAlias = Literal[
     "llm.request",
+    "llm.selection",
     "llm.attempt",
     "llm.retry",
     "llm.failover",
+    "llm.restart",
+    "llm.splice",
     "llm.chunks",
     "llm.usage",
     "llm.finished",
@@ -97,6 +101,11 @@ def _listed(value: JsonValue | tuple[JsonValue, ...]) -> JsonValue:
     return value
 
 
+def failure_as_json(error: SentientError) -> JsonValue:
+    """What records say of an error: its name for programs, and what happened."""
+    return {"code": error.code, "what": error.what}
+
+
 class Recorder:
     """Makes the records of one call and hands them to the hooks, with chunks in batches of at most 50 ms or 64.
 
@@ -113,7 +122,7 @@ class Recorder:
         self.call = call
         self._parent = parent
         self._began = clock.now_ns()
-        self._context = contextvars.copy_context()
+        self._context = contextvars.copy_context() if hooks else None
         self._pending: list[tuple[int, Chunk]] = []
         self._timer: asyncio.TimerHandle | None = None
         self.attempt = 0
@@ -155,10 +164,13 @@ class Recorder:
             self._tell(kind, data)
 
     def _tell(self, kind: RecordKind, data: dict[str, JsonValue]) -> None:
+        context = self._context
+        if context is None:
+            return
         record = CallRecord(kind=kind, call=self.call, attempt=self.attempt, parent=self._parent, data=data)
         for hook in self._hooks:
             try:
                 # A stream that was dropped is closed in a foreign context: its records still belong to its own run.
-                self._context.run(hook.on_record, record)
+                context.run(hook.on_record, record)
             except Exception:
                 _logger.warning("A hook failed on a record of kind %s", kind, exc_info=True)

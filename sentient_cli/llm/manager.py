@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, overload
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
-from sentient_cli.errors import BadRequestError, ConfigError
+from sentient_cli.errors import ConfigError
+from sentient_cli.llm.call import AS_USUAL, Call, CallOptions, Price
+from sentient_cli.llm.conversation import as_conversation, distinct_tools
+from sentient_cli.llm.directory import Directory
 from sentient_cli.llm.hooks import CallHook, Recorder
 from sentient_cli.llm.loop import Asking
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.provider import LLMProvider, Request
+from sentient_cli.llm.resilience.breaking import Breakers
+from sentient_cli.llm.resilience.pipeline import Pipeline, Wrap
+from sentient_cli.llm.resilience.policies import ResiliencePolicies
+from sentient_cli.llm.resilience.targets import Choice, Chooser, Target, adapted, first_capable
 from sentient_cli.llm.streaming import KEYLESS_HINT, LLMStream
-from sentient_cli.llm.types import Completion, Message, Messages, OutputSpec, ToolLike, ToolSpec, TypedCompletion
+from sentient_cli.llm.subject import current_subject
+from sentient_cli.llm.types import Completion, Messages, OutputSpec, ToolLike, TypedCompletion
 
 __all__ = ["LLMManager", "as_conversation", "plainly"]
 
 T = TypeVar("T")
 
-_PROVIDER_ID = re.compile(r"[A-Za-z0-9_-]+")
+_AS_IT_IS = Parameters()
 
 
 class LLMManager:
     """Knows the providers and sends each call to the right one.
 
-    A model id is ``provider:model``; a provider's id alone means its default model.
+    A model id is ``provider:model``; a provider's id alone means its default model, and the name of a group its first.
+    When a model fails, it is asked again, it rests, and others of its group take over, as the policies say.
 
     Args:
         providers: Those known from the start.
@@ -33,6 +41,14 @@ class LLMManager:
         hooks: Who is told about the calls.
         clock: What the time is.
         ids: Where the ids of calls come from.
+        policies: What is done about failures.
+        groups: Models that stand in for each other, by a name of the group: model ids, the one to be asked first at
+            the beginning.
+        fallback: Model ids that are asked when all else failed; their answers are marked as degraded.
+        choose: Puts the targets of a call in order, and leaves out those that cannot take it.
+        price: What tokens cost.
+        around_calls: More around each call, the innermost first.
+        around_attempts: More around each attempt, the innermost first.
 
     Example:
         >>> import asyncio
@@ -51,19 +67,58 @@ class LLMManager:
         hooks: Sequence[CallHook] = (),
         clock: Clock | None = None,
         ids: Ids | None = None,
+        policies: ResiliencePolicies | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
+        fallback: Sequence[str] = (),
+        choose: Chooser = first_capable,
+        price: Price | None = None,
+        around_calls: Sequence[Wrap] = (),
+        around_attempts: Sequence[Wrap] = (),
     ) -> None:
-        self._providers: dict[str, LLMProvider] = {}
+        self._directory = Directory(groups, fallback)
         self._clock = clock or SystemClock()
         self._ids = ids or SystemIds(self._clock)
         self._hooks = tuple(hooks)
+        self._choose = choose
+        self._price = price
+        self._pipeline = Pipeline(
+            policies or ResiliencePolicies(),
+            self._choice,
+            self._clock,
+            around_calls=around_calls,
+            around_attempts=around_attempts,
+        )
         self.default_model = default_model
         for provider in providers:
             self.register(provider)
 
     @property
+    def policies(self) -> ResiliencePolicies:
+        """What is done about failures. Others hold for the calls that follow; a breaker keeps the policy it has."""
+        return self._pipeline.policies
+
+    @policies.setter
+    def policies(self, policies: ResiliencePolicies) -> None:
+        self._pipeline.policies = policies
+
+    @property
+    def groups(self) -> Mapping[str, Sequence[str]]:
+        """Models that stand in for each other, by a name of the group; may be replaced at any time."""
+        return self._directory.groups
+
+    @groups.setter
+    def groups(self, groups: Mapping[str, Sequence[str]]) -> None:
+        self._directory.groups = groups
+
+    @property
+    def breakers(self) -> Breakers:
+        """Which models rest."""
+        return self._pipeline.breakers
+
+    @property
     def providers(self) -> tuple[LLMProvider, ...]:
         """Those known now, in the order of their registration."""
-        return tuple(self._providers.values())
+        return tuple(self._directory.providers.values())
 
     def register(self, provider: LLMProvider) -> None:
         """Add a provider.
@@ -71,14 +126,7 @@ class LLMManager:
         Raises:
             ConfigError: its id is taken or malformed.
         """
-        name = provider.provider_id
-        if not _PROVIDER_ID.fullmatch(name):
-            raise ConfigError(
-                f"A provider cannot be called {name!r:.60}", fix="Use letters, digits, `-` and `_` for its id"
-            )
-        if name in self._providers:
-            raise ConfigError(f"There is a provider {name!r} already", fix="Use `replace`, or another id")
-        self._providers[name] = provider
+        self._directory.register(provider)
 
     def remove(self, provider_id: str) -> LLMProvider:
         """Take a provider out and return it, open: its calls go on, and closing it is up to the caller.
@@ -86,8 +134,9 @@ class LLMManager:
         Raises:
             ConfigError: there is none with this id.
         """
-        provider = self._provider(provider_id)
-        del self._providers[provider_id]
+        provider = self._directory.find(provider_id)
+        del self._directory.providers[provider_id]
+        self._pipeline.forget(provider_id)
         return provider
 
     def replace(self, provider: LLMProvider) -> LLMProvider:
@@ -96,8 +145,9 @@ class LLMManager:
         Raises:
             ConfigError: there is none with this id.
         """
-        old = self._provider(provider.provider_id)
-        self._providers[provider.provider_id] = provider
+        old = self._directory.find(provider.provider_id)
+        self._directory.providers[provider.provider_id] = provider
+        self._pipeline.forget(provider.provider_id)
         return old
 
     def resolve(self, model: str | None = None) -> tuple[LLMProvider, str]:
@@ -106,14 +156,27 @@ class LLMManager:
         Raises:
             ConfigError: there is no such provider, or no model was named and there is no default.
         """
+        target = self._directory.target(self._wanted(model))
+        return target.provider, target.model
+
+    def _wanted(self, model: str | None) -> str:
         wanted = model or self.default_model
         if not wanted:
             raise ConfigError(
                 "No model is configured", fix=f"Name one as `provider:model`, or set a default. {KEYLESS_HINT}"
             )
-        provider_id, _, name = wanted.partition(":")
-        provider = self._provider(provider_id)
-        return provider, name or provider.config.default_model
+        return wanted
+
+    def targets(self, model: str | None = None) -> tuple[Target, ...]:
+        """Who may answer a call: the model that is named, those that stand in for it, and those to fall back on.
+
+        Raises:
+            ConfigError: the model id leads nowhere.
+        """
+        return self._directory.targets(self._wanted(model))
+
+    def _choice(self, request: Request, call: Call) -> Choice:
+        return self._choose(request, call, self._directory.targets(call.wanted))
 
     def check_default(self) -> None:
         """Find out, before anything is asked, whether the default model is one of a known provider.
@@ -132,17 +195,6 @@ class LLMManager:
                 fix=f"Correct `--model` or the setting `llm.model`. {KEYLESS_HINT}",
             ) from error
 
-    def _provider(self, provider_id: str) -> LLMProvider:
-        provider = self._providers.get(provider_id)
-        if provider is None:
-            known = ", ".join(sorted(self._providers)) or "none"
-            raise ConfigError(
-                f"There is no provider {provider_id!r:.60}",
-                why=f"Registered: {known}",
-                fix=f"Write model ids as `provider:model`, or register the provider. {KEYLESS_HINT}",
-            )
-        return provider
-
     def recorder(self, call: str | None = None, parent: str | None = None) -> Recorder:
         """What tells the hooks about one call, of a model or of a tool.
 
@@ -150,7 +202,7 @@ class LLMManager:
             call: The id of the call; a new one otherwise.
             parent: The id of the call that this one is part of.
         """
-        return Recorder(self._hooks, self._clock, call or str(self._ids.ulid()), parent)
+        return Recorder(self._hooks, self._clock, call or self._ids.ulid_text(), parent)
 
     def stream(
         self,
@@ -161,36 +213,44 @@ class LLMManager:
         tools: Iterable[ToolLike] = (),
         output: OutputSpec | None = None,
         parent: str | None = None,
+        options: CallOptions | None = None,
     ) -> LLMStream:
         """Ask for an answer piece by piece. The call begins when the stream is first read.
 
         Args:
             messages: A prompt or a conversation.
-            model: A model id; the default model otherwise.
+            model: A model id or the name of a group; the default model otherwise.
             parameters: How to answer.
             tools: What the model may ask for. It is not called: `run_tools` does that.
             output: What the answer has to be like. Where the provider cannot hold a model to it, the model is given a
                 tool to answer with.
             parent: The id of the call that this one is part of.
+            options: What this call has otherwise than the rest.
 
         Raises:
             ConfigError: the model id leads nowhere.
             BadRequestError: there is no message, or two tools share a name.
         """
-        provider, name = self.resolve(model)
-        offered = _distinct(tools)
-        if output is not None and not provider.capabilities.structured_output:
-            offered, output = (*offered, output.spec), None
+        wanted = self._wanted(model)
+        target = self._directory.target(wanted)
+        subject = current_subject.get()
         recorder = self.recorder(parent=parent)
         request = Request(
-            model=name,
+            model=target.model,
             messages=as_conversation(messages),
-            parameters=parameters or Parameters(),
-            tools=offered,
+            parameters=parameters or _AS_IT_IS,
+            tools=distinct_tools(tools),
             output=output,
             call=recorder.call,
+            session=subject.session,
+            query=subject.query,
         )
-        return LLMStream(provider, request, recorder)
+        options = options or AS_USUAL
+        call = Call(recorder, subject=subject, options=options, price=self._price)
+        call.wanted, call.provider, call.model = wanted, target.provider.provider_id, target.model
+        if output is not None:
+            call.tools = adapted(request, target).tools
+        return LLMStream(self._pipeline.answering, request, call, options.timeout or self.policies.deadlines.total)
 
     @overload
     async def generate(
@@ -201,6 +261,7 @@ class LLMManager:
         parameters: Parameters | None = None,
         tools: Iterable[ToolLike] = (),
         parent: str | None = None,
+        options: CallOptions | None = None,
     ) -> Completion: ...
     @overload
     async def generate(
@@ -213,6 +274,7 @@ class LLMManager:
         parameters: Parameters | None = None,
         tools: Iterable[ToolLike] = (),
         parent: str | None = None,
+        options: CallOptions | None = None,
     ) -> TypedCompletion[T]: ...
     async def generate(
         self,
@@ -224,6 +286,7 @@ class LLMManager:
         parameters: Parameters | None = None,
         tools: Iterable[ToolLike] = (),
         parent: str | None = None,
+        options: CallOptions | None = None,
     ) -> Completion | TypedCompletion[T]:
         """Ask for a whole answer.
 
@@ -236,16 +299,17 @@ class LLMManager:
             parameters: How to answer.
             tools: What the model may ask for. It is not called: `run_tools` does that.
             parent: The id of the call that this one is part of.
+            options: What this call has otherwise than the rest.
 
         Raises:
             ConfigError: the model id leads nowhere, or the provider has no key.
             OutputError: no answer fits ``output``.
             ProviderError: the call failed.
         """
-        offered = _distinct(tools)
+        offered = distinct_tools(tools)
         if output is None:
             async with self.stream(
-                messages, model=model, parameters=parameters, tools=offered, parent=parent
+                messages, model=model, parameters=parameters, tools=offered, parent=parent, options=options
             ) as answer:
                 return await answer.completion()
         from sentient_cli.llm.output import output_reader  # noqa: PLC0415 - pydantic, on first use
@@ -253,7 +317,13 @@ class LLMManager:
         reader = output_reader(output)
         return await Asking(
             lambda conversation: self.stream(
-                conversation, model=model, parameters=parameters, tools=offered, output=reader.spec, parent=parent
+                conversation,
+                model=model,
+                parameters=parameters,
+                tools=offered,
+                output=reader.spec,
+                parent=parent,
+                options=options,
             ),
             as_conversation(messages),
             reader.finish,
@@ -269,29 +339,3 @@ class LLMManager:
 def plainly(answer: Completion) -> Completion:
     """An answer as it is: what finishes a question that asked for no type."""
     return answer
-
-
-def as_conversation(messages: Messages) -> tuple[Message, ...]:
-    """The messages of a prompt or a conversation.
-
-    Raises:
-        BadRequestError: there is none, or something else is among them.
-    """
-    conversation = (Message.user(messages),) if isinstance(messages, str) else tuple(messages)
-    for message in conversation:
-        if not isinstance(message, Message):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise BadRequestError(
-                f"A message is a `Message`, not {type(message).__name__}", fix='Write `Message.user("…")`, for example'
-            )
-    if not conversation:
-        raise BadRequestError("The conversation is empty", fix="Give at least one message")
-    return conversation
-
-
-def _distinct(tools: Iterable[ToolLike]) -> tuple[ToolSpec, ...]:
-    specs = tuple(tool.spec for tool in tools)
-    names = [spec.name for spec in specs]
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is not None:
-        raise BadRequestError(f"Two tools are called {twice!r}", fix="Give each tool of a request its own name")
-    return specs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from types import TracebackType
 from typing import Self
@@ -10,8 +11,9 @@ import msgspec
 
 from sentient_cli.errors import CredentialNotFoundError, ProviderError, SentientError
 from sentient_cli.llm.assembly import Assembly, truncated
-from sentient_cli.llm.hooks import Recorder, as_json
-from sentient_cli.llm.provider import LLMProvider, Request
+from sentient_cli.llm.call import Answering, Call
+from sentient_cli.llm.hooks import as_json, failure_as_json
+from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
 
 __all__ = ["KEYLESS_HINT", "LLMStream"]
@@ -26,9 +28,10 @@ class LLMStream:
     reader at a time.
 
     Args:
-        provider: Who answers.
+        answering: Who answers.
         request: What is asked.
-        recorder: Tells the hooks.
+        call: What happens to it.
+        timeout: Seconds that it may take in all, from the moment that it is first read; None: no bound.
 
     Example:
         >>> import asyncio
@@ -40,8 +43,8 @@ class LLMStream:
         True
     """
 
-    def __init__(self, provider: LLMProvider, request: Request, recorder: Recorder) -> None:
-        self._call = _Call(provider, request, recorder)
+    def __init__(self, answering: Answering, request: Request, call: Call, timeout: float | None = None) -> None:
+        self._call = _Call(answering, request, call, timeout)
         self._chunks = self._call.run()
 
     @property
@@ -63,6 +66,7 @@ class LLMStream:
         Raises:
             ProviderError: the call failed or was closed early; it carries the text so far.
         """
+        self._call.is_read_whole()
         async for _ in self._chunks:
             pass
         return self._call.result()
@@ -92,24 +96,31 @@ class LLMStream:
 class _Call:
     # Apart from LLMStream so that the generator does not hold the stream: a stream that is dropped closes its call.
 
-    def __init__(self, provider: LLMProvider, request: Request, recorder: Recorder) -> None:
-        self._provider = provider
+    def __init__(self, answering: Answering, request: Request, call: Call, timeout: float | None) -> None:
+        self._answering = answering
         self._request = request
-        self._recorder = recorder
+        self._call = call
+        self._timeout = timeout
         self._assembly = Assembly()
-        self._attempts = 0
+        self._has_begun = False
         self._outcome = "cancelled"
         self._error: SentientError | None = None
 
+    def is_read_whole(self) -> None:
+        """Nobody reads pieces of it any more; if none was read yet, it may begin anew unseen."""
+        self._call.is_whole = self._call.is_whole or not self._has_begun
+
     async def run(self) -> AsyncGenerator[Chunk, None]:
         self._begin()
+        recorder = self._call.recorder
+        add, record = self._assembly.add, recorder.chunk if recorder.enabled else None
         try:
-            await self._provider.initialize()
-            source = self._provider.stream(self._request)
+            source = self._answering.stream(self._request, self._call)
             try:
                 async for chunk in source:
-                    self._assembly.add(chunk)
-                    self._recorder.chunk(chunk)
+                    add(chunk)
+                    if record is not None:
+                        record(chunk)
                     yield chunk
             finally:
                 await source.aclose()
@@ -127,68 +138,94 @@ class _Call:
             self._end()
 
     def _begin(self) -> None:
-        request, recorder, provider = self._request, self._recorder, self._provider.provider_id
-        if recorder.enabled:
+        self._has_begun = True
+        request, call = self._request, self._call
+        if self._timeout is not None:
+            call.deadline = asyncio.get_running_loop().time() + self._timeout
+        if call.recorder.enabled:
             asked: dict[str, JsonValue] = {
-                "provider": provider,
-                "model": request.model,
+                "provider": call.provider,
+                "model": call.model,
                 "messages": as_json(request.messages),
                 "parameters": as_json(request.parameters),
-                "tools": as_json(request.tools),
+                "tools": as_json(request.tools if call.tools is None else call.tools),
             }
-            recorder.tell("llm.request", asked)
-        self._attempts = recorder.attempt = 1
-        recorder.tell("llm.attempt", {"provider": provider, "model": request.model})
+            call.recorder.tell("llm.request", asked)
 
     def _check_end(self) -> None:
         if self._assembly.finish_reason is None:
-            raise truncated(self._provider.provider_id, self._assembly.text)
+            raise truncated(self._call.provider, self._assembly.text)
 
     def _fail(self, error: SentientError) -> None:
         self._outcome = "error"
         self._error = error
         if isinstance(error, ProviderError):
-            error.provider = error.provider or self._provider.provider_id
+            error.provider = error.provider or self._call.provider
             error.partial_text = error.partial_text or self._assembly.text
         elif isinstance(error, CredentialNotFoundError) and "offline" not in error.fix:
             error.fix = f"{error.fix.rstrip('.')}. {KEYLESS_HINT}" if error.fix else KEYLESS_HINT
 
     def _end(self) -> None:
-        recorder = self._recorder
+        call, recorder = self._call, self._call.recorder
+        self._count_cost()
         if not recorder.enabled:
             return
         recorder.tell("llm.usage", msgspec.to_builtins(self._assembly.usage))
         data: dict[str, JsonValue] = {
             "outcome": self._outcome,
-            "provider": self._provider.provider_id,
-            "model": self._request.model,
+            "provider": call.provider,
+            "model": call.model,
             "finish_reason": self._assembly.finish_reason,
-            "attempts": self._attempts,
-            "failovers": 0,
+            "attempts": call.attempts,
+            "failovers": call.failovers,
+            "cost": call.cost,
+            "cached": call.cached,
+            "degraded": call.degraded,
         }
+        if call.wasted is not None:
+            data["wasted"] = as_json(call.wasted)
+        if call.notices:
+            data["notices"] = [*call.notices]
         if self._error is not None:
-            data["error"] = {"code": self._error.code, "what": self._error.what}
+            data["error"] = failure_as_json(self._error)
         recorder.tell("llm.finished", data)
+
+    def _count_cost(self) -> None:
+        call, usage = self._call, self._assembly.usage
+        if call.price is None or call.cost is not None:
+            return
+        own = call.price(call.provider, call.model, usage) if usage.total is not None else None
+        call.cost = None if own is None or call.wasted_cost is None else own + call.wasted_cost
 
     def result(self) -> Completion:
         if self._error is not None:
             raise self._error
+        call = self._call
         if self._outcome != "done":
             raise ProviderError(
                 "The stream was closed before its end",
                 fix="Read it to its end before closing it",
-                provider=self._provider.provider_id,
+                provider=call.provider,
                 partial_text=self._assembly.text,
             )
-        return self._assembly.completion(self._provider.provider_id, self._request.model, attempts=self._attempts)
+        return self._assembly.completion(
+            call.provider,
+            call.model,
+            attempts=call.attempts,
+            failovers=call.failovers,
+            cost=call.cost,
+            degraded=call.degraded,
+            cached=call.cached,
+            notices=tuple(call.notices),
+        )
 
     def metadata(self) -> dict[str, str | int | bool]:
-        assembly = self._assembly
+        assembly, call = self._assembly, self._call
         known: dict[str, str | int | bool] = {
-            "provider": self._provider.provider_id,
-            "model": self._request.model,
-            "attempts": max(self._attempts, 1),
-            "failovers": 0,
+            "provider": call.provider,
+            "model": call.model,
+            "attempts": max(call.attempts, 1),
+            "failovers": call.failovers,
         }
         if assembly.texts:
             known["is_first_chunk"] = assembly.texts == 1

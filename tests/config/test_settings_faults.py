@@ -113,7 +113,9 @@ def test_a_wrong_flag_is_a_wrong_usage() -> None:
 
 _WRONG = {
     "server.allow_origins": "no origin",
-    **dict.fromkeys(("server.allow_hosts", "server.host", "agent", "profile", "dev.include", "dev.ignore"), ""),
+    **dict.fromkeys(
+        ("server.allow_hosts", "server.host", "agent", "profile", "dev.include", "dev.ignore", "llm.fallback"), ""
+    ),
 }
 _RIGHT_FOR_ALL = {"llm.script", "dev.watch"}  # whatever it is, it can be the name of a file
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentient_cli.config.keys import Key, all_keys
+from sentient_cli.config.llm import ProviderSettings
 from sentient_cli.config.settings import Settings
 from tests.plugins.isolation import REPOSITORY
 
@@ -22,3 +23,8 @@ def _row(key: Key) -> str:
 @pytest.mark.parametrize("key", all_keys().values(), ids=lambda key: key.name)
 def test_every_setting_has_its_row(key: Key) -> None:
     assert _row(key) in PAGE.splitlines(), f"docs/configuration.md lacks the line: {_row(key)}"
+
+
+@pytest.mark.parametrize("name", ProviderSettings.model_fields)
+def test_every_setting_of_a_provider_has_its_row(name: str) -> None:
+    assert f"| `{name}` | {ProviderSettings.model_fields[name].description} |" in PAGE.splitlines()

@@ -1,0 +1,273 @@
+"""What `ask` does: gathers the question, writes the answer as it comes, and says who gave it and what it cost."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sentient_cli.errors import UsageError
+from sentient_cli.llm.types import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sentient_cli.cli.console import Console
+    from sentient_cli.config import Loaded
+    from sentient_cli.host.llm import ConfiguredLLM
+    from sentient_cli.llm import Completion, LLMStream, Part
+
+__all__ = ["Answerer", "Wanted", "question"]
+
+_LARGEST = 32 * 1024 * 1024
+_SOUNDS = (".wav", ".mp3")
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is asked, and how.
+
+    Args:
+        messages: The conversation.
+        max_tokens: Tokens that the answer may have.
+        temperature: Randomness.
+        stream: Whether the answer is written as it comes.
+    """
+
+    messages: tuple[Message, ...]
+    max_tokens: int | None = None
+    temperature: float | None = None
+    stream: bool = True
+
+
+def question(
+    prompt: str | None, *, system: str | None, files: Sequence[Path], images: Sequence[Path]
+) -> tuple[Message, ...]:
+    """The conversation that a command line asks.
+
+    Args:
+        prompt: What was typed; ``-`` and none: what stdin has.
+        system: How the model shall answer.
+        files: Texts, documents and sounds.
+        images: Pictures.
+
+    Raises:
+        UsageError: there is no question, or a file cannot be read.
+        BadRequestError: a file is not what it should be.
+    """
+    from sentient_cli.llm.parts import ImagePart, TextPart
+
+    piped = _piped(must=prompt in {None, "-"})
+    typed = "" if prompt in {None, "-"} else str(prompt)
+    parts: list[Part] = []
+    for path in images:
+        _check(path)
+        parts.append(ImagePart.read(path))
+    texts: list[str] = []
+    for path in files:
+        _check(path)
+        part = _part_of(path)
+        if isinstance(part, str):
+            texts.append(part)
+        else:
+            parts.append(part)
+    text = "\n\n".join(each for each in (typed, *texts, piped) if each.strip())
+    if not text and not parts:
+        raise UsageError(
+            "There is no question", fix='Write `sentient ask "…"`, or pipe one in: `echo "…" | sentient ask`'
+        )
+    if text:
+        parts.append(TextPart(text))
+    asked = Message.user(text) if len(parts) == 1 and text else Message.user(tuple(parts))
+    return (Message.system(system), asked) if system else (asked,)
+
+
+def _piped(*, must: bool) -> str:
+    """What stdin has; where a question was typed, only what is piped in or comes from a file."""
+    stdin = sys.stdin
+    if stdin is None or stdin.closed:
+        return ""
+    try:
+        mode = os.fstat(stdin.fileno()).st_mode
+        comes = stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+        terminal = stdin.isatty()
+    except (OSError, ValueError):
+        comes, terminal = True, False
+    if terminal or not (must or comes):
+        return ""
+    try:
+        text = stdin.read(_LARGEST + 1)
+    except UnicodeDecodeError:
+        raise UsageError(
+            "What is piped in is no text", fix="Give pictures with --image, other files with --file"
+        ) from None
+    if len(text) > _LARGEST:
+        raise UsageError("What is piped in is larger than 32 MiB", fix="Pipe less")
+    return text.rstrip("\n")
+
+
+def _check(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}", fix="Check the path")
+    if path.stat().st_size > _LARGEST:
+        raise UsageError(f"{path} is larger than 32 MiB", fix="Give a smaller file")
+
+
+def _part_of(path: Path) -> Part | str:
+    from sentient_cli.llm.parts import AudioPart, DocumentPart
+
+    if path.suffix.lower() in _SOUNDS:
+        return AudioPart.read(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read", why=error.strerror or "", fix="Check its rights") from None
+    if data.startswith(b"%PDF-"):
+        return DocumentPart.read(path)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no text", fix="Give a text in UTF-8, a PDF, or a WAV or MP3 file") from None
+    return f"{path.name}:\n```\n{text.rstrip()}\n```"
+
+
+class Answerer:
+    """Asks, and writes the answer.
+
+    Args:
+        console: Where to.
+        loaded: The settings.
+    """
+
+    def __init__(self, console: Console, loaded: Loaded) -> None:
+        self._console = console
+        self._loaded = loaded
+        self._open_line = False
+
+    async def answer(self, wanted: Wanted) -> None:
+        """Ask.
+
+        Raises:
+            ConfigError: the model leads nowhere, or its provider has no key.
+            ProviderError: the call failed.
+        """
+        from sentient_cli.clock import SystemClock, SystemIds
+        from sentient_cli.host.llm import build_llm
+        from sentient_cli.llm.parameters import Parameters
+
+        clock = SystemClock()
+        loaded = self._loaded
+        manager = build_llm(
+            loaded.settings.llm,
+            clock,
+            SystemIds(clock),
+            environment=loaded.environment,
+            profile=loaded.settings.profile,
+        )
+        began = time.monotonic()
+        try:
+            parameters = Parameters(max_tokens=wanted.max_tokens, temperature=wanted.temperature)
+            async with manager.stream(wanted.messages, parameters=parameters) as stream:
+                answer = await self._written(stream) if self._streams(wanted) else await stream.completion()
+            cost = await _cost(manager, answer)
+            self._finish(answer, cost, time.monotonic() - began, written=self._streams(wanted))
+        finally:
+            if self._open_line:
+                self._console.script("\n")
+            await manager.aclose()
+
+    def _streams(self, wanted: Wanted) -> bool:
+        return wanted.stream and not self._console.json
+
+    async def _written(self, stream: LLMStream) -> Completion:
+        from sentient_cli.sanitize import Sanitizer
+
+        console, safe = self._console, Sanitizer()
+        async for chunk in stream.chunks():
+            if chunk.restarted:
+                console.script("\n" if self._open_line else "")
+                console.say("The provider failed in the middle: the answer begins anew.")
+                safe, self._open_line = Sanitizer(), False
+            text = safe.feed(chunk.text) if chunk.text else ""
+            if text:
+                console.script(text)
+                self._open_line = not text.endswith("\n")
+                console.flush()
+        rest = safe.flush()
+        console.script(rest)
+        return await stream.completion()
+
+    def _finish(self, answer: Completion, cost: float | None, seconds: float, *, written: bool) -> None:
+        console = self._console
+        if console.json:
+            console.json_line(_fields(answer, cost, seconds))
+            return
+        if not written and answer.text:
+            console.data(answer.text, end="" if answer.text.endswith("\n") else "\n")
+        elif self._open_line:
+            console.script("\n")
+        self._open_line = False
+        console.flush()
+        for notice in answer.notices:
+            console.warn(notice)
+        if answer.refusal:
+            console.say(f"The model does not answer: {answer.refusal}")
+        elif answer.finish_reason == "content_filter":
+            console.say("The answer was filtered.")
+        elif answer.finish_reason == "length":
+            console.say("The answer was cut off at its greatest length.")
+        for call in answer.tool_calls:
+            console.say(f"The model asks for the tool {call.name}({call.arguments})")
+        console.say(_line(answer, cost, seconds))
+
+
+async def _cost(manager: ConfiguredLLM, answer: Completion) -> float | None:
+    if answer.cost is not None or answer.cached:
+        return answer.cost
+    await manager.prices.ready(answer.provider, answer.model)
+    return manager.prices.cost(answer.provider, answer.model, answer.usage)
+
+
+def _line(answer: Completion, cost: float | None, seconds: float) -> str:
+    """Who answered and what it took, in one line."""
+    usage = answer.usage
+    parts = [f"{answer.provider}:{answer.model}"]
+    if usage.prompt is not None and usage.output is not None:
+        about = "about " if usage.estimated else ""
+        parts.append(f"{about}{usage.prompt} + {usage.output} tokens")
+    parts.append("price not known" if cost is None else "free" if cost == 0 else f"${cost:.6f}")
+    parts.append(f"{seconds:.1f} s")
+    if answer.attempts > 1:
+        parts.append(f"{answer.attempts} attempts")
+    if answer.cached:
+        parts.append("kept answer")
+    if answer.degraded:
+        parts.append(answer.degraded)
+    return "(" + ", ".join(parts) + ")"
+
+
+def _fields(answer: Completion, cost: float | None, seconds: float) -> dict[str, object]:
+    told: dict[str, object] = {
+        "text": answer.text,
+        "provider": answer.provider,
+        "model": answer.model,
+        "finish_reason": answer.finish_reason,
+        "usage": {**msgspec.to_builtins(answer.usage), "prompt": answer.usage.prompt, "total": answer.usage.total},
+        "cost": cost,
+        "seconds": round(seconds, 3),
+        "attempts": answer.attempts,
+        "failovers": answer.failovers,
+        "cached": answer.cached,
+    }
+    more = {
+        "degraded": answer.degraded,
+        "refusal": answer.refusal,
+        "model_used": answer.model_used,
+        "notices": list(answer.notices),
+        "tool_calls": msgspec.to_builtins(answer.tool_calls),
+    }
+    return told | {name: value for name, value in more.items() if value}

@@ -1,0 +1,248 @@
+"""What `models` lists: what is known, what providers tell, and how both look."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sentient_cli.errors import ConfigError, SentientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sentient_cli.cli.console import Console
+    from sentient_cli.config import Loaded
+    from sentient_cli.llm import LLMProvider
+    from sentient_cli.llm.models.facts import ModelFacts
+
+__all__ = ["Listed", "known", "live_models", "pick", "show"]
+
+_LETTERS = {
+    "t": "tools",
+    "i": "images",
+    "a": "audio",
+    "d": "documents",
+    "s": "structured_output",
+    "r": "thinking",
+    "c": "caching",
+}
+_PATIENCE = 15.0
+_LOCAL = frozenset({"ollama", "vllm", "llamacpp", "lmstudio"})
+_WIDE = 76
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A model in the list.
+
+    Args:
+        provider: The id of its provider.
+        model: As that names it.
+        context_tokens: Tokens of its context.
+        output_tokens: Tokens of an answer.
+        capabilities: What it can do.
+        input_price: US dollars for a million tokens of a request.
+        output_price: The same of an answer.
+        has_key: Whether its provider has what it needs.
+        shutdown: The day of its end.
+    """
+
+    provider: str
+    model: str
+    context_tokens: int | None = None
+    output_tokens: int | None = None
+    capabilities: tuple[str, ...] = ()
+    input_price: float | None = None
+    output_price: float | None = None
+    has_key: bool = True
+    shutdown: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The model id."""
+        return f"{self.provider}:{self.model}"
+
+
+def known(loaded: Loaded, *, everything: bool) -> list[Listed]:
+    """What is known without asking anybody.
+
+    Args:
+        loaded: The settings.
+        everything: Those of providers without a key too.
+    """
+    from sentient_cli.llm.models.facts import facts_of, known_models
+
+    found: list[Listed] = []
+    for provider, kind in _providers(loaded):
+        has_key = _has_key(provider)
+        mine = provider.provider_id in loaded.settings.llm.providers
+        if not has_key and not everything and not mine:
+            continue
+        rows = list(known_models(kind))
+        default = provider.config.default_model if has_key else ""
+        if default not in {"", "auto", "default", *(row.name for row in rows)} and (
+            facts_of(kind, default) is None or mine
+        ):
+            found.append(_listed(provider.provider_id, kind, default, None, has_key=has_key))
+        if kind in _LOCAL and not mine and not everything:
+            continue
+        found += [_listed(provider.provider_id, kind, row.name, row, has_key=has_key) for row in rows]
+    return found
+
+
+def _providers(loaded: Loaded) -> list[tuple[LLMProvider, str]]:
+    from sentient_cli.clock import SystemClock, SystemIds
+    from sentient_cli.host.llm import build_llm
+    from sentient_cli.llm.providers.factory import kind_of
+
+    clock = SystemClock()
+    settings = loaded.settings.llm
+    manager = build_llm(
+        settings, clock, SystemIds(clock), environment=loaded.environment, profile=loaded.settings.profile
+    )
+    return [(each, kind_of(each.provider_id, settings.providers.get(each.provider_id))) for each in manager.providers]
+
+
+def _has_key(provider: LLMProvider) -> bool:
+    try:
+        return bool(provider.config)
+    except ConfigError:
+        return False
+
+
+def _listed(provider: str, kind: str, model: str, facts: ModelFacts | None, *, has_key: bool = True) -> Listed:
+    from sentient_cli.llm.models.facts import facts_of
+    from sentient_cli.llm.models.prices import load_rates
+
+    facts = facts or facts_of(kind, model)
+    rates = load_rates(kind, model)
+    can = tuple(name for name in _LETTERS.values() if facts is not None and getattr(facts, name))
+    return Listed(
+        provider=provider,
+        model=model,
+        context_tokens=facts.context_tokens if facts is not None else None,
+        output_tokens=facts.output_tokens if facts is not None else None,
+        capabilities=can,
+        input_price=rates.input_per_million if rates is not None else None,
+        output_price=rates.output_per_million if rates is not None else None,
+        has_key=has_key,
+        shutdown=facts.shutdown if facts is not None else None,
+    )
+
+
+async def live_models(loaded: Loaded, name: str | None) -> tuple[list[Listed], list[str]]:
+    """What the providers tell that have a key, and local servers; and what went wrong.
+
+    Args:
+        loaded: The settings.
+        name: Only this provider, if it is one.
+    """
+    providers = _providers(loaded)
+    named = name in {provider.provider_id for provider, _ in providers}
+    asked = [
+        (provider, kind) for provider, kind in providers if _is_asked(provider, kind, loaded, name if named else None)
+    ]
+    try:
+        found = await asyncio.gather(*(_ask(provider, kind) for provider, kind in asked))
+    finally:
+        for provider, _ in asked:
+            await provider.aclose()
+    local = await _local({provider.provider_id for provider, _ in asked}) if not named else []
+    rows = [row for listed, _ in found for row in listed]
+    return [*rows, *local], [fault for _, fault in found if fault]
+
+
+def _is_asked(provider: LLMProvider, kind: str, loaded: Loaded, only: str | None) -> bool:
+    if only is not None:
+        return provider.provider_id == only
+    return _has_key(provider) and (kind not in _LOCAL or provider.provider_id in loaded.settings.llm.providers)
+
+
+async def _ask(provider: LLMProvider, kind: str) -> tuple[list[Listed], str]:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await provider.initialize()
+            told = await provider.models()
+    except SentientError as error:
+        return [], f"{provider.provider_id}: {error}"
+    except TimeoutError:
+        return [], f"{provider.provider_id} did not tell its models within {_PATIENCE:.0f} s"
+    # The prices are read here, and not in the loop, where the other providers are being asked.
+    made = await asyncio.to_thread(lambda: [_listed(provider.provider_id, kind, model.id, None) for model in told])
+    return [
+        row if model.context_tokens is None else msgspec.structs.replace(row, context_tokens=model.context_tokens)
+        for row, model in zip(made, told, strict=True)
+    ], ""
+
+
+async def _local(known_already: set[str]) -> list[Listed]:
+    from sentient_cli.llm.compatible.local import find_local
+
+    return [
+        _listed(server.vendor, server.vendor, model, None)
+        for server in await find_local()
+        if server.vendor not in known_already
+        for model in server.models
+    ]
+
+
+def pick(listed: Iterable[Listed], name: str | None) -> list[Listed]:
+    """Those of a provider of this name, else those that have it in their ids."""
+    rows = list(listed)
+    if name is None:
+        return rows
+    exact = [row for row in rows if row.provider == name]
+    return exact or [row for row in rows if name.lower() in row.id.lower()]
+
+
+def show(console: Console, listed: Sequence[Listed], *, narrowed: bool) -> None:
+    """Show the list."""
+    if console.json:
+        for row in listed:
+            console.json_line({"id": row.id, **msgspec.to_builtins(row)})
+        return
+    if not listed:
+        console.data("No such model is known. `sentient models --live` asks the providers; others work as well.")
+        return
+    width = console.width()
+    wide = width >= _WIDE
+    ids = [_safe(row.id) for row in listed]
+    first = min(max(map(len, ids)), width - (38 if wide else 18))
+    console.data(_row("model", ("context", "can", "in $/M", "out $/M"), first, wide=wide))
+    for row, name in zip(listed, ids, strict=True):
+        can = "".join(letter for letter, ability in _LETTERS.items() if ability in row.capabilities)
+        cells = (_size(row.context_tokens), can or "-", _price(row.input_price), _price(row.output_price))
+        console.data(_row(name, cells, first, wide=wide) + _remark(row))
+    if not narrowed and not any(row.provider != "offline" for row in listed):
+        console.say("Only the offline model needs no key. Others: `sentient models --all`, or set OPENAI_API_KEY.")
+
+
+def _row(name: str, cells: tuple[str, str, str, str], first: int, *, wide: bool) -> str:
+    shown = name if len(name) <= first else f"{name[: first - 3]}..."
+    context, can, low, high = cells
+    if not wide:
+        return f"{shown:<{first}} {low:>8} {high:>8}".rstrip()
+    return f"{shown:<{first}} {context:>7} {can:<8}{low:>9} {high:>9}".rstrip()
+
+
+def _remark(row: Listed) -> str:
+    if row.shutdown:
+        return f"  ends {row.shutdown}"
+    return "" if row.has_key else "  no key"
+
+
+def _size(tokens: int | None) -> str:
+    from sentient_cli.cli.usage_table import compact
+
+    return "?" if tokens is None else compact(tokens)
+
+
+def _price(amount: float | None) -> str:
+    return "?" if amount is None else "free" if amount == 0 else f"{amount:g}"
+
+
+def _safe(text: str) -> str:
+    from sentient_cli.sanitize import sanitize_line
+
+    return sanitize_line(text)

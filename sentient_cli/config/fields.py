@@ -1,0 +1,86 @@
+"""The types that settings have, and what every table of settings is."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import core_schema
+
+from sentient_cli.config.origins import check_host, check_origin
+from sentient_cli.config.secret import Secret
+
+__all__ = [
+    "MIB",
+    "Count",
+    "HostName",
+    "Name",
+    "Origin",
+    "Port",
+    "Positive",
+    "PositiveSeconds",
+    "Seconds",
+    "Section",
+    "StoreUrl",
+    "Text",
+    "Token",
+]
+
+MIB: Final = 1024 * 1024
+
+
+def _no_flag(value: object) -> object:
+    # True would pass for 1.
+    if isinstance(value, bool):
+        raise ValueError("Input should be a valid number")  # noqa: TRY004 - Pydantic turns only a ValueError into an error
+    return value
+
+
+def _secret_schema(*_: object) -> core_schema.CoreSchema:
+    text = core_schema.str_schema(min_length=1)
+    return core_schema.union_schema(
+        [core_schema.is_instance_schema(Secret), core_schema.no_info_after_validator_function(Secret, text)],
+        custom_error_type="secret",
+        custom_error_message="Input should be a string that is not empty",
+    )
+
+
+def _keep_undecoded(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    # Where the locale knows no UTF-8, Python has the name of a file with lone surrogates, which no string may have.
+    undecoded = isinstance(value, str) and not value.isascii() and any("\udc80" <= char <= "\udcff" for char in value)
+    if not undecoded:
+        return check(value)
+    check(str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, allow_inf_nan=False)]
+"""A duration in seconds, 0 or more."""
+PositiveSeconds = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, allow_inf_nan=False)]
+Port = Annotated[int, BeforeValidator(_no_flag), Field(ge=0, le=65535)]
+Positive = Annotated[int, BeforeValidator(_no_flag), Field(ge=1)]
+Count = Annotated[int, BeforeValidator(_no_flag), Field(ge=0)]
+Text = Annotated[str, Field(min_length=1)]
+Origin = Annotated[str, AfterValidator(check_origin)]
+HostName = Annotated[str, AfterValidator(check_host)]
+Token = Annotated[Secret, GetPydanticSchema(_secret_schema)]
+Name = Annotated[str, Field(min_length=1), WrapValidator(_keep_undecoded)]
+"""Text that can be the name of a file."""
+StoreUrl = Annotated[str, Field(pattern=r"^(memory|sqlite:.+|file:.+)$"), WrapValidator(_keep_undecoded)]
+
+
+class Section(BaseModel):
+    """A table of settings: frozen, and with nothing in it that is no setting."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True, validate_default=True
+    )

@@ -1,0 +1,160 @@
+"""The settings of language models: which one, from whom, and what happens when it fails or costs too much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+
+from sentient_cli.config.fields import MIB, Count, Positive, PositiveSeconds, Seconds, Section, Text
+
+__all__ = [
+    "BreakerSettings",
+    "BudgetSettings",
+    "CacheSettings",
+    "LlmSettings",
+    "ProviderSettings",
+    "RetrySettings",
+    "Strategy",
+]
+
+Strategy: TypeAlias = Literal[
+    "order", "round-robin", "weighted", "latency", "least-busy", "cheapest", "complexity", "sticky"
+]
+"""How one model of several is chosen."""
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _check_url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or any(char.isspace() for char in text):
+        raise ValueError("Input should be an address such as `https://example.org/v1`")
+    return text
+
+
+def _check_variable(text: str) -> str:
+    if not text.isascii() or not text.replace("_", "").isalnum() or text[0].isdigit():
+        raise ValueError("Input should be the name of an environment variable, such as `OPENAI_API_KEY`, and no key")
+    return text
+
+
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""An amount in US dollars."""
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Url = Annotated[str, AfterValidator(_check_url)]
+Variables = Annotated[
+    tuple[Annotated[str, Field(min_length=1), AfterValidator(_check_variable)], ...], BeforeValidator(_listed)
+]
+"""One variable of the environment, or several."""
+Ids = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class ProviderSettings(Section):
+    """One provider: ``[llm.providers.ID]``. What is left out is as the provider has it.
+
+    Example:
+        >>> ProviderSettings(kind="openai", api_key_env="WORK_KEY").api_key_env
+        ('WORK_KEY',)
+    """
+
+    kind: Text | None = Field(default=None, description="What it speaks, such as `openai`; its id unless given.")
+    base_url: Url | None = Field(default=None, description="Where it is.")
+    default_model: Text | None = Field(default=None, description="What its id alone stands for.")
+    api_key_env: Variables = Field(default=(), description="The variable that holds its key, or several of them.")
+    organization: Text | None = Field(default=None, description="On whose account, where an account has several.")
+    project: Text | None = Field(default=None, description="The same, one level below.")
+    headers: dict[str, str] = Field(default_factory=dict, description="More headers of each request.")
+    timeout: PositiveSeconds | None = Field(default=None, description="How long it may be silent.")
+    connect_timeout: PositiveSeconds | None = Field(default=None, description="How long a connection may take.")
+    first_token_timeout: PositiveSeconds | None = Field(default=None, description="How long it may take to begin.")
+    attempt_timeout: PositiveSeconds | None = Field(default=None, description="How long one attempt may take.")
+    max_connections: Positive | None = Field(default=None, description="How many connections there are at most.")
+    pool_timeout: PositiveSeconds | None = Field(default=None, description="How long a call waits for a connection.")
+    keepalive: PositiveSeconds | None = Field(default=None, description="How long an unused connection stays open.")
+    proxy: Url | None = Field(default=None, description="A proxy for all requests.")
+    ca_file: Text | None = Field(default=None, description="Certificates to trust in the place of the system's.")
+    requests_per_minute: Positive | None = Field(default=None, description="How many requests a minute are sent.")
+    tokens_per_minute: Positive | None = Field(default=None, description="How many tokens a minute are sent.")
+    weight: Positive | None = Field(default=None, description="Its share of the calls, for the strategy `weighted`.")
+    options: dict[str, JsonValue] = Field(default_factory=dict, description="Settings that only its kind has.")
+
+
+class RetrySettings(Section):
+    """How often a call is tried: ``[llm.retry]``.
+
+    Example:
+        >>> RetrySettings(attempts=5).cap
+        8.0
+    """
+
+    attempts: Positive = Field(default=3, description="How often a provider is asked, the first time included.")
+    base: Seconds = Field(default=0.5, description="The longest wait before the second attempt; it doubles.")
+    cap: Seconds = Field(default=8.0, description="The longest wait before any attempt.")
+    budget: Share = Field(default=0.1, description="The share of calls that may be repetitions.")
+
+
+class BreakerSettings(Section):
+    """When a provider that fails is left alone: ``[llm.breaker]``.
+
+    Example:
+        >>> BreakerSettings().failures
+        5
+    """
+
+    failures: Positive = Field(default=5, description="After how many failures in a row a model is left alone.")
+    seconds: PositiveSeconds = Field(default=10.0, description="How long, at first.")
+
+
+class BudgetSettings(Section):
+    """What may be spent, in US dollars: ``[llm.budget]``. At 50, 80 and 100 % there is a warning.
+
+    Example:
+        >>> BudgetSettings(day=5).day
+        5.0
+    """
+
+    call: Dollars | None = Field(default=None, description="What one call may cost.")
+    session: Dollars | None = Field(default=None, description="What the calls of one session may cost.")
+    day: Dollars | None = Field(default=None, description="What the calls of one day (UTC) may cost.")
+    profile: Dollars | None = Field(default=None, description="What the calls of this profile may cost, ever.")
+
+
+class CacheSettings(Section):
+    """Answers that are kept for the same question: ``[llm.cache]``.
+
+    Example:
+        >>> CacheSettings(enabled=True).seconds
+        3600.0
+    """
+
+    enabled: bool = Field(default=False, description="Whether answers are kept at all.")
+    seconds: PositiveSeconds = Field(default=3600.0, description="How long an answer is kept.")
+    size: Count = Field(default=64 * MIB, description="How many bytes of answers are kept.")
+
+
+class LlmSettings(Section):
+    """Which model an agent gets that names none, and all that concerns models.
+
+    Example:
+        >>> LlmSettings().model, LlmSettings(model="offline:echo").model
+        ('offline', 'offline:echo')
+    """
+
+    model: Text = Field(default="offline", description="`provider:model`, or a provider alone for its default model.")
+    fallback: tuple[Text, ...] = Field(default=(), description="The models to turn to, in order, when that one fails.")
+    strategy: Strategy = Field(default="order", description="How one of these models is chosen for a call.")
+    failover: Literal["fail", "restart", "continue"] = Field(
+        default="continue", description="What happens when a provider fails in the middle of an answer."
+    )
+    deadline: PositiveSeconds | None = Field(default=None, description="How long a call may take, attempts included.")
+    script: Path | None = Field(default=None, description="A script for the offline model.")
+    usage: bool = Field(default=True, description="Whether tokens and costs are written to this machine's ledger.")
+    retry: RetrySettings = RetrySettings()
+    breaker: BreakerSettings = BreakerSettings()
+    budget: BudgetSettings = BudgetSettings()
+    cache: CacheSettings = CacheSettings()
+    groups: dict[str, Ids] = Field(default_factory=dict, description="Models that stand in for one another.")
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict, description="The providers, by id.")

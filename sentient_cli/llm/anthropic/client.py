@@ -1,0 +1,140 @@
+"""The SDK's client, with the settings that it was made under."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from sentient_cli.config.secret import Secret
+from sentient_cli.llm.anthropic.config import AnthropicConfig
+from sentient_cli.llm.anthropic.failures import foreign, mapped
+from sentient_cli.llm.wire.reading import Incoming
+from sentient_cli.llm.wire.transport import Transport
+
+if TYPE_CHECKING:
+    import anthropic
+
+__all__ = ["Client", "preload"]
+
+_LARGEST: Final = 64 * 1024 * 1024
+
+
+def preload() -> None:
+    """Import what takes time, two seconds of it: for a process that waits to be forked, or a thread."""
+    for name in ("aiohttp", "httpx2", "anthropic", "sentient_cli.llm.anthropic.bridge"):
+        import_module(name)
+
+
+class Client:
+    """Sends requests. When settings change, the next calls get a new one.
+
+    Args:
+        provider: Whose.
+        config: The settings.
+        transport: The connections.
+    """
+
+    def __init__(self, provider: str, config: AnthropicConfig, transport: Transport) -> None:
+        self._provider = provider
+        self._config = config
+        self._sdk = _sdk(config, transport)
+        self._foreign = foreign()
+
+    async def open(
+        self, method: str, path: str, key: Secret | None, body: bytes = b"", betas: tuple[str, ...] = ()
+    ) -> Incoming:
+        """Send something, and read no more than the head of the answer. Close it.
+
+        Args:
+            method: ``GET`` or ``POST``.
+            path: With its query.
+            key: Of this call.
+            body: JSON.
+            betas: Names of previews to be used.
+
+        Raises:
+            SentientError: it failed, or was refused.
+        """
+        import anthropic  # noqa: PLC0415 - loaded with the client
+        import httpx2  # noqa: PLC0415 - the same
+
+        from sentient_cli.llm.anthropic.bridge import incoming_of  # noqa: PLC0415 - the same
+
+        # The SDK's structures for messages would cost a walk through the whole request, and warn of some models.
+        headers, kind = self.headers(key, betas), anthropic.AsyncStream[object]
+        try:
+            if method == "GET":
+                sent = self._sdk.get(
+                    path, cast_to=httpx2.Response, options={"headers": headers}, stream=True, stream_cls=kind
+                )
+            else:
+                told = {**headers, "content-type": "application/json"}
+                sent = self._sdk.post(
+                    path,
+                    cast_to=httpx2.Response,
+                    content=body,
+                    options={"headers": told},
+                    stream=True,
+                    stream_cls=kind,
+                )
+            response: object = await sent
+        except self._foreign as error:
+            failure = mapped(error, self._provider, self._config)
+        else:
+            assert isinstance(response, httpx2.Response)  # noqa: S101 - the SDK gives what it is asked to cast to
+            return incoming_of(response)
+        raise failure
+
+    async def fetch(
+        self, method: str, path: str, key: Secret | None, body: bytes = b"", betas: tuple[str, ...] = ()
+    ) -> bytes:
+        """Send something, and read the whole answer.
+
+        Args:
+            method: As for `open`.
+            path: As for `open`.
+            key: As for `open`.
+            body: As for `open`.
+            betas: As for `open`.
+
+        Raises:
+            SentientError: it failed, or was refused.
+        """
+        incoming = await self.open(method, path, key, body, betas)
+        try:
+            return await incoming.read(_LARGEST)
+        finally:
+            incoming.close()
+
+    def headers(self, key: Secret | None, betas: tuple[str, ...] = ()) -> dict[str, str | anthropic.Omit]:
+        """What a request says about who asks."""
+        import anthropic  # noqa: PLC0415 - loaded with the client
+
+        headers: dict[str, str | anthropic.Omit] = {"Authorization": anthropic.Omit()}
+        if key is not None and self._config.key_header == "x-api-key":
+            headers["X-Api-Key"] = key.reveal()
+        elif key is not None:
+            headers["Authorization"] = f"Bearer {key.reveal()}"
+        if betas:
+            headers["anthropic-beta"] = ",".join(betas)
+        return headers
+
+
+def _sdk(config: AnthropicConfig, transport: Transport) -> anthropic.AsyncAnthropic:
+    import anthropic  # noqa: PLC0415 - takes two seconds
+    import httpx2  # noqa: PLC0415
+
+    from sentient_cli.llm.anthropic.bridge import Bridge  # noqa: PLC0415 - the library under it
+
+    client = anthropic.AsyncAnthropic(
+        api_key=config.keys[0].reveal() if config.keys else "none",  # each request says its own
+        base_url=config.base_url.rstrip("/"),
+        timeout=None,
+        max_retries=0,
+        http_client=httpx2.AsyncClient(transport=Bridge(transport, config), follow_redirects=False, trust_env=False),
+        open_telemetry=False,
+    )
+    # No public name leaves out those of the environment.
+    client._custom_headers = {"anthropic-version": config.api_version, **config.headers}  # noqa: SLF001
+    client.webhook_key = None
+    return client

@@ -1,0 +1,239 @@
+"""The bytes of a streamed message as chunks: one decode an event, and nothing else that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from sentient_cli.errors import ProviderConnectionError, ProviderError
+from sentient_cli.llm.anthropic.events import (
+    Block,
+    Delta,
+    Event,
+    WireError,
+    WireStop,
+    finish_of,
+    refusal_of,
+    said_besides,
+    usage_of,
+)
+from sentient_cli.llm.anthropic.meaning import meaning_of
+from sentient_cli.llm.assembly import truncated
+from sentient_cli.llm.parts import ThinkingPart
+from sentient_cli.llm.types import Chunk, JsonValue, ToolCallDelta, Usage
+from sentient_cli.llm.wire.failures import Refusal
+from sentient_cli.llm.wire.sse import EventDecoder, OversizedEventError
+
+__all__ = ["MessageReader"]
+
+_decode: Final = msgspec.json.Decoder(Event).decode
+_NO_BLOCK: Final = Block()
+_NO_DELTA: Final = Delta()
+_MOST_KEPT: Final = 1000
+
+
+class MessageReader:
+    r"""Makes chunks of the bytes of a stream.
+
+    Args:
+        provider: Whose stream it is, for errors.
+        notices: What the first chunk shall tell of the request.
+
+    Example:
+        >>> reader = MessageReader("anthropic")
+        >>> [hi] = reader.feed(b'data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"Hi"}}\n\n')
+        >>> hi.text
+        'Hi'
+        >>> reader.feed(b'data: {"type":"message_stop"}\n\n')[0].finish_reason
+        'stop'
+    """
+
+    __slots__ = (
+        "_decoder",
+        "_notices",
+        "_others",
+        "_provider",
+        "_signatures",
+        "_stop",
+        "_texts",
+        "_tools",
+        "done",
+        "failure",
+        "usage",
+    )
+
+    def __init__(self, provider: str, notices: Sequence[str] = ()) -> None:
+        self._provider = provider
+        self._notices: list[JsonValue] = list(notices)
+        self._decoder = EventDecoder()
+        self._texts: list[str] = []
+        self._tools: set[int | None] = set()
+        self._signatures: dict[int | None, list[str]] = {}
+        self._stop = WireStop()
+        self.usage: Usage | None = None
+        """The tokens so far."""
+        self._others: list[JsonValue] = []
+        self.done: bool = False
+        """Whether the terminal marker came."""
+        self.failure: ProviderError | None = None
+        """Why there is nothing more to be read."""
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._texts)
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """Take the next bytes, and give the chunks that they complete, up to the end or to a ``failure``."""
+        chunks: list[Chunk] = []
+        try:
+            for _, frame in self._decoder.feed(data):
+                event = _decode(frame)
+                delta = event.delta
+                if delta is not None and delta.text and delta.type == "text_delta":  # nearly all of them
+                    self._texts.append(delta.text)
+                    chunks.append(Chunk(delta.text))
+                else:
+                    self._take(event, frame, chunks)
+        except (msgspec.DecodeError, UnicodeError, RecursionError, OversizedEventError) as error:
+            if not self.done:
+                self.failure = self._unreadable(error)
+        except ProviderError as error:
+            self.failure = error
+        return chunks
+
+    def end(self) -> list[Chunk]:
+        """The stream is over.
+
+        Raises:
+            ProviderError: its terminal marker never came.
+        """
+        chunks: list[Chunk] = []
+        last = self._decoder.end()
+        if last is not None and not self.done:
+            chunks = self.feed(b"data: " + last.data.replace(b"\n", b"\ndata: ") + b"\n\n")
+        if self.failure is not None:
+            raise self.failure
+        if not self.done:
+            raise truncated(self._provider, self.text)
+        return chunks
+
+    def _take(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
+        """Everything but the next characters of the text."""
+        if self.done:
+            return
+        kind = event.type
+        if kind == "content_block_delta":
+            self._piece(event, frame, chunks)
+        elif kind == "content_block_start":
+            self._begin(event, frame, chunks)
+        elif kind == "content_block_stop":
+            self._close(event.index, chunks)
+        else:
+            self._frame(event, frame, chunks)
+
+    def _frame(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
+        """What is about the message, and not about one of its blocks."""
+        kind = event.type
+        if kind == "message_start":
+            self._start(event, chunks)
+        elif kind == "message_delta":
+            self._stop = event.delta or self._stop
+            if event.usage is not None:
+                self.usage = usage_of(event.usage, self.usage or Usage())
+        elif kind == "message_stop":
+            chunks.append(self._finish())
+        elif kind == "error":
+            raise self._told(event.error or WireError())
+        elif kind != "ping":
+            self._keep(frame)
+
+    def _close(self, index: int | None, chunks: list[Chunk]) -> None:
+        if index in self._signatures:
+            chunks.append(Chunk(thinking=ThinkingPart(signature="".join(self._signatures.pop(index)))))
+
+    def _start(self, event: Event, chunks: list[Chunk]) -> None:
+        message = event.message
+        if message is None:
+            return
+        if message.usage is not None:
+            self.usage = usage_of(message.usage)
+        chunks.append(Chunk(model=message.model, usage=self.usage, extra=self._told_first()))
+
+    def _told_first(self) -> dict[str, JsonValue] | None:
+        notices, self._notices = self._notices, []
+        return {"notices": notices} if notices else None
+
+    def _begin(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
+        block = event.content_block or _NO_BLOCK
+        if block.type == "text":
+            if block.text:
+                self._texts.append(block.text)
+                chunks.append(Chunk(block.text))
+        elif block.type == "tool_use":
+            self._tools.add(event.index)
+            arguments = msgspec.json.encode(block.input).decode() if block.input else ""
+            chunks.append(Chunk(tool_call=ToolCallDelta(event.index, block.id, block.name, arguments)))
+        elif block.type == "thinking":
+            if block.signature:
+                self._signatures[event.index] = [block.signature]
+            if block.thinking:
+                chunks.append(Chunk(thinking=ThinkingPart(block.thinking)))
+        elif block.type == "redacted_thinking":
+            chunks.append(Chunk(thinking=ThinkingPart(redacted=block.data or "")))
+        else:
+            self._keep(frame)
+
+    def _piece(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
+        delta = event.delta or _NO_DELTA
+        if delta.type == "input_json_delta":
+            if event.index not in self._tools:  # of a tool that the provider calls itself
+                self._keep(frame)
+            elif delta.partial_json:
+                chunks.append(Chunk(tool_call=ToolCallDelta(event.index, arguments=delta.partial_json)))
+        elif delta.type == "thinking_delta":
+            if delta.thinking:
+                chunks.append(Chunk(thinking=ThinkingPart(delta.thinking)))
+        elif delta.type == "signature_delta":
+            self._signatures.setdefault(event.index, []).append(delta.signature or "")
+        elif delta.type != "text_delta":
+            self._keep(frame)
+
+    def _finish(self) -> Chunk:
+        self.done = True
+        stop, extra = self._stop, said_besides(self._stop)
+        if self._notices:
+            extra = {**(extra or {}), **(self._told_first() or {})}
+        if self._others:
+            extra = extra or {}
+            extra["events"] = self._others
+        return Chunk(
+            usage=self.usage,
+            finish_reason=finish_of(stop.stop_reason),
+            refusal=refusal_of(stop),
+            extra=extra,
+        )
+
+    def _keep(self, frame: bytes) -> None:
+        """An event of a kind that is not known, as it came; all of them are told at the end."""
+        if len(self._others) < _MOST_KEPT:
+            event: JsonValue = msgspec.json.decode(frame)
+            self._others.append(event)
+
+    def _told(self, error: WireError) -> ProviderError:
+        failure = meaning_of(self._provider, None, Refusal(error.message or "", error.type or ""))
+        failure.partial_text = self.text
+        return failure
+
+    def _unreadable(self, error: Exception) -> ProviderConnectionError:
+        return ProviderConnectionError(
+            f"The answer of {self._provider!r} cannot be read",
+            why="An event of its stream is too large"
+            if isinstance(error, OversizedEventError)
+            else "An event of its stream is no JSON object of the kind that was announced",
+            fix="Try again",
+            provider=self._provider,
+            partial_text=self.text,
+        )

@@ -1,0 +1,215 @@
+"""A request as the body of a message, and what of it is not asked as it was wanted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sentient_cli.llm.anthropic.config import AnthropicConfig
+from sentient_cli.llm.anthropic.facts import ModelFacts, facts_of
+from sentient_cli.llm.anthropic.messages import Conversation
+from sentient_cli.llm.anthropic.schemas import closed
+from sentient_cli.llm.parameters import Effort, Parameters
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.types import JsonValue, OutputSpec, ToolSpec
+
+__all__ = ["COUNTED", "Asked", "ask"]
+
+COUNTED: Final = frozenset(
+    {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"}
+)
+"""What of a body decides about the tokens of the request."""
+_LEAST_THINKING: Final = 1024
+_UNKNOWN: Final = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs")
+_SAMPLING: Final = ("temperature", "top_p", "top_k")
+_SHARES: Final[dict[Effort, int]] = {"low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576, "max": 32_768}
+"""Tokens to think for models that take no effort."""
+
+
+class Asked:
+    """What is sent.
+
+    Args:
+        body: The body, ready to be encoded.
+        notices: What of the request it leaves out or changes.
+        betas: Names of previews to be used.
+    """
+
+    __slots__ = ("betas", "body", "notices")
+
+    def __init__(self, body: dict[str, JsonValue], notices: list[str], betas: tuple[str, ...] = ()) -> None:
+        self.body: dict[str, JsonValue] = body
+        self.notices: list[str] = notices
+        self.betas: tuple[str, ...] = betas
+
+
+def ask(
+    request: Request, config: AnthropicConfig, *, max_output: int | None = None, provider: str = "anthropic"
+) -> Asked:
+    """What is sent for a request.
+
+    Args:
+        request: What is asked.
+        config: The settings.
+        max_output: Tokens that an answer of this model may have, when known.
+        provider: Whose it is: the one whose extra parameters are taken.
+
+    Raises:
+        BadRequestError: the models cannot read it.
+
+    Example:
+        >>> from sentient_cli.llm import Message
+        >>> asked = ask(Request(model="claude-opus-5", messages=(Message.user("Hi"),)), AnthropicConfig())
+        >>> asked.body["max_tokens"], asked.body["stream"]
+        (16384, True)
+    """
+    facts = facts_of(request.model)
+    said = Conversation(request.messages, lifetime=config.cache_lifetime, prefill=facts.prefill, provider=provider)
+    body: dict[str, JsonValue] = {"model": request.model, "stream": True, "messages": said.turns}
+    if said.system:
+        body["system"] = list[JsonValue](said.system)
+    shaper = _Shaper(body, said.notices, request.parameters, config, facts)
+    shaper.limit(max_output or facts.max_output)
+    shaper.think()
+    shaper.sample()
+    shaper.offer(request.tools, request.output)
+    shaper.name()
+    betas: tuple[str, ...] = ()
+    for name, value in (request.parameters.extra or {}).get(provider, {}).items():
+        if name == "betas" and isinstance(value, list):
+            betas = tuple(str(beta) for beta in value)
+        else:
+            body[name] = value
+    return Asked(body, said.notices, betas)
+
+
+class _Shaper:
+    """Puts the parameters of one request into its body."""
+
+    def __init__(
+        self,
+        body: dict[str, JsonValue],
+        notices: list[str],
+        parameters: Parameters,
+        config: AnthropicConfig,
+        facts: ModelFacts,
+    ) -> None:
+        self._body = body
+        self._notices = notices
+        self._parameters = parameters
+        self._config = config
+        self._facts = facts
+
+    def limit(self, max_output: int | None) -> None:
+        wanted = self._parameters.max_tokens
+        self._body["max_tokens"] = wanted or min(self._config.max_tokens, max_output or self._config.max_tokens)
+        if self._parameters.stop:
+            self._body["stop_sequences"] = list[JsonValue](self._parameters.stop)
+
+    def think(self) -> None:
+        effort, tokens = self._parameters.effort, self._parameters.thinking_tokens
+        if effort is None and tokens is None:
+            return
+        if not self._facts.thinks:
+            if effort != "none" and tokens != 0:
+                self._notices.append("The model does not think: `effort` and `thinking_tokens` are not sent")
+        elif effort == "none" or tokens == 0:
+            self._body["thinking"] = {"type": "disabled"}
+        elif self._facts.adaptive:
+            self._adapt(effort, tokens)
+        else:
+            self._budget(tokens or _SHARES.get(effort or "low", _SHARES["low"]))
+
+    def _adapt(self, effort: Effort | None, tokens: int | None) -> None:
+        self._body["thinking"] = {"type": "adaptive"}
+        if tokens is not None:
+            self._notices.append("The model decides itself how long it thinks: `thinking_tokens` is not sent")
+        if effort == "minimal":
+            self._notices.append("The least `effort` of the model is `low`: `minimal` becomes that")
+            effort = "low"
+        if effort is not None:
+            self._output_config()["effort"] = effort
+
+    def _budget(self, tokens: int) -> None:
+        """Thoughts of so many tokens, which count as a part of the answer's."""
+        limit = self._body["max_tokens"]
+        assert isinstance(limit, int)  # noqa: S101 - `limit` put it there
+        budget = max(_LEAST_THINKING, min(tokens, limit - 1))
+        if budget >= limit:
+            self._notices.append(f"The model does not think: `max_tokens` leaves less than {_LEAST_THINKING} for it")
+            return
+        if self._parameters.thinking_tokens not in {None, budget}:
+            self._notices.append(f"`thinking_tokens` is {budget}, from {_LEAST_THINKING} and below `max_tokens`")
+        self._body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+
+    def sample(self) -> None:
+        thinking = self._body.get("thinking")
+        thinks = isinstance(thinking, dict) and thinking.get("type") != "disabled"
+        for name in _SAMPLING:
+            value: float | None = getattr(self._parameters, name)
+            if value is None:
+                continue
+            if not self._config.takes_sampling:
+                version = self._config.api_version
+                self._notices.append(f"`{name}` is not sent: the version {version} of the interface refuses it")
+            elif thinks and name != "top_p":
+                self._notices.append(f"`{name}` is not sent: a model that thinks refuses it")
+            elif name == "temperature" and value > 1:
+                self._notices.append("`temperature` is 1, the highest there is")
+                self._body[name] = 1.0
+            else:
+                self._body[name] = value
+        for name in _UNKNOWN:
+            if getattr(self._parameters, name) is not None:
+                self._notices.append(f"`{name}` is not sent: the provider has no such parameter")
+
+    def offer(self, tools: tuple[ToolSpec, ...], output: OutputSpec | None) -> None:
+        """The tools, and the form of the answer: by a tool, too, where the model knows no other way."""
+        choice = self._parameters.tool_choice
+        if output is not None:
+            schema = closed(output.schema) if self._facts.schemas else None
+            if schema is None:
+                tools = (*tools, output.spec)
+                choice = choice or ("required" if len(tools) > 1 else OutputSpec.FINAL_ANSWER)
+            else:
+                self._output_config()["format"] = {"type": "json_schema", "schema": schema}
+        if not tools:
+            return
+        self._body["tools"] = [_tool(tool) for tool in tools]
+        chosen = _choice(choice)
+        if self._parameters.parallel_tools is False and chosen.get("type") != "none":
+            chosen["disable_parallel_tool_use"] = True
+        if choice is not None or len(chosen) > 1:
+            self._body["tool_choice"] = chosen
+
+    def name(self) -> None:
+        """On whose behalf, and how soon."""
+        metadata = dict(self._parameters.metadata or {})
+        user = self._parameters.user or metadata.pop("user_id", None)
+        if user:
+            self._body["metadata"] = {"user_id": user}
+        if metadata:
+            self._notices.append("`metadata` is not sent: the provider keeps none but `user_id`")
+        if self._parameters.service_tier is not None:
+            self._body["service_tier"] = self._parameters.service_tier
+
+    def _output_config(self) -> dict[str, JsonValue]:
+        found = self._body.setdefault("output_config", {})
+        assert isinstance(found, dict)  # noqa: S101 - nobody else puts it there
+        return found
+
+
+def _tool(tool: ToolSpec) -> JsonValue:
+    told: dict[str, JsonValue] = {"name": tool.name, "input_schema": {"type": "object", **tool.parameters}}
+    if tool.description:
+        told["description"] = tool.description
+    return told
+
+
+def _choice(choice: str | None) -> dict[str, JsonValue]:
+    if choice is None or choice == "auto":
+        return {"type": "auto"}
+    if choice == "none":
+        return {"type": "none"}
+    if choice in {"any", "required"}:
+        return {"type": "any"}
+    return {"type": "tool", "name": choice}

@@ -1,0 +1,158 @@
+"""A request as the body of ``POST /chat/completions``."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from sentient_cli.llm.chatwire.dialect import Dialect
+from sentient_cli.llm.chatwire.messages import wire_messages
+from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
+from sentient_cli.llm.parameters import Effort
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.types import JsonValue, ToolSpec
+
+__all__ = ["Body", "body_of", "settings_of"]
+
+_EFFORTS: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_APART: Final = frozenset({"tool_choice", "extra"})
+"""Parameters that are not just given another name."""
+_WITH_TOOLS: Final = frozenset({"parallel_tools"})
+"""Those that are refused where no tool is offered."""
+
+
+class Body(NamedTuple):
+    """What is sent, and what of the request is not in it.
+
+    Args:
+        content: The body.
+        notices: What was not asked as it was wanted.
+    """
+
+    content: bytes
+    notices: list[str]
+
+
+def body_of(
+    request: Request, dialect: Dialect, provider: str, *, stream: bool = True, model: str | None = None
+) -> Body:
+    """A request as it goes out.
+
+    Args:
+        request: What is asked.
+        dialect: What is taken.
+        provider: Whose; only its own ``extra`` goes along.
+        stream: Whether the answer shall come piece by piece.
+        model: The model, when it is not the one that the request names.
+
+    Raises:
+        BadRequestError: a message has a part that is not taken.
+
+    Example:
+        >>> from sentient_cli.llm.types import Message
+        >>> request = Request(model="small", messages=(Message.user("Hello"),))
+        >>> body_of(request, Dialect(), "mine", stream=False).content
+        b'{"model":"small","messages":[{"role":"user","content":"Hello"}]}'
+    """
+    told: dict[str, JsonValue] = {
+        "model": model or request.model,
+        "messages": wire_messages(request.messages, dialect, provider),
+    }
+    if stream:
+        told["stream"] = True
+        if dialect.usage_option:
+            told["stream_options"] = {"include_usage": True}
+    if request.tools:
+        told["tools"] = [_tool(tool) for tool in request.tools]
+    notices = settings_of(request, dialect, provider, told)
+    _add_output(request, dialect, provider, told, notices)
+    told.update((request.parameters.extra or {}).get(provider, {}))
+    return Body(msgspec.json.encode(told), notices)
+
+
+def _tool(tool: ToolSpec) -> JsonValue:
+    function: dict[str, JsonValue] = {"name": tool.name, "parameters": tool.parameters}
+    if tool.description:
+        function["description"] = tool.description
+    return {"type": "function", "function": function}
+
+
+def settings_of(request: Request, dialect: Dialect, provider: str, told: dict[str, JsonValue]) -> list[str]:
+    """Put the parameters into a body, each by the vendor's name.
+
+    Args:
+        request: Whose parameters.
+        dialect: The names.
+        provider: Whose, for the notices.
+        told: The body, which is added to.
+
+    Returns:
+        What was left out or changed, for a reader.
+    """
+    parameters, notices = request.parameters, list[str]()
+    for name in parameters.__struct_fields__:
+        value: JsonValue = getattr(parameters, name)
+        if value is None or name in _APART or (name == "stop" and not parameters.stop):
+            continue
+        if name in _WITH_TOOLS and not request.tools:
+            continue
+        theirs = dialect.parameters.get(name)
+        if theirs is None:
+            notices.append(f"The parameter {name!r} was left out: {provider!r} does not take it")
+            continue
+        if name == "effort":
+            value = _effort(parameters.effort or "medium", dialect, provider, notices)
+        _put(told, theirs, value)
+    if parameters.tool_choice is not None and request.tools:
+        _add_choice(parameters.tool_choice, dialect, provider, told, notices)
+    return notices
+
+
+def _put(told: dict[str, JsonValue], path: str, value: JsonValue) -> None:
+    outer, _, inner = path.partition(".")
+    if not inner:
+        told[outer] = value
+        return
+    held = told.setdefault(outer, {})
+    if isinstance(held, dict):
+        held[inner] = value
+
+
+def _effort(wanted: Effort, dialect: Dialect, provider: str, notices: list[str]) -> Effort:
+    if wanted in dialect.efforts:
+        return wanted
+    place = _EFFORTS.index(wanted)
+    nearest = min(dialect.efforts, key=lambda known: abs(_EFFORTS.index(known) - place))
+    notices.append(f"The effort {wanted!r} became {nearest!r}: {provider!r} has no other near it")
+    return nearest
+
+
+def _add_choice(choice: str, dialect: Dialect, provider: str, told: dict[str, JsonValue], notices: list[str]) -> None:
+    if not dialect.tool_choice:
+        if choice == "none":
+            told.pop("tools", None)
+        elif choice != "auto":
+            notices.append(f"The parameter 'tool_choice' was left out: {provider!r} does not take it")
+    elif choice == "required":
+        told["tool_choice"] = dialect.required
+    elif choice in {"auto", "none"}:
+        told["tool_choice"] = choice
+    else:
+        told["tool_choice"] = {"type": "function", "function": {"name": choice}}
+
+
+def _add_output(
+    request: Request, dialect: Dialect, provider: str, told: dict[str, JsonValue], notices: list[str]
+) -> None:
+    output = request.output
+    if output is None:
+        return
+    if dialect.schema == "none":
+        notices.append(f"The answer is not held to the schema {output.name!r}: {provider!r} cannot do that")
+        return
+    strict = strict_schema(output.schema) if dialect.schema == "strict" else None
+    schema: dict[str, JsonValue] = {"name": schema_name(output.name), "schema": strict or output.schema}
+    if strict:
+        schema["strict"] = True
+    told["response_format"] = {"type": "json_schema", "json_schema": schema}

@@ -1,0 +1,85 @@
+"""How one vendor's chat completions differ from another's, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from sentient_cli.llm.parameters import Effort
+
+__all__ = ["COMMON", "LOCAL", "OPENAI", "Dialect", "SchemaForm"]
+
+SchemaForm: TypeAlias = Literal["strict", "plain", "none"]
+"""How an answer is held to a schema: by one that has every property required, by the schema as it is, or not at all."""
+
+COMMON: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "temperature": "temperature",
+        "top_p": "top_p",
+        "max_tokens": "max_tokens",
+        "stop": "stop",
+        "seed": "seed",
+        "presence_penalty": "presence_penalty",
+        "frequency_penalty": "frequency_penalty",
+        "effort": "reasoning_effort",
+        "parallel_tools": "parallel_tool_calls",
+        "logprobs": "logprobs",
+        "top_logprobs": "top_logprobs",
+        "user": "user",
+    }
+)
+"""The parameters that most take, by our names, with theirs; a dot leads into an object."""
+
+LOCAL: Final[Mapping[str, str]] = MappingProxyType({**COMMON, "top_k": "top_k"})
+"""Those of servers that run open models."""
+
+OPENAI: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **COMMON,
+        "max_tokens": "max_completion_tokens",
+        "user": "safety_identifier",
+        "cache_key": "prompt_cache_key",
+        "service_tier": "service_tier",
+        "metadata": "metadata",
+    }
+)
+"""Those of OpenAI itself."""
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor's chat completions take.
+
+    Args:
+        parameters: The parameters that it takes, by our names, with its own.
+        efforts: How long it can be told to think; another wish becomes the nearest of these.
+        system_role: What it calls the role of instructions.
+        usage_option: Whether it has to be asked for the usage of a stream.
+        schema: How it holds an answer to a schema.
+        tool_choice: Whether it lets one choose about tools.
+        required: What it calls that a tool must be asked for.
+        images: Whether it takes pictures.
+        audio: Whether it takes sound.
+        documents: Whether it takes documents; those that are text go as text anyway.
+        cache_marks: Whether it takes marks up to where it shall keep a request in its cache.
+        reasoning_apart: Whether it counts the tokens of reasoning beside those of the answer, not as part of them.
+
+    Example:
+        >>> Dialect(parameters={**COMMON, "seed": "random_seed"}, required="any").parameters["seed"]
+        'random_seed'
+    """
+
+    parameters: Mapping[str, str] = COMMON
+    efforts: tuple[Effort, ...] = ("low", "medium", "high")
+    system_role: str = "system"
+    usage_option: bool = True
+    schema: SchemaForm = "plain"
+    tool_choice: bool = True
+    required: str = "required"
+    images: bool = True
+    audio: bool = False
+    documents: bool = False
+    cache_marks: bool = False
+    reasoning_apart: bool = False

@@ -1,0 +1,47 @@
+"""What is asked, checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sentient_cli.errors import BadRequestError
+from sentient_cli.llm.types import Message, Messages, ToolLike, ToolSpec
+
+__all__ = ["as_conversation", "distinct_tools"]
+
+
+def as_conversation(messages: Messages) -> tuple[Message, ...]:
+    """The messages of a prompt or a conversation.
+
+    Raises:
+        BadRequestError: there is none, or something else is among them.
+
+    Example:
+        >>> [message.role for message in as_conversation("Hello")]
+        ['user']
+    """
+    conversation = (Message.user(messages),) if isinstance(messages, str) else tuple(messages)
+    for message in conversation:
+        if not isinstance(message, Message):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadRequestError(
+                f"A message is a `Message`, not {type(message).__name__}", fix='Write `Message.user("…")`, for example'
+            )
+    if not conversation:
+        raise BadRequestError("The conversation is empty", fix="Give at least one message")
+    return conversation
+
+
+def distinct_tools(tools: Iterable[ToolLike]) -> tuple[ToolSpec, ...]:
+    """The descriptions of tools.
+
+    Raises:
+        BadRequestError: two of them share a name.
+    """
+    specs = tuple([tool.spec for tool in tools])
+    if len(specs) < 2:  # noqa: PLR2004 - as in most calls
+        return specs
+    names = [spec.name for spec in specs]
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise BadRequestError(f"Two tools are called {twice!r}", fix="Give each tool of a request its own name")
+    return specs

@@ -1,0 +1,110 @@
+"""The providers that a manager knows, and what model ids mean among them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from sentient_cli.errors import ConfigError
+from sentient_cli.llm.provider import LLMProvider
+from sentient_cli.llm.resilience.targets import Target
+from sentient_cli.llm.streaming import KEYLESS_HINT
+
+__all__ = ["Directory"]
+
+_PROVIDER_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Directory:
+    """Finds the models that are meant, and those that stand in for them.
+
+    Args:
+        groups: Models that stand in for each other, by a name of the group.
+        fallback: Model ids that are asked when all else failed.
+
+    Example:
+        >>> from sentient_cli.llm import OfflineProvider
+        >>> directory = Directory({"small": ["local:tiny", "offline:echo"]})
+        >>> directory.register(OfflineProvider())
+        >>> directory.target("offline").id, directory.target("small").id
+        ('offline:assistant', 'offline:echo')
+    """
+
+    def __init__(self, groups: Mapping[str, Sequence[str]] | None = None, fallback: Sequence[str] = ()) -> None:
+        self.providers: dict[str, LLMProvider] = {}
+        self.groups: Mapping[str, Sequence[str]] = groups or {}
+        self.fallback: Sequence[str] = tuple(fallback)
+
+    def register(self, provider: LLMProvider) -> None:
+        """Add a provider.
+
+        Raises:
+            ConfigError: its id is taken or malformed.
+        """
+        name = provider.provider_id
+        if not _PROVIDER_ID.fullmatch(name):
+            raise ConfigError(
+                f"A provider cannot be called {name!r:.60}", fix="Use letters, digits, `-` and `_` for its id"
+            )
+        if name in self.providers:
+            raise ConfigError(f"There is a provider {name!r} already", fix="Use `replace`, or another id")
+        self.providers[name] = provider
+
+    def find(self, provider_id: str) -> LLMProvider:
+        """A provider.
+
+        Raises:
+            ConfigError: there is none with this id.
+        """
+        provider = self.providers.get(provider_id)
+        if provider is None:
+            known = ", ".join(sorted(self.providers)) or "none"
+            raise ConfigError(
+                f"There is no provider {provider_id!r:.60}",
+                why=f"Registered: {known}",
+                fix=f"Write model ids as `provider:model`, or register the provider. {KEYLESS_HINT}",
+            )
+        return provider
+
+    def target(self, wanted: str) -> Target:
+        """The model that is meant by ``provider:model``, by a provider alone, or by a group.
+
+        Raises:
+            ConfigError: there is no such provider.
+        """
+        provider_id, _, name = wanted.partition(":")
+        if wanted in self.groups and wanted not in self.providers:
+            return self._members(wanted)[0]
+        provider = self.find(provider_id)
+        return Target(provider, name or provider.config.default_model)
+
+    def targets(self, wanted: str) -> tuple[Target, ...]:
+        """The model that is meant, those that stand in for it, and those to fall back on.
+
+        Raises:
+            ConfigError: there is no such provider.
+        """
+        first = self.target(wanted)
+        if not self.groups and not self.fallback:
+            return (first,)
+        found = {first.id: first}
+        for name, members in self.groups.items():
+            if name == wanted or wanted in members or first.id in members:
+                for target in self._members(name):
+                    found.setdefault(target.id, target)
+        for member in self.fallback:
+            if member.partition(":")[0] in self.providers:
+                target = self.target(member)
+                lesser = Target(target.provider, target.model, f"{first.id} could not answer")
+                found.setdefault(target.id, lesser)
+        return tuple(found.values())
+
+    def _members(self, group: str) -> list[Target]:
+        members = [member for member in self.groups[group] if member.partition(":")[0] in self.providers]
+        if not members:
+            raise ConfigError(
+                f"No provider of the group {group!r:.60} is known",
+                why=f"It has {', '.join(self.groups[group]) or 'no models'}",
+                fix="Register one of these, or add another model to the group",
+            )
+        return [self.target(member) for member in members]

@@ -1,0 +1,113 @@
+"""The rows of `facts`, by kind of provider.
+
+Each has the beginning of names, the tokens of the context and of an answer (0: not known), what the model can do, and
+the day of its end. What it can do is told in letters: (t)ools, (i)mages, (a)udio, (d)ocuments, (s)tructured output,
+(r)easoning before the answer, (c)aching. From the vendors' own pages, late in 2026.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+__all__ = ["ROWS"]
+
+Row: TypeAlias = tuple[str, int, int, str, str]
+
+_OPENAI: Final[tuple[Row, ...]] = (
+    ("gpt-3.5-turbo", 16_385, 4_096, "t", ""),
+    ("gpt-4", 8_192, 8_192, "t", ""),
+    ("gpt-4-turbo", 128_000, 4_096, "ti", ""),
+    ("gpt-4o", 128_000, 16_384, "tidsc", ""),
+    ("gpt-4o-mini", 128_000, 16_384, "tidsc", ""),
+    ("gpt-4o-audio-preview", 128_000, 16_384, "ta", ""),
+    ("gpt-4o-mini-audio-preview", 128_000, 16_384, "ta", ""),
+    ("gpt-4o-transcribe", 16_000, 2_000, "a", "2027-02-28"),
+    ("gpt-4o-mini-tts", 0, 0, "", "2027-01-31"),
+    ("gpt-4.1", 1_047_576, 32_768, "tidsc", ""),
+    ("gpt-5", 400_000, 128_000, "tidsrc", ""),
+    ("gpt-5-chat", 128_000, 16_384, "tidsc", ""),
+    ("gpt-5.1", 400_000, 128_000, "tidsrc", ""),
+    ("gpt-5.2", 400_000, 128_000, "tidsrc", ""),
+    ("gpt-5.3", 128_000, 16_384, "tidsrc", ""),
+    ("gpt-5.3-codex", 400_000, 128_000, "tidsrc", ""),
+    ("gpt-5.4", 1_050_000, 128_000, "tidsrc", ""),
+    ("gpt-5.4-mini", 400_000, 128_000, "tidsrc", ""),
+    ("gpt-5.4-nano", 400_000, 128_000, "tidsrc", ""),
+    ("gpt-5.5", 1_000_000, 128_000, "tidsrc", ""),
+    ("gpt-5.6", 1_050_000, 128_000, "tidsrc", ""),
+    ("gpt-audio", 128_000, 16_384, "ta", ""),
+    ("gpt-oss", 131_072, 131_072, "tsr", ""),
+    ("o1", 200_000, 100_000, "tidsrc", ""),
+    ("o1-mini", 128_000, 65_536, "rc", ""),
+    ("o1-pro", 200_000, 100_000, "tidsr", ""),
+    ("o3", 200_000, 100_000, "tidsrc", ""),
+    ("o3-mini", 200_000, 100_000, "tsrc", ""),
+    ("o4-mini", 200_000, 100_000, "tidsrc", ""),
+    ("whisper-1", 0, 0, "a", "2027-02-28"),
+    ("tts-1", 0, 0, "", "2027-01-31"),
+)
+
+_ANTHROPIC: Final[tuple[Row, ...]] = (
+    ("claude-3-haiku", 200_000, 4_096, "tic", ""),
+    ("claude-3-opus", 200_000, 4_096, "tic", ""),
+    ("claude-3-5-haiku", 200_000, 8_192, "tidc", ""),
+    ("claude-3-5-sonnet", 200_000, 8_192, "tidc", ""),
+    ("claude-3-7-sonnet", 200_000, 64_000, "tidrc", ""),
+    ("claude-opus-4", 200_000, 32_000, "tidrc", ""),
+    ("claude-opus-4-1", 200_000, 32_000, "tidsrc", ""),
+    ("claude-opus-4-5", 200_000, 64_000, "tidsrc", ""),
+    ("claude-opus-4-6", 1_000_000, 128_000, "tidsrc", ""),
+    ("claude-opus-4-7", 1_000_000, 128_000, "tidsrc", ""),
+    ("claude-opus-4-8", 1_000_000, 128_000, "tidsrc", ""),
+    ("claude-opus-5", 1_000_000, 128_000, "tidsrc", ""),
+    ("claude-opus-5-5", 1_000_000, 128_000, "tidsrc", ""),
+    ("claude-sonnet-4", 200_000, 64_000, "tidrc", ""),
+    ("claude-sonnet-4-5", 200_000, 64_000, "tidsrc", ""),
+    ("claude-sonnet-4-6", 1_000_000, 64_000, "tidsrc", ""),
+    ("claude-sonnet-5", 1_000_000, 128_000, "tidsrc", ""),
+    ("claude-sonnet-5-5", 1_000_000, 128_000, "tidsrc", ""),
+    ("claude-haiku-4-5", 200_000, 64_000, "tidsrc", ""),
+    ("claude-haiku-5-5", 1_000_000, 64_000, "tidsrc", ""),
+    ("claude-fable-5", 1_000_000, 128_000, "tidsrc", ""),
+    ("claude-mythos-5-2", 1_000_000, 128_000, "tidsrc", ""),
+)
+
+_OPEN: Final[tuple[Row, ...]] = (
+    ("llama3", 8_192, 0, "", ""),
+    ("llama3.1", 131_072, 0, "ts", ""),
+    ("llama3.2", 131_072, 0, "ts", ""),
+    ("llama3.2-vision", 131_072, 0, "is", ""),
+    ("llama3.3", 131_072, 0, "ts", ""),
+    ("qwen2.5", 32_768, 0, "ts", ""),
+    ("qwen3", 40_960, 0, "tsr", ""),
+    ("gemma3", 131_072, 0, "is", ""),
+    ("gpt-oss", 131_072, 0, "tsr", ""),
+    ("deepseek-r1", 131_072, 0, "sr", ""),
+)
+
+ROWS: Final[dict[str, tuple[Row, ...]]] = {
+    "openai": _OPENAI,
+    "azure": _OPENAI,
+    "anthropic": _ANTHROPIC,
+    "ollama": _OPEN,
+    "offline": (("assistant", 0, 0, "ts", ""), ("echo", 0, 0, "ts", "")),
+    "google": (
+        ("gemini-2.5", 1_048_576, 65_536, "tiadsrc", ""),
+        ("gemini-3", 1_048_576, 65_536, "tiadsrc", ""),
+    ),
+    "groq": (
+        ("llama-3.1-8b-instant", 131_072, 131_072, "t", ""),
+        ("llama-3.3-70b-versatile", 131_072, 32_768, "t", ""),
+        ("openai/gpt-oss", 131_072, 65_536, "tsr", ""),
+    ),
+    "deepseek": (("deepseek-chat", 131_072, 8_192, "tc", ""), ("deepseek-reasoner", 131_072, 65_536, "trc", "")),
+    "mistral": (
+        ("mistral-small", 131_072, 0, "tis", ""),
+        ("mistral-medium", 131_072, 0, "tis", ""),
+        ("mistral-large", 131_072, 0, "ts", ""),
+        ("pixtral", 131_072, 0, "tis", ""),
+    ),
+    "cohere": (("command-a", 256_000, 8_000, "ts", ""), ("command-r", 128_000, 4_000, "ts", "")),
+    "xai": (("grok-3", 131_072, 0, "ts", ""), ("grok-4", 256_000, 0, "tisr", "")),
+    "perplexity": (("sonar", 128_000, 0, "is", ""), ("sonar-pro", 200_000, 0, "is", "")),
+}

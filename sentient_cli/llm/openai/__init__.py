@@ -1,0 +1,8 @@
+"""OpenAI: its SDK for addresses, keys and errors, our own connections and reading."""
+
+from __future__ import annotations
+
+from sentient_cli.llm.openai.config import OpenAIConfig
+from sentient_cli.llm.openai.provider import OpenAIProvider, preload
+
+__all__ = ["OpenAIConfig", "OpenAIProvider", "preload"]

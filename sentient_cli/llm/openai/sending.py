@@ -1,0 +1,113 @@
+"""What is asked through the SDK, with its errors as ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sentient_cli.config.secret import Secret
+from sentient_cli.errors import ProviderConnectionError
+from sentient_cli.llm.chatwire.listing import models_in
+from sentient_cli.llm.openai.seam import failure_of_sdk
+from sentient_cli.llm.provider import ModelInfo, Request
+from sentient_cli.llm.wire.reading import Incoming
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncOpenAI
+
+__all__ = ["models_of", "open_answer", "post"]
+
+
+async def open_answer(
+    provider: str,
+    client: AsyncOpenAI,
+    request: Request,
+    body: bytes,
+    key: Secret | None,
+    path: str = "/chat/completions",
+) -> Incoming:
+    """Send a request, and give our side of the answer.
+
+    Args:
+        provider: Whose.
+        client: The SDK's.
+        request: What is asked.
+        body: The same as JSON.
+        key: What it is asked with.
+        path: Where.
+
+    Raises:
+        ProviderError: of the class that fits.
+    """
+    headers = {"accept": "text/event-stream"}
+    if request.call:
+        headers["idempotency-key"] = headers["x-client-request-id"] = request.call
+    response = await post(provider, client, path, body, key, headers, f"the model {request.model!r:.80}")
+    from sentient_cli.llm.openai.bridge import INCOMING  # noqa: PLC0415 - is loaded by now
+
+    incoming: object = response.extensions.get(INCOMING)
+    if not isinstance(incoming, Incoming):
+        raise ProviderConnectionError("The SDK does not use our connections", provider=provider)
+    return incoming
+
+
+async def post(
+    provider: str,
+    client: AsyncOpenAI,
+    path: str,
+    body: bytes,
+    key: Secret | None,
+    headers: dict[str, str],
+    where: str = "",
+) -> httpx2.Response:
+    """Send JSON; the body of the answer is not read.
+
+    Args:
+        provider: Whose.
+        client: The SDK's.
+        path: Where.
+        body: JSON.
+        key: What it is asked with.
+        headers: More headers.
+        where: What is asked for, to be told.
+
+    Raises:
+        ProviderError: of the class that fits.
+    """
+    import httpx2  # noqa: PLC0415 - is loaded by now
+
+    told = {**headers, "content-type": "application/json", **_authorization(key)}
+    try:
+        return await client.post(
+            path, cast_to=httpx2.Response, content=body, options={"headers": told}, stream=True, stream_cls=None
+        )
+    except Exception as error:  # noqa: BLE001 - the seam sorts them
+        failure = failure_of_sdk(provider, error, where)
+    raise failure
+
+
+def _authorization(key: Secret | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key.reveal()}"} if key else {}
+
+
+async def models_of(provider: str, client: AsyncOpenAI, key: Secret | None) -> tuple[ModelInfo, ...]:
+    """The models that a key may use.
+
+    Args:
+        provider: Whose.
+        client: The SDK's.
+        key: The key.
+
+    Raises:
+        ProviderError: of the class that fits.
+    """
+    import httpx2  # noqa: PLC0415 - is loaded by now
+
+    try:
+        response = await client.get("/models", cast_to=httpx2.Response, options={"headers": _authorization(key)})
+        return models_in(msgspec.json.decode(response.content))
+    except Exception as error:  # noqa: BLE001 - the seam sorts them
+        failure = failure_of_sdk(provider, error)
+    raise failure

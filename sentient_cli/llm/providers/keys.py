@@ -1,0 +1,113 @@
+"""Where the key of a provider comes from, and what is said when there is none.
+
+The first of these that holds one wins: what the program was given, the variable that the settings name with
+``api_key_env`` (those of the chosen profile before the rest), the variable that the provider is known by. Settings
+files hold no keys. A provider whose ``base_url`` was changed gets a key only by ``api_key_env``: that of the vendor is
+no business of another server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from sentient_cli.config.llm import ProviderSettings
+from sentient_cli.config.secret import Secret
+from sentient_cli.errors import AuthenticationError, CredentialNotFoundError
+from sentient_cli.llm.providers.kinds import Kind
+from sentient_cli.redact import redactor
+
+__all__ = ["Keys", "find_keys", "missing_key", "say_where"]
+
+_KEYLESS = "The model `offline` needs no key and no network"
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """What was found.
+
+    Args:
+        found: The keys, most often one.
+        source: Where they come from, for a reader; empty: there is none.
+        looked: The variables that were looked at, in their order.
+        profile: The profile that was chosen.
+
+    Example:
+        >>> keys = find_keys(Kind(("OPENAI_API_KEY",)), None, {"OPENAI_API_KEY": "sk-1"})
+        >>> keys.found, keys.source
+        ((Secret('**********'),), 'the variable OPENAI_API_KEY')
+    """
+
+    found: tuple[Secret, ...] = ()
+    source: str = ""
+    looked: tuple[str, ...] = ()
+    profile: str = "default"
+
+
+def find_keys(
+    kind: Kind,
+    settings: ProviderSettings | None,
+    environment: Mapping[str, str],
+    *,
+    given: Secret | None = None,
+    profile: str = "default",
+) -> Keys:
+    """Look for keys in the declared order.
+
+    Args:
+        kind: Of the provider.
+        settings: Of the provider.
+        environment: The variables.
+        given: A key that the program was given.
+        profile: The profile that was chosen, for what is said.
+
+    Example:
+        >>> settings = ProviderSettings(base_url="https://proxy.example/v1")
+        >>> find_keys(Kind(("OPENAI_API_KEY",)), settings, {"OPENAI_API_KEY": "sk-1"}).found
+        ()
+    """
+    if given:
+        return Keys((given,), "what the program was given", profile=profile)
+    named = settings.api_key_env if settings is not None else ()
+    elsewhere = settings is not None and settings.base_url is not None
+    looked: tuple[str, ...] = named or (() if elsewhere else kind.variables)
+    values = {name: environment[name].strip() for name in looked if environment.get(name, "").strip()}
+    used = list(values) if named else list(values)[:1]
+    for name in used:
+        redactor.register(values[name])
+    source = f"the variable{'s' if len(used) > 1 else ''} {', '.join(used)}" if used else ""
+    return Keys(tuple(Secret(values[name]) for name in used), source, looked, profile)
+
+
+def missing_key(provider: str, keys: Keys) -> CredentialNotFoundError:
+    """The error of a provider without a key.
+
+    Args:
+        provider: Its id.
+        keys: What was looked at.
+    """
+    if not keys.looked:
+        return CredentialNotFoundError(
+            f"The provider {provider!r} has no key",
+            why="Its `base_url` was changed, so that the key of its vendor is not sent there"
+            f" (profile {keys.profile!r})",
+            fix=f'Name the variable of its key: `api_key_env = "NAME"` in [llm.providers.{provider}]. {_KEYLESS}',
+        )
+    names, first = " nor ".join(keys.looked), next(iter(keys.looked))
+    return CredentialNotFoundError(
+        f"The provider {provider!r} has no key",
+        why=f"{'Neither' if len(keys.looked) > 1 else 'The variable'} {names}"
+        f"{' is' if len(keys.looked) > 1 else ' is not'} set (profile {keys.profile!r})",
+        fix=f"Put it into `.env` (`{first}=…`) or run `export {first}=…`;"
+        f" `sentient doctor` shows what is set. {_KEYLESS}",
+    )
+
+
+def say_where(error: AuthenticationError, keys: Keys) -> None:
+    """Add to the error of a refused key where that key came from."""
+    if keys.source and keys.source not in error.why:
+        error.why = f"{error.why.rstrip('.')}{'. ' if error.why else ''}The key is that of {keys.source}"
+        error.why += f" (profile {keys.profile!r})"
+        variable = keys.looked[0] if keys.looked else ""
+        if variable:
+            error.fix = f"Set {variable} anew, in `.env` or the shell; `sentient doctor` shows what is set. {_KEYLESS}"

@@ -1,0 +1,213 @@
+"""The breaker: a target that fails again and again rests, and is tried with one call before all come back.
+
+A pure state machine: what the time is comes with each call.
+
+    closed ──too many failures──> open ──its time is over──> half-open ──the probe succeeds──> closed
+                                   ^                             │
+                                   └────────the probe fails──────┘
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+__all__ = ["Breaker", "BreakerPolicy", "BreakerState", "Ticket"]
+
+BreakerState: TypeAlias = Literal["closed", "open", "half_open"]
+"""Whether calls pass: all, none, or one to find out."""
+
+
+class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """When a target rests, and for how long. Times are in seconds.
+
+    Args:
+        failures: So many in a row are too many.
+        share: So large a part of the calls in the window is too much,
+        minimum: if there were so many calls.
+        window: How long calls are remembered, about.
+        open_for: How long a target rests; each time that its probe fails twice as long,
+        longest: and never longer than this, whatever the provider asks for.
+        rescue: How often one call is let through to a target that rests when there is no other that does not.
+
+    Example:
+        >>> BreakerPolicy(failures=3).open_for
+        10.0
+    """
+
+    failures: Annotated[int, Meta(ge=1)] = 5
+    share: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    minimum: Annotated[int, Meta(ge=1)] = 20
+    window: Annotated[float, Meta(gt=0)] = 30.0
+    open_for: Annotated[float, Meta(gt=0)] = 10.0
+    longest: Annotated[float, Meta(gt=0)] = 300.0
+    rescue: Annotated[float, Meta(gt=0)] = 1.0
+
+
+class Ticket(msgspec.Struct, frozen=True, gc=False):
+    """The right to make one call; it is given back with how the call ended.
+
+    Args:
+        epoch: Between which two changes of the breaker it was given.
+        probe: Whether this is the one call that finds out.
+    """
+
+    epoch: int
+    probe: bool = False
+
+
+class Breaker:
+    """The breaker of one target.
+
+    Args:
+        policy: When it opens, and for how long.
+
+    Example:
+        >>> breaker = Breaker(BreakerPolicy(failures=1, open_for=10))
+        >>> breaker.failed(breaker.admit(0.0), 0.0)
+        >>> breaker.state(1.0), breaker.admit(1.0), breaker.state(10.0)
+        ('open', None, 'half_open')
+        >>> breaker.succeeded(breaker.admit(10.0), 11.0)
+        >>> breaker.state(11.0)
+        'closed'
+    """
+
+    __slots__ = (
+        "_began",
+        "_epoch",
+        "_failed",
+        "_passed",
+        "_probe",
+        "_rescue_at",
+        "_row",
+        "_ticket",
+        "_trips",
+        "_until",
+        "policy",
+    )
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self.policy = policy
+        self._epoch = 0
+        self._ticket = Ticket(0)  # the same for all calls between two changes
+        self._until: float | None = None
+        self._rescue_at = 0.0
+        self._probe: Ticket | None = None
+        self._trips = 0
+        self._row = 0
+        self._began = 0.0
+        self._passed = 0
+        self._failed = 0
+
+    @property
+    def until(self) -> float | None:
+        """When the rest ends or ended; None: it is closed."""
+        return self._until
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """What `admit` gives when it is closed; None: it is not."""
+        return self._ticket if self._until is None else None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it holds nothing that would be missed."""
+        return self._until is None and self._row == 0
+
+    def state(self, now: float) -> BreakerState:
+        """Whether calls pass now."""
+        if self._until is None:
+            return "closed"
+        return "half_open" if self._probe is not None or now >= self._until else "open"
+
+    def admits(self, now: float) -> bool:
+        """Whether a call would pass now."""
+        return self._until is None or (self._probe is None and now >= self._until)
+
+    def admit(self, now: float, *, rescue: bool = False) -> Ticket | None:
+        """Ask to make a call; None: not now.
+
+        Args:
+            now: What the time is, in seconds.
+            rescue: Whether there is no other target left.
+        """
+        if self._until is None:
+            return self._ticket
+        if self._probe is not None or (now < self._until and not (rescue and now >= self._rescue_at)):
+            return None
+        self._epoch += 1
+        self._probe = Ticket(self._epoch, probe=True)
+        return self._probe
+
+    def succeeded(self, ticket: Ticket | None, now: float) -> None:
+        """A call ended well. One that was begun before the target rested says nothing any more."""
+        if ticket is None or ticket.epoch != self._epoch:
+            return
+        if ticket.probe:
+            self._close()
+        elif self._until is None:
+            self._row = 0
+            self._count(now, failed=False)
+
+    def failed(self, ticket: Ticket | None, now: float, retry_after: float | None = None) -> None:
+        """A call failed in a way that speaks against the target.
+
+        Args:
+            ticket: Its ticket.
+            now: What the time is, in seconds.
+            retry_after: How long the provider wants to be left alone.
+        """
+        if ticket is None:
+            return
+        if ticket.probe and ticket is self._probe:
+            self._trips += 1
+            self._open(now, retry_after)
+        elif self._until is not None:
+            if retry_after:
+                self._extend(now, retry_after)
+        elif ticket.epoch == self._epoch:
+            self._row += 1
+            self._count(now, failed=True)
+            if self._is_too_much():
+                self._open(now, retry_after)
+
+    def released(self, ticket: Ticket | None) -> None:
+        """A call was cancelled, or failed in a way that says nothing about the target."""
+        if ticket is not None and ticket is self._probe:
+            self._probe = None
+
+    def _is_too_much(self) -> bool:
+        policy, calls = self.policy, self._passed + self._failed
+        return self._row >= policy.failures or (calls >= policy.minimum and self._failed >= policy.share * calls)
+
+    def _count(self, now: float, *, failed: bool) -> None:
+        if now - self._began >= self.policy.window:
+            self._began, self._passed, self._failed = now, 0, 0
+        if failed:
+            self._failed += 1
+        else:
+            self._passed += 1
+
+    def _open(self, now: float, retry_after: float | None) -> None:
+        policy = self.policy
+        self._epoch += 1
+        self._probe = None
+        length = min(policy.longest, policy.open_for * 2 ** min(self._trips, 30))
+        self._until = max(self._until or 0.0, now + length)
+        self._rescue_at = max(self._rescue_at, now + policy.rescue)
+        if retry_after:
+            self._extend(now, retry_after)
+
+    def _extend(self, now: float, seconds: float) -> None:
+        until = now + min(seconds, self.policy.longest)
+        self._until = max(self._until or 0.0, until)
+        self._rescue_at = max(self._rescue_at, until)
+
+    def _close(self) -> None:
+        self._epoch += 1
+        self._ticket = Ticket(self._epoch)
+        self._until = self._probe = None
+        self._trips = self._row = self._passed = self._failed = 0
+        self._rescue_at = 0.0

@@ -1,0 +1,166 @@
+"""How long an attempt may take, held by one timer that is moved only when it goes off."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Final
+from weakref import WeakKeyDictionary
+
+import msgspec
+from msgspec import Meta
+
+from sentient_cli.errors import ProviderTimeoutError
+
+__all__ = ["Deadlines", "Watch"]
+
+Seconds = Annotated[float, Meta(gt=0)]
+
+COARSE: Final = 5.0
+"""Seconds from which on a quarter of a second does not matter."""
+QUARTER: Final = 0.25
+
+_rounds: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, set[Watch]]] = WeakKeyDictionary()
+
+
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things may take, in seconds; None: as long as they like.
+
+    Silence within an answer is the provider's business: it sees the bytes. A bound that holds within an answer costs a
+    fraction of a microsecond for each of its pieces.
+
+    Args:
+        first_token: From the start of an attempt to the first content. What nothing can come after is never cut off.
+        attempt: One attempt, from its start to its end.
+        total: A call, with all its attempts.
+
+    Example:
+        >>> Deadlines(first_token=5).total is None
+        True
+    """
+
+    first_token: Seconds | None = 60.0
+    attempt: Seconds | None = None
+    total: Seconds | None = None
+
+
+class Watch:
+    """The timer of one attempt. It interrupts who waits for the provider, never who reads the answer.
+
+    ``task`` is set by the attempt whenever it begins to wait, and taken away when it has something: an attribute costs
+    less than a timer for each chunk.
+
+    Args:
+        first: Seconds to the first content; None: no bound.
+        attempt: Seconds to the end; None: no bound.
+        deadline: The end of the whole call, on the loop's clock.
+    """
+
+    __slots__ = (
+        "_at",
+        "_cancelling",
+        "_end",
+        "_end_word",
+        "_loop",
+        "_timer",
+        "_victim",
+        "_word",
+        "expired",
+        "is_over",
+        "task",
+    )
+
+    def __init__(self, first: float | None, attempt: float | None, deadline: float | None) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self.task: asyncio.Task[object] | None = asyncio.current_task()
+        self.expired = False
+        self.is_over = False
+        """Whether nothing is bounded any more."""
+        self._victim: asyncio.Task[object] | None = None
+        self._cancelling = 0
+        now = loop.time()
+        self._end, self._end_word = _sooner(
+            None if attempt is None else now + attempt, "The answer took too long", deadline, "The call took too long"
+        )
+        self._at, self._word = _sooner(
+            None if first is None else now + first, "No answer began in time", self._end, self._end_word
+        )
+        self._timer: asyncio.TimerHandle | set[Watch] | None = None
+        if self._at is not None:
+            self._timer = loop.call_at(self._at, self.ring) if self._at - now < COARSE else self._join(loop)
+
+    def begun(self) -> None:
+        """The answer has begun: only its end is bounded now, if that is."""
+        self.task = None
+        self._at, self._word = self._end, self._end_word
+        self.is_over = self._at is None
+        if self.is_over:
+            self.close()
+
+    def resume(self) -> bool:
+        """The provider is waited for again; say whether the time was over meanwhile."""
+        self.task = asyncio.current_task(self._loop)
+        return self.expired
+
+    def _join(self, loop: asyncio.AbstractEventLoop) -> set[Watch]:
+        # A timer of its own costs ten microseconds; those of the same quarter of a second share one.
+        moment = int((self._at or 0.0) / QUARTER) + 1
+        rounds = _rounds.get(loop)
+        if rounds is None:
+            rounds = _rounds[loop] = {}
+        watches = rounds.get(moment)
+        if watches is None:
+            watches = rounds[moment] = set()
+            loop.call_at(moment * QUARTER, _ring_all, rounds, moment)
+        watches.add(self)
+        return watches
+
+    def ring(self) -> None:
+        """The time may be over."""
+        self._timer = None
+        if self._at is None:
+            return
+        if self._at > self._loop.time():
+            self._timer = self._loop.call_at(self._at, self.ring)
+            return
+        self.expired = True
+        if self.task is not None:
+            self._victim = self.task
+            self._cancelling = self.task.cancelling()
+            self.task.cancel()
+
+    def error(self, provider: str) -> ProviderTimeoutError:
+        """What it is that took too long."""
+        return ProviderTimeoutError(
+            self._word,
+            why=f"The provider {provider!r} was given no more time",
+            fix="Try again, or allow more time",
+            provider=provider,
+        )
+
+    def interrupted(self) -> bool:
+        """Whether it was this watch alone that interrupted the task; to be asked once, where the interruption arrives.
+
+        Whoever else wants the task to end goes first.
+        """
+        victim, self._victim = self._victim, None
+        return victim is not None and victim.uncancel() <= self._cancelling
+
+    def close(self) -> None:
+        """Stop, and take back what a provider kept to itself."""
+        self.interrupted()
+        timer, self._timer = self._timer, None
+        if isinstance(timer, set):
+            timer.discard(self)
+        elif timer is not None:
+            timer.cancel()
+
+
+def _ring_all(rounds: dict[int, set[Watch]], moment: int) -> None:
+    for watch in rounds.pop(moment):
+        watch.ring()
+
+
+def _sooner(one: float | None, word: str, other: float | None, other_word: str) -> tuple[float | None, str]:
+    if one is not None and (other is None or one <= other):
+        return one, word
+    return other, other_word

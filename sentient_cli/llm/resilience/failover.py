@@ -1,0 +1,327 @@
+"""Who answers in the place of whom, before an answer has begun and after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from sentient_cli.errors import (
+    BadRequestError,
+    CircuitOpenError,
+    ContentFilterError,
+    ContextLengthExceededError,
+    CredentialNotFoundError,
+    OutputError,
+    ProviderConnectionError,
+    ProviderError,
+    SentientError,
+)
+from sentient_cli.llm.assembly import Assembly
+from sentient_cli.llm.call import AfterContent, Call
+from sentient_cli.llm.hooks import failure_as_json
+from sentient_cli.llm.provider import LLMProvider, Request
+from sentient_cli.llm.resilience.breaking import Breakers
+from sentient_cli.llm.resilience.opening import Opening, opened
+from sentient_cli.llm.resilience.splice import Splicer, anchor_of, continuation, spliced
+from sentient_cli.llm.resilience.targets import Choice, Target, adapted
+from sentient_cli.llm.resilience.waste import wasted_usage
+from sentient_cli.llm.types import Chunk, JsonValue, Usage
+
+__all__ = ["Failover", "FailoverPolicy"]
+
+
+class FailoverPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens when a model fails.
+
+    Args:
+        after_content: When its answer has begun: ``continue`` asks for the rest of it, the same model first, then
+            another; ``restart`` asks for all of it anew and marks where; ``fail`` raises the error.
+        otherwise: What happens when an answer cannot be continued. An answer that nobody reads before it is complete
+            is begun anew.
+        hops: How often a begun answer is continued, and how often it is begun anew.
+
+    Example:
+        >>> FailoverPolicy(after_content="fail").hops
+        2
+    """
+
+    after_content: AfterContent = "continue"
+    otherwise: Literal["fail", "restart"] = "fail"
+    hops: Annotated[int, Meta(ge=0, le=10)] = 2
+
+
+class _Step(msgspec.Struct):
+    target: Target
+    request: Request
+    splicer: Splicer | None = None
+    restarts: bool = False
+
+
+class Failover:
+    """Sends a call to the first of its targets, and to others when that fails.
+
+    Args:
+        choose: Gives the targets of a call.
+        lane: What is around one provider.
+        breakers: Tell which targets rest.
+        policy: What happens when one fails, at this moment.
+    """
+
+    __slots__ = ("_breakers", "_choose", "_lane", "_policy")
+
+    def __init__(
+        self,
+        choose: Callable[[Request, Call], Choice],
+        lane: Callable[[LLMProvider], Opening],
+        breakers: Breakers,
+        policy: Callable[[], FailoverPolicy],
+    ) -> None:
+        self._choose = choose
+        self._lane = lane
+        self._breakers = breakers
+        self._policy = policy
+
+    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        """Ask, until somebody answers.
+
+        Raises:
+            CircuitOpenError: all targets rest.
+            ProviderError: the last one failed.
+        """
+        way = _Way(self._choose(request, call), request, call, self._policy(), self._breakers)
+        step: _Step | None = way.first()
+        while step is not None:
+            try:
+                first, source = await self._lane(step.target.provider).open(step.request, call)
+                if step.splicer is not None:
+                    first, source = await opened(spliced(first, source, step.splicer))
+            except (ProviderError, CredentialNotFoundError) as error:
+                step = way.after(error, step)
+                continue
+            try:
+                if step.restarts:
+                    yield Chunk(restarted=True)
+                add = way.arrived(step, first)
+                yield first
+                async for chunk in source:  # microseconds count here
+                    if chunk.text:
+                        add(chunk.text)
+                    if chunk.tool_call is not None or chunk.usage is not None:
+                        way.take(chunk)
+                    yield chunk
+            except ProviderError as error:
+                step = way.after(error, step)
+            else:
+                return
+            finally:
+                await source.aclose()
+        yield Chunk(finish_reason="tool_call")
+
+
+class _Way:
+    """How far a call has come, and where it goes next."""
+
+    def __init__(
+        self, choice: Choice, request: Request, call: Call, policy: FailoverPolicy, breakers: Breakers
+    ) -> None:
+        self._targets = choice.targets
+        self._at = 0
+        self._request = request
+        self._call = call
+        self._policy = policy
+        self._breakers = breakers
+        self._tools: Assembly | None = None
+        self._before_tools = 0
+        self._has_begun = False
+        self._usage: Usage | None = None
+        self._counted = 0
+        self._error: SentientError | None = None
+        self._failures: list[tuple[Target, SentientError]] = []
+        self._continued = 0
+        self._restarted = 0
+        self.texts: list[str] = []
+        """The text that was given on."""
+        if choice.reasons or len(choice.targets) > 1:
+            told: dict[str, JsonValue] = {"targets": [target.id for target in choice.targets], "policy": choice.policy}
+            call.recorder.tell("llm.selection", {**told, **({"reasons": choice.reasons} if choice.reasons else {})})
+
+    def first(self) -> _Step:
+        self._enter(self._targets[0])
+        return self._step()
+
+    def take(self, chunk: Chunk) -> None:
+        """See what else than text there is in a piece."""
+        if chunk.tool_call is not None:
+            self._tools = self._tools or Assembly()
+            self._tools.add(chunk)
+            self._before_tools = len(self.texts)
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+
+    def arrived(self, step: _Step, first: Chunk) -> Callable[[str], None]:
+        """An answer, a new one, or the rest of one begins; give what takes its texts from now on."""
+        self._has_begun = True
+        call, splicer = self._call, step.splicer
+        if step.restarts:
+            call.restarts += 1
+            call.recorder.tell("llm.restart", {"target": step.target.id, "void": sum(map(len, self.texts))})
+            self.texts, self._tools, self._counted = [], None, 0
+        elif splicer is not None:
+            call.splices += 1
+            data: dict[str, JsonValue] = {"target": step.target.id, "at": sum(map(len, self.texts)), "cut": splicer.cut}
+            call.recorder.tell("llm.splice", data)
+        if first.text:
+            self.texts.append(first.text)
+        self.take(first)
+        return self.texts.append
+
+    def after(self, error: SentientError, step: _Step) -> _Step | None:
+        """Where the call goes after a failure; None: the answer ends where it broke off.
+
+        Raises:
+            SentientError: nowhere.
+        """
+        self._failures.append((step.target, error))
+        if step.splicer is not None and not step.splicer.is_done and step.splicer.read:
+            self._call.waste(wasted_usage(step.request, None, step.splicer.read))
+        if self._has_begun:
+            return self._resumed(error)
+        if not _another_may_help(error) or self._at + 1 >= len(self._targets) or self._is_late():
+            raise self._final(error)
+        self._move(error)
+        return self._step()
+
+    def _resumed(self, error: SentientError) -> _Step | None:
+        # The first error after content is the one that is raised in the end: its text was seen.
+        first, self._error = self._error, self._error or error
+        self._count_waste()
+        mode = self._call.options.after_content or self._policy.after_content
+        if mode == "fail" or self._is_late() or not (first is not None or _same_may_help(error)):
+            raise self._final(self._error)
+        calls = self._tools.tool_calls if self._tools is not None else ()
+        is_at_tools = calls and len(self.texts) == self._before_tools
+        if is_at_tools and all(_is_whole(call.arguments) for call in calls):
+            self._call.note("The answer was cut off after it had asked for tools")
+            return None
+        if mode == "continue":
+            step = self._continuation(error)
+            if step is not None:
+                return step
+        unread = self._call.is_whole or not (self.texts or calls)
+        if mode == "restart" or unread or self._policy.otherwise == "restart":
+            step = self._restart(error)
+            if step is not None:
+                return step
+        raise self._final(self._error)
+
+    def _continuation(self, error: SentientError) -> _Step | None:
+        partial = "".join(self.texts)
+        choice = self._request.parameters.tool_choice
+        is_text = self._request.output is None and choice in (None, "auto", "none") and self._tools is None
+        anchor = anchor_of(partial) if is_text else None
+        if anchor is None or self._continued >= self._policy.hops:
+            return None
+        self._continued += 1
+        self._hop(error, self._continued)
+        step = self._step()
+        step.request = continuation(step.request, partial, anchor, self._continued)
+        step.splicer = Splicer(partial, anchor)
+        return step
+
+    def _restart(self, error: SentientError) -> _Step | None:
+        if self._restarted >= self._policy.hops:
+            return None
+        self._restarted += 1
+        self._hop(error, self._restarted)
+        step = self._step()
+        hop = self._continued + self._restarted
+        call = self._request.call
+        step.request = msgspec.structs.replace(step.request, call=f"{call}-{hop}" if call else "")
+        step.restarts = True
+        return step
+
+    def _hop(self, error: SentientError, hop: int) -> None:
+        # The same model first, since it writes as it did; then another, if there is one.
+        if self._at + 1 < len(self._targets) and (hop > 1 or not self._admits(self._targets[self._at])):
+            self._move(error)
+        else:
+            self._enter(self._targets[self._at])
+
+    def _move(self, error: SentientError) -> None:
+        before = self._targets[self._at]
+        self._at += 1
+        target = self._targets[self._at]
+        self._call.failovers += 1
+        told: dict[str, JsonValue] = {"from": before.id, "to": target.id, "error": failure_as_json(error)}
+        self._call.recorder.tell("llm.failover", told)
+        self._enter(target)
+
+    def _enter(self, target: Target) -> None:
+        call, rest = self._call, self._targets[self._at + 1 :]
+        call.provider, call.model = target.provider.provider_id, target.model
+        call.degraded = target.degraded or call.degraded
+        call.alternatives = sum(map(self._admits, rest)) if rest else 0
+        call.is_final = False
+        call.is_rescue = not (self._admits(target) or any(map(self._admits, self._targets)))
+        self._usage = None
+
+    def _admits(self, target: Target) -> bool:
+        return self._breakers.admits(target.provider.provider_id, target.model)
+
+    def _step(self) -> _Step:
+        target = self._targets[self._at]
+        return _Step(target, adapted(self._request, target))
+
+    def _count_waste(self) -> None:
+        written = sum(map(len, self.texts))
+        if written > self._counted or self._usage is not None:
+            request = msgspec.structs.replace(self._request, model=self._call.model)
+            self._call.waste(wasted_usage(request, self._usage, written - self._counted))
+        self._counted = written
+        self._usage = None
+
+    def _is_late(self) -> bool:
+        deadline = self._call.deadline
+        return deadline is not None and asyncio.get_running_loop().time() >= deadline
+
+    def _final(self, error: SentientError) -> SentientError:
+        failures = self._failures
+        if len(failures) < 2:  # noqa: PLR2004 - what failed alone speaks for itself
+            return error
+        told = "\n".join(f"{target.id}: {each.what}" for target, each in failures)
+        if all(isinstance(each, CircuitOpenError) for _, each in failures):
+            waits = [each.retry_after for _, each in failures if isinstance(each, CircuitOpenError)]
+            return CircuitOpenError(
+                "Every model that could answer rests, since it failed too often",
+                why=", ".join(target.id for target, _ in failures),
+                fix="Wait, or add another provider to fall back on",
+                detail=told,
+                provider=self._call.provider,
+                retry_after=min((wait for wait in waits if wait), default=None),
+            )
+        if isinstance(error, CircuitOpenError):
+            error = next(each for _, each in reversed(failures) if not isinstance(each, CircuitOpenError))
+        error.detail = f"{error.detail}\n{told}".strip()
+        return error
+
+
+def _another_may_help(error: SentientError) -> bool:
+    if isinstance(error, ContextLengthExceededError):
+        return True
+    return not isinstance(error, BadRequestError | ContentFilterError | OutputError)
+
+
+def _same_may_help(error: SentientError) -> bool:
+    return isinstance(error, ProviderError) and (error.retryable or isinstance(error, ProviderConnectionError))
+
+
+def _is_whole(arguments: str) -> bool:
+    try:
+        msgspec.json.decode(arguments, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,251 @@
+"""The one place that retries: when, how often, and how much of it altogether."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from sentient_cli.clock import Clock
+from sentient_cli.errors import ProviderError
+from sentient_cli.llm.call import Answering, Call
+from sentient_cli.llm.hooks import failure_as_json
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.opening import Opened, opened
+from sentient_cli.llm.types import JsonValue
+
+__all__ = ["RetryBudget", "RetryContext", "RetryPolicy", "RetryStrategy", "Retrying"]
+
+
+class RetryContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to know when an attempt has failed before anything of its answer was seen.
+
+    Args:
+        error: Why it failed.
+        attempt: How many attempts this model has had in this call, from 1.
+        provider: The id of the provider.
+        model: The model, as the provider names it.
+        elapsed: Seconds since the first of these attempts began.
+        remaining: Seconds that the call has left; None: as many as it likes.
+        alternatives: How many other models can be asked instead.
+        draw: A random number, from 0 to below 1.
+    """
+
+    error: ProviderError
+    attempt: int
+    provider: str = ""
+    model: str = ""
+    elapsed: float = 0.0
+    remaining: float | None = None
+    alternatives: int = 0
+    draw: float = 0.0
+
+
+class RetryStrategy(Protocol):
+    """Decides about retries; each provider may have its own."""
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts there are at most, from 1."""
+        ...
+
+    def wait(self, context: RetryContext) -> float | None:
+        """Seconds to wait before the next attempt; None: there is none."""
+        ...
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Waits twice as long each time, at random within that, and at least as long as the provider asks for.
+
+    Args:
+        attempts: How many attempts there are at most.
+        base: Seconds within which the first retry comes.
+        cap: Seconds within which any comes.
+        jitter: ``full``: at any moment from now to then; ``none``: just then.
+        longest: Seconds that a provider may ask us to wait; when it asks for more, the call fails.
+        patience: The same when another model can be asked instead.
+
+    Example:
+        >>> from sentient_cli.errors import RateLimitError, ServerError
+        >>> policy = RetryPolicy(base=1.0)
+        >>> [policy.wait(RetryContext(error=ServerError("No"), attempt=n, draw=0.5)) for n in (1, 2, 3)]
+        [0.5, 1.0, None]
+        >>> policy.wait(RetryContext(error=RateLimitError("Wait", retry_after=7.0), attempt=1))
+        7.0
+    """
+
+    attempts: Annotated[int, Meta(ge=1, le=20)] = 3
+    base: Annotated[float, Meta(ge=0)] = 0.5
+    cap: Annotated[float, Meta(ge=0)] = 8.0
+    jitter: Literal["full", "none"] = "full"
+    longest: Annotated[float, Meta(ge=0)] = 30.0
+    patience: Annotated[float, Meta(ge=0)] = 2.0
+
+    def wait(self, context: RetryContext) -> float | None:
+        """Seconds to wait; None: another attempt does not help, comes too late, or was the last."""
+        error = context.error
+        if not error.retryable or context.attempt >= self.attempts:
+            return None
+        share = context.draw if self.jitter == "full" else 1.0
+        if error.retry_after is not None:
+            wait = error.retry_after + context.draw * min(self.base, error.retry_after)
+        else:
+            wait = share * min(self.cap, self.base * 2 ** (context.attempt - 1))
+        if (error.retry_after or 0.0) > (self.patience if context.alternatives else self.longest):
+            return None
+        return None if context.remaining is not None and wait >= context.remaining else wait
+
+
+class _Traffic:
+    __slots__ = ("calls", "retries")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.retries = 0
+
+
+class RetryBudget:
+    """Retries are a share of the traffic to a provider, so that they cannot become a storm.
+
+    Args:
+        share: Retries for each call, at most.
+        floor: Retries that there may be even when there are few calls.
+        window: Seconds over which both are counted, about.
+
+    Example:
+        >>> budget = RetryBudget(share=0.1, floor=1)
+        >>> for _ in range(20):
+        ...     _ = budget.count("openai", now=0.0)
+        >>> [budget.take("openai", now=0.0) for _ in range(3)]
+        [True, True, False]
+    """
+
+    def __init__(self, share: float = 0.1, floor: int = 10, window: float = 60.0) -> None:
+        self.share = share
+        self.floor = floor
+        self._window = window
+        self._began = 0.0
+        self._now: dict[str, _Traffic] = {}
+        self._before: dict[str, _Traffic] = {}
+
+    def count(self, provider: str, now: float) -> bool:
+        """Count a call, and say whether it may be retried."""
+        if now - self._began >= self._window:
+            self._roll(now)
+        traffic = self._of(provider)
+        traffic.calls += 1
+        return self._has_left(provider, traffic)
+
+    def has_left(self, provider: str, now: float) -> bool:
+        """Whether there may be another retry."""
+        if now - self._began >= self._window:
+            self._roll(now)
+        return self._has_left(provider, self._of(provider))
+
+    def _has_left(self, provider: str, traffic: _Traffic) -> bool:
+        calls, retries, before = traffic.calls, traffic.retries, self._before.get(provider)
+        if before is not None:
+            calls, retries = calls + before.calls, retries + before.retries
+        return retries + 1 <= max(self.floor, self.share * calls)
+
+    def take(self, provider: str, now: float) -> bool:
+        """Take one, if there is one."""
+        if not self.has_left(provider, now):
+            return False
+        self._of(provider).retries += 1
+        return True
+
+    def _of(self, provider: str) -> _Traffic:
+        traffic = self._now.get(provider)
+        if traffic is None:
+            traffic = self._now[provider] = _Traffic()
+        return traffic
+
+    def _roll(self, now: float) -> None:
+        self._before = self._now if now - self._began < 2 * self._window else {}
+        self._now = {}
+        self._began = now
+
+
+class Retrying:
+    """Asks again when an attempt failed of which nothing was seen.
+
+    Args:
+        inner: Makes one attempt.
+        provider: The id of the provider.
+        strategy: Decides, at this moment.
+        budget: Bounds all retries.
+        clock: Waits.
+        draw: Gives random numbers, from 0 to below 1.
+    """
+
+    __slots__ = ("_budget", "_clock", "_draw", "_inner", "_provider", "_strategy")
+
+    def __init__(
+        self,
+        inner: Answering,
+        provider: str,
+        strategy: Callable[[], RetryStrategy],
+        budget: RetryBudget,
+        clock: Clock,
+        draw: Callable[[], float],
+    ) -> None:
+        self._inner = inner
+        self._provider = provider
+        self._strategy = strategy
+        self._budget = budget
+        self._clock = clock
+        self._draw = draw
+
+    async def open(self, request: Request, call: Call) -> Opened:
+        """Ask until an answer begins.
+
+        Raises:
+            ProviderError: the last attempt failed.
+        """
+        strategy, provider = self._strategy(), self._provider
+        began = self._now()
+        has_left = self._budget.count(provider, began)
+        attempt = 0
+        while True:
+            attempt += 1
+            if not call.alternatives:
+                call.is_final = attempt >= strategy.attempts or not has_left
+            try:
+                return await opened(self._inner.stream(request, call))
+            except ProviderError as error:
+                failure = error
+            has_left = self._budget.has_left(provider, self._now())
+            await self._wait(failure, strategy, self._context(failure, attempt, request, call, began), call)
+
+    async def _wait(self, error: ProviderError, strategy: RetryStrategy, context: RetryContext, call: Call) -> None:
+        wait = strategy.wait(context)
+        if wait is None or not self._budget.take(self._provider, self._now()):
+            raise error
+        told: dict[str, JsonValue] = {
+            "provider": context.provider,
+            "model": context.model,
+            "after": wait,
+            "error": failure_as_json(error),
+        }
+        call.recorder.tell("llm.retry", told)
+        await self._clock.sleep(wait)
+
+    def _now(self) -> float:
+        return self._clock.now_ns() / 1e9
+
+    def _context(self, error: ProviderError, attempt: int, request: Request, call: Call, began: float) -> RetryContext:
+        deadline = call.deadline
+        return RetryContext(
+            error=error,
+            attempt=attempt,
+            provider=self._provider,
+            model=request.model,
+            elapsed=self._now() - began,
+            remaining=None if deadline is None else deadline - asyncio.get_running_loop().time(),
+            alternatives=call.alternatives,
+            draw=self._draw(),
+        )

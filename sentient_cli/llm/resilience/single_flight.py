@@ -1,0 +1,125 @@
+"""Calls that ask the same at the same time share one answer."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncGenerator
+
+from sentient_cli.llm.call import Answering, Call
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.keys import key_of
+from sentient_cli.llm.types import Chunk
+
+__all__ = ["SingleFlight"]
+
+
+class _Flight:
+    """One answer on its way, and those who wait for it. Who comes late gets it from its beginning."""
+
+    def __init__(self, inner: Answering, request: Request, call: Call) -> None:
+        self.call = call
+        self.chunks: list[Chunk] = []
+        self.readers = 0
+        self.error: BaseException | None = None
+        self.is_over = False
+        self._news = asyncio.Event()
+        self.task = asyncio.create_task(self._fly(inner.stream(request, call)))
+
+    async def _fly(self, source: AsyncGenerator[Chunk, None]) -> None:
+        try:
+            async for chunk in source:
+                self.chunks.append(chunk)
+                self._tell()
+        except Exception as error:  # noqa: BLE001 - each reader raises it
+            self.error = error
+        finally:
+            self.is_over = True
+            self._tell()
+            await source.aclose()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def more(self, read: int) -> None:
+        """Wait until there is more than was read, or it is over."""
+        while len(self.chunks) <= read and not self.is_over:
+            await self._news.wait()
+
+    async def end(self) -> None:
+        """Stop it."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class SingleFlight:
+    """Lets calls share an answer that want to.
+
+    Args:
+        inner: Asks.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli.llm import LLMManager, OfflineProvider
+        >>> from sentient_cli.llm.call import CallOptions
+        >>> async def main() -> int:
+        ...     provider = OfflineProvider()
+        ...     manager, options = LLMManager([provider], default_model="offline"), CallOptions(shared=True)
+        ...     await asyncio.gather(*(manager.generate("What is 6 * 7?", options=options) for _ in range(5)))
+        ...     return provider.metrics().requests
+        >>> asyncio.run(main())
+        1
+    """
+
+    __slots__ = ("_flights", "_inner")
+
+    def __init__(self, inner: Answering) -> None:
+        self._inner = inner
+        self._flights: dict[tuple[int, str], _Flight] = {}
+
+    def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        """Ask, or listen to who asked already.
+
+        Raises:
+            ProviderError: the shared call failed.
+        """
+        return self._shared(request, call) if call.options.shared else self._inner.stream(request, call)
+
+    async def _shared(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        # Tasks and events belong to their loop, so only calls of one loop share.
+        key = (id(asyncio.get_running_loop()), key_of(request, call))
+        flight = self._flights.get(key)
+        is_first = flight is None or flight.is_over
+        if flight is None or flight.is_over:
+            flight = self._flights[key] = _Flight(self._inner, request, call)
+        flight.readers += 1
+        try:
+            read = 0
+            while True:
+                await flight.more(read)
+                if read == len(flight.chunks):
+                    break
+                chunk = flight.chunks[read]
+                read += 1
+                if not is_first:
+                    _learn(call, flight.call)
+                yield chunk
+            if flight.error is not None:
+                raise copy.copy(flight.error)  # one object would gather the frames of all who raise it
+            if not is_first:
+                _learn(call, flight.call)
+                call.note("This answer was shared with another call")
+        finally:
+            flight.readers -= 1
+            if (flight.is_over or not flight.readers) and self._flights.get(key) is flight:
+                del self._flights[key]
+            if not flight.readers:
+                await flight.end()
+
+
+def _learn(call: Call, other: Call) -> None:
+    call.provider, call.model = other.provider, other.model
+    call.attempts, call.failovers, call.degraded = other.attempts, other.failovers, other.degraded
+    call.notices = list(other.notices)
+    call.cost = 0.0  # who asked first pays

@@ -1,0 +1,261 @@
+"""Puts the rest of an answer, as another attempt gives it, to its beginning, without a seam; pure functions.
+
+The model is shown the beginning and asked to repeat its last characters and to go on. Where they are found, the new
+text is cut. Where they are not, or not beyond doubt, there is no splice: never a wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Final
+
+import msgspec
+
+from sentient_cli.errors import ProviderConnectionError
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.waste import CHARACTERS
+from sentient_cli.llm.types import Chunk, Message
+
+__all__ = ["ANCHOR", "HOLD", "LEAST", "Splicer", "anchor_of", "continuation", "find_cut", "spliced"]
+
+ANCHOR: Final = 40
+"""Characters that the model is asked to repeat, about."""
+HOLD: Final = 240
+"""Characters of the new text that are held back to look for them."""
+LEAST: Final = 8
+"""Characters, without white space, that both have to share at least."""
+LONGEST_ANCHOR: Final = 160
+_WORD: Final = 24
+"""Characters that the anchor may be longer to begin with a whole word."""
+_ASK: Final = (
+    "Your answer was interrupted. Begin by repeating its last characters, given below, exactly as they are, and go on"
+    " from there to its end. Write nothing before them, no comment, and nothing a second time.\n\n"
+)
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
+
+
+def anchor_of(partial: str) -> str | None:
+    """The end of a text, by which another text can be put to it; None: there is none that would do.
+
+    It begins with a word, and occurs only once, so that it is clear which place is meant.
+
+    Args:
+        partial: The text so far.
+
+    Example:
+        >>> anchor_of("It was the best of times, it was the worst of times, it was the age of wisdom")
+        'worst of times, it was the age of wisdom'
+        >>> anchor_of("Hi"), anchor_of("ha " * 100)
+        (None, None)
+    """
+    text = partial.rstrip()
+    length = ANCHOR
+    while True:
+        start = max(0, len(text) - length)
+        earliest = max(0, start - _WORD)
+        begin = start
+        while begin > earliest and not text[begin - 1].isspace():
+            begin -= 1
+        if begin > 0 and not text[begin - 1].isspace():
+            begin = start
+        anchor = text[begin:].lstrip()
+        bare = _bare(anchor)
+        if len(bare) < LEAST:
+            return None
+        if _bare(text).find(bare) == len(_bare(text)) - len(bare):
+            return anchor
+        if start == 0 or length >= LONGEST_ANCHOR:
+            return None
+        length *= 2
+
+
+def find_cut(partial: str, anchor: str, held: str, *, is_all: bool) -> int | None:
+    """Where the new part of a text begins: just after the anchor, white space aside; None: not known, or not yet.
+
+    What stands before the anchor has to be the end of the partial text too, or an introduction of its own: a line, or
+    words up to a colon. In a quotation or a block of code the anchor means nothing.
+
+    Args:
+        partial: The text so far.
+        anchor: Its end.
+        held: The beginning of the new text.
+        is_all: Whether no more of it will be looked at.
+
+    Example:
+        >>> text, anchor = "The quick brown fox jumps", "quick brown fox jumps"
+        >>> find_cut(text, anchor, "quick  brown fox jumps over", is_all=False)
+        22
+        >>> find_cut(text, anchor, "Sure: quick brown fox jumps over", is_all=False) is None
+        True
+        >>> find_cut(text, anchor, "Sure: quick brown fox jumps over", is_all=True)
+        27
+    """
+    wanted = _bare(anchor)
+    places = [place for place, char in enumerate(held) if not char.isspace()]
+    bare = "".join(held[place] for place in places)
+    at = bare.find(wanted)
+    if at < 0:
+        return None
+    cut = places[at + len(wanted) - 1] + 1
+    before = held[: places[at]]
+    if at == 0 or (_bare(partial).endswith(bare[: at + len(wanted)]) and any(map(str.isalnum, before))):
+        return cut
+    if not is_all or bare.find(wanted, at + 1) >= 0:
+        return None
+    return cut if _introduces(before) else None
+
+
+def _introduces(before: str) -> bool:
+    words = before.rstrip(" \t")
+    return "`" not in words and words.endswith((":", "\n"))
+
+
+def continuation(request: Request, partial: str, anchor: str, hop: int) -> Request:
+    """The request for the rest of an answer.
+
+    Args:
+        request: What was asked.
+        partial: What was answered so far.
+        anchor: The end of that.
+        hop: How many such requests there were, this one included: it is another request, so it gets another id.
+    """
+    parameters, text = request.parameters, partial.rstrip()
+    gap = partial[len(text) :]
+    if parameters.max_tokens is not None:
+        left = parameters.max_tokens - len(partial) // CHARACTERS
+        parameters = msgspec.structs.replace(parameters, max_tokens=max(16, left) + len(anchor) // 2)
+    return msgspec.structs.replace(
+        request,
+        messages=(*request.messages, Message.assistant(text), Message.user(_ASK + anchor + gap)),
+        parameters=parameters,
+        call=f"{request.call}-{hop}" if request.call else "",
+    )
+
+
+class Splicer:
+    """Reads the new text until it is clear where it goes on.
+
+    Args:
+        partial: The text so far.
+        anchor: Its end, by `anchor_of`.
+
+    Example:
+        >>> splicer = Splicer("It was the best of times, ", "It was the best of times,")
+        >>> [splicer.feed(text) for text in ("It was the best", " of times, ", "it was the worst")]
+        ['', '', 'it was the worst']
+        >>> splicer.is_done
+        True
+    """
+
+    __slots__ = ("_anchor", "_bare", "_gap", "_held", "_partial", "_space", "_wanted", "cut", "is_done")
+
+    def __init__(self, partial: str, anchor: str) -> None:
+        self._partial = partial
+        self._anchor = anchor
+        self._gap = partial[len(partial.rstrip()) :]
+        self._wanted = _bare(anchor)
+        self._held = self._bare = ""
+        self._space = ""
+        self.cut: int | None = None
+        """How many characters of the new text were cut off; None: that is not clear yet."""
+        self.is_done = False
+
+    @property
+    def read(self) -> int:
+        """How many characters were read to find the place."""
+        return len(self._held)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether enough was read and the place was not found."""
+        return self.cut is None and len(self._held) >= HOLD
+
+    def feed(self, text: str) -> str:
+        """Take the next of the new text and give what of it goes on."""
+        if self.is_done:
+            return text
+        if self.cut is None:
+            self._held += text
+            self._bare += _bare(text)
+            if self._wanted in self._bare:
+                is_all = len(self._held) >= HOLD
+                self.cut = find_cut(self._partial, self._anchor, self._held, is_all=is_all)
+            if self.cut is None:
+                return ""
+            text = self._held[self.cut :]
+        return self._trimmed(text)
+
+    def finish(self) -> str | None:
+        """The new text is at its end: what is left of it; None: the place was not found."""
+        if self.is_done:
+            return ""
+        if self.cut is None:
+            self.cut = find_cut(self._partial, self._anchor, self._held, is_all=True)
+            if self.cut is None:
+                return None
+            self._space = self._held[self.cut :]
+        self.is_done = True
+        return self._without_gap(self._space)
+
+    def _trimmed(self, text: str) -> str:
+        # How much white space there is, is known only with the next word.
+        self._space += text
+        self.is_done = bool(self._space.strip())
+        return self._without_gap(self._space) if self.is_done else ""
+
+    def _without_gap(self, text: str) -> str:
+        # The white space at the end of the partial text stands there already.
+        return text.removeprefix(self._gap) if text.startswith(self._gap) else text.lstrip()
+
+
+async def spliced(first: Chunk, source: AsyncGenerator[Chunk, None], splicer: Splicer) -> AsyncGenerator[Chunk, None]:
+    """The rest of an answer, from the chunks of the attempt that repeats its end first.
+
+    Args:
+        first: The first chunk of the attempt.
+        source: The others; it is closed.
+        splicer: Finds the place.
+
+    Raises:
+        ProviderConnectionError: the place was not found.
+        ProviderError: the attempt failed.
+    """
+    try:
+        rest = _joined(first, splicer)
+        if rest is not None:
+            yield rest
+        async for chunk in source:
+            rest = _joined(chunk, splicer)
+            if rest is not None:
+                yield rest
+    finally:
+        await source.aclose()
+
+
+def _joined(chunk: Chunk, splicer: Splicer) -> Chunk | None:
+    if splicer.is_done:
+        return chunk if chunk.thinking is None else msgspec.structs.replace(chunk, thinking=None)
+    text = splicer.feed(chunk.text) if chunk.text else ""
+    ends = chunk.finish_reason is not None or chunk.tool_call is not None
+    if splicer.is_refused:
+        raise _refused()
+    if ends and not splicer.is_done:
+        rest = splicer.finish()
+        if rest is None:
+            raise _refused()
+        text += rest
+    if text or ends or chunk.usage is not None:
+        return msgspec.structs.replace(chunk, text=text, thinking=None)
+    return None
+
+
+def _refused() -> ProviderConnectionError:
+    return ProviderConnectionError(
+        "The rest of the answer does not join its beginning",
+        why="The model was asked to repeat the last words of its answer and to go on, and did not",
+        fix="Try again",
+        retryable=False,
+    )

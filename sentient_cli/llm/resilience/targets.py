@@ -1,0 +1,112 @@
+"""Whom a call can be sent to, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+import msgspec
+
+from sentient_cli.errors import BadRequestError
+from sentient_cli.llm.call import Call
+from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart
+from sentient_cli.llm.provider import Capabilities, LLMProvider, Request
+from sentient_cli.llm.types import JsonValue
+
+__all__ = ["Choice", "Chooser", "Target", "adapted", "first_capable"]
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A model of a provider's.
+
+    Args:
+        provider: The provider.
+        model: The model, as it names it.
+        degraded: Why its answer is a lesser one; empty: it is as good as any.
+    """
+
+    provider: LLMProvider
+    model: str
+    degraded: str = ""
+
+    @property
+    def id(self) -> str:
+        """The model id, ``provider:model``."""
+        return f"{self.provider.provider_id}:{self.model}"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Whom a call is sent to.
+
+    Args:
+        targets: The first is asked, the others stand in for it, in this order; at least one.
+        policy: By which rule.
+        reasons: What was considered, for the log; with none, nothing is told.
+    """
+
+    targets: tuple[Target, ...]
+    policy: str = ""
+    reasons: dict[str, JsonValue] | None = None
+
+
+Chooser: TypeAlias = Callable[[Request, Call, Sequence[Target]], Choice]
+"""Puts the targets that a call may go to in order; those given stand in for each other, the one that was named first.
+
+It raises a `ProviderError` if none can take the request.
+"""
+
+_NEEDS: Final = (
+    (ImagePart, "images", "read images"),
+    (AudioPart, "audio", "hear"),
+    (DocumentPart, "documents", "read documents"),
+)
+
+
+def first_capable(request: Request, call: Call, targets: Sequence[Target]) -> Choice:
+    """The targets in the order given, without those that cannot take the request.
+
+    Raises:
+        BadRequestError: none can.
+    """
+    del call
+    if _is_text(request):
+        return Choice(tuple(targets))
+    needed = _needed(request)
+    capable = tuple(target for target in targets if all(_has(target.provider.capabilities, name) for name in needed))
+    if capable:
+        return Choice(capable)
+    raise BadRequestError(
+        f"No model can take this request: {', '.join(target.id for target in targets)}",
+        why=f"It has to {' and '.join(needed.values())}",
+        fix="Use a model that can, or leave that out of the request",
+        provider=targets[0].provider.provider_id if targets else "",
+    )
+
+
+def _is_text(request: Request) -> bool:
+    for message in request.messages:  # noqa: SIM110 - on each call, and a generator costs more
+        if not isinstance(message.content, str):
+            return False
+    return True
+
+
+def _needed(request: Request) -> dict[str, str]:
+    parts = [part for message in request.messages if not isinstance(message.content, str) for part in message.content]
+    return {name: words for kind, name, words in _NEEDS if any(isinstance(part, kind) for part in parts)}
+
+
+def _has(capabilities: Capabilities, name: str) -> bool:
+    return bool(getattr(capabilities, name))
+
+
+def adapted(request: Request, target: Target) -> Request:
+    """The request as it goes to a target: where it cannot be held to a form of answer, it gets a tool to answer with.
+
+    Args:
+        request: What was asked.
+        target: Who is asked.
+    """
+    output = request.output
+    if output is None or target.provider.capabilities.structured_output:
+        return request if request.model == target.model else msgspec.structs.replace(request, model=target.model)
+    return msgspec.structs.replace(request, model=target.model, tools=(*request.tools, output.spec), output=None)

@@ -1,0 +1,111 @@
+"""What was seen of each model: how soon it begins to answer, how many calls it has now, how long its answers are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Final
+
+from sentient_cli.llm.call import Answering, Call
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.types import Chunk
+
+__all__ = ["Observed", "Observing", "Seen"]
+
+_WEIGHT: Final = 0.2
+"""How much the newest counts in an average."""
+_MOST: Final = 10_000
+
+
+class Seen:
+    """What was seen of one model.
+
+    Example:
+        >>> seen = Seen()
+        >>> seen.begun(1.0)
+        >>> seen.begun(2.0)
+        >>> seen.first_token
+        1.2
+    """
+
+    __slots__ = ("active", "first_token", "output")
+
+    def __init__(self) -> None:
+        self.active = 0
+        """Calls that go on."""
+        self.first_token: float | None = None
+        """Seconds to the first piece of an answer, the last ones counting most; None: not seen yet."""
+        self.output: float | None = None
+        """Tokens of an answer, likewise."""
+
+    def begun(self, seconds: float) -> None:
+        """An answer began after so long."""
+        self.first_token = _averaged(self.first_token, seconds)
+
+    def ended(self, output: int) -> None:
+        """An answer had so many tokens."""
+        self.output = _averaged(self.output, output)
+
+
+def _averaged(before: float | None, value: float) -> float:
+    return float(value) if before is None else before + _WEIGHT * (value - before)
+
+
+class Observed:
+    """What was seen of all models, by model id.
+
+    Example:
+        >>> Observed().of("offline:echo").active
+        0
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Seen] = {}
+
+    def of(self, model: str) -> Seen:
+        """What was seen of one."""
+        seen = self._seen.get(model)
+        if seen is None:
+            if len(self._seen) >= _MOST:
+                self._seen.pop(next(iter(self._seen)))
+            seen = self._seen[model] = Seen()
+        return seen
+
+
+class Observing:
+    """Watches what answers.
+
+    Args:
+        inner: What answers.
+        observed: Where what is seen is kept.
+        now: Seconds, from any moment on.
+    """
+
+    __slots__ = ("_inner", "_now", "_observed")
+
+    def __init__(self, inner: Answering, observed: Observed, now: Callable[[], float] = time.monotonic) -> None:
+        self._inner = inner
+        self._observed = observed
+        self._now = now
+
+    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        """Answer as what is inside does.
+
+        Raises:
+            ProviderError: of the class that fits.
+        """
+        seen = self._observed.of(f"{call.provider}:{request.model}")
+        seen.active += 1
+        began: float | None = self._now()
+        source = self._inner.stream(request, call)
+        try:
+            async for chunk in source:
+                if began is not None and (chunk.text or chunk.tool_call is not None or chunk.thinking is not None):
+                    seen.begun(self._now() - began)
+                    began = None
+                if chunk.usage is not None and chunk.usage.output is not None:
+                    seen.ended(chunk.usage.output)
+                yield chunk
+        finally:
+            seen.active -= 1
+            await source.aclose()

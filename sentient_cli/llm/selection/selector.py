@@ -1,0 +1,138 @@
+"""Puts the models that a call may go to in order: first who can, then who is well, then by policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from sentient_cli.errors import BadRequestError, ConfigError, ContextLengthExceededError, CredentialNotFoundError
+from sentient_cli.llm.call import Call
+from sentient_cli.llm.models.facts import capabilities_of
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.targets import Choice, Target
+from sentient_cli.llm.selection.needs import Needs, lacking, needs_of
+from sentient_cli.llm.selection.policies import Asked, InOrder, Policy
+from sentient_cli.llm.types import JsonValue
+
+__all__ = ["Selector"]
+
+_SLACK: Final = 2.0
+
+
+def _always(target: Target) -> bool:
+    del target
+    return True
+
+
+class Selector:
+    """Chooses for `LLMManager`, as its ``choose``.
+
+    A model that cannot take a request is left out, with the reason. One that is not well comes behind those that are:
+    when nobody is, it is still worth a try. Models to fall back on stay last.
+
+    Args:
+        policy: Puts those in order that can and are well.
+        healthy: Whether a model is well, as its breaker has it.
+        kinds: The kind of each provider that is not called like it, by its id.
+
+    Example:
+        >>> from sentient_cli.llm import LLMManager, OfflineProvider
+        >>> from sentient_cli.llm.selection.policies import RoundRobin
+        >>> manager = LLMManager([OfflineProvider()], default_model="offline", choose=Selector(RoundRobin()))
+    """
+
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        healthy: Callable[[Target], bool] = _always,
+        kinds: Mapping[str, str] | None = None,
+    ) -> None:
+        self.policy: Policy = policy or InOrder()
+        self.healthy: Callable[[Target], bool] = healthy
+        self._kinds = dict(kinds or {})
+
+    def __call__(self, request: Request, call: Call, targets: Sequence[Target]) -> Choice:
+        """The models in order.
+
+        Raises:
+            ContextLengthExceededError: the request is too long for all of them.
+            CredentialNotFoundError: the only ones that could have no key.
+            BadRequestError: none can take the request; it says for each why.
+        """
+        needs = needs_of(request)
+        faults: dict[str, str] = {}
+        missing: list[ConfigError] = []
+        able = [target for target in targets if self._can(target, needs, faults, missing)]
+        if not able and any(fault.startswith("takes ") for fault in faults.values()):
+            # The number of tokens is our estimate: when nobody is left, those that it is close for are asked.
+            faults, missing = {}, []
+            able = [target for target in targets if self._can(target, needs, faults, missing, slack=_SLACK)]
+        if not able:
+            raise _nobody(targets, faults, missing)
+        asked = Asked(request, call, needs)
+        equals = [target for target in able if not target.degraded]
+        lesser = [target for target in able if target.degraded]
+        ranked, reasons = self.policy.rank(asked, equals) if len(equals) > 1 else (equals, {})
+        if not ranked and not lesser:
+            raise _nobody(targets, {target.id: "left out by the policy" for target in able}, [])
+        order = [*ranked, *lesser]
+        unwell = [target for target in order if not self.healthy(target)]
+        if unwell and len(unwell) < len(order):
+            order = [*(target for target in order if target not in unwell), *unwell]
+        told = _told(faults, reasons, unwell)
+        return Choice(tuple(order), self.policy.name, told if len(targets) > 1 else None)
+
+    def _can(
+        self,
+        target: Target,
+        needs: Needs,
+        faults: dict[str, str],
+        missing: list[ConfigError],
+        *,
+        slack: float = 1.0,
+    ) -> bool:
+        provider = target.provider
+        try:
+            offered = provider.capabilities
+        except ConfigError as error:
+            faults[target.id] = error.what
+            missing.append(error)
+            return False
+        kind = self._kinds.get(provider.provider_id, provider.provider_id)
+        fault = lacking(needs, capabilities_of(kind, target.model, offered), slack=slack)
+        if fault:
+            faults[target.id] = fault
+        return not fault
+
+
+def _told(faults: Mapping[str, str], reasons: Mapping[str, str], unwell: Sequence[Target]) -> dict[str, JsonValue]:
+    told: dict[str, JsonValue] = {}
+    if faults:
+        told["left_out"] = dict(faults)
+    if reasons:
+        told["for"] = dict(reasons)
+    if unwell:
+        told["unwell"] = [target.id for target in unwell]
+    return told
+
+
+def _nobody(
+    targets: Sequence[Target], faults: Mapping[str, str], missing: Sequence[ConfigError]
+) -> BadRequestError | ConfigError:
+    if missing and len(missing) == len(faults):
+        return next((error for error in missing if isinstance(error, CredentialNotFoundError)), missing[0])
+    why = "; ".join(f"{model} {fault}" for model, fault in faults.items())
+    all_too_long = bool(faults) and all(fault.startswith("takes ") for fault in faults.values())
+    kind = ContextLengthExceededError if all_too_long else BadRequestError
+    fix = (
+        "Shorten the conversation, or add a model that takes more to `llm.fallback` or a group"
+        if all_too_long
+        else "Name a model that can, add one to `llm.fallback` or a group, or leave that out of the request"
+    )
+    return kind(
+        "No model can take this request",
+        why=why,
+        fix=fix,
+        provider=targets[0].provider.provider_id if targets else "",
+    )

@@ -1,0 +1,128 @@
+"""A line of the ledger, and the table it stands in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from sentient_cli.llm.types import Usage
+
+__all__ = ["INSERT", "SCHEMA", "UsageRow"]
+
+
+class UsageRow(msgspec.Struct, kw_only=True):
+    """One attempt of a call. Tokens and costs are those of the whole call and stand on its last attempt.
+
+    Args:
+        call: The id of the call.
+        attempt: Which attempt, from 1.
+        final: Whether it is the one that the call ended with.
+        at: When the call began, in nanoseconds since the epoch.
+        provider: Who was asked.
+        model: The model, as that provider names it.
+        agent: The agent that asked.
+        session: The chat.
+        query: The user's question.
+        run: The run.
+        tenant: Whose data it is.
+        profile: The profile of settings.
+        outcome: ``done``, ``error``, ``cancelled``, or ``failed`` for an attempt that another one followed.
+        error: The code of the error.
+        input: Tokens of the request that came from no cache.
+        cache_read: Tokens read from the provider's cache.
+        cache_write: Tokens written to it for minutes.
+        cache_write_1h: Tokens written to it for an hour.
+        output: Tokens of the answer.
+        reasoning: The part of them that was reasoning.
+        wasted: Tokens of attempts that came to nothing.
+        estimated: Whether the numbers are ours and not the provider's.
+        cost: US dollars, with what was wasted; None: the price is not known.
+        first_ms: Milliseconds to the first piece of the answer.
+        total_ms: Milliseconds in all.
+        cached: Whether it is an earlier answer.
+        degraded: Why it is a lesser answer than was asked for.
+
+    Example:
+        >>> UsageRow(call="01J", at=0, provider="offline", model="echo", input=3, output=4).tokens.total
+        7
+    """
+
+    call: str
+    attempt: int = 1
+    final: bool = True
+    at: int
+    provider: str
+    model: str
+    agent: str | None = None
+    session: str | None = None
+    query: str | None = None
+    run: str | None = None
+    tenant: str | None = None
+    profile: str = "default"
+    outcome: str = "done"
+    error: str | None = None
+    input: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+    wasted: int | None = None
+    estimated: bool = False
+    cost: float | None = None
+    first_ms: float | None = None
+    total_ms: float | None = None
+    cached: bool = False
+    degraded: str = ""
+
+    @property
+    def tokens(self) -> Usage:
+        """The tokens as one record."""
+        return Usage(
+            self.input,
+            self.cache_read,
+            self.cache_write,
+            self.output,
+            self.reasoning,
+            self.estimated,
+            self.cache_write_1h,
+        )
+
+    def take(self, usage: Usage) -> None:
+        """Take the tokens of a record."""
+        self.input, self.output, self.reasoning = usage.input, usage.output, usage.reasoning
+        self.cache_read, self.cache_write, self.cache_write_1h = (
+            usage.cache_read,
+            usage.cache_write,
+            usage.cache_write_1h,
+        )
+        self.estimated = usage.estimated
+
+
+_TYPES: Final[dict[str, str]] = {
+    "attempt": "INTEGER",
+    "final": "INTEGER",
+    "at": "INTEGER",
+    "input": "INTEGER",
+    "cache_read": "INTEGER",
+    "cache_write": "INTEGER",
+    "cache_write_1h": "INTEGER",
+    "output": "INTEGER",
+    "reasoning": "INTEGER",
+    "wasted": "INTEGER",
+    "estimated": "INTEGER",
+    "cached": "INTEGER",
+    "cost": "REAL",
+    "first_ms": "REAL",
+    "total_ms": "REAL",
+}
+_NAMES: Final = UsageRow.__struct_fields__
+_COLUMNS: Final = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in _NAMES)
+
+SCHEMA: Final = (
+    f"CREATE TABLE usage ({_COLUMNS}, PRIMARY KEY (call, attempt)) WITHOUT ROWID",
+    "CREATE INDEX usage_at ON usage (at)",
+    "CREATE INDEX usage_session ON usage (session) WHERE session IS NOT NULL",
+)
+INSERT: Final = f"INSERT OR REPLACE INTO usage VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - places only

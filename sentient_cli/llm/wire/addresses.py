@@ -1,0 +1,101 @@
+"""Which addresses a provider may have, and how those are trusted that are encrypted."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Final
+from urllib.parse import SplitResult, urlsplit
+
+from sentient_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    import ssl
+
+    from sentient_cli.llm.wire.settings import RemoteConfig
+
+__all__ = ["check_address", "is_loopback", "tls_context"]
+
+_LOCAL: Final = "localhost"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine and can be nothing else.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("localhost.example.com")
+        (True, True, False)
+    """
+    if host == _LOCAL or host.endswith(f".{_LOCAL}"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_address(provider: str, url: str) -> None:
+    """Find out whether requests may be sent there.
+
+    Args:
+        provider: Whose address it is, for the error.
+        url: The address.
+
+    Raises:
+        ConfigError: it is none, or is not encrypted and not of this machine.
+
+    Example:
+        >>> check_address("mine", "http://127.0.0.1:8080/v1")
+        >>> check_address("mine", "https://models.example.com/v1")
+    """
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(
+            f"The provider {provider!r} has no address that requests can be sent to",
+            why=f"`base_url` is {_shown(parts, url)!r:.120}" if url else "`base_url` is empty",
+            fix="Set `base_url` to something like `https://models.example.com/v1`",
+        )
+    if parts.username or parts.password:
+        raise ConfigError(
+            f"The address of the provider {provider!r} holds a name or a password",
+            why="Addresses are written to logs",
+            fix="Give the credential as `api_key`",
+        )
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ConfigError(
+            f"The provider {provider!r} would be asked without encryption",
+            why=f"`base_url` is `http://{parts.hostname}`, which is not this machine",
+            fix="Use `https`, or reach it through a tunnel that ends on this machine",
+        )
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises when it is no number
+    except ValueError:
+        return None
+    return parts
+
+
+def _shown(parts: SplitResult | None, url: str) -> str:
+    return "something else" if parts is None or "@" in url else url
+
+
+def tls_context(provider: str, config: RemoteConfig) -> ssl.SSLContext | bool:
+    """What is trusted: a file's certificates, or the system's. ``True`` stands for the latter where none are needed.
+
+    Raises:
+        ConfigError: the file cannot be read or has no certificates.
+    """
+    if config.base_url.startswith("http:") and config.ca_file is None:
+        return True
+    import ssl  # noqa: PLC0415 - loading the system's certificates takes 20 ms
+
+    try:
+        return ssl.create_default_context(cafile=config.ca_file)
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        raise ConfigError(
+            f"The certificates of the provider {provider!r} cannot be read",
+            why=f"{config.ca_file!r:.200}: {getattr(error, 'strerror', None) or error}",
+            fix="Set `ca_file` to a file of certificates in PEM",
+        ) from error

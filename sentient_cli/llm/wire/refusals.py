@@ -1,0 +1,75 @@
+"""Answers that are not what was asked for, as errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sentient_cli.errors import ProviderConnectionError, ProviderError
+from sentient_cli.llm.wire.failures import error_of, read_refusal
+from sentient_cli.llm.wire.reading import Incoming
+
+__all__ = ["check_answer", "refusal_of", "status_error"]
+
+_OK: Final = range(200, 300)
+_ELSEWHERE: Final = range(300, 400)
+_LONGEST: Final = 256 * 1024
+_PAGES: Final = ("text/html", "application/xml", "text/xml", "application/xhtml")
+
+
+def refusal_of(provider: str, status: int, headers: Mapping[str, str], body: bytes, where: str = "") -> ProviderError:
+    """The error of an answer that was read as a whole.
+
+    Args:
+        provider: Whose.
+        status: The status, which is not one of success.
+        headers: With names in lower case.
+        body: What it carries.
+        where: What was asked for, to be told.
+    """
+    failure = error_of(provider, status, read_refusal(body), headers=headers, where=where)
+    if status in _ELSEWHERE:
+        failure.why = "It wants to be asked elsewhere, and what is asked is not sent on"
+        failure.fix = "Set its `base_url` to where it is now"
+        failure.retryable = False
+    return failure
+
+
+async def status_error(provider: str, incoming: Incoming, where: str = "") -> ProviderError:
+    """The error of an answer whose status is not one of success.
+
+    Args:
+        provider: Whose.
+        incoming: The answer, which is read but not closed.
+        where: What was asked for, to be told.
+    """
+    try:
+        body = await incoming.read(_LONGEST)
+    except ProviderError:
+        body = b""  # the status says enough
+    return refusal_of(provider, incoming.status, incoming.headers, body, where)
+
+
+async def check_answer(provider: str, incoming: Incoming, where: str = "") -> bool:
+    """Look at the head of an answer; whether it is a stream, and not JSON as a whole.
+
+    Args:
+        provider: Whose.
+        incoming: The answer.
+        where: What was asked for, to be told.
+
+    Raises:
+        ProviderError: it is a refusal, or a page for people.
+    """
+    if incoming.status not in _OK:
+        raise await status_error(provider, incoming, where)
+    kind = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind.startswith(_PAGES):
+        raise ProviderConnectionError(
+            f"The provider {provider!r} answers with a page for people",
+            why=f"Its content type is {kind!r:.60}",
+            fix="Check its `base_url`: most end in `/v1`",
+            provider=provider,
+            retryable=False,
+        )
+    return not kind.endswith("json") or "ndjson" in kind

@@ -1,0 +1,235 @@
+"""`sentient ask`: one question over a real socket, its answer as it comes, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.cli.llm_command_kit import chat_answer, project
+from tests.cli.processes import Sentient
+from tests.plugins.isolation import REPOSITORY
+from tests.support.commands import attached
+from tests.support.llm_server import Answer, LLMServer, as_json
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 30
+
+
+@pytest.mark.story("3.2", "18.6")
+def test_an_answer_of_the_offline_model(sentient: Sentient) -> None:
+    done = sentient("ask", "What is 6 * 7?")
+    assert (done.returncode, done.stdout) == (0, "6 * 7 = 42\n")
+    assert done.stderr.startswith("(offline:assistant, ")
+    assert "free" in done.stderr
+    assert sentient("ask", "What is 6 * 7?", "-q").stderr == ""
+
+
+@pytest.mark.story("3.2", "1.3", "1.7")
+def test_an_answer_of_a_server(sentient: Sentient) -> None:
+    with LLMServer(chat_answer("Hello", ", ", "world")) as server:
+        project(server)
+        done = sentient("ask", "Greet", "--system", "Be kind", "--max-tokens", "9", env={"MINE_KEY": "sk-mine-1234"})
+        request = server.requests[0]
+    assert (done.returncode, done.stdout) == (0, "Hello, world\n")
+    assert "(mine:small, 12 + 5 tokens, price not known, " in done.stderr
+    assert request.headers["authorization"] == "Bearer sk-mine-1234"
+    asked = request.json()
+    assert (asked["model"], asked["max_tokens"]) == ("small", 9)
+    assert asked["messages"] == [{"role": "system", "content": "Be kind"}, {"role": "user", "content": "Greet"}]
+
+
+@pytest.mark.story("3.2")
+@pytest.mark.parametrize("flag", ["--no-stream", "--json"])
+def test_an_answer_that_is_whole(sentient: Sentient, flag: str) -> None:
+    with LLMServer(chat_answer("Hello", ", ", "world")) as server:
+        project(server)
+        done = sentient("ask", "Greet", flag, env={"MINE_KEY": "sk-mine-1234"})
+    assert done.returncode == 0
+    if flag == "--no-stream":
+        assert done.stdout == "Hello, world\n"
+        return
+    told = json.loads(done.stdout)
+    assert (told["text"], told["provider"], told["model"], told["cost"]) == ("Hello, world", "mine", "small", None)
+    assert (told["usage"]["prompt"], told["usage"]["output"], told["finish_reason"]) == (12, 5, "stop")
+    assert done.stderr == ""
+
+
+@pytest.mark.story("3.2")
+def test_what_is_piped_in_and_what_is_in_files(sentient: Sentient) -> None:
+    Path("notes.txt").write_text("Milk\n")
+    Path("cat.png").write_bytes(PNG)
+    with LLMServer(chat_answer("Yes")) as server:
+        project(server)
+        env = {"MINE_KEY": "sk-mine-1234"}
+        done = sentient("ask", "And this?", "--file", "notes.txt", "--image", "cat.png", stdin="from a pipe\n", env=env)
+        assert done.returncode == 0, done.stderr
+        assert sentient("ask", stdin="all of it\n", env=env).returncode == 0
+        assert sentient("ask", "-", stdin="all of it\n", env=env).returncode == 0
+        first, *others = [request.json()["messages"] for request in server.requests]
+    assert isinstance(first, list)
+    image, text = first[0]["content"]
+    assert image["image_url"]["url"].startswith("data:image/png;base64,")
+    assert text["text"] == "And this?\n\nnotes.txt:\n```\nMilk\n```\n\nfrom a pipe"
+    assert others == [[{"role": "user", "content": "all of it"}]] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "words"),
+    [
+        ((), "", "There is no question"),
+        (("ask", "--file", "none.txt"), "", "There is no file none.txt"),
+        (("ask", "--file", "bad.bin"), "", "bad.bin is no text"),
+        (("ask", "x", "--max-tokens", "0"), "", "--max-tokens"),
+        (("ask", "x", "--temperature", "3"), "", "--temperature"),
+    ],
+)
+def test_what_is_no_question(sentient: Sentient, arguments: tuple[str, ...], stdin: str, words: str) -> None:
+    Path("bad.bin").write_bytes(b"\xff\xfe\x00\x01")
+    done = sentient(*(arguments or ("ask",)), stdin=stdin)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_a_picture_that_is_none(sentient: Sentient) -> None:
+    Path("cat.png").write_bytes(b"no cat")
+    done = sentient("ask", "x", "--image", "cat.png", "--json")
+    assert (done.returncode, json.loads(done.stderr)["error"]["code"]) == (4, "bad-request")
+
+
+@pytest.mark.story("E1.4", "1.4")
+def test_a_missing_key_names_profile_variable_command_and_the_keyless_model(sentient: Sentient) -> None:
+    with LLMServer(chat_answer("never")) as server:
+        project(server, '\n[profile.night.llm.providers.mine]\napi_key_env = "NIGHT_KEY"\n')
+        done = sentient("ask", "x", "-m", "openai:gpt-5", "--profile", "night", "--json")
+        assert server.requests == []
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["code"]) == (3, "credential-not-found")
+    said = f"{error['what']} {error['why']} {error['fix']}"
+    for word in ("'openai'", "OPENAI_API_KEY", "'night'", "sentient doctor", "`offline`"):
+        assert word in said
+
+
+@pytest.mark.story("E1.4")
+def test_a_refused_key_names_where_it_came_from(sentient: Sentient) -> None:
+    refusal = as_json({"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, 401)
+    with LLMServer(refusal) as server:
+        project(server)
+        done = sentient("ask", "x", "--json", env={"MINE_KEY": "sk-mine-very-secret"})
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["code"]) == (3, "authentication")
+    assert "the variable MINE_KEY (profile 'default')" in error["why"]
+    assert "sentient doctor" in error["fix"]
+    assert "very-secret" not in done.stderr
+
+
+@pytest.mark.story("4.3")
+def test_a_provider_that_fails(sentient: Sentient) -> None:
+    with LLMServer(Answer(b"", status=500)) as server:
+        project(server)
+        done = sentient("ask", "x", env={"MINE_KEY": "sk-mine-1234"})
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert "provider-server" in done.stderr
+
+
+@pytest.mark.story("E1.1")
+def test_what_came_before_a_break_was_written(sentient: Sentient) -> None:
+    with LLMServer(chat_answer("Hello, ", "world", how="reset")) as server:
+        project(server, '\n[profile.x.llm]\nfailover = "fail"\n')
+        answer = chat_answer("Hello, ", "world")
+        server.answer(Answer(answer.body, cut=-200, how="reset"))
+        done = sentient("ask", "x", "--profile", "x", env={"MINE_KEY": "sk-mine-1234"})
+    assert done.returncode == 4
+    assert "Hello, ".startswith(done.stdout.rstrip("\n")) or done.stdout.startswith("Hello, ")
+    assert "Error: provider-connection" in done.stderr
+
+
+@pytest.mark.story("18.6")
+def test_escape_sequences_of_a_model_are_not_for_the_terminal(sentient: Sentient) -> None:
+    with LLMServer(chat_answer("a\x1b", "[31mred", "\x07\u202e!")) as server:
+        project(server)
+        done = sentient("ask", "x", env={"MINE_KEY": "sk-mine-1234"})
+    assert done.stdout == "ared!\n"
+
+
+@pytest.mark.story("2.7")
+def test_a_budget_that_is_reached_sends_nothing(sentient: Sentient) -> None:
+    with LLMServer(chat_answer("Hi")) as server:
+        Path("sentient.toml").write_text(
+            f"""
+[llm.budget]
+call = 0.0
+[llm.providers.openai]
+base_url = "{server.url}/v1"
+api_key_env = "KEY_OF_MINE"
+"""
+        )
+        done = sentient("ask", "x", "-m", "openai:gpt-5", "--json", env={"KEY_OF_MINE": "sk-mine-1234"})
+        assert server.requests == []
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["code"]) == (4, "budget-exceeded")
+    assert "Nothing was sent" in error["why"]
+
+
+@pytest.mark.story("1.7", "3.7")
+def test_what_it_cost_is_told_and_written_down(sentient: Sentient) -> None:
+    with LLMServer(chat_answer("Hi", usage=(1000, 500))) as server:
+        Path("sentient.toml").write_text(
+            f'[llm.providers.work]\nkind = "openai"\nbase_url = "{server.url}/v1"\napi_key_env = "WORK_KEY"\n'
+        )
+        done = sentient("ask", "x", "-m", "work:gpt-4o", env={"WORK_KEY": "sk-work-1234"})
+    assert (done.returncode, done.stdout) == (0, "Hi\n")
+    assert "(work:gpt-4o, 1000 + 500 tokens, $0.007500, " in done.stderr
+    (row,) = [json.loads(line) for line in sentient("usage", "--json").stdout.splitlines()]
+    assert (row["model"], row["calls"], row["cost"], row["input"], row["output"]) == (
+        "work:gpt-4o",
+        1,
+        0.0075,
+        1000,
+        500,
+    )
+
+
+@pytest.mark.story("4.3", "18.6")
+def test_an_interrupt_ends_the_call_at_the_provider() -> None:
+    with LLMServer(chat_answer("Hello", " and more", how="stall")) as server:
+        answer = chat_answer("Hello", " and more")
+        assert not isinstance(answer.body, bytes)
+        server.answer(Answer(answer.body[:1], how="stall"))
+        project(server)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sentient_cli", "ask", "x"],
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "MINE_KEY": "sk-mine-1234"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
+        assert process.stdout is not None
+        assert process.stdout.read(5) == b"Hello"
+        assert server.open == 1
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=50)
+        server.wait_open(0)
+    assert (process.returncode, out) == (130, b"\n")
+    assert b"Interrupted." in err
+
+
+@pytest.mark.story("18.6")
+def test_at_a_terminal() -> None:
+    child = pexpect.spawn(sys.executable, attached("ask", "What is 6 * 7?"), env=dict(os.environ), encoding="utf-8")
+    child.expect_exact("6 * 7 = 42")
+    child.expect("offline:assistant, .* tokens, free")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    child = pexpect.spawn(sys.executable, attached("ask"), env=dict(os.environ), encoding="utf-8")
+    child.expect_exact("There is no question")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 2

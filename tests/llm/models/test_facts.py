@@ -1,0 +1,41 @@
+"""What is known about models."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from sentient_cli.llm import Capabilities
+from sentient_cli.llm.models.facts import capabilities_of, facts_of, known_models
+from sentient_cli.llm.models.table import ROWS
+
+
+def test_the_longest_beginning_wins() -> None:
+    nano, small = facts_of("openai", "gpt-5.4-nano-2026-03-01"), facts_of("openai", "GPT-4o-2024-08-06")
+    assert nano is not None
+    assert small is not None
+    assert (nano.name, small.name) == ("gpt-5.4-nano", "gpt-4o")
+
+
+def test_a_model_nobody_knows_can_what_its_provider_can() -> None:
+    provider = Capabilities(tools=True, images=True, max_input_tokens=7)
+    assert capabilities_of("openai", "gpt-99", provider) == provider
+    assert capabilities_of("nowhere", "x/y/z", provider) == provider
+
+
+def test_what_is_known_of_a_model_goes_before_its_provider() -> None:
+    can = capabilities_of(
+        "openai", "o1-mini", Capabilities(tools=True, images=True, rate_limits=Capabilities().rate_limits)
+    )
+    assert (can.tools, can.images, can.thinking, can.max_input_tokens) == (False, False, True, 128_000)
+
+
+@pytest.mark.parametrize("kind", sorted(ROWS))
+def test_every_row_can_be_read(kind: str) -> None:
+    rows = known_models(kind)
+    assert len({row.name for row in rows}) == len(rows) == len(ROWS[kind])
+    for _, context, output, can, shutdown in ROWS[kind]:
+        assert not set(can) - set("tiadsrc")
+        assert output <= context
+        assert not shutdown or date.fromisoformat(shutdown)

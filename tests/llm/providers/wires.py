@@ -1,0 +1,118 @@
+"""What each provider's wire looks like to the tests that all providers have to pass. A new provider is an entry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sentient_cli.config.secret import Secret
+from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
+from sentient_cli.llm.compatible import CompatibleConfig, CompatibleProvider
+from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
+from sentient_cli.llm.provider import LLMProvider
+from tests.llm.providers import anthropic_wire, chat_wire
+from tests.support.llm_server import Answer, Handler, as_json, as_sse
+
+__all__ = ["KEY", "TEXT", "WIRES", "Wire"]
+
+KEY = "sk-test-never-to-be-seen-0001"
+TEXT = "".join(chat_wire.WORDS)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A provider and what it is told on its wire.
+
+    Args:
+        name: Of the provider.
+        make: A provider for a server at an address, with a patience in seconds.
+        model: What it is asked for.
+        handle: A server that works.
+        events: A whole answer of `TEXT`, an event each.
+        terminal: How many events there are up to the one that says that the answer is complete, and without it.
+        error: An event that tells of an overload.
+        quota: The body of a refusal for want of credit, and its status.
+        too_long: The body of a refusal since the request is too long.
+    """
+
+    name: str
+    make: Callable[[str, float], LLMProvider]
+    model: str
+    handle: Handler
+    events: tuple[bytes, ...]
+    terminal: int
+    error: bytes
+    quota: tuple[object, int]
+    too_long: object
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def body(self) -> bytes:
+        """The whole answer."""
+        return b"".join(self.events)
+
+    @property
+    def complete_at(self) -> int:
+        """How many bytes it takes until the answer is complete; one less, and it is not."""
+        return sum(len(event) for event in self.events[: self.terminal + 1]) - 1
+
+    def refusal(self, status: int, **headers: str) -> Answer:
+        """A refusal, as the vendor words it."""
+        return as_json({"type": "error", "error": {"type": "", "message": f"No. {KEY}"}}, status, **headers)
+
+
+def _index(events: list[bytes], mark: bytes) -> int:
+    return next(place for place, event in enumerate(events) if mark in event)
+
+
+def _compatible(url: str, patience: float) -> CompatibleProvider:
+    config = CompatibleConfig(
+        base_url=f"{url}/v1", api_key=Secret(KEY), default_model=chat_wire.MODEL, timeout=patience
+    )
+    return CompatibleProvider("compatible", config)
+
+
+def _openai(url: str, patience: float) -> OpenAIProvider:
+    return OpenAIProvider(
+        OpenAIConfig(base_url=f"{url}/v1", api_key=Secret(KEY), default_model=chat_wire.MODEL, timeout=patience)
+    )
+
+
+def _anthropic(url: str, patience: float) -> AnthropicProvider:
+    return AnthropicProvider(AnthropicConfig(base_url=url, api_key=Secret(KEY), timeout=patience))
+
+
+def _chat(name: str, make: Callable[[str, float], LLMProvider]) -> Wire:
+    events = chat_wire.text_answer()
+    return Wire(
+        name=name,
+        make=make,
+        model=chat_wire.MODEL,
+        handle=chat_wire.handle,
+        events=tuple(events),
+        terminal=_index(events, b'"finish_reason": "stop"'),
+        error=as_sse([{"error": {"message": "Overloaded", "type": "server_error", "code": 503}}])[0],
+        quota=({"error": {"message": "No credit", "code": "insufficient_quota", "type": "insufficient_quota"}}, 429),
+        too_long={"error": {"message": "Too long", "code": "context_length_exceeded", "type": "invalid_request_error"}},
+    )
+
+
+def _messages() -> Wire:
+    events = anthropic_wire.text_answer()
+    told = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    return Wire(
+        name="anthropic",
+        make=_anthropic,
+        model=anthropic_wire.MODEL,
+        handle=anthropic_wire.handle,
+        events=tuple(events),
+        terminal=_index(events, b'"message_stop"'),
+        error=f"event: error\ndata: {json.dumps(told)}\n\n".encode(),
+        quota=({"type": "error", "error": {"type": "billing_error", "message": "No credit"}}, 402),
+        too_long={"type": "error", "error": {"type": "context_length_exceeded", "message": "Too long"}},
+    )
+
+
+WIRES = (_chat("compatible", _compatible), _chat("openai", _openai), _messages())
+"""All of them."""

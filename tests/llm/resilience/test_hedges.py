@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentient_cli.errors import ServerError
+from sentient_cli.llm import Chunk, LLMManager
+from sentient_cli.llm.resilience.hedging import HedgePolicy, Latencies
+from sentient_cli.llm.resilience.policies import ProviderPolicies, ResiliencePolicies
+from sentient_cli.llm.resilience.retry import RetryPolicy
+from tests.llm.resilience.actors import HANG, STOP, Actor, Deed, Stage, said
+
+WELL: list[Deed] = [*said("Hello"), STOP]
+POLICIES = ResiliencePolicies(hedging=HedgePolicy(after=5.0), retry=RetryPolicy(attempts=1))
+
+
+async def test_a_late_answer_is_asked_for_twice_and_the_first_wins() -> None:
+    actor = Actor([HANG], WELL)
+    stage = Stage(actor, policies=POLICIES)
+    answer = await stage.manager.generate("hi")
+    assert (answer.text, answer.attempts, actor.open) == ("Hello", 2, 0)
+    assert stage.clock.slept == [5.0]
+    first, second = (request.call for request in actor.requests)
+    assert second == f"{first}-h"
+    wasted = stage.records.last()["wasted"]
+    assert isinstance(wasted, dict)
+    assert (wasted["input"], wasted["estimated"]) == (1, True)
+
+
+async def test_an_answer_in_time_is_asked_for_once() -> None:
+    actor = Actor(WELL)
+    manager = LLMManager([actor], default_model="plain", policies=POLICIES)  # on the real clock, five seconds are long
+    assert (await manager.generate("hi")).text == "Hello"
+    assert actor.calls == 1
+
+
+async def test_when_the_first_fails_meanwhile_the_second_is_awaited() -> None:
+    actor = Actor([*[Chunk(model="x")] * 9, ServerError("Down")], [*[Chunk(model="y")] * 20, *WELL])
+    answer = await Stage(actor, policies=POLICIES).manager.generate("hi")
+    assert (answer.text, answer.attempts, actor.open) == ("Hello", 2, 0)
+
+
+async def test_when_both_fail_the_first_error_is_raised() -> None:
+    actor = Actor([*[Chunk(model="x")] * 9, ServerError("First")], [ServerError("Second")])
+    with pytest.raises(ServerError, match="First"):
+        await Stage(actor, policies=POLICIES).manager.generate("hi")
+    assert (actor.calls, actor.open) == (2, 0)
+
+
+async def test_few_calls_are_hedged() -> None:
+    actor = Actor(by=lambda request, number: [*[Chunk(model="x")] * 9, *WELL])
+    stage = Stage(actor, policies=POLICIES)
+    for _ in range(50):
+        await stage.manager.generate("hi")
+    assert 51 <= actor.calls <= 55
+
+
+async def test_the_delay_is_learned() -> None:
+    policies = ResiliencePolicies(providers={"plain": ProviderPolicies(hedging=HedgePolicy(learn=5, share=1.0))})
+    actor = Actor(by=lambda request, number: [HANG] if number == 5 else WELL)
+    stage = Stage(actor, policies=policies)
+    for _ in range(5):
+        await stage.manager.generate("hi")
+    assert stage.clock.slept == []
+    assert (await stage.manager.generate("hi")).text == "Hello"
+    assert actor.calls == 7
+    assert len(stage.clock.slept) == 1
+
+
+def test_latencies_are_those_of_the_last_answers() -> None:
+    latencies = Latencies()
+    for _ in range(300):
+        latencies.add(9.0)
+    for milliseconds in range(200):
+        latencies.add(milliseconds / 1000)
+    assert (len(latencies), latencies.late()) == (200, 0.189)
+
+
+@given(st.integers(0, 40))
+async def test_cancelling_at_any_moment_ends_both(turns: int) -> None:
+    actor = Actor([*[Chunk(model="x")] * 12, HANG], [*[Chunk(model="x")] * 9, *said("Hello"), HANG])
+    task = asyncio.create_task(Stage(actor, policies=POLICIES).manager.generate("hi"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert actor.open == 0

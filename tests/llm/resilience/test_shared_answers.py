@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sentient_cli.errors import ServerError
+from sentient_cli.llm import Chunk, LLMManager, Parameters
+from sentient_cli.llm.call import CallOptions
+from sentient_cli.llm.resilience.policies import ResiliencePolicies
+from sentient_cli.llm.resilience.retry import RetryPolicy
+from sentient_cli.llm.subject import CallSubject, current_subject
+from tests.llm.resilience.actors import HANG, STOP, Actor, Deed, Stage, said
+
+WELL: list[Deed] = [*said("Hello, you"), STOP]
+SHARED = CallOptions(shared=True)
+
+
+async def test_those_who_ask_the_same_get_one_answer() -> None:
+    actor = Actor(WELL)
+    stage = Stage(actor)
+    answers = await asyncio.gather(*(stage.manager.generate("hi", options=SHARED) for _ in range(20)))
+    assert {answer.text for answer in answers} == {"Hello, you"}
+    assert (actor.calls, actor.open) == (1, 0)
+    assert sum("shared" in " ".join(answer.notices) for answer in answers) == 19
+    assert {(answer.provider, answer.attempts) for answer in answers} == {("plain", 1)}
+    assert [answer.cost for answer in answers].count(0.0) == 19
+    await stage.manager.generate("hi", options=SHARED)
+    assert actor.calls == 2, "it is no cache"
+
+
+async def test_only_the_same_is_shared_and_only_where_that_is_wished() -> None:
+    actor = Actor(WELL)
+    manager = Stage(actor).manager
+    await asyncio.gather(
+        manager.generate("hi", options=SHARED),
+        manager.generate("ho", options=SHARED),
+        manager.generate("hi", options=SHARED, parameters=Parameters(seed=1)),
+        manager.generate("hi", options=SHARED, model="plain:other"),
+        manager.generate("hi"),
+    )
+    assert actor.calls == 5
+
+
+async def test_tenants_share_nothing() -> None:
+    actor = Actor(WELL)
+    manager = Stage(actor).manager
+
+    async def ask(tenant: str) -> str:
+        current_subject.set(CallSubject(tenant=tenant))
+        return (await manager.generate("hi", options=SHARED)).text
+
+    await asyncio.gather(*(asyncio.create_task(ask(tenant)) for tenant in ("a", "b", "a")))
+    assert actor.calls == 2
+
+
+async def test_who_comes_late_gets_all_of_it() -> None:
+    actor = Actor([*said("Hello, you"), HANG])
+    manager = Stage(actor).manager
+    async with (
+        manager.stream("hi", options=SHARED) as early,
+        manager.stream("hi", options=SHARED) as late,
+    ):
+        assert "".join([await anext(early) for _ in range(3)]) == "Hello, you"
+        assert "".join([await anext(late) for _ in range(3)]) == "Hello, you"
+    assert (actor.calls, actor.open) == (1, 0)
+
+
+@pytest.mark.parametrize("leaver", [0, 1, 2])
+async def test_one_who_leaves_ends_nothing_for_the_others(leaver: int) -> None:
+    gone = asyncio.Event()
+
+    class Waits(Actor):
+        async def initialize(self) -> None:
+            await gone.wait()
+
+    actor = Waits(WELL)
+    manager = Stage(actor).manager
+    tasks = [asyncio.create_task(manager.generate("hi", options=SHARED)) for _ in range(3)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    tasks.pop(leaver).cancel()
+    await asyncio.sleep(0)
+    gone.set()
+    assert [answer.text for answer in await asyncio.gather(*tasks)] == ["Hello, you"] * 2
+    assert actor.calls == 1
+
+
+async def test_when_all_leave_the_call_ends() -> None:
+    actor = Actor([HANG])
+    manager = Stage(actor).manager
+    tasks = [asyncio.create_task(manager.generate("hi", options=SHARED)) for _ in range(3)]
+    await actor.has_begun.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert (actor.calls, actor.open) == (1, 0)
+
+
+async def test_a_failure_is_everybodys() -> None:
+    actor = Actor([*said("Hel"), ServerError("Down")])
+    stage = Stage(actor, policies=ResiliencePolicies(retry=RetryPolicy(attempts=1)))
+    options = CallOptions(shared=True, after_content="fail")
+    results = await asyncio.gather(
+        *(stage.manager.generate("hi", options=options) for _ in range(3)), return_exceptions=True
+    )
+    errors = [result for result in results if isinstance(result, ServerError)]
+    assert [error.partial_text for error in errors] == ["Hel"] * 3
+    assert len({id(error) for error in errors}) == 3
+    assert actor.calls == 1
+
+
+def test_loops_share_nothing() -> None:
+    actor = Actor([Chunk("x"), STOP])
+    manager = LLMManager([actor], default_model="plain")
+    for _ in range(2):
+        assert asyncio.run(manager.generate("hi", options=SHARED)).text == "x"
+    assert actor.calls == 2

@@ -1,0 +1,351 @@
+"""Filters around an answer: what is held back, what is shown, and what a finding does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentient_cli.clock import SystemClock
+from sentient_cli.config.secret import Secret
+from sentient_cli.errors import (
+    ConfigError,
+    ContentFilterError,
+    CredentialNotFoundError,
+    ProviderConnectionError,
+    ProviderError,
+    ServerError,
+)
+from sentient_cli.llm import Chunk, Message, Request, ThinkingPart, ToolCallDelta, Usage
+from sentient_cli.llm.call import Call
+from sentient_cli.llm.hooks import Recorder
+from sentient_cli.llm.safety import (
+    Guarded,
+    LocalFilter,
+    ModerationConfig,
+    ModerationFilter,
+    PatternFilter,
+    SafetyFilter,
+    Verdict,
+)
+from sentient_cli.llm.safety.guarded import OnFinding
+from sentient_cli.llm.safety.words import Words
+from tests.support.llm_server import Answer, LLMServer, Received, as_json
+
+ASKED = Request(model="m", messages=(Message.user("Hello"),))
+END = Chunk(finish_reason="stop", usage=Usage(input=1, output=2))
+KEY = "sk-abcdefghijklmnop1234"
+
+
+class Saying:
+    """Answers with these pieces, and knows how far it was read and whether it was closed."""
+
+    def __init__(self, *chunks: Chunk | ProviderError) -> None:
+        self.chunks = chunks
+        self.given = 0
+        self.is_closed = False
+
+    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        try:
+            for chunk in self.chunks:
+                self.given += 1
+                if isinstance(chunk, ProviderError):
+                    raise chunk
+                yield chunk
+        finally:
+            self.is_closed = True
+
+
+def call() -> Call:
+    return Call(Recorder((), SystemClock(), "call"))
+
+
+async def read(guarded: Guarded, request: Request = ASKED, of: Call | None = None) -> list[Chunk]:
+    async with aclosing(guarded.stream(request, of or call())) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+def texts(*pieces: str) -> list[Chunk]:
+    return [Chunk(piece) for piece in pieces]
+
+
+def shown(chunks: Sequence[Chunk]) -> str:
+    return "".join(chunk.text for chunk in chunks)
+
+
+async def test_what_is_harmless_passes_unchanged_and_at_once() -> None:
+    pieces = [*texts("One ", "two ", "three"), END]
+    guarded = Guarded(Saying(*pieces), [LocalFilter(words=("abracadabra",))])
+    stream = guarded.stream(ASKED, call())
+    assert await anext(stream) is pieces[0]
+    assert [pieces[0], *[chunk async for chunk in stream]] == pieces
+
+
+async def test_a_word_is_never_shown_however_it_is_cut() -> None:
+    saying = Saying(*texts("Say ", "open", " se", "sa", "me", "! And more"), END)
+    guarded = Guarded(saying, [LocalFilter(words=("Open Sesame",))], on_finding="end")
+    chunks = await read(guarded)
+    assert shown(chunks) == "Say "
+    assert chunks[-1].finish_reason == "content_filter"
+    assert chunks[-1].refusal == "The answer was stopped: It holds a word that is not allowed"
+    assert saying.is_closed
+    assert saying.given == 6
+
+
+async def test_a_finding_is_an_error_where_findings_are_errors() -> None:
+    guarded = Guarded(Saying(*texts("The key is ", KEY[:9], KEY[9:], " ok?"), END), [LocalFilter()])
+    with pytest.raises(ContentFilterError) as caught:
+        await read(guarded)
+    assert caught.value.partial_text == "The key is "
+    assert KEY not in f"{caught.value}"
+
+
+async def test_what_only_seems_to_begin_something_is_shown_when_it_did_not() -> None:
+    guarded = Guarded(
+        Saying(*texts("open ", "sesa", "mes are ", "sk-", "ips"), END), [LocalFilter(words=("open sesame",))]
+    )
+    chunks = await read(guarded)
+    assert shown(chunks) == "open sesames are sk-ips"
+    assert chunks[-1] is END
+
+
+async def test_a_word_at_the_very_end_is_found() -> None:
+    guarded = Guarded(Saying(*texts("It is ", "sesame"), END), [LocalFilter(words=("sesame",))], on_finding="end")
+    chunks = await read(guarded)
+    assert shown(chunks) == "It is "
+    assert chunks[-1].finish_reason == "content_filter"
+    assert sum(chunk.finish_reason is not None for chunk in chunks) == 1
+
+
+async def test_a_request_is_looked_at_before_anything_is_sent() -> None:
+    saying = Saying(*texts("Hi"), END)
+    request = Request(
+        model="m",
+        messages=(
+            Message.system("Never say sesame"),
+            Message.user("old sesame"),
+            Message.assistant("No"),
+            Message.user("x"),
+        ),
+    )
+    assert shown(await read(Guarded(saying, [LocalFilter(words=("sesame",))]), request)) == "Hi"
+    again = Request(model="m", messages=(*request.messages, Message.user("Sesame?")))
+    saying = Saying(*texts("Hi"), END)
+    with pytest.raises(ContentFilterError, match="request was stopped"):
+        await read(Guarded(saying, [LocalFilter(words=("sesame",))]), again)
+    assert saying.given == 0
+    chunks = await read(Guarded(saying, [LocalFilter(words=("sesame",))], on_finding="end"), again)
+    assert [chunk.finish_reason for chunk in chunks] == ["content_filter"]
+
+
+async def test_thoughts_and_refusals_are_looked_at_as_texts_of_their_own() -> None:
+    thought = Chunk(thinking=ThinkingPart("sesa"))
+    mark = Chunk(thinking=ThinkingPart(signature="sig"))
+    pieces = [thought, mark, Chunk("me"), END]
+    assert await read(Guarded(Saying(*pieces), [LocalFilter(words=("sesame",))])) == pieces
+    pieces = [thought, Chunk(thinking=ThinkingPart("me.")), END]
+    with pytest.raises(ContentFilterError):
+        await read(Guarded(Saying(*pieces), [LocalFilter(words=("sesame",))]))
+
+
+async def test_calls_of_tools_wait_for_the_end_and_their_arguments_are_looked_at() -> None:
+    begin = Chunk(tool_call=ToolCallDelta(0, "call_1", "say"))
+    harmless = Chunk(tool_call=ToolCallDelta(0, arguments='{"word": "hello"}'))
+    end = Chunk(finish_reason="tool_call")
+    assert await read(Guarded(Saying(begin, harmless, end), [LocalFilter(words=("sesame",))])) == [begin, harmless, end]
+    harmful = Chunk(tool_call=ToolCallDelta(0, arguments='{"word": "sesame"}'))
+    chunks = await read(
+        Guarded(Saying(Chunk("Well"), begin, harmful, end), [LocalFilter(words=("sesame",))], on_finding="end")
+    )
+    assert [chunk.tool_call for chunk in chunks] == [None, None]
+    assert (shown(chunks), chunks[-1].finish_reason) == ("Well", "content_filter")
+
+
+async def test_an_answer_that_begins_anew_is_looked_at_anew() -> None:
+    begin = Chunk("me", restarted=True)
+    pieces = [*texts("Well, sesa"), begin, *texts("n it"), END]
+    chunks = await read(Guarded(Saying(*pieces), [LocalFilter(words=("sesame", "sesamen"))]))
+    assert chunks == [begin, *texts("n it"), END]
+
+
+async def test_an_answer_that_breaks_shows_no_more_than_what_was_shown() -> None:
+    broken = ServerError("Broken", partial_text="Say open sesa")
+    guarded = Guarded(Saying(*texts("Say ", "open sesa"), broken), [LocalFilter(words=("open sesame",))])
+    with pytest.raises(ServerError) as caught:
+        await read(guarded)
+    assert caught.value.partial_text == "Say "
+
+
+async def test_leaving_closes_what_answers() -> None:
+    saying = Saying(*texts("One", "two"), END)
+    stream = Guarded(saying, [LocalFilter()]).stream(ASKED, call())
+    await anext(stream)
+    await stream.aclose()
+    assert saying.is_closed
+
+
+async def test_patterns_hold_back_as_much_as_they_need() -> None:
+    numbers = PatternFilter((r"\b\d{3}-\d{2}-\d{4}\b",), window=12)
+    chunks = await read(
+        Guarded(Saying(*texts("It is number ", "123", "-45", "-6789", ", they say"), END), [numbers], on_finding="end")
+    )
+    assert chunks[-1].finish_reason == "content_filter"
+    assert "It is number ".startswith(shown(chunks))
+    longer = Guarded(Saying(*texts("It is number ", "123", "-45", "-67890"), END), [numbers])
+    assert shown(await read(longer)) == "It is number 123-45-67890"
+
+
+def test_no_pattern_can_be_made_to_hang() -> None:
+    evil = PatternFilter((r"(a|aa)+$", r"(a+)+b"))
+    assert evil.look("a" * 50_000 + "c", is_end=True).finding is None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PatternFilter(("(",)),
+        lambda: PatternFilter((r"(?<=a)b",)),
+        lambda: PatternFilter(()),
+        lambda: LocalFilter(words=(" ",)),
+        lambda: LocalFilter(words=("x" * 500,)),
+    ],
+)
+def test_a_filter_that_cannot_be_says_so(make: Callable[[], SafetyFilter]) -> None:
+    with pytest.raises(ConfigError, match="cannot look for"):
+        make()
+
+
+_PIECES = st.lists(st.text(alphabet="ab c-", max_size=4), max_size=12)
+
+
+@given(_PIECES, st.sets(st.sampled_from(["a", "ab", "a b", "abc", "b-c", "c c c"]), max_size=3), st.booleans())
+def test_what_is_shown_never_holds_a_word_and_all_is_shown_of_what_has_none(
+    pieces: list[str], words: set[str], one_by_one: bool
+) -> None:
+    whole = "".join(pieces)
+    pieces = list(whole) if one_by_one else pieces
+    local = LocalFilter(words=words, secrets=False)
+    guarded = Guarded(Saying(*texts(*pieces), END), [local], on_finding="end")
+    chunks = asyncio.run(read(guarded))
+    first = Words(words).find(whole, is_end=True)
+    assert whole.startswith(shown(chunks))
+    if first is None:
+        assert shown(chunks) == whole
+        assert chunks[-1] is END
+    else:
+        assert len(shown(chunks)) <= first
+        assert chunks[-1].finish_reason == "content_filter"
+
+
+@given(
+    st.text(alphabet="ab c-", max_size=30),
+    st.sets(st.sampled_from(["a", "ab", "a b", "b-c"]), min_size=1),
+    st.integers(0, 30),
+)
+def test_what_may_have_begun_is_known_before_it_is_there(text: str, words: set[str], cut: int) -> None:
+    found = Words(words)
+    first = found.find(text, is_end=True)
+    before = text[:cut]
+    if first is not None and found.find(before, is_end=False) is None:
+        assert found.begun(before) <= first or first >= len(before)
+
+
+def judge(received: Received) -> Answer:
+    text = received.json()["input"]
+    assert isinstance(text, str)
+    flagged = "harm" in text
+    return as_json({"results": [{"flagged": flagged, "categories": {"violence": flagged, "hate": False}}]})
+
+
+def moderating(
+    server: LLMServer, categories: tuple[str, ...] = (), when_down: Literal["pass", "fail"] = "fail"
+) -> ModerationFilter:
+    config = ModerationConfig(base_url=f"{server.url}/v1", api_key=Secret("sk-test-moderation"))
+    return ModerationFilter(config, step=10, categories=categories, when_down=when_down)
+
+
+@pytest.mark.story("2.6")
+async def test_the_moderation_endpoint_is_asked_before_and_in_blocks_while_the_answer_comes() -> None:
+    with LLMServer(judge) as server:
+        moderation = moderating(server)
+        pieces = [*texts(*(f"word{number} " for number in range(6))), END]
+        assert await read(Guarded(Saying(*pieces), [LocalFilter(), moderation])) == pieces
+        asked = [request.json()["input"] for request in server.requests]
+        await moderation.aclose()
+        await moderation.aclose()
+        await asyncio.to_thread(server.wait_open, 0)
+    assert asked[0] == "Hello"
+    assert len(asked) == 4
+    assert server.requests[0].path == "/v1/moderations"
+    assert server.requests[0].headers["authorization"] == "Bearer sk-test-moderation"
+    assert server.requests[0].json()["model"] == "omni-moderation-latest"
+
+
+@pytest.mark.story("2.6")
+@pytest.mark.parametrize("policy", ["end", "raise"])
+async def test_what_the_endpoint_finds_harmful_is_not_shown(policy: OnFinding) -> None:
+    with LLMServer(judge) as server:
+        moderation = moderating(server)
+        saying = Saying(*texts("All is well. ", "Then he does ", "harm. ", "And more"), END)
+        guarded = Guarded(saying, [moderation], on_finding=policy)
+        if policy == "raise":
+            with pytest.raises(ContentFilterError, match="violence") as caught:
+                await read(guarded)
+            assert caught.value.partial_text == "All is well. Then he does "
+        else:
+            chunks = await read(guarded)
+            assert shown(chunks) == "All is well. Then he does "
+            assert chunks[-1].finish_reason == "content_filter"
+        await moderation.aclose()
+
+
+@pytest.mark.story("2.6")
+async def test_categories_that_do_not_count_pass() -> None:
+    with LLMServer(judge) as server:
+        moderation = moderating(server, categories=("hate",))
+        assert shown(await read(Guarded(Saying(*texts("harm"), END), [moderation]))) == "harm"
+        await moderation.aclose()
+
+
+@pytest.mark.story("2.6")
+async def test_an_endpoint_that_is_down_lets_nothing_pass_unless_told_so() -> None:
+    with LLMServer(as_json({"error": {"message": "Oops"}}, 500)) as server:
+        strict, easy = moderating(server), moderating(server, when_down="pass")
+        with pytest.raises(ServerError):
+            await read(Guarded(Saying(*texts("Hi"), END), [strict]))
+        of = call()
+        assert shown(await read(Guarded(Saying(*texts("Hi"), END), [easy]), of=of)) == "Hi"
+        assert of.notices == ["The answer was not checked: the moderation endpoint failed"]
+        server.answer(as_json(["nothing"]))
+        with pytest.raises(ProviderConnectionError, match="cannot be read"):
+            await strict.check_text("Hi", is_end=True)
+        await strict.aclose()
+        await easy.aclose()
+
+
+async def test_without_a_key_the_endpoint_is_not_asked() -> None:
+    with pytest.raises(CredentialNotFoundError, match="OPENAI_API_KEY"):
+        await ModerationFilter(ModerationConfig()).check_text("Hi", is_end=True)
+
+
+async def test_of_several_filters_the_slowest_decides_what_is_shown() -> None:
+    class Waiting:
+        name, window, step = "waiting", 0, 8
+
+        async def check_request(self, request: Request) -> None:
+            return None
+
+        async def check_text(self, text: str, *, is_end: bool) -> Verdict:
+            return Verdict(len(text))
+
+    waiting: SafetyFilter = Waiting()
+    stream = Guarded(Saying(*texts("One ", "two ", "three ", "four"), END), [waiting, LocalFilter()]).stream(
+        ASKED, call()
+    )
+    assert [(await anext(stream)).text for _ in range(2)] == ["One ", "two "]
+    assert [chunk.text async for chunk in stream] == ["three ", "four", ""]
