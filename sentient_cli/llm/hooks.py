@@ -117,7 +117,7 @@ class Recorder:
     """
 
     def __init__(self, hooks: Sequence[CallHook], clock: Clock, call: str, parent: str | None = None) -> None:
-        self._hooks = tuple(hooks)
+        self._hooks = hooks if isinstance(hooks, tuple) else tuple(hooks)
         self._clock = clock
         self.call = call
         self._parent = parent

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.llm_server import Answer, LLMServer, as_sse
+from tests.support.llm_server import Answer, How, LLMServer, as_sse
 
 __all__ = ["chat_answer", "project"]
 
 
-def chat_answer(*texts: str, usage: tuple[int, int] | None = (12, 5), **more: object) -> Answer:
+def chat_answer(*texts: str, usage: tuple[int, int] | None = (12, 5), how: How = "end") -> Answer:
     """An answer as servers of chat completions stream it."""
-    events: list[object] = [
-        {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": text}}]}
-        for text in texts
-    ]
-    events.append({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    deltas: list[dict[str, object]] = [{"index": 0, "delta": {"content": text}} for text in texts]
+    deltas.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+    events: list[object] = [{"id": "c", "object": "chat.completion.chunk", "choices": [delta]} for delta in deltas]
     if usage is not None:
         told = {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
         events.append({"id": "c", "choices": [], "usage": told})
-    return Answer(as_sse(events, done=True), **more)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return Answer(as_sse(events, done=True), how=how)
 
 
 def project(server: LLMServer, more: str = "") -> None:

@@ -72,10 +72,9 @@ def test_what_is_piped_in_and_what_is_in_files(sentient: Sentient) -> None:
         assert sentient("ask", stdin="all of it\n", env=env).returncode == 0
         assert sentient("ask", "-", stdin="all of it\n", env=env).returncode == 0
         first, *others = [request.json()["messages"] for request in server.requests]
-    assert isinstance(first, list)
-    image, text = first[0]["content"]
-    assert image["image_url"]["url"].startswith("data:image/png;base64,")
-    assert text["text"] == "And this?\n\nnotes.txt:\n```\nMilk\n```\n\nfrom a pipe"
+    sent = json.dumps(first)
+    assert '"url": "data:image/png;base64,' in sent
+    assert json.dumps("And this?\n\nnotes.txt:\n```\nMilk\n```\n\nfrom a pipe") in sent
     assert others == [[{"role": "user", "content": "all of it"}]] * 2
 
 
@@ -130,7 +129,7 @@ def test_a_refused_key_names_where_it_came_from(sentient: Sentient) -> None:
 
 @pytest.mark.story("4.3")
 def test_a_provider_that_fails(sentient: Sentient) -> None:
-    with LLMServer(Answer(b"", status=500)) as server:
+    with LLMServer(as_json({"error": {"message": "Fell over"}}, 500)) as server:
         project(server)
         done = sentient("ask", "x", env={"MINE_KEY": "sk-mine-1234"})
     assert done.returncode == 4
@@ -220,15 +219,19 @@ def test_an_interrupt_ends_the_call_at_the_provider() -> None:
     assert b"Interrupted." in err
 
 
+def _spawned(*arguments: str) -> pexpect.spawn[str]:
+    return pexpect.spawn(sys.executable, attached(*arguments), env=dict(os.environ), encoding="utf-8")
+
+
 @pytest.mark.story("18.6")
 def test_at_a_terminal() -> None:
-    child = pexpect.spawn(sys.executable, attached("ask", "What is 6 * 7?"), env=dict(os.environ), encoding="utf-8")
+    child = _spawned("ask", "What is 6 * 7?")
     child.expect_exact("6 * 7 = 42")
     child.expect("offline:assistant, .* tokens, free")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
-    child = pexpect.spawn(sys.executable, attached("ask"), env=dict(os.environ), encoding="utf-8")
+    child = _spawned("ask")
     child.expect_exact("There is no question")
     child.expect(pexpect.EOF)
     child.close()

@@ -35,6 +35,7 @@ from sentient_cli.llm.safety import (
 )
 from sentient_cli.llm.safety.guarded import OnFinding
 from sentient_cli.llm.safety.words import Words
+from sentient_cli.redact import Redactor
 from tests.support.llm_server import Answer, LLMServer, Received, as_json
 
 ASKED = Request(model="m", messages=(Message.user("Hello"),))
@@ -349,3 +350,44 @@ async def test_of_several_filters_the_slowest_decides_what_is_shown() -> None:
     )
     assert [(await anext(stream)).text for _ in range(2)] == ["One ", "two "]
     assert [chunk.text async for chunk in stream] == ["three ", "four", ""]
+
+
+KNOWN = Redactor()
+KNOWN.register("correct horse battery")
+_SECRETS = (KEY, "correct horse battery", "password = hunter2hunter2", "Authorization: Bearer abcdef0123456789abcdef")
+
+
+@given(
+    st.sampled_from(_SECRETS),
+    st.text(alphabet="ab \n", max_size=80),
+    st.sampled_from(["", " ", ".", " and so on, for quite a while"]),
+    st.lists(st.integers(1, 30), min_size=1, max_size=5),
+)
+def test_no_part_of_a_secret_is_shown_however_it_is_cut(secret: str, before: str, after: str, sizes: list[int]) -> None:
+    whole, pieces = f"{before} {secret}{after}", list[str]()
+    while whole:
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(whole[:size])
+        whole = whole[size:]
+    guarded = Guarded(Saying(*texts(*pieces), END), [LocalFilter(known=KNOWN)], on_finding="end")
+    chunks = asyncio.run(read(guarded))
+    told = shown(chunks)
+    assert chunks[-1].finish_reason == "content_filter"
+    rest = told[len(before) + 1 :]
+    assert secret.startswith(rest)
+    # What it is called may be shown, and two characters, since by those nobody would know it.
+    assert len(rest) <= 2 or any(name.startswith(rest) for name in ("password = ", "Authorization: Bearer "))
+
+
+@given(st.lists(st.text(alphabet="sk-eyJ.passwortbearer= 12\n", max_size=12), max_size=20))
+def test_what_has_no_secret_is_shown_whole_and_what_has_one_is_not(pieces: list[str]) -> None:
+    whole = "".join(pieces)
+    guarded = Guarded(Saying(*texts(*pieces), END), [LocalFilter(known=KNOWN)], on_finding="end")
+    chunks = asyncio.run(read(guarded))
+    first = next(iter(KNOWN.hidden(whole)), None)
+    if first is None:
+        assert shown(chunks) == whole
+        assert chunks[-1] is END
+    else:
+        assert chunks[-1].finish_reason == "content_filter"
+        assert len(shown(chunks)) <= first.cover

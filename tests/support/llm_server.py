@@ -184,6 +184,8 @@ class LLMServer:
 
     async def _end(self) -> None:
         self._server.close()
+        for _ in range(5):
+            await asyncio.sleep(0)  # what was accepted a moment ago comes into being, and can be closed
         self._close_all()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:

@@ -20,7 +20,14 @@ _LARGEST: Final = 64 * 1024 * 1024
 
 
 def preload() -> None:
-    """Import what takes time, two seconds of it: for a process that waits to be forked, or a thread."""
+    """Import what takes time, two seconds of it: for a process that waits to be forked, or a thread.
+
+    Example:
+        >>> import sys
+        >>> preload()
+        >>> "anthropic" in sys.modules
+        True
+    """
     for name in ("aiohttp", "httpx2", "anthropic", "sentient_cli.llm.anthropic.bridge"):
         import_module(name)
 

@@ -32,6 +32,14 @@ _decode: Final = msgspec.json.Decoder(Event).decode
 _NO_BLOCK: Final = Block()
 _NO_DELTA: Final = Delta()
 _MOST_KEPT: Final = 1000
+_KINDS: Final = frozenset(
+    {
+        *("message_start", "message_delta", "message_stop", "content_block_start", "content_block_delta", "error"),
+        *("content_block_stop", "text", "tool_use", "thinking", "redacted_thinking"),
+        *("text_delta", "input_json_delta", "thinking_delta", "signature_delta"),
+    }
+)
+"""What is read here; all else may have any form."""
 
 
 class MessageReader:
@@ -90,7 +98,11 @@ class MessageReader:
         chunks: list[Chunk] = []
         try:
             for _, frame in self._decoder.feed(data):
-                event = _decode(frame)
+                try:
+                    event = _decode(frame)
+                except msgspec.ValidationError:
+                    self._keep_new(frame)
+                    continue
                 delta = event.delta
                 if delta is not None and delta.text and delta.type == "text_delta":  # nearly all of them
                     self._texts.append(delta.text)
@@ -215,6 +227,20 @@ class MessageReader:
             refusal=refusal_of(stop),
             extra=extra,
         )
+
+    def _keep_new(self, frame: bytes) -> None:
+        """Something in another form than what is known: of a kind that is not known either, it is kept.
+
+        Raises:
+            ValidationError: it is of a kind that is known.
+        """
+        event = msgspec.json.decode(frame, type=dict[str, JsonValue])
+        inner = event.get("delta", event.get("content_block"))
+        kinds = (event.get("type"), inner.get("type") if isinstance(inner, dict) else None)
+        is_known = kinds[0] in _KINDS and (kinds[1] is None or kinds[1] in _KINDS)
+        if is_known or not isinstance(kinds[0], str):
+            raise msgspec.ValidationError
+        self._keep(frame)
 
     def _keep(self, frame: bytes) -> None:
         """An event of a kind that is not known, as it came; all of them are told at the end."""

@@ -19,6 +19,7 @@ COUNTED: Final = frozenset(
 )
 """What of a body decides about the tokens of the request."""
 _LEAST_THINKING: Final = 1024
+_THOUGHTLESS: Final[tuple[JsonValue, ...]] = (None, {"type": "disabled"})
 _UNKNOWN: Final = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs")
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 _SHARES: Final[dict[Effort, int]] = {"low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576, "max": 32_768}
@@ -67,8 +68,8 @@ def ask(
     body: dict[str, JsonValue] = {"model": request.model, "stream": True, "messages": said.turns}
     if said.system:
         body["system"] = list[JsonValue](said.system)
-    shaper = _Shaper(body, said.notices, request.parameters, config, facts)
-    shaper.limit(max_output or facts.max_output)
+    shaper = _Shaper(body, said.notices, request.parameters, config, facts, max_output)
+    shaper.limit()
     shaper.think()
     shaper.sample()
     shaper.offer(request.tools, request.output)
@@ -92,16 +93,18 @@ class _Shaper:
         parameters: Parameters,
         config: AnthropicConfig,
         facts: ModelFacts,
+        max_output: int | None,
     ) -> None:
         self._body = body
         self._notices = notices
         self._parameters = parameters
         self._config = config
         self._facts = facts
+        self._max_output = max_output or facts.max_output
 
-    def limit(self, max_output: int | None) -> None:
+    def limit(self) -> None:
         wanted = self._parameters.max_tokens
-        self._body["max_tokens"] = wanted or min(self._config.max_tokens, max_output or self._config.max_tokens)
+        self._body["max_tokens"] = wanted or min(self._config.max_tokens, self._max_output or self._config.max_tokens)
         if self._parameters.stop:
             self._body["stop_sequences"] = list[JsonValue](self._parameters.stop)
 
@@ -117,7 +120,7 @@ class _Shaper:
         elif self._facts.adaptive:
             self._adapt(effort, tokens)
         else:
-            self._budget(tokens or _SHARES.get(effort or "low", _SHARES["low"]))
+            self._budget(effort, tokens)
 
     def _adapt(self, effort: Effort | None, tokens: int | None) -> None:
         self._body["thinking"] = {"type": "adaptive"}
@@ -129,15 +132,19 @@ class _Shaper:
         if effort is not None:
             self._output_config()["effort"] = effort
 
-    def _budget(self, tokens: int) -> None:
+    def _budget(self, effort: Effort | None, tokens: int | None) -> None:
         """Thoughts of so many tokens, which count as a part of the answer's."""
         limit = self._body["max_tokens"]
         assert isinstance(limit, int)  # noqa: S101 - `limit` put it there
-        budget = max(_LEAST_THINKING, min(tokens, limit - 1))
+        wanted = tokens or _SHARES.get(effort or "low", _SHARES["low"])
+        if self._parameters.max_tokens is None:
+            limit = self._body["max_tokens"] = min(limit + wanted, self._max_output or limit + wanted)
+        most = limit - 1 if tokens else limit * 3 // 4  # an effort leaves something for the answer
+        budget = max(_LEAST_THINKING, min(wanted, most))
         if budget >= limit:
             self._notices.append(f"The model does not think: `max_tokens` leaves less than {_LEAST_THINKING} for it")
             return
-        if self._parameters.thinking_tokens not in {None, budget}:
+        if tokens not in {None, budget}:
             self._notices.append(f"`thinking_tokens` is {budget}, from {_LEAST_THINKING} and below `max_tokens`")
         self._body["thinking"] = {"type": "enabled", "budget_tokens": budget}
 
@@ -176,6 +183,8 @@ class _Shaper:
             return
         self._body["tools"] = [_tool(tool) for tool in tools]
         chosen = _choice(choice)
+        if chosen["type"] in {"any", "tool"} and self._body.pop("thinking", None) not in _THOUGHTLESS:
+            self._notices.append("The model does not think: it may not while it has to call a tool")
         if self._parameters.parallel_tools is False and chosen.get("type") != "none":
             chosen["disable_parallel_tool_use"] = True
         if choice is not None or len(chosen) > 1:

@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import NamedTuple
+from typing import Protocol
 
 from sentient_cli.errors import ProviderError
-from sentient_cli.llm.chatwire.decoder import ChatDecoder
-from sentient_cli.llm.types import Chunk
+from sentient_cli.llm.types import Chunk, Usage
 from sentient_cli.llm.wire.meter import Meter
 from sentient_cli.llm.wire.reading import Incoming
 
-__all__ = ["MAX_WHOLE", "Asked", "answer"]
+__all__ = ["MAX_WHOLE", "Asked", "Decoder", "answer"]
 
 MAX_WHOLE = 64 * 1024 * 1024
 """Bytes of an answer that is not streamed."""
 
 
-class Asked(NamedTuple):
+class Decoder(Protocol):
+    """Takes a body apart into chunks: `ChatDecoder`, or one for another wire."""
+
+    done: bool
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens, as far as they were told."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is known to be complete."""
+        ...
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """Take the next piece, and give what it says."""
+        ...
+
+    def whole(self, body: bytes) -> list[Chunk]:
+        """Take an answer that was not streamed."""
+        ...
+
+    def end(self) -> list[Chunk]:
+        """The body is over: give what was held."""
+        ...
+
+
+class Asked:
     """An answer that has begun.
 
     Args:
@@ -25,12 +57,24 @@ class Asked(NamedTuple):
         decoder: Takes it apart.
         streamed: Whether it comes piece by piece.
         refused: Told when it fails in the middle.
+        resume: Takes up an answer whose body broke off, where it broke off; None: it cannot be, or not again.
     """
 
-    incoming: Incoming
-    decoder: ChatDecoder
-    streamed: bool
-    refused: Callable[[ProviderError], None]
+    __slots__ = ("decoder", "incoming", "refused", "resume", "streamed")
+
+    def __init__(
+        self,
+        incoming: Incoming,
+        decoder: Decoder,
+        streamed: bool,
+        refused: Callable[[ProviderError], None],
+        resume: Callable[[], Awaitable[Incoming | None]] | None = None,
+    ) -> None:
+        self.incoming: Incoming = incoming
+        self.decoder: Decoder = decoder
+        self.streamed: bool = streamed
+        self.refused: Callable[[ProviderError], None] = refused
+        self.resume: Callable[[], Awaitable[Incoming | None]] | None = resume
 
 
 async def answer(ask: Callable[[], Awaitable[Asked]], meter: Meter) -> AsyncGenerator[Chunk, None]:
@@ -71,12 +115,32 @@ async def _piece(asked: Asked) -> bytes:
     if asked.decoder.done:
         return b""
     try:
-        return await asked.incoming.read_some()
+        data = await asked.incoming.read_some()
     except ProviderError as error:
         if asked.decoder.finished:
             return b""  # the answer is complete, and only what comes after it was lost
+        if await _taken_up(asked):
+            return await _piece(asked)
         error.partial_text = asked.decoder.text
         raise
+    if not data and not asked.decoder.finished and await _taken_up(asked):
+        return await _piece(asked)
+    return data
+
+
+async def _taken_up(asked: Asked) -> bool:
+    """Whether an answer that broke off goes on, in another body."""
+    if asked.resume is None:
+        return False
+    asked.incoming.close()
+    try:
+        incoming = await asked.resume()
+    except ProviderError:
+        return False
+    if incoming is None:
+        return False
+    asked.incoming = incoming
+    return True
 
 
 async def _last(asked: Asked) -> list[Chunk]:

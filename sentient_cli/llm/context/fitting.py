@@ -19,6 +19,23 @@ class InContext:
     Args:
         inner: Who answers.
         manager: Leaves out what is too much; a notice says so.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli.clock import SystemClock
+        >>> from sentient_cli.llm import Message
+        >>> from sentient_cli.llm.hooks import Recorder
+        >>> class Counting:
+        ...     async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        ...         yield Chunk(f"I was told {len(request.messages)} things")
+        >>> async def main() -> tuple[str, list[str]]:
+        ...     inside = InContext(Counting(), ContextManager(60, reserve=10))
+        ...     talk = tuple(Message.user(f"This is thing number {number}") for number in range(9))
+        ...     call = Call(Recorder((), SystemClock(), "call"))
+        ...     chunks = [chunk async for chunk in inside.stream(Request(model="m", messages=talk), call)]
+        ...     return chunks[0].text, call.notices
+        >>> asyncio.run(main())
+        ('I was told 4 things', ['5 messages were left out, since the conversation is too long for the model'])
     """
 
     def __init__(self, inner: Answering, manager: ContextManager) -> None:

@@ -135,20 +135,22 @@ class Limited:
         self._max_wait = max_wait
         self._told = told
 
-    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+    def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         """Answer when it is one's turn.
 
         Raises:
             RateLimitError: that takes too long; nothing was sent.
             ProviderError: of the class that fits.
         """
+        limiter = self._limiter_of(call.provider)
+        # What has no limits is not slowed down by one more generator around it.
+        return self._inner.stream(request, call) if limiter is None else self._limited(limiter, request, call)
+
+    async def _limited(self, limiter: Limiter, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         provider = call.provider
-        limiter = self._limiter_of(provider)
-        expected = 0.0
-        if limiter is not None:
-            expected = tokens_of(request) + min(request.parameters.max_tokens or _EXPECTED_OUTPUT, _EXPECTED_OUTPUT)
-            patience = 0.0 if call.alternatives else self._max_wait
-            await limiter.acquire(expected, max_wait=patience, provider=provider)
+        expected = tokens_of(request) + min(request.parameters.max_tokens or _EXPECTED_OUTPUT, _EXPECTED_OUTPUT)
+        patience = 0.0 if call.alternatives else self._max_wait
+        await limiter.acquire(expected, max_wait=patience, provider=provider)
         used: int | None = None
         source = self._inner.stream(request, call)
         try:
@@ -157,9 +159,8 @@ class Limited:
                     used = chunk.usage.total
                 yield chunk
         finally:
-            if limiter is not None:
-                if used is not None:
-                    limiter.settle(expected, used)
-                if self._told is not None and (headers := self._told(provider)):
-                    limiter.learn(headers)
+            if used is not None:
+                limiter.settle(expected, used)
+            if self._told is not None and (headers := self._told(provider)):
+                limiter.learn(headers)
             await source.aclose()

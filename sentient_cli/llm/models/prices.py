@@ -135,7 +135,7 @@ class PriceBook:
         self._own = dict(own or {})
         self._kinds = dict(kinds or {})
         self._known: dict[tuple[str, str, str | None], Rates | None] = {}
-        self._fetching: set[tuple[str, str, str | None]] = set()
+        self._fetching: dict[tuple[str, str, str | None], asyncio.Future[Rates | None]] = {}
         self._lock = threading.Lock()
 
     def kind(self, provider: str) -> str:
@@ -162,7 +162,7 @@ class PriceBook:
                     if len(self._known) >= _MOST:
                         self._known.clear()
                     self._known[provider, model, tier] = self._load(provider, model, tier)
-                    self._fetching.discard((provider, model, tier))
+                    self._fetching.pop((provider, model, tier), None)
         return self.rates(provider, model, tier)
 
     def _load(self, provider: str, model: str, tier: str | None) -> Rates | None:
@@ -181,11 +181,15 @@ class PriceBook:
                 await asyncio.to_thread(self.read, provider, model, tier)
 
     def fetch(self, provider: str, model: str, tier: str | None = None) -> None:
-        """Have the prices read in a thread, without waiting; for an event loop."""
+        """Have the prices read in a thread, without waiting; without an event loop they are read now."""
         if self.knows(provider, model, tier) or (provider, model, tier) in self._fetching:
             return
         if self.kind(provider) in {"offline", *_UNLISTED}:
             self.read(provider, model, tier)
             return
-        self._fetching.add((provider, model, tier))
-        asyncio.get_running_loop().run_in_executor(None, self.read, provider, model, tier)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.read(provider, model, tier)
+            return
+        self._fetching[provider, model, tier] = loop.run_in_executor(None, self.read, provider, model, tier)

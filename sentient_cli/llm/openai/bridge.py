@@ -11,6 +11,7 @@ from typing import Final
 import httpx2
 from typing_extensions import override
 
+from sentient_cli.errors import ProviderError
 from sentient_cli.llm.wire.reading import Incoming
 from sentient_cli.llm.wire.settings import RemoteConfig
 from sentient_cli.llm.wire.transport import Transport
@@ -24,6 +25,7 @@ _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connec
 _UNPACKED: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers of an answer that are not true any more once it is unpacked."""
 _LONGEST: Final = 64 * 1024 * 1024
+_REFUSED: Final = 300
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -34,7 +36,14 @@ class _Body(httpx2.AsyncByteStream):
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield await self._incoming.read(_LONGEST)
+        try:
+            yield await self._incoming.read(_LONGEST)
+        except ProviderError:
+            if self._incoming.status < _REFUSED:
+                raise
+            yield b""  # of a refusal the status says enough
+        finally:
+            self._incoming.close()  # the SDK does not, when it is cancelled here
 
     @override
     async def aclose(self) -> None:

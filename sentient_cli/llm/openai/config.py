@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from sentient_cli.errors import CredentialNotFoundError
 from sentient_cli.llm.chatwire.dialect import OPENAI, Dialect
@@ -29,6 +29,9 @@ class OpenAIConfig(RemoteConfig, frozen=True, kw_only=True, forbid_unknown_field
     Args:
         default_model: What the bare id ``openai`` stands for.
         base_url: Where it is; others speak the same, and OpenAI itself has addresses in several regions.
+        api: By which of its APIs answers are asked for: chat completions, or responses.
+        background: Whether answers go on when the connection breaks, to be taken up where it broke; with responses
+            only. OpenAI keeps such answers for some days.
 
     Example:
         >>> OpenAIConfig().base_url
@@ -37,6 +40,8 @@ class OpenAIConfig(RemoteConfig, frozen=True, kw_only=True, forbid_unknown_field
 
     default_model: str = "gpt-5.4-mini"
     base_url: str = "https://api.openai.com/v1"
+    api: Literal["chat", "responses"] = "chat"
+    background: bool = False
 
 
 def check_config(provider: str, config: OpenAIConfig) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, ClassVar
 from sentient_cli.config.secret import Secret
 from sentient_cli.errors import ProviderError
 from sentient_cli.llm.assembly import collect
+from sentient_cli.llm.batches import BatchResult, BatchStatus
 from sentient_cli.llm.chatwire.answering import Asked, answer
 from sentient_cli.llm.chatwire.body import body_of
 from sentient_cli.llm.chatwire.decoder import ChatDecoder
 from sentient_cli.llm.chatwire.estimate import estimated_tokens
+from sentient_cli.llm.openai.batching import Batches
 from sentient_cli.llm.openai.client import sdk_client
 from sentient_cli.llm.openai.config import DIALECT, OpenAIConfig, check_config
+from sentient_cli.llm.openai.responses_body import responses_body
+from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
+from sentient_cli.llm.openai.resuming import Resuming
 from sentient_cli.llm.openai.sending import models_of, open_answer
 from sentient_cli.llm.provider import Capabilities, ModelInfo, ProviderMetrics, Request, TokenCount
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
@@ -83,6 +88,7 @@ class OpenAIProvider:
             documents=True,
             thinking=True,
             caching=True,
+            batches=True,
         )
 
     @property
@@ -131,11 +137,16 @@ class OpenAIProvider:
         return answer(partial(self._ask, request), self._meter)
 
     async def _ask(self, request: Request) -> Asked:
-        client, keys = self._sdk(), self._keys
-        body = body_of(request, DIALECT, self._id)
+        client, keys, config = self._sdk(), self._keys, self._config
+        answers = config.api == "responses"
+        if answers:
+            body = responses_body(request, self._id, background=config.background)
+        else:
+            body = body_of(request, DIALECT, self._id)
         key = keys.take()
         try:
-            incoming = await open_answer(self._id, client, request, body.content, key)
+            path = "/responses" if answers else "/chat/completions"
+            incoming = await open_answer(self._id, client, request, body.content, key, path)
         except ProviderError as error:
             keys.refused(key, error)
             raise
@@ -145,7 +156,12 @@ class OpenAIProvider:
             incoming.close()
             raise
         self._limits = {name: value for name, value in incoming.headers.items() if "ratelimit" in name}
-        return Asked(incoming, ChatDecoder(self._id, body.notices), streamed, partial(keys.refused, key))
+        refused = partial(keys.refused, key)
+        if not answers:
+            return Asked(incoming, ChatDecoder(self._id, body.notices), streamed, refused)
+        decoder = ResponsesDecoder(self._id, body.notices)
+        resume = Resuming(self._id, client, decoder, key) if config.background else None
+        return Asked(incoming, decoder, streamed, refused, resume)
 
     async def validate(self) -> None:
         """Ask for the list of models, which costs nothing and needs the key.
@@ -172,6 +188,41 @@ class OpenAIProvider:
     async def count_tokens(self, request: Request) -> TokenCount:
         """About how many tokens a request has."""
         return estimated_tokens(request)
+
+    def _batches(self) -> Batches:
+        return Batches(self._id, self._sdk(), self._keys.take())
+
+    async def submit_batch(self, requests: Sequence[Request]) -> str:
+        """Hand requests in to be answered within a day, and get the id of the batch.
+
+        Raises:
+            ProviderError: they are not taken.
+        """
+        return await self._batches().submit(requests)
+
+    async def batch_status(self, batch: str) -> BatchStatus:
+        """How far a batch is.
+
+        Raises:
+            ProviderError: it does not tell, or has no such batch.
+        """
+        return await self._batches().status(batch)
+
+    def batch_results(self, batch: str) -> AsyncGenerator[BatchResult, None]:
+        """The results of a batch that ended, in any order.
+
+        Raises:
+            ProviderError: there are none, or none yet.
+        """
+        return self._batches().results(batch)
+
+    async def cancel_batch(self, batch: str) -> BatchStatus:
+        """Answer no more of a batch; what is answered already stays.
+
+        Raises:
+            ProviderError: it cannot be cancelled.
+        """
+        return await self._batches().cancel(batch)
 
     async def warm_up(self, count: int = 1) -> int:
         """Open connections before there is traffic; how many stand then.

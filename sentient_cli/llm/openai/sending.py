@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
-__all__ = ["models_of", "open_answer", "post"]
+__all__ = ["authorization", "incoming_of", "models_of", "open_answer", "post"]
 
 
 async def open_answer(
@@ -45,6 +45,15 @@ async def open_answer(
     if request.call:
         headers["idempotency-key"] = headers["x-client-request-id"] = request.call
     response = await post(provider, client, path, body, key, headers, f"the model {request.model!r:.80}")
+    return incoming_of(provider, response)
+
+
+def incoming_of(provider: str, response: httpx2.Response) -> Incoming:
+    """Our side of an answer that the SDK gave.
+
+    Raises:
+        ProviderConnectionError: it has none.
+    """
     from sentient_cli.llm.openai.bridge import INCOMING  # noqa: PLC0415 - is loaded by now
 
     incoming: object = response.extensions.get(INCOMING)
@@ -78,7 +87,7 @@ async def post(
     """
     import httpx2  # noqa: PLC0415 - is loaded by now
 
-    told = {**headers, "content-type": "application/json", **_authorization(key)}
+    told = {**headers, "content-type": "application/json", **authorization(key)}
     try:
         return await client.post(
             path, cast_to=httpx2.Response, content=body, options={"headers": told}, stream=True, stream_cls=None
@@ -88,7 +97,8 @@ async def post(
     raise failure
 
 
-def _authorization(key: Secret | None) -> dict[str, str]:
+def authorization(key: Secret | None) -> dict[str, str]:
+    """The header that has the key."""
     return {"Authorization": f"Bearer {key.reveal()}"} if key else {}
 
 
@@ -106,7 +116,7 @@ async def models_of(provider: str, client: AsyncOpenAI, key: Secret | None) -> t
     import httpx2  # noqa: PLC0415 - is loaded by now
 
     try:
-        response = await client.get("/models", cast_to=httpx2.Response, options={"headers": _authorization(key)})
+        response = await client.get("/models", cast_to=httpx2.Response, options={"headers": authorization(key)})
         return models_in(msgspec.json.decode(response.content))
     except Exception as error:  # noqa: BLE001 - the seam sorts them
         failure = failure_of_sdk(provider, error)

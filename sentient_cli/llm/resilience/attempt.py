@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 from sentient_cli.errors import ProviderError
-from sentient_cli.llm.assembly import truncated
 from sentient_cli.llm.call import Call
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.resilience.breaking import Guard
@@ -67,8 +66,7 @@ class Attempt:
                         yield chunk if chunk.finish_reason is None and chunk.extra is None else gate.seen(chunk)
                         if watch.resume():
                             gate.fail(watch.error(self._id))
-                if not gate.is_finished:
-                    gate.fail(truncated(self._id, ""))
+                gate.end(self._id)
             finally:
                 await source.aclose()
         except ProviderError as error:

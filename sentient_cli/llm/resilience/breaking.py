@@ -158,15 +158,17 @@ class Guard:
             ticket: What `enter` gave.
             outcome: The error; or whether there was an answer: False means that nobody waited for it.
         """
-        breakers, is_new = self._breakers, breaker.is_new
+        breakers = self._breakers
         if outcome is True:
+            was_closed = not ticket.probe and breaker.until is None
             breaker.succeeded(ticket, breakers.now())
+            if was_closed:
+                return
         elif outcome is not False and speaks_against(outcome):
             breaker.failed(ticket, breakers.now(), outcome.retry_after)
         else:
             breaker.released(ticket)
-        if not (is_new and outcome is True):
-            breakers.changed(self._provider, model, breaker)
+        breakers.changed(self._provider, model, breaker)
 
 
 def _resting(provider: str, model: str, breaker: Breaker, now: float) -> CircuitOpenError:

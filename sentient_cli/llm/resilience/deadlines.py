@@ -49,6 +49,8 @@ class Watch:
     ``task`` is set by the attempt whenever it begins to wait, and taken away when it has something: an attribute costs
     less than a timer for each chunk.
 
+    ``expired`` says whether the time is over, and ``is_over`` whether nothing is bounded any more.
+
     Args:
         first: Seconds to the first content; None: no bound.
         attempt: Seconds to the end; None: no bound.
@@ -71,22 +73,20 @@ class Watch:
 
     def __init__(self, first: float | None, attempt: float | None, deadline: float | None) -> None:
         self._loop = loop = asyncio.get_running_loop()
-        self.task: asyncio.Task[object] | None = asyncio.current_task()
-        self.expired = False
-        self.is_over = False
-        """Whether nothing is bounded any more."""
+        self.task: asyncio.Task[object] | None = asyncio.current_task(loop)
+        self.expired = self.is_over = False
         self._victim: asyncio.Task[object] | None = None
         self._cancelling = 0
-        now = loop.time()
-        self._end, self._end_word = _sooner(
-            None if attempt is None else now + attempt, "The answer took too long", deadline, "The call took too long"
-        )
-        self._at, self._word = _sooner(
-            None if first is None else now + first, "No answer began in time", self._end, self._end_word
-        )
         self._timer: asyncio.TimerHandle | set[Watch] | None = None
+        now = loop.time()
+        self._end, self._end_word = deadline, "The call took too long"
+        if attempt is not None and (deadline is None or now + attempt < deadline):
+            self._end, self._end_word = now + attempt, "The answer took too long"
+        self._at, self._word = self._end, self._end_word
+        if first is not None and (self._at is None or now + first < self._at):
+            self._at, self._word = now + first, "No answer began in time"
         if self._at is not None:
-            self._timer = loop.call_at(self._at, self.ring) if self._at - now < COARSE else self._join(loop)
+            self._timer = loop.call_at(self._at, self.ring) if self._at - now < COARSE else self._join(loop, self._at)
 
     def begun(self) -> None:
         """The answer has begun: only its end is bounded now, if that is."""
@@ -101,9 +101,9 @@ class Watch:
         self.task = asyncio.current_task(self._loop)
         return self.expired
 
-    def _join(self, loop: asyncio.AbstractEventLoop) -> set[Watch]:
+    def _join(self, loop: asyncio.AbstractEventLoop, at: float) -> set[Watch]:
         # A timer of its own costs ten microseconds; those of the same quarter of a second share one.
-        moment = int((self._at or 0.0) / QUARTER) + 1
+        moment = int(at / QUARTER) + 1
         rounds = _rounds.get(loop)
         if rounds is None:
             rounds = _rounds[loop] = {}
@@ -147,20 +147,18 @@ class Watch:
 
     def close(self) -> None:
         """Stop, and take back what a provider kept to itself."""
-        self.interrupted()
-        timer, self._timer = self._timer, None
+        if self._victim is not None:
+            self.interrupted()
+        timer = self._timer
+        if timer is None:
+            return
+        self._timer = None
         if isinstance(timer, set):
             timer.discard(self)
-        elif timer is not None:
+        else:
             timer.cancel()
 
 
 def _ring_all(rounds: dict[int, set[Watch]], moment: int) -> None:
     for watch in rounds.pop(moment):
         watch.ring()
-
-
-def _sooner(one: float | None, word: str, other: float | None, other_word: str) -> tuple[float | None, str]:
-    if one is not None and (other is None or one <= other):
-        return one, word
-    return other, other_word

@@ -89,6 +89,15 @@ class Gate:
         if not self.is_finished:
             raise error
 
+    def end(self, provider: str) -> None:
+        """There is nothing more.
+
+        Raises:
+            ProviderConnectionError: something is missing.
+        """
+        if not self.is_finished:
+            raise truncated(provider, "")
+
     @property
     def usage(self) -> Usage | None:
         """The tokens that the provider spoke of already."""

@@ -68,20 +68,20 @@ class ResiliencePolicies(msgspec.Struct, frozen=True, kw_only=True):
 
     def retry_of(self, provider: str) -> RetryStrategy:
         """When and how often a provider is asked again."""
-        own = self.providers.get(provider)
+        own = self.providers.get(provider) if self.providers else None
         return self.retry if own is None or own.retry is None else own.retry
 
     def breaker_of(self, provider: str) -> BreakerPolicy:
         """When a provider's models rest."""
-        own = self.providers.get(provider)
+        own = self.providers.get(provider) if self.providers else None
         return self.breaker if own is None or own.breaker is None else own.breaker
 
     def deadlines_of(self, provider: str) -> Deadlines:
         """How long a provider may take."""
-        own = self.providers.get(provider)
+        own = self.providers.get(provider) if self.providers else None
         return self.deadlines if own is None or own.deadlines is None else own.deadlines
 
     def hedging_of(self, provider: str) -> HedgePolicy | None:
         """When a provider is asked a second time."""
-        own = self.providers.get(provider)
+        own = self.providers.get(provider) if self.providers else None
         return self.hedging if own is None or own.hedging is None else own.hedging

@@ -29,6 +29,24 @@ class Guarded:
         inner: Who answers.
         filters: Who looks, in this order.
         on_finding: What a finding does.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli.clock import SystemClock
+        >>> from sentient_cli.llm import Message
+        >>> from sentient_cli.llm.hooks import Recorder
+        >>> from sentient_cli.llm.safety import LocalFilter
+        >>> class Magician:
+        ...     async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        ...         for text in ("Watch this: ", "abra", "cadabra", "!"):
+        ...             yield Chunk(text)
+        >>> async def main() -> str:
+        ...     guarded = Guarded(Magician(), [LocalFilter(words=["abracadabra"])], on_finding="end")
+        ...     request = Request(model="m", messages=(Message.user("A trick, please"),))
+        ...     call = Call(Recorder((), SystemClock(), "call"))
+        ...     return "".join([chunk.text async for chunk in guarded.stream(request, call)])
+        >>> asyncio.run(main())
+        'Watch this: '
     """
 
     def __init__(self, inner: Answering, filters: Sequence[SafetyFilter], *, on_finding: OnFinding = "raise") -> None:

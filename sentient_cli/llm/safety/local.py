@@ -19,6 +19,8 @@ _CONTEXT: Final = 32
 class LocalFilter:
     """Finds secrets and words. Of an answer that streams, only what may be the beginning of one is held back.
 
+    The first two characters of a secret may be shown, since too much begins with them.
+
     Args:
         words: Whole words or phrases, in whatever case.
         secrets: Whether secrets are looked for, those that are known and what looks like one.

@@ -198,6 +198,7 @@ class Cheapest:
     def expected(self, asked: Asked, target: Target) -> float | None:
         """What a call will cost about, in US dollars; None: the price is not known."""
         provider, tier = target.provider.provider_id, asked.request.parameters.service_tier
+        self._prices.fetch(provider, target.model, tier)  # for the next calls, if it was not read yet
         usual = self._observed.of(target.id).output
         output = round(usual) if usual is not None else _USUAL_OUTPUT
         if asked.needs.output is not None:

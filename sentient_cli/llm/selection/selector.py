@@ -8,7 +8,7 @@ from typing import Final
 from sentient_cli.errors import BadRequestError, ConfigError, ContextLengthExceededError, CredentialNotFoundError
 from sentient_cli.llm.call import Call
 from sentient_cli.llm.models.facts import capabilities_of
-from sentient_cli.llm.provider import Request
+from sentient_cli.llm.provider import Capabilities, Request
 from sentient_cli.llm.resilience.targets import Choice, Target
 from sentient_cli.llm.selection.needs import Needs, lacking, needs_of
 from sentient_cli.llm.selection.policies import Asked, InOrder, Policy
@@ -17,6 +17,8 @@ from sentient_cli.llm.types import JsonValue
 __all__ = ["Selector"]
 
 _SLACK: Final = 2.0
+_MOST: Final = 10_000
+"""So many models are remembered."""
 
 
 def _always(target: Target) -> bool:
@@ -51,6 +53,7 @@ class Selector:
         self.policy: Policy = policy or InOrder()
         self.healthy: Callable[[Target], bool] = healthy
         self._kinds = dict(kinds or {})
+        self._known: dict[tuple[str, str], tuple[Capabilities, Capabilities]] = {}
 
     def __call__(self, request: Request, call: Call, targets: Sequence[Target]) -> Choice:
         """The models in order.
@@ -64,6 +67,8 @@ class Selector:
         faults: dict[str, str] = {}
         missing: list[ConfigError] = []
         able = [target for target in targets if self._can(target, needs, faults, missing)]
+        if len(able) == 1 == len(targets):
+            return Choice((able[0],), self.policy.name)
         if not able and any(fault.startswith("takes ") for fault in faults.values()):
             # The number of tokens is our estimate: when nobody is left, those that it is close for are asked.
             faults, missing = {}, []
@@ -99,11 +104,19 @@ class Selector:
             faults[target.id] = error.what
             missing.append(error)
             return False
-        kind = self._kinds.get(provider.provider_id, provider.provider_id)
-        fault = lacking(needs, capabilities_of(kind, target.model, offered), slack=slack)
+        fault = lacking(needs, self._capabilities(provider.provider_id, target.model, offered), slack=slack)
         if fault:
             faults[target.id] = fault
         return not fault
+
+    def _capabilities(self, provider: str, model: str, offered: Capabilities) -> Capabilities:
+        known = self._known.get((provider, model))
+        if known is None or known[0] != offered:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            made = capabilities_of(self._kinds.get(provider, provider), model, offered)
+            known = self._known[provider, model] = (offered, made)
+        return known[1]
 
 
 def _told(faults: Mapping[str, str], reasons: Mapping[str, str], unwell: Sequence[Target]) -> dict[str, JsonValue]:

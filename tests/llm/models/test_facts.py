@@ -38,4 +38,4 @@ def test_every_row_can_be_read(kind: str) -> None:
     for _, context, output, can, shutdown in ROWS[kind]:
         assert not set(can) - set("tiadsrc")
         assert output <= context
-        assert not shutdown or date.fromisoformat(shutdown)
+        assert not shutdown or date.fromisoformat(shutdown).isoformat() == shutdown

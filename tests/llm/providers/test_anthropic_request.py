@@ -237,7 +237,8 @@ def test_in_whatever_order_the_turns_go_to_and_fro_and_nothing_is_lost(messages:
         (OLD, {"thinking_tokens": 4000}, {"thinking": {"type": "enabled", "budget_tokens": 4000}}),
         (OLD, {"thinking_tokens": 5}, {"thinking": {"type": "enabled", "budget_tokens": 1024}}),
         (OLD, {"effort": "medium"}, {"thinking": {"type": "enabled", "budget_tokens": 8192}}),
-        (OLD, {"effort": "max", "max_tokens": 2000}, {"thinking": {"type": "enabled", "budget_tokens": 1999}}),
+        (OLD, {"effort": "max", "max_tokens": 2000}, {"thinking": {"type": "enabled", "budget_tokens": 1500}}),
+        (OLD, {"thinking_tokens": 9000, "max_tokens": 2000}, {"thinking": {"type": "enabled", "budget_tokens": 1999}}),
         (OLD, {"effort": "max", "max_tokens": 1000}, {}),
         (OLDEST, {"effort": "high"}, {}),
     ],
@@ -350,3 +351,20 @@ def test_names_and_what_is_only_for_this_provider_are_sent_and_the_rest_is_said(
 )
 def test_the_length_of_the_answer_is_always_said(model: str, values: dict[str, object], expected: int) -> None:
     assert with_parameters(model, values).body["max_tokens"] == expected
+
+
+def test_thoughts_take_nothing_from_the_answer_unless_its_length_was_said() -> None:
+    assert with_parameters(OLD, {"effort": "high"}).body["max_tokens"] == 16384 + 16384
+    assert with_parameters("claude-3-7-sonnet-latest", {"thinking_tokens": 60_000}).body["max_tokens"] == 64_000
+    assert with_parameters(OLD, {"effort": "high", "max_tokens": 5000}).body["max_tokens"] == 5000
+
+
+@pytest.mark.parametrize("model", [NEW, OLD])
+def test_a_model_that_has_to_call_a_tool_does_not_think(model: str) -> None:
+    tool = ToolSpec("add", "Adds.")
+    forced = asked(model=model, tools=(tool,), parameters=Parameters(tool_choice="add", effort="high"))
+    assert "thinking" not in forced.body
+    assert forced.notices == ["The model does not think: it may not while it has to call a tool"]
+    free = asked(model=model, tools=(tool,), parameters=Parameters(tool_choice="auto", effort="high"))
+    assert "thinking" in free.body
+    assert not free.notices

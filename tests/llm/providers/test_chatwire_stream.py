@@ -62,7 +62,8 @@ Json = st.recursive(
             st.sampled_from(
                 [
                     "choices", "delta", "content", "finish_reason", "tool_calls", "function", "arguments", "index",
-                    "id", "usage", "prompt_tokens", "prompt_tokens_details", "error", "model", "message", "name", "x_groq",
+                    "id", "usage", "prompt_tokens", "prompt_tokens_details", "error", "model", "message",
+                    "name", "x_groq",
                 ]
             ),
             inner,

@@ -344,6 +344,18 @@ async def test_its_pool_is_told(server: LLMServer) -> None:
         assert provider.pool.in_use == 0
 
 
+@pytest.mark.story("13.3")
+async def test_connections_that_the_server_closed_are_replaced(server: LLMServer) -> None:
+    async with opened(server) as provider:
+        await provider.generate(ASK)
+        server.close_all()
+        async with asyncio.timeout(20):
+            while provider.pool.open:  # noqa: ASYNC110 - until the end of the connection has arrived
+                await asyncio.sleep(0.001)
+        await provider.generate(ASK)
+    assert server.accepted == 2
+
+
 @pytest.mark.story("13.6")
 async def test_connections_are_opened_before_there_is_traffic(server: LLMServer) -> None:
     async with opened(server) as provider:

@@ -9,9 +9,7 @@ import json
 import socket
 import time
 import zlib
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import pytest
 
@@ -27,68 +25,11 @@ from sentient_cli.errors import (
     RateLimitError,
     ServerError,
 )
-from sentient_cli.llm.provider import LLMProvider, Request
-from sentient_cli.llm.types import FinishReason, Message
-from tests.llm.providers.wires import KEY, TEXT, WIRES, Wire
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.types import Message
+from tests.llm.providers.faulty import IMPATIENCE, PATIENCE, answered, ask, greeting_server, opened, wires
+from tests.llm.providers.wires import TEXT, Wire
 from tests.support.llm_server import Answer, How, LLMServer, Received
-
-PATIENCE = 20.0
-IMPATIENCE = 0.15
-
-wires = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
-
-
-@dataclass
-class Outcome:
-    """What came of a call."""
-
-    text: str = ""
-    finish: FinishReason | None = None
-    error: ProviderError | None = None
-
-
-@asynccontextmanager
-async def opened(wire: Wire, url: str, patience: float = PATIENCE) -> AsyncGenerator[LLMProvider, None]:
-    """A provider; what it has open is closed, and no task of it may be left."""
-    before = asyncio.all_tasks()
-    provider = wire.make(url, patience)
-    try:
-        yield provider
-    finally:
-        await provider.aclose()
-    for _ in range(50):
-        await asyncio.sleep(0)
-    assert not [task for task in asyncio.all_tasks() - before if not task.done()]
-
-
-async def ask(provider: LLMProvider, wire: Wire) -> Outcome:
-    outcome = Outcome()
-    request = Request(model=wire.model, messages=(Message.user("Count."),), call="call-1")
-    try:
-        async with aclosing(provider.stream(request)) as stream:
-            async for chunk in stream:
-                outcome.text += chunk.text
-                outcome.finish = chunk.finish_reason or outcome.finish
-    except ProviderError as error:
-        outcome.error = error
-    if outcome.error is not None:
-        assert outcome.error.provider == provider.provider_id
-        assert KEY not in f"{outcome.error} {outcome.error!r}"
-        assert outcome.error.what
-    assert provider.metrics().active == 0
-    assert provider.metrics().errors == (outcome.error is not None)
-    return outcome
-
-
-async def answered(wire: Wire, answer: Answer, patience: float = PATIENCE) -> Outcome:
-    """The outcome of a call; if it failed, its connection is closed before the provider is."""
-    with LLMServer(answer) as server:
-        async with opened(wire, server.url, patience) as provider:
-            outcome = await ask(provider, wire)
-            if answer.how != "end":
-                await asyncio.to_thread(server.wait_open, 0)
-        await asyncio.to_thread(server.wait_open, 0)
-    return outcome
 
 
 def places(wire: Wire) -> dict[str, int]:
@@ -126,28 +67,6 @@ async def test_an_answer_that_breaks(wire: Wire, place: str, how: How, kind: typ
 async def test_a_fault_after_all_is_said_loses_nothing(wire: Wire, how: How) -> None:
     outcome = await answered(wire, Answer(wire.body, how=how), IMPATIENCE if how == "stall" else PATIENCE)
     assert (outcome.text, outcome.finish, outcome.error) == (TEXT, "stop", None)
-
-
-@asynccontextmanager
-async def greeting_server(greeting: bytes | None) -> AsyncGenerator[str, None]:
-    """A server that says something to whoever comes, whatever is asked, and leaves; with None it stays silent."""
-    writers: list[asyncio.StreamWriter] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        await reader.read(65536)
-        if greeting is not None:
-            writer.write(greeting)
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for writer in writers:
-            writer.close()
-        await asyncio.sleep(0.01)
 
 
 @wires
@@ -351,6 +270,26 @@ async def test_refusals_in_every_shape(wire: Wire, body: bytes) -> None:
 
 
 @wires
+async def test_a_refusal_that_stalls_is_told_by_its_status(wire: Wire) -> None:
+    outcome = await answered(wire, Answer(b'{"error"', 503, how="stall"), IMPATIENCE)
+    assert type(outcome.error) is ServerError
+
+
+@wires
+@pytest.mark.parametrize("turns", [1, 5, 30])
+async def test_cancelling_while_a_refusal_is_read(wire: Wire, turns: int) -> None:
+    with LLMServer(Answer(b'{"error"', 503, how="stall")) as server:
+        async with opened(wire, server.url) as provider:
+            call = asyncio.create_task(ask(provider, wire))
+            for _ in range(turns):
+                await asyncio.sleep(0.001)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            await asyncio.to_thread(server.wait_open, 0)
+
+
+@wires
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(wire: Wire, status: int) -> None:
     with LLMServer(wire.handle) as elsewhere:
@@ -383,6 +322,7 @@ async def test_a_packed_answer_that_is_none(wire: Wire) -> None:
 
 
 @wires
+@pytest.mark.slow
 async def test_a_packed_answer_that_never_ends(wire: Wire) -> None:
     bomb = gzip.compress(b"data: " + bytes(48 * 1024 * 1024))
     outcome = await answered(wire, Answer(bomb, headers={"content-encoding": "gzip"}))

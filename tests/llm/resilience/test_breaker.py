@@ -99,7 +99,7 @@ class BreakerMachine(RuleBasedStateMachine):
         )
 
 
-BreakerMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
+BreakerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestBreakerMachine = BreakerMachine.TestCase
 
 

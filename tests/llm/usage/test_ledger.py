@@ -121,7 +121,7 @@ def test_attempts_have_rows_of_their_own() -> None:
 
 
 def _tell(hook: UsageHook, kind: str, attempt: int = 0, **data: object) -> None:
-    hook.on_record(CallRecord(kind=kind, call="c", attempt=attempt, data=data))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    hook.on_record(CallRecord(kind=kind, call="c", attempt=attempt, data=data))  # type: ignore[arg-type]
 
 
 def test_sums_by_everything() -> None:

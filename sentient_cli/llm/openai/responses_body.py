@@ -1,0 +1,146 @@
+"""A request as the body of ``POST /responses``.
+
+Source: https://platform.openai.com/docs/api-reference/responses/create.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from sentient_cli.errors import BadRequestError
+from sentient_cli.llm.chatwire.body import Body, settings_of
+from sentient_cli.llm.chatwire.dialect import Dialect
+from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
+from sentient_cli.llm.openai.config import DIALECT
+from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.types import JsonValue, Message, OutputSpec, ToolCall
+
+__all__ = ["RESPONSES", "SEPARATOR", "responses_body"]
+
+SEPARATOR: Final = "|"
+"""Between the id of a thought and what only OpenAI can read of it, in the signature of a `ThinkingPart`."""
+
+_TAKEN: Final = ("temperature", "top_p", "top_logprobs", "service_tier", "user", "cache_key", "metadata")
+RESPONSES: Final = Dialect(
+    parameters=MappingProxyType(
+        {
+            **{ours: DIALECT.parameters[ours] for ours in _TAKEN},
+            "max_tokens": "max_output_tokens",
+            "effort": "reasoning.effort",
+            "parallel_tools": "parallel_tool_calls",
+        }
+    ),
+    efforts=DIALECT.efforts,
+    schema="strict",
+)
+"""What this API takes, and by which names."""
+
+
+def responses_body(request: Request, provider: str, *, background: bool = False) -> Body:
+    """A request as it goes out.
+
+    Args:
+        request: What is asked.
+        provider: Whose; only its own ``extra`` goes along.
+        background: Whether it goes on when the connection breaks, and is kept so that it can be taken up again.
+
+    Raises:
+        BadRequestError: a message has a part that is not taken.
+    """
+    told: dict[str, JsonValue] = {
+        "model": request.model,
+        "input": [item for message in request.messages for item in _items(message, provider)],
+        "stream": True,
+        "store": background,
+        "include": ["reasoning.encrypted_content"],
+    }
+    if background:
+        told["background"] = True
+        del told["include"]  # what is kept there need not be carried here
+    if request.tools:
+        told["tools"] = [
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+                "strict": False,
+            }
+            for tool in request.tools
+        ]
+    notices = settings_of(request, RESPONSES, provider, told)
+    choice = told.get("tool_choice")
+    if isinstance(choice, dict):
+        told["tool_choice"] = {"type": "function", "name": request.parameters.tool_choice}
+    if request.output is not None:
+        told["text"] = {"format": _format(request.output)}
+    told.update((request.parameters.extra or {}).get(provider, {}))
+    return Body(msgspec.json.encode(told), notices)
+
+
+def _format(output: OutputSpec) -> JsonValue:
+    strict = strict_schema(output.schema)
+    told: dict[str, JsonValue] = {
+        "type": "json_schema",
+        "name": schema_name(output.name),
+        "schema": strict or output.schema,
+        "strict": strict is not None,
+    }
+    return told
+
+
+def _items(message: Message, provider: str) -> list[JsonValue]:
+    if message.role == "tool":
+        output: JsonValue = message.text
+        if any(not isinstance(part, TextPart) for part in message.parts):
+            output = _content(message.parts, provider)
+        return [{"type": "function_call_output", "call_id": message.tool_call_id or "", "output": output}]
+    if message.role == "assistant":
+        return _assistant(message)
+    role = "developer" if message.role == "system" else "user"
+    return [{"role": role, "content": _content(message.parts, provider)}]
+
+
+def _assistant(message: Message) -> list[JsonValue]:
+    thoughts = [part for part in message.parts if isinstance(part, ThinkingPart) and SEPARATOR in part.signature]
+    said: list[JsonValue] = [{"type": "output_text", "text": message.text}]
+    turn: list[JsonValue] = [{"role": "assistant", "content": said}] if message.text else []
+    return [*map(_thought, thoughts), *turn, *map(_call, message.tool_calls)]
+
+
+def _call(call: ToolCall) -> JsonValue:
+    return {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+
+
+def _thought(part: ThinkingPart) -> JsonValue:
+    identity, _, sealed = part.signature.partition(SEPARATOR)
+    summary: list[JsonValue] = [{"type": "summary_text", "text": part.text}] if part.text else []
+    return {"type": "reasoning", "id": identity, "encrypted_content": sealed, "summary": summary}
+
+
+def _content(parts: Iterable[Part], provider: str) -> list[JsonValue]:
+    return [_part(part, provider) for part in parts if not isinstance(part, ThinkingPart)]
+
+
+def _part(part: Part, provider: str) -> JsonValue:
+    if isinstance(part, TextPart):
+        return {"type": "input_text", "text": part.text}
+    if isinstance(part, ImagePart):
+        url = part.url or f"data:{part.media_type};base64,{part.base64}"
+        return {"type": "input_image", "image_url": url, "detail": part.detail or "auto"}
+    if isinstance(part, DocumentPart):
+        if part.url:
+            return {"type": "input_file", "file_url": part.url}
+        data = f"data:{part.media_type};base64,{part.base64}"
+        return {"type": "input_file", "filename": part.name or "document", "file_data": data}
+    what = "sound" if isinstance(part, AudioPart) else "this part"
+    raise BadRequestError(
+        f"The Responses API of {provider!r} does not take {what}",
+        fix='Set `api = "chat"` for this provider, or use another',
+        provider=provider,
+    )

@@ -1,0 +1,71 @@
+"""Takes up a response that goes on in the background, exactly where its connection broke.
+
+Source: https://platform.openai.com/docs/guides/background.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from sentient_cli.config.secret import Secret
+from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
+from sentient_cli.llm.openai.seam import failure_of_sdk
+from sentient_cli.llm.openai.sending import authorization, incoming_of
+from sentient_cli.llm.wire.reading import Incoming
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+__all__ = ["Resuming"]
+
+_MOST: Final = 3
+"""How often one response is taken up."""
+
+
+class Resuming:
+    """Takes up one response.
+
+    Args:
+        provider: Whose.
+        client: The SDK's.
+        decoder: Knows which response it is, and what came of it.
+        key: What it was asked with.
+    """
+
+    __slots__ = ("_client", "_decoder", "_key", "_left", "_provider")
+
+    def __init__(self, provider: str, client: AsyncOpenAI, decoder: ResponsesDecoder, key: Secret | None) -> None:
+        self._provider = provider
+        self._client = client
+        self._decoder = decoder
+        self._key = key
+        self._left = _MOST
+
+    async def __call__(self) -> Incoming | None:
+        """The rest of it; None when it cannot be had, since it was never named or broke too often.
+
+        Raises:
+            ProviderError: it cannot be asked for.
+        """
+        decoder = self._decoder
+        if decoder.response_id is None or not self._left:
+            return None
+        self._left -= 1
+        import httpx2  # noqa: PLC0415 - is loaded by now
+
+        after = f"&starting_after={decoder.sequence}" if decoder.sequence >= 0 else ""
+        try:
+            response = await self._client.get(
+                f"/responses/{quote(decoder.response_id, safe='')}?stream=true{after}",
+                cast_to=httpx2.Response,
+                options={"headers": {"accept": "text/event-stream", **authorization(self._key)}},
+                stream=True,
+                stream_cls=None,
+            )
+        except Exception as error:  # noqa: BLE001 - the seam sorts them
+            failure = failure_of_sdk(self._provider, error)
+        else:
+            decoder.resume()
+            return incoming_of(self._provider, response)
+        raise failure

@@ -1,0 +1,67 @@
+"""Calls of models in runs: they know whose they are, and the ledger does."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from sentient_cli import llm
+from sentient_cli.config.settings import Settings
+from sentient_cli.host import Host
+from sentient_cli.host.compose import build_host
+from sentient_cli.llm.subject import NOBODY, CallSubject, current_subject
+from sentient_cli.llm.usage.ledger import ledger_file
+from sentient_cli.runtime.agent import agent
+from sentient_cli.runtime.request import Query, RunRequest
+from sentient_cli.runtime.response import Response
+from sentient_cli.runtime.run import Run
+from sentient_cli.runtime.session import Session
+
+seen: list[CallSubject] = []
+
+
+@agent
+async def asker(session: Session, query: Query, response: Response) -> None:
+    seen.append(current_subject.get())
+    answer = await llm.generate(query.prompt)
+    await asyncio.gather(llm.generate("One"), llm.generate("Two"))
+    await response.respond("ANSWER", answer.text)
+
+
+@asynccontextmanager
+async def _host(settings: Settings) -> AsyncGenerator[Host, None]:
+    host = build_host(asker, settings)
+    try:
+        yield host
+    finally:
+        await host.aclose()
+
+
+async def _run(settings: Settings) -> Run:
+    async with _host(settings) as host:
+        body = {"query": {"id": "01JS4F4Z5V0000000000000001", "prompt": "What is 2 + 2?"}}
+        run = await host.start_run(RunRequest.model_validate(body))
+        await run.wait()
+        return run
+
+
+def test_calls_know_the_run_they_are_made_in() -> None:
+    seen.clear()
+    run = asyncio.run(_run(Settings.model_validate({"profile": "night"})))
+    (subject,) = seen
+    assert (subject.run, subject.query, subject.agent) == (run.id, "01JS4F4Z5V0000000000000001", "asker")
+    assert subject.session == run.session.activity_id
+    assert current_subject.get() is NOBODY
+    connection = sqlite3.connect(ledger_file())
+    rows: list[tuple[str, str, str, str, str]] = connection.execute(
+        "SELECT run, session, query, agent, profile FROM usage"
+    ).fetchall()
+    connection.close()
+    assert rows == [(run.id, subject.session, subject.query, "asker", "night")] * 3
+
+
+def test_the_ledger_can_be_off() -> None:
+    asyncio.run(_run(Settings.model_validate({"llm": {"usage": False}})))
+    assert not ledger_file().exists()

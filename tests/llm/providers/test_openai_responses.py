@@ -1,0 +1,324 @@
+"""The Responses API: what goes out, what comes back, and answers that are taken up where their connection broke."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentient_cli.config.secret import Secret
+from sentient_cli.errors import (
+    BadRequestError,
+    ProviderConnectionError,
+    ProviderError,
+    RateLimitError,
+    ServerError,
+)
+from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
+from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
+from sentient_cli.llm.parameters import Parameters
+from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, TextPart, ThinkingPart
+from sentient_cli.llm.provider import Request
+from sentient_cli.llm.types import Chunk, Message, OutputSpec, ToolCall, ToolSpec, Usage
+from sentient_cli.testing import provider_checks
+from tests.llm.providers.chat_wire import MODEL, WORDS
+from tests.support.llm_server import Answer, How, LLMServer, Received, as_json, as_sse
+
+TEXT = "".join(WORDS)
+USAGE: dict[str, object] = {
+    "input_tokens": 20,
+    "input_tokens_details": {"cached_tokens": 8},
+    "output_tokens": 10,
+    "output_tokens_details": {"reasoning_tokens": 4},
+}
+ASK = Request(model=MODEL, messages=(Message.user("Count."),), call="call-1")
+
+
+def events(*middle: dict[str, object], last: str = "completed", **more: object) -> list[dict[str, object]]:
+    """A whole response, its events numbered."""
+    begun: dict[str, object] = {"id": "resp_1/..", "model": MODEL, "usage": None, "status": "in_progress"}
+    whole: list[dict[str, object]] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.in_progress", "response": begun},
+        *middle,
+        {"type": f"response.{last}", "response": {**begun, "usage": USAGE, **more}},
+    ]
+    return [{**event, "sequence_number": place} for place, event in enumerate(whole)]
+
+
+def words() -> list[dict[str, object]]:
+    return [
+        {"type": "response.output_text.delta", "delta": word, "item_id": "m", "output_index": 0, "content_index": 0}
+        for word in WORDS
+    ]
+
+
+def stream(told: list[dict[str, object]]) -> list[bytes]:
+    return as_sse(told, names=True)
+
+
+def handle(received: Received) -> Answer:
+    if received.path == "/v1/models":
+        return as_json({"data": [{"id": MODEL}]})
+    return Answer(stream(events(*words())))
+
+
+@pytest.fixture(name="server")
+def _server() -> Iterator[LLMServer]:
+    with LLMServer(handle) as server:
+        yield server
+
+
+@asynccontextmanager
+async def opened(
+    server: LLMServer, *, background: bool = False, patience: float = 20
+) -> AsyncGenerator[OpenAIProvider, None]:
+    config = OpenAIConfig(
+        base_url=f"{server.url}/v1", default_model=MODEL, api_key=Secret("sk-1"), api="responses",
+        background=background, timeout=patience,
+    )  # fmt: skip
+    provider = OpenAIProvider(config)
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
+
+
+async def read(provider: OpenAIProvider, request: Request = ASK) -> list[Chunk]:
+    async with aclosing(provider.stream(request)) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+async def read_into(texts: list[str], provider: OpenAIProvider) -> None:
+    async for chunk in provider.stream(ASK):
+        texts += [chunk.text]
+
+
+CHECKS = [check.name for check in provider_checks(OpenAIProvider, failing=OpenAIProvider)]
+
+
+@pytest.mark.parametrize("name", CHECKS)
+async def test_it_keeps_every_promise_of_a_provider(name: str) -> None:
+    with LLMServer(handle) as server, LLMServer(as_json({"error": "No"}, 500)) as broken:
+
+        def make(url: str = server.url) -> OpenAIProvider:
+            config = OpenAIConfig(base_url=f"{url}/v1", api_key=Secret("sk-1"), default_model=MODEL, api="responses")
+            return OpenAIProvider(config)
+
+        checks = provider_checks(make, failing=lambda: make(broken.url), repeatable=True)
+        await next(check for check in checks if check.name == name).run()
+
+
+@pytest.mark.story("1.1", "1.3", "1.7")
+async def test_an_answer_piece_by_piece(server: LLMServer) -> None:
+    async with opened(server) as provider:
+        chunks = await read(provider)
+    assert [chunk.text for chunk in chunks if chunk.text] == list(WORDS)
+    assert chunks[0].model == MODEL
+    assert chunks[-1] == Chunk(usage=Usage(input=12, cache_read=8, output=10, reasoning=4), finish_reason="stop")
+    assert server.requests[-1].path == "/v1/responses"
+    assert server.requests[-1].json() == {
+        "model": MODEL,
+        "input": [{"role": "user", "content": [{"type": "input_text", "text": "Count."}]}],
+        "stream": True,
+        "store": False,
+        "include": ["reasoning.encrypted_content"],
+    }
+
+
+@pytest.mark.story("1.5", "1.6")
+async def test_a_conversation_with_tools_thoughts_pictures_and_a_schema(server: LLMServer) -> None:
+    call = ToolCall("c1", "add", '{"a":1}')
+    messages = (
+        Message.system("Be brief."),
+        Message.user((TextPart("See"), ImagePart(url="https://e.com/i"), DocumentPart(url="https://e.com/d.pdf"))),
+        Message.assistant((ThinkingPart("Hm", "rs_1|sealed"), ThinkingPart("of another"), TextPart("So")), (call,)),
+        Message.tool(call, "2"),
+    )
+    parameters = Parameters(
+        max_tokens=9, effort="low", tool_choice="add", seed=1, user="u1", extra={"openai": {"truncation": "auto"}}
+    )
+    output = OutputSpec("A", {"type": "object", "properties": {"a": {"type": "integer"}}})
+    asked = Request(model=MODEL, messages=messages, parameters=parameters, tools=(ToolSpec("add"),), output=output)
+    async with opened(server) as provider:
+        chunks = await read(provider, asked)
+    assert chunks[0].extra == {"notices": ["The parameter 'seed' was left out: 'openai' does not take it"]}
+    sent = server.requests[-1].json()
+    assert sent["input"] == [
+        {"role": "developer", "content": [{"type": "input_text", "text": "Be brief."}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "input_text", "text": "See"},
+                {"type": "input_image", "image_url": "https://e.com/i", "detail": "auto"},
+                {"type": "input_file", "file_url": "https://e.com/d.pdf"},
+            ],
+        },
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "encrypted_content": "sealed",
+            "summary": [{"type": "summary_text", "text": "Hm"}],
+        },
+        {"role": "assistant", "content": [{"type": "output_text", "text": "So"}]},
+        {"type": "function_call", "call_id": "c1", "name": "add", "arguments": '{"a":1}'},
+        {"type": "function_call_output", "call_id": "c1", "output": "2"},
+    ]
+    assert [sent[name] for name in ("max_output_tokens", "reasoning", "tool_choice", "safety_identifier")] == [
+        9,
+        {"effort": "low"},
+        {"type": "function", "name": "add"},
+        "u1",
+    ]
+    assert sent["truncation"] == "auto"
+    assert "json_schema" in str(sent["text"])
+
+
+async def test_sound_is_not_taken_and_that_is_said(server: LLMServer) -> None:
+    async with opened(server) as provider:
+        with pytest.raises(BadRequestError, match="does not take sound"):
+            await read(provider, Request(model=MODEL, messages=(Message.user((AudioPart(data=b"ID3"),)),)))
+
+
+async def test_calls_of_tools_thoughts_and_refusals(server: LLMServer) -> None:
+    told = events(
+        {"type": "response.reasoning_summary_text.delta", "delta": "Hm", "output_index": 0},
+        {
+            "type": "response.output_item.done",
+            "output_index": 0,
+            "item": {"type": "reasoning", "id": "rs_1", "encrypted_content": "sealed"},
+        },
+        {
+            "type": "response.output_item.added",
+            "output_index": 1,
+            "item": {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "add", "arguments": ""},
+        },
+        {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": '{"a":'},
+        {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": "1}"},
+        {"type": "response.function_call_arguments.done", "output_index": 1, "arguments": '{"a":1}'},
+        {"type": "response.refusal.delta", "delta": "No"},
+        {"type": "response.something.new", "odd": [1, {"delta": 2}]},
+    )
+    server.answer(Answer(stream(told)))
+    async with opened(server) as provider:
+        chunks = await read(provider)
+        answer = await provider.generate(ASK)
+    assert [chunk.thinking for chunk in chunks if chunk.thinking] == [
+        ThinkingPart("Hm"),
+        ThinkingPart(signature="rs_1|sealed"),
+    ]
+    assert "".join(chunk.refusal for chunk in chunks) == "No"
+    assert answer.finish_reason == "tool_call"
+    assert answer.tool_calls == (ToolCall("c1", "add", '{"a":1}'),)
+
+
+@pytest.mark.parametrize(
+    ("last", "more", "finish"),
+    [
+        ("incomplete", {"incomplete_details": {"reason": "max_output_tokens"}}, "length"),
+        ("incomplete", {"incomplete_details": {"reason": "content_filter"}}, "content_filter"),
+        ("incomplete", {}, "length"),
+    ],
+)
+async def test_answers_that_end_early(server: LLMServer, last: str, more: dict[str, object], finish: str) -> None:
+    server.answer(Answer(stream(events(*words(), last=last, **more))))
+    async with opened(server) as provider:
+        assert (await provider.generate(ASK)).finish_reason == finish
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ({"type": "error", "code": "rate_limit_exceeded", "message": "No"}, RateLimitError),
+        ({"type": "error", "error": {"code": "server_error", "message": "No"}}, ServerError),
+        ({"type": "response.failed", "response": {"error": {"code": "server_error", "message": "No"}}}, ServerError),
+        ({"type": "response.cancelled", "response": {"id": "resp_1"}}, ServerError),
+        ({"no": "type"}, ProviderConnectionError),
+    ],
+)
+async def test_failures_in_the_stream(server: LLMServer, event: dict[str, object], kind: type[ProviderError]) -> None:
+    server.answer(Answer([*stream(events(*words())[:5]), *as_sse([event])]))
+    async with opened(server) as provider:
+        texts = list[str]()
+        with pytest.raises(kind) as raised:
+            await read_into(texts, provider)
+    assert raised.value.partial_text == "".join(texts) == "".join(WORDS[:3])
+
+
+def resumable(received: Received) -> Answer:
+    """A server that keeps what it is asked in the background."""
+    whole = events(*words())
+    if received.method == "POST":
+        assert received.json()["background"] is True
+        assert received.json()["store"] is True
+        return Answer(stream(whole))
+    path, _, query = received.path.partition("?")
+    assert path == "/v1/responses/resp_1%2F.."
+    after = int(query.partition("starting_after=")[2])
+    return Answer(stream(whole[after + 1 :]))
+
+
+@pytest.mark.parametrize("how", ["end", "close", "reset", "stall"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.95])
+async def test_a_broken_answer_is_taken_up_exactly_where_it_broke(server: LLMServer, how: How, share: float) -> None:
+    size = sum(map(len, stream(events(*words()))))
+
+    def breaking(received: Received) -> Answer:
+        answer = resumable(received)
+        return answer if received.method == "GET" else Answer(answer.body, cut=int(size * share), how=how)
+
+    server.answer(breaking)
+    async with opened(server, background=True, patience=0.2 if how == "stall" else 20) as provider:
+        chunks = await read(provider)
+        assert provider.metrics().errors == 0
+    assert "".join(chunk.text for chunk in chunks) == TEXT
+    assert chunks[-1].finish_reason == "stop"
+    assert [received.method for received in server.requests] == ["POST", "GET"]
+    await asyncio.to_thread(server.wait_open, 0)
+
+
+async def test_an_answer_that_always_breaks_is_given_up(server: LLMServer) -> None:
+    server.answer(lambda received: Answer(resumable(received).body, cut=-200, how="close"))
+    async with opened(server, background=True) as provider:
+        with pytest.raises(ProviderConnectionError):
+            await read(provider)
+    assert 2 <= len(server.requests) <= 4
+
+
+async def test_one_that_cannot_be_taken_up_says_how_it_broke(server: LLMServer) -> None:
+    def breaking(received: Received) -> Answer:
+        if received.method == "GET":
+            return as_json({"error": {"message": "Gone"}}, 404)
+        return Answer(resumable(received).body, cut=1500, how="close")
+
+    server.answer(breaking)
+    async with opened(server, background=True) as provider:
+        texts = list[str]()
+        with pytest.raises(ProviderConnectionError) as raised:
+            await read_into(texts, provider)
+    assert raised.value.partial_text == "".join(texts) != ""
+
+
+@given(st.lists(st.integers(1, 60), min_size=1))
+def test_the_pieces_it_comes_in_do_not_matter(sizes: list[int]) -> None:
+    body, decoder, place, turn = b"".join(stream(events(*words()))), ResponsesDecoder("mine"), 0, 0
+    told: list[Chunk] = []
+    while place < len(body):
+        size = sizes[turn % len(sizes)]
+        told += decoder.feed(body[place : place + size])
+        place, turn = place + size, turn + 1
+    told += decoder.end()
+    assert "".join(chunk.text for chunk in told) == TEXT
+    assert told[-1].finish_reason == "stop"
+
+
+@given(st.binary(max_size=200))
+def test_whatever_comes_ends_in_an_error_of_ours(body: bytes) -> None:
+    decoder = ResponsesDecoder("mine")
+    decoder.feed(body)
+    with pytest.raises(ProviderError):
+        decoder.end()
