@@ -61,6 +61,7 @@ class Call:
         "attempts",
         "cached",
         "cost",
+        "counted",
         "deadline",
         "degraded",
         "failovers",
@@ -122,16 +123,21 @@ class Call:
         """The tokens of attempts that failed: they are paid for as well."""
         self.wasted_cost: float | None = 0.0
         """What they cost; None: that is not known."""
+        self.origin: Call | None = None
+        """The call that this is a branch of."""
+        self._begin_state()
+
+    def _begin_state(self) -> None:
         self.is_whole: bool = False
         """Whether nobody reads the answer before it is complete, so that it may begin anew unseen."""
+        self.counted: str = ""
+        """The provider to whose traffic it was counted last."""
         self.alternatives: int = 0
         """How many other models can be asked instead of the one that is asked now."""
         self.is_final: bool = False
         """Whether nothing comes after this attempt."""
         self.is_rescue: bool = False
         """Whether every model that can be asked rests, so that one is tried nevertheless."""
-        self.origin: Call | None = None
-        """The call that this is a branch of."""
 
     def begin_attempt(self) -> int:
         """Count an attempt and give its number, from 1."""

@@ -24,7 +24,8 @@ KEYLESS_HINT = "The model `offline` needs no key and no network"
 class LLMStream:
     """One answer as it comes, made by `LLMManager.stream`; the call begins when it is first read.
 
-    Iterating gives text. Leaving ``async with``, or `aclose`, ends the call at the provider. It has one
+    Iterating gives text. Where a policy lets answers begin anew, `chunks` marks where that is; text alone cannot.
+    Leaving ``async with``, or `aclose`, ends the call at the provider. It has one
     reader at a time.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -109,6 +111,8 @@ class OpenAIProvider:
             ConfigError: there is no address, or it is not encrypted and not of this machine.
         """
         check_config(self._id, self._config)
+        if "openai" not in sys.modules:
+            await asyncio.to_thread(preload)  # it takes a second, in which other calls go on
 
     def _sdk(self) -> AsyncOpenAI:
         """The SDK's client at the settings of this moment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import current_task
 from collections.abc import AsyncGenerator, Callable
 
 from sentient_cli.errors import ProviderError
@@ -64,7 +65,8 @@ class Attempt:
                     async for chunk in source:
                         watch.task = None
                         yield chunk if chunk.finish_reason is None and chunk.extra is None else gate.seen(chunk)
-                        if watch.resume():
+                        watch.task = current_task(watch.loop)
+                        if watch.expired:
                             gate.fail(watch.error(self._id))
                 gate.end(self._id)
             finally:

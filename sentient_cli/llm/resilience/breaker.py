@@ -38,7 +38,7 @@ class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     failures: Annotated[int, Meta(ge=1)] = 5
-    share: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    share: Annotated[float, Meta(gt=0, le=1)] = 0.7
     minimum: Annotated[int, Meta(ge=1)] = 20
     window: Annotated[float, Meta(gt=0)] = 30.0
     open_for: Annotated[float, Meta(gt=0)] = 10.0

@@ -62,17 +62,17 @@ class Watch:
         "_cancelling",
         "_end",
         "_end_word",
-        "_loop",
         "_timer",
         "_victim",
         "_word",
         "expired",
         "is_over",
+        "loop",
         "task",
     )
 
     def __init__(self, first: float | None, attempt: float | None, deadline: float | None) -> None:
-        self._loop = loop = asyncio.get_running_loop()
+        self.loop = loop = asyncio.get_running_loop()
         self.task: asyncio.Task[object] | None = asyncio.current_task(loop)
         self.expired = self.is_over = False
         self._victim: asyncio.Task[object] | None = None
@@ -98,7 +98,7 @@ class Watch:
 
     def resume(self) -> bool:
         """The provider is waited for again; say whether the time was over meanwhile."""
-        self.task = asyncio.current_task(self._loop)
+        self.task = asyncio.current_task(self.loop)
         return self.expired
 
     def _join(self, loop: asyncio.AbstractEventLoop, at: float) -> set[Watch]:
@@ -119,8 +119,8 @@ class Watch:
         self._timer = None
         if self._at is None:
             return
-        if self._at > self._loop.time():
-            self._timer = self._loop.call_at(self._at, self.ring)
+        if self._at > self.loop.time():
+            self._timer = self.loop.call_at(self._at, self.ring)
             return
         self.expired = True
         if self.task is not None:

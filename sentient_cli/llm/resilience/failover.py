@@ -69,9 +69,10 @@ class Failover:
         lane: What is around one provider.
         breakers: Tell which targets rest.
         policy: What happens when one fails, at this moment.
+        may_repeat: Takes a retry of a provider's from what there is, and says whether there was one.
     """
 
-    __slots__ = ("_breakers", "_choose", "_lane", "_policy")
+    __slots__ = ("_breakers", "_choose", "_lane", "_may_repeat", "_policy")
 
     def __init__(
         self,
@@ -79,7 +80,9 @@ class Failover:
         lane: Callable[[LLMProvider], Opening],
         breakers: Breakers,
         policy: Callable[[], FailoverPolicy],
+        may_repeat: Callable[[str], bool],
     ) -> None:
+        self._may_repeat = may_repeat
         self._choose = choose
         self._lane = lane
         self._breakers = breakers
@@ -92,7 +95,7 @@ class Failover:
             CircuitOpenError: all targets rest.
             ProviderError: the last one failed.
         """
-        way = _Way(self._choose(request, call), request, call, self._policy(), self._breakers)
+        way = _Way(self._choose(request, call), request, call, self._policy(), self._breakers, self._may_repeat)
         step: _Step | None = way.first()
         while step is not None:
             try:
@@ -126,8 +129,15 @@ class _Way:
     """How far a call has come, and where it goes next."""
 
     def __init__(
-        self, choice: Choice, request: Request, call: Call, policy: FailoverPolicy, breakers: Breakers
+        self,
+        choice: Choice,
+        request: Request,
+        call: Call,
+        policy: FailoverPolicy,
+        breakers: Breakers,
+        may_repeat: Callable[[str], bool],
     ) -> None:
+        self._may_repeat = may_repeat
         self._targets = choice.targets
         self._at = 0
         self._request = request
@@ -172,8 +182,7 @@ class _Way:
             self.texts, self._tools, self._counted = [], None, 0
         elif splicer is not None:
             call.splices += 1
-            data: dict[str, JsonValue] = {"target": step.target.id, "at": sum(map(len, self.texts)), "cut": splicer.cut}
-            call.recorder.tell("llm.splice", data)
+            self._tell_splice(step, cut=splicer.cut)
         if first.text:
             self.texts.append(first.text)
         self.take(first)
@@ -188,12 +197,17 @@ class _Way:
         self._failures.append((step.target, error))
         if step.splicer is not None and not step.splicer.is_done and step.splicer.read:
             self._call.waste(wasted_usage(step.request, None, step.splicer.read))
+            self._tell_splice(step, error=failure_as_json(error))
         if self._has_begun:
             return self._resumed(error)
         if not _another_may_help(error) or self._at + 1 >= len(self._targets) or self._is_late():
             raise self._final(error)
         self._move(error)
         return self._step()
+
+    def _tell_splice(self, step: _Step, **more: JsonValue) -> None:
+        at = sum(map(len, self.texts))
+        self._call.recorder.tell("llm.splice", {"target": step.target.id, "at": at, **more})
 
     def _resumed(self, error: SentientError) -> _Step | None:
         # The first error after content is the one that is raised in the end: its text was seen.
@@ -223,20 +237,22 @@ class _Way:
         choice = self._request.parameters.tool_choice
         is_text = self._request.output is None and choice in (None, "auto", "none") and self._tools is None
         anchor = anchor_of(partial) if is_text else None
-        if anchor is None or self._continued >= self._policy.hops:
+        if (
+            anchor is None
+            or self._continued >= self._policy.hops
+            or not self._hop(error, self._continued, lambda _: True)
+        ):
             return None
         self._continued += 1
-        self._hop(error, self._continued)
         step = self._step()
         step.request = continuation(step.request, partial, anchor, self._continued)
         step.splicer = Splicer(partial, anchor)
         return step
 
     def _restart(self, error: SentientError) -> _Step | None:
-        if self._restarted >= self._policy.hops:
+        if self._restarted >= self._policy.hops or not self._hop(error, self._restarted, self._may_repeat):
             return None
         self._restarted += 1
-        self._hop(error, self._restarted)
         step = self._step()
         hop = self._continued + self._restarted
         call = self._request.call
@@ -244,12 +260,17 @@ class _Way:
         step.restarts = True
         return step
 
-    def _hop(self, error: SentientError, hop: int) -> None:
-        # The same model first, since it writes as it did; then another, if there is one.
-        if self._at + 1 < len(self._targets) and (hop > 1 or not self._admits(self._targets[self._at])):
+    def _hop(self, error: SentientError, hops: int, may_repeat: Callable[[str], bool]) -> bool:
+        # The same model first, since it writes as it did; then another, if there is one. To go on asks for what is
+        # missing only, so no budget of retries bounds it; the breaker does.
+        target, has_another = self._targets[self._at], self._at + 1 < len(self._targets)
+        same_first = not has_another or (hops == 0 and self._admits(target))
+        if same_first and may_repeat(target.provider.provider_id):
+            self._enter(target)
+            return True
+        if has_another:
             self._move(error)
-        else:
-            self._enter(self._targets[self._at])
+        return has_another
 
     def _move(self, error: SentientError) -> None:
         before = self._targets[self._at]

@@ -72,7 +72,13 @@ class Pipeline:
 
 def pipeline(parts: Pipeline, choose: Callable[[Request, Call], Choice], around: Sequence[Wrap]) -> Answering:
     """Compose what answers a call, from the inside out. Each part is around the one before it."""
-    answering: Answering = Failover(choose, parts.lane_of, parts.breakers, lambda: parts.policies.failover)
+    answering: Answering = Failover(
+        choose,
+        parts.lane_of,
+        parts.breakers,
+        lambda: parts.policies.failover,
+        lambda provider: parts.budget.take(provider, parts.clock.now_ns() / 1e9),
+    )
     for wrap in around:
         answering = wrap(answering)
     answering = SingleFlight(answering)

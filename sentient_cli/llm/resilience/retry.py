@@ -208,7 +208,7 @@ class Retrying:
         """
         strategy, provider = self._strategy(), self._provider
         began = self._now()
-        has_left = self._budget.count(provider, began)
+        has_left = self._count(call, began)
         attempt = 0
         while True:
             attempt += 1
@@ -233,6 +233,13 @@ class Retrying:
         }
         call.recorder.tell("llm.retry", told)
         await self._clock.sleep(wait)
+
+    def _count(self, call: Call, now: float) -> bool:
+        # Whoever comes again for the rest of an answer is no new call.
+        if call.counted == self._provider:
+            return self._budget.has_left(self._provider, now)
+        call.counted = self._provider
+        return self._budget.count(self._provider, now)
 
     def _now(self) -> float:
         return self._clock.now_ns() / 1e9

@@ -6,7 +6,7 @@ import asyncio
 import copy
 from collections.abc import AsyncGenerator
 
-from sentient_cli.llm.call import Answering, Call
+from sentient_cli.llm.call import Answering, Call, CallOptions
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.keys import key_of
 from sentient_cli.llm.types import Chunk
@@ -76,7 +76,7 @@ class SingleFlight:
 
     def __init__(self, inner: Answering) -> None:
         self._inner = inner
-        self._flights: dict[tuple[int, str], _Flight] = {}
+        self._flights: dict[tuple[int, CallOptions, str], _Flight] = {}
 
     def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         """Ask, or listen to who asked already.
@@ -88,7 +88,7 @@ class SingleFlight:
 
     async def _shared(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         # Tasks and events belong to their loop, so only calls of one loop share.
-        key = (id(asyncio.get_running_loop()), key_of(request, call))
+        key = (id(asyncio.get_running_loop()), call.options, key_of(request, call))
         flight = self._flights.get(key)
         is_first = flight is None or flight.is_over
         if flight is None or flight.is_over:

@@ -16,13 +16,15 @@ from sentient_cli.llm.usage.rows import UsageRow
 __all__ = ["UsageHook"]
 
 _MOST_OPEN: Final = 100_000
+_CHARACTERS: Final = 4
+"""Characters of a token, about."""
 _CONTENT: Final = frozenset({"text", "tool_call", "thinking", "refusal"})
 
 
 class _Open:
     """A call that goes on."""
 
-    __slots__ = ("attempted", "error", "first_ms", "row", "usage")
+    __slots__ = ("asked", "attempted", "error", "first_ms", "row", "usage", "written")
 
     def __init__(self, row: UsageRow) -> None:
         self.row = row
@@ -30,6 +32,17 @@ class _Open:
         self.error: str | None = None
         self.first_ms: float | None = None
         self.usage = Usage()
+        self.asked: JsonValue = None
+        """The messages of the request."""
+        self.written = 0
+        """Characters of the answer."""
+
+    def used(self) -> Usage:
+        """What the provider said or, where the call was left before it did, about what it must have been."""
+        if self.usage.total is not None or not self.written:
+            return self.usage
+        asked = self.usage.input if self.usage.input is not None else -(-_characters(self.asked) // _CHARACTERS)
+        return Usage(input=asked, output=-(-self.written // _CHARACTERS), estimated=True)
 
 
 class UsageHook:
@@ -59,6 +72,7 @@ class UsageHook:
         if record.kind == "llm.chunks":
             if call.first_ms is None:
                 call.first_ms = _first_content(data)
+            call.written += _written(data)
         elif record.kind == "llm.attempt":
             self._attempt(call, record)
         elif record.kind in {"llm.retry", "llm.failover"}:
@@ -73,7 +87,7 @@ class UsageHook:
         if len(self._open) >= _MOST_OPEN:
             return
         subject = current_subject.get()
-        self._open[record.call] = _Open(
+        call = self._open[record.call] = _Open(
             UsageRow(
                 call=record.call,
                 at=self._clock.now_ns(),
@@ -87,6 +101,7 @@ class UsageHook:
                 profile=self._profile,
             )
         )
+        call.asked = record.data.get("messages")
 
     def _attempt(self, call: _Open, record: CallRecord) -> None:
         row = call.row
@@ -100,7 +115,7 @@ class UsageHook:
 
     def _finish(self, call: _Open, data: dict[str, JsonValue]) -> None:
         row = call.row
-        row.take(call.usage)
+        row.take(call.used())
         row.outcome = _text(data.get("outcome")) or "done"
         row.provider = _text(data.get("provider")) or row.provider
         row.model = _text(data.get("model")) or row.model
@@ -132,6 +147,26 @@ def _tokens(value: JsonValue) -> int | None:
     kinds = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
     counts = [count for kind in kinds if isinstance(count := value.get(kind), int)]
     return sum(counts) if counts else None
+
+
+def _characters(value: JsonValue) -> int:
+    """The characters of text in messages, pictures left out."""
+    if isinstance(value, list):
+        return sum(_characters(each) for each in value)
+    if not isinstance(value, dict):
+        return 0
+    texts = (value.get("text"), value.get("content"))
+    return sum(len(text) if isinstance(text, str) else _characters(text) for text in texts)
+
+
+def _written(data: dict[str, JsonValue]) -> int:
+    """The characters of text in some pieces."""
+    chunks = data.get("chunks")
+    return sum(
+        len(text)
+        for each in (chunks if isinstance(chunks, list) else ())
+        if isinstance(each, list) and isinstance(each[1], dict) and isinstance(text := each[1].get("text"), str)
+    )
 
 
 def _first_content(data: dict[str, JsonValue]) -> float | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from sentient_cli.errors import (
@@ -28,6 +29,7 @@ from sentient_cli.llm import (
     Usage,
 )
 from sentient_cli.llm.call import CallOptions
+from sentient_cli.llm.resilience.breaker import BreakerPolicy
 from sentient_cli.llm.resilience.failover import FailoverPolicy
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
@@ -208,6 +210,35 @@ async def test_a_model_that_does_not_repeat_is_refused_and_the_text_so_far_is_ke
         await anyhow(Stage(actor, policies=policies()))
     assert caught.value.partial_text == TEXT[:CUT]
     assert "does not join" in caught.value.detail
+
+
+async def test_continuations_are_told_joined_or_not() -> None:
+    actor = Actor([*said(TEXT[:CUT]), DOWN], [*said("Something else entirely. " * 20), STOP])
+    stage = Stage(actor, policies=policies(hops=1))
+    with pytest.raises(ServerError):
+        await anyhow(stage)
+    (told,) = stage.of("llm.splice")
+    assert (told.data["target"], told.data["at"]) == ("plain:m", CUT)
+    assert told.data["error"] == {
+        "code": "provider-connection",
+        "what": "The rest of the answer does not join its beginning",
+    }
+    stage = Stage(Actor(by=repeats), policies=policies())
+    await anyhow(stage)
+    (told,) = stage.of("llm.splice")
+    cut = told.data["cut"]
+    assert isinstance(cut, int)
+    assert 40 <= cut <= 64
+
+
+async def test_answers_do_not_begin_anew_again_and_again_either() -> None:
+    actor = Actor([*said(TEXT[:CUT]), DOWN])
+    never = BreakerPolicy(failures=10**9, minimum=10**9)
+    stage = Stage(actor, policies=msgspec.structs.replace(policies("restart"), breaker=never))
+    for _ in range(300):
+        with pytest.raises(ServerError):
+            await stage.manager.generate("hi")
+    assert 300 < actor.calls <= 330
 
 
 async def test_where_nobody_reads_yet_the_answer_begins_anew_instead() -> None:

@@ -97,15 +97,10 @@ def says_nothing(_: str, __: str, ___: random.Random) -> str:
 class Reader:
     """Reads answers that are cut off, from a model that goes on in its way."""
 
-    def __init__(self, model: Model, seed: int) -> None:
+    def __init__(self, model: Model, seed: int, policies: ResiliencePolicies | None = None) -> None:
         self._model = model
         self.chance = random.Random(seed)
         self._cut = 0
-        policies = ResiliencePolicies(
-            retry=RetryPolicy(attempts=1),
-            failover=FailoverPolicy(hops=1),
-            breaker=BreakerPolicy(failures=10**9, minimum=10**9),
-        )
         self._manager = LLMManager([Actor(by=self._play)], default_model="plain", policies=policies)
 
     def _play(self, request: Request, _: int) -> Script:
@@ -146,7 +141,12 @@ async def test_where_the_model_repeats_the_text_is_exact(model: Model) -> None:
 
 @pytest.mark.parametrize("model", [forgets, paraphrases, quotes, fences, chats, says_nothing])
 async def test_where_it_does_not_there_is_never_a_wrong_text(model: Model) -> None:
-    reader = Reader(model, 7)
+    policies = ResiliencePolicies(
+        retry=RetryPolicy(attempts=1),
+        failover=FailoverPolicy(hops=1),
+        breaker=BreakerPolicy(failures=10**9, minimum=10**9),
+    )
+    reader = Reader(model, 7, policies)
     for _ in range(400):
         cut = reader.chance.randint(1, len(TEXT) - 1)
         text, error = await reader.read(cut)

@@ -86,7 +86,9 @@ def test_a_call_that_fails_and_one_that_is_left_are_written_too() -> None:
         await ledger.aclose()
 
     asyncio.run(main())
-    assert [row["outcome"] for row in _rows(Path("usage.db"))] == ["cancelled"]
+    (row,) = _rows(Path("usage.db"))
+    assert (row["outcome"], row["output"], row["estimated"]) == ("cancelled", 1, 1)
+    assert row["input"]
 
 
 def test_attempts_have_rows_of_their_own() -> None:
