@@ -32,6 +32,20 @@ class CallSpans:
 
     Raises:
         ConfigError: OpenTelemetry is not installed.
+
+    Example:
+        >>> import asyncio
+        >>> from opentelemetry.sdk.trace import TracerProvider
+        >>> from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        >>> from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+        >>> from sentient_cli.llm import LLMManager, OfflineProvider
+        >>> from sentient_cli.llm.usage.hook import UsageHook
+        >>> exporter, provider = InMemorySpanExporter(), TracerProvider()
+        >>> provider.add_span_processor(SimpleSpanProcessor(exporter))
+        >>> manager = LLMManager([OfflineProvider()], hooks=[UsageHook(CallSpans(provider))])
+        >>> _ = asyncio.run(manager.generate("Hello", model="offline:echo"))
+        >>> [span.name for span in exporter.get_finished_spans()]
+        ['chat echo']
     """
 
     def __init__(self, provider: TracerProvider | None = None) -> None:

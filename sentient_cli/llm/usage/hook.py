@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -10,15 +10,33 @@ from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.llm.hooks import CallRecord
 from sentient_cli.llm.subject import current_subject
 from sentient_cli.llm.types import JsonValue, Usage
-from sentient_cli.llm.usage.ledger import UsageLedger
 from sentient_cli.llm.usage.rows import UsageRow
 
-__all__ = ["UsageHook"]
+__all__ = ["UsageHook", "UsageSink"]
 
 _MOST_OPEN: Final = 100_000
 _CHARACTERS: Final = 4
 """Characters of a token, about."""
 _CONTENT: Final = frozenset({"text", "tool_call", "thinking", "refusal"})
+
+
+class UsageSink(Protocol):
+    """Takes what became of calls: the ledger, metrics, traces.
+
+    Example:
+        >>> from sentient_cli.llm import LLMManager, OfflineProvider
+        >>> class Printed:
+        ...     def add(self, row: UsageRow) -> None:
+        ...         print(row.provider, row.outcome, row.input)
+        >>> import asyncio
+        >>> manager = LLMManager([OfflineProvider()], hooks=[UsageHook(Printed())])
+        >>> _ = asyncio.run(manager.generate("Hello", model="offline:echo"))
+        offline done 1
+    """
+
+    def add(self, row: UsageRow) -> None:
+        """Take a row; returns at once and never fails."""
+        ...
 
 
 class _Open:
@@ -46,16 +64,16 @@ class _Open:
 
 
 class UsageHook:
-    """Listens to calls and writes them down.
+    """Listens to calls and makes a row of each attempt.
 
     Args:
-        ledger: Where to.
+        sinks: Who gets the rows, such as a `UsageLedger`.
         profile: The profile of settings that is in use.
         clock: What the time is.
     """
 
-    def __init__(self, ledger: UsageLedger, *, profile: str = "default", clock: Clock | None = None) -> None:
-        self._ledger = ledger
+    def __init__(self, *sinks: UsageSink, profile: str = "default", clock: Clock | None = None) -> None:
+        self._sinks = sinks
         self._profile = profile
         self._clock = clock or SystemClock()
         self._open: dict[str, _Open] = {}
@@ -107,7 +125,7 @@ class UsageHook:
         row = call.row
         if call.attempted:
             failed = msgspec.structs.replace(row, final=False, outcome="failed", error=call.error)
-            self._ledger.add(failed)
+            self._add(failed)
         call.attempted, call.error = call.attempted + 1, None
         row.attempt = max(record.attempt, 1)
         row.provider = _text(record.data.get("provider")) or row.provider
@@ -129,7 +147,11 @@ class UsageHook:
         row.total_ms = (self._clock.now_ns() - row.at) / 1e6
         if row.cached:
             row.cost = 0.0
-        self._ledger.add(row)
+        self._add(row)
+
+    def _add(self, row: UsageRow) -> None:
+        for sink in self._sinks:
+            sink.add(row)
 
 
 def _text(value: JsonValue) -> str:
