@@ -22,6 +22,7 @@
     │   ├── ContextLengthExceededError   4    context-length
     │   ├── ContentFilterError           4    content-filter
     │   ├── CircuitOpenError             4    circuit-open
+    │   ├── AnswerRestartedError         4    answer-restarted
     │   └── OutputError                  4    output
     ├── ProjectError                     5    project
     │   ├── AgentLoadError               5    agent-load
@@ -77,6 +78,7 @@ __all__ = [
     "AgentLoadError",
     "AgentNotFoundError",
     "AgentSignatureError",
+    "AnswerRestartedError",
     "AuthenticationError",
     "BadRequestError",
     "BudgetExceededError",
@@ -301,6 +303,10 @@ class ContentFilterError(ProviderError, code="content-filter"):
 
 class CircuitOpenError(ProviderError, code="circuit-open"):
     """The provider failed too often a moment ago and is not called for now."""
+
+
+class AnswerRestartedError(ProviderError, code="answer-restarted"):
+    """An answer that was read as text begins anew: what was read is void. Read on, and the new one comes."""
 
 
 class OutputError(ProviderError, code="output", retryable=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 import msgspec
 
-from sentient_cli.errors import OutputError, ProviderError, ToolLimitError
+from sentient_cli.errors import AnswerRestartedError, OutputError, ProviderError, ToolLimitError
 from sentient_cli.llm.streaming import LLMStream
 from sentient_cli.llm.types import Completion, Message, OutputSpec, ToolCall
 
@@ -58,14 +59,17 @@ class Asking(Generic[C]):
         self._left = max_steps
         self._retries = retries
         self._steps: tuple[Message, ...] = ()
+        self._before = ""
         self._whole: Completion | None = None
         self._result: C | None = None
         self._failure: Exception | None = None
         self.metadata: Mapping[str, str | int | bool] = {}
         """What is known of the call that goes on, or was the last."""
 
-    async def texts(self) -> AsyncGenerator[str, None]:
+    async def texts(self) -> AsyncGenerator[str | AnswerRestartedError, None]:
         """The text of all answers as it comes, a blank line between two; at the end there is a `result`.
+
+        An answer that begins anew is told by the error that says so, among the texts.
 
         Raises:
             ProviderError: a call failed, or no answer fits.
@@ -73,18 +77,34 @@ class Asking(Generic[C]):
         """
         try:
             while self._result is None:
-                is_first = self._whole is None or not self._whole.text
                 async with self._ask((*self._messages, *self._steps)) as stream:
-                    async for text in stream:
-                        self.metadata = stream.metadata
-                        yield text if is_first else f"\n\n{text}"
-                        is_first = True
+                    async with aclosing(self._read(stream)) as texts:
+                        async for text in texts:
+                            yield text
                     answer = await stream.completion()
                     self.metadata = stream.metadata
+                if answer.text:
+                    self._before = f"{self._before}\n\n{answer.text}" if self._before else answer.text
                 await self._take(answer)
         except Exception as error:
             self._failure = error
             raise
+
+    async def _read(self, stream: LLMStream) -> AsyncGenerator[str | AnswerRestartedError, None]:
+        between = "\n\n" if self._before else ""
+        while True:
+            try:
+                async for text in stream:
+                    self.metadata = stream.metadata
+                    yield between + text
+                    between = ""
+            except AnswerRestartedError as error:
+                # All that was read is void for whoever reads, also what came before this answer: it comes again.
+                between = f"{self._before}\n\n" if self._before else ""
+                error.partial_text = between + error.partial_text
+                yield error
+                continue
+            return
 
     async def run(self) -> C:
         """The result, without the text on the way.
@@ -191,8 +211,14 @@ class ToolStream:
             pass
         return self._asking.result()
 
-    def __aiter__(self) -> AsyncIterator[str]:
-        return self._texts
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        text = await anext(self._texts)
+        if isinstance(text, AnswerRestartedError):
+            raise text
+        return text
 
     async def aclose(self) -> None:
         """End the call. May be called twice, and after the end."""

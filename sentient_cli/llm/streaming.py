@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from sentient_cli.errors import CredentialNotFoundError, ProviderError, SentientError
+from sentient_cli.errors import AnswerRestartedError, CredentialNotFoundError, ProviderError, SentientError
 from sentient_cli.llm.assembly import Assembly, truncated
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.hooks import as_json, failure_as_json
@@ -47,6 +47,7 @@ class LLMStream:
     def __init__(self, answering: Answering, request: Request, call: Call, timeout: float | None = None) -> None:
         self._call = _Call(answering, request, call, timeout)
         self._chunks = self._call.run()
+        self._read: list[str] = []
 
     @property
     def metadata(self) -> Mapping[str, str | int | bool]:
@@ -77,7 +78,11 @@ class LLMStream:
 
     async def __anext__(self) -> str:
         async for chunk in self._chunks:
+            if chunk.restarted and self._read:
+                read, self._read = self._read, []
+                raise _restarted(self._call.metadata(), "".join(read))
             if chunk.text:
+                self._read.append(chunk.text)
                 return chunk.text
         raise StopAsyncIteration
 
@@ -92,6 +97,16 @@ class LLMStream:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _restarted(known: Mapping[str, str | int | bool], void: str) -> AnswerRestartedError:
+    return AnswerRestartedError(
+        "The answer begins anew, since whoever gave it failed",
+        why="The text that was read so far is void",
+        fix="Read on for the new answer, use `response.stream_llm`, or choose another policy than `restart`",
+        provider=str(known["provider"]),
+        partial_text=void,
+    )
 
 
 class _Call:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, cast
 
 from sentient_cli.clock import Ids
-from sentient_cli.errors import InvalidEventError, ResponseClosedError
+from sentient_cli.errors import AnswerRestartedError, InvalidEventError, ResponseClosedError
 from sentient_cli.runtime.chunks import ChunkEncoder
 from sentient_cli.runtime.events import (
     ErrorContent,
@@ -179,6 +180,8 @@ class Response:
     async def stream_llm(self, event_name: str, stream: TextStream) -> str:
         """Pipe a stream of the LLM layer into a text stream, with what is known about it as metadata.
 
+        An answer that begins anew ends its text stream, with ``restarted`` as the finish reason, and gets another.
+
         Args:
             event_name: What the client shows the text under.
             stream: The stream; it is closed at the end, whatever happens.
@@ -186,15 +189,24 @@ class Response:
         Returns:
             The whole text.
         """
-        pieces: list[str] = []
         try:
-            async with self.stream(event_name) as out:
+            while True:
+                with contextlib.suppress(AnswerRestartedError):
+                    return await self._pipe(event_name, stream)
+        finally:
+            await stream.aclose()
+
+    async def _pipe(self, event_name: str, stream: TextStream) -> str:
+        pieces: list[str] = []
+        async with self.stream(event_name) as out:
+            try:
                 async for text in stream:
                     await out.write(text, metadata={**stream.metadata, "is_first_chunk": not pieces})
                     pieces.append(text)
-                out.describe(stream.metadata)
-        finally:
-            await stream.aclose()
+            except AnswerRestartedError:
+                out.describe({**stream.metadata, "finish_reason": "restarted"})
+                raise
+            out.describe(stream.metadata)
         return "".join(pieces)
 
     async def respond(self, event_name: str, response: str | Mapping[str, object]) -> None:

@@ -22,6 +22,7 @@ from sentient_cli.errors import (
     ServerError,
 )
 from sentient_cli.llm import Chunk, Message, OfflineProvider, Parameters, ToolCall, ToolSpec, Usage
+from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.offline import OfflineConfig
 from sentient_cli.llm.offline.tokens import count_tokens, split_tokens
 from tests.llm.parts import StepClock, manager, offline, request
@@ -195,7 +196,7 @@ async def test_every_failure_is_the_typed_error(kind: str, error: type[ProviderE
         clock,
     )
     with pytest.raises(error) as caught:
-        await manager(model).generate("hi")
+        await manager(model).generate("hi", options=CallOptions(after_content="fail"))
     assert type(caught.value) is error
     assert (caught.value.partial_text, caught.value.provider) == ("one two ", "offline")
     assert clock.slept[-1] == 3
