@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from bench import checking, create, dev, events, latency, signals, startup, streams
+from bench import checking, create, dev, events, latency, llm_chunks, llm_mix, llm_overhead, signals, startup, streams
 
 __all__ = ["main"]
 
@@ -14,7 +14,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="Short settings: a look, not a result.")
     quick = ["--quick"] if parser.parse_args(arguments).quick else []
-    for figure in (startup, create, checking, events, latency, streams, signals, dev):
+    for figure in (
+        startup,
+        create,
+        checking,
+        events,
+        latency,
+        llm_chunks,
+        llm_overhead,
+        llm_mix,
+        streams,
+        signals,
+        dev,
+    ):
         figure.main(quick)
 
 

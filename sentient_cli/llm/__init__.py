@@ -9,10 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sentient_cli.llm.batches import BatchProvider, BatchResult, BatchStatus
+    from sentient_cli.llm.call import AfterContent, CallOptions
     from sentient_cli.llm.current import current_manager, generate, get_manager, stream
     from sentient_cli.llm.hooks import CallHook, CallRecord, RecordKind
     from sentient_cli.llm.loop import ToolStream
     from sentient_cli.llm.manager import LLMManager
+    from sentient_cli.llm.models.prices import PriceBook
     from sentient_cli.llm.offline import OfflineProvider
     from sentient_cli.llm.parameters import Effort, Parameters
     from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
@@ -26,8 +29,17 @@ if TYPE_CHECKING:
         Request,
         TokenCount,
     )
+    from sentient_cli.llm.resilience.breaker import BreakerPolicy, BreakerState
+    from sentient_cli.llm.resilience.cache import AnswerCache, MemoryCache
+    from sentient_cli.llm.resilience.deadlines import Deadlines
+    from sentient_cli.llm.resilience.failover import FailoverPolicy
+    from sentient_cli.llm.resilience.hedging import HedgePolicy
+    from sentient_cli.llm.resilience.policies import ProviderPolicies, ResiliencePolicies
+    from sentient_cli.llm.resilience.retry import RetryContext, RetryPolicy, RetryStrategy
+    from sentient_cli.llm.resilience.targets import Choice, Chooser, Target
     from sentient_cli.llm.running import run_tools, stream_tools
     from sentient_cli.llm.streaming import LLMStream
+    from sentient_cli.llm.subject import CallSubject, current_subject
     from sentient_cli.llm.tools.definition import AsyncTool, SyncTool, Tool, tool
     from sentient_cli.llm.tools.toolset import Toolset
     from sentient_cli.llm.types import (
@@ -45,22 +57,40 @@ if TYPE_CHECKING:
         TypedCompletion,
         Usage,
     )
+    from sentient_cli.llm.usage.hook import UsageHook, UsageSink
+    from sentient_cli.llm.usage.ledger import UsageLedger
+    from sentient_cli.llm.usage.rows import UsageRow
 
 __all__ = [
+    "AfterContent",
+    "AnswerCache",
     "AsyncTool",
     "AudioPart",
+    "BatchProvider",
+    "BatchResult",
+    "BatchStatus",
+    "BreakerPolicy",
+    "BreakerState",
     "CallHook",
+    "CallOptions",
     "CallRecord",
+    "CallSubject",
     "Capabilities",
+    "Choice",
+    "Chooser",
     "Chunk",
     "Completion",
+    "Deadlines",
     "DocumentPart",
     "Effort",
+    "FailoverPolicy",
     "FinishReason",
+    "HedgePolicy",
     "ImagePart",
     "LLMManager",
     "LLMProvider",
     "LLMStream",
+    "MemoryCache",
     "Message",
     "Messages",
     "ModelInfo",
@@ -68,13 +98,20 @@ __all__ = [
     "OutputSpec",
     "Parameters",
     "Part",
+    "PriceBook",
     "ProviderConfig",
     "ProviderMetrics",
+    "ProviderPolicies",
     "RateLimits",
     "RecordKind",
     "Request",
+    "ResiliencePolicies",
+    "RetryContext",
+    "RetryPolicy",
+    "RetryStrategy",
     "Role",
     "SyncTool",
+    "Target",
     "TextPart",
     "ThinkingPart",
     "TokenCount",
@@ -87,7 +124,12 @@ __all__ = [
     "Toolset",
     "TypedCompletion",
     "Usage",
+    "UsageHook",
+    "UsageLedger",
+    "UsageRow",
+    "UsageSink",
     "current_manager",
+    "current_subject",
     "generate",
     "get_manager",
     "run_tools",
@@ -97,6 +139,21 @@ __all__ = [
 ]
 
 _MODULES = {
+    "call": ("AfterContent", "CallOptions"),
+    "resilience.breaker": ("BreakerPolicy", "BreakerState"),
+    "resilience.cache": ("AnswerCache", "MemoryCache"),
+    "resilience.deadlines": ("Deadlines",),
+    "resilience.failover": ("FailoverPolicy",),
+    "resilience.hedging": ("HedgePolicy",),
+    "resilience.policies": ("ProviderPolicies", "ResiliencePolicies"),
+    "resilience.retry": ("RetryContext", "RetryPolicy", "RetryStrategy"),
+    "resilience.targets": ("Choice", "Chooser", "Target"),
+    "models.prices": ("PriceBook",),
+    "usage.hook": ("UsageHook", "UsageSink"),
+    "usage.ledger": ("UsageLedger",),
+    "usage.rows": ("UsageRow",),
+    "subject": ("CallSubject", "current_subject"),
+    "batches": ("BatchProvider", "BatchResult", "BatchStatus"),
     "current": ("current_manager", "generate", "get_manager", "stream"),
     "hooks": ("CallHook", "CallRecord", "RecordKind"),
     "manager": ("LLMManager",),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, cast
 
 from sentient_cli.clock import Ids
-from sentient_cli.errors import AnswerRestartedError, InvalidEventError, ResponseClosedError
+from sentient_cli.errors import InvalidEventError, ResponseClosedError
 from sentient_cli.runtime.chunks import ChunkEncoder
 from sentient_cli.runtime.events import (
     ErrorContent,
@@ -23,6 +22,7 @@ from sentient_cli.runtime.events import (
     check_event_name,
     check_metadata,
 )
+from sentient_cli.runtime.piping import pipe
 from sentient_cli.runtime.sink import EventSink, TextStream
 from sentient_cli.runtime.unordered import with_sets_sorted
 
@@ -189,25 +189,7 @@ class Response:
         Returns:
             The whole text.
         """
-        try:
-            while True:
-                with contextlib.suppress(AnswerRestartedError):
-                    return await self._pipe(event_name, stream)
-        finally:
-            await stream.aclose()
-
-    async def _pipe(self, event_name: str, stream: TextStream) -> str:
-        pieces: list[str] = []
-        async with self.stream(event_name) as out:
-            try:
-                async for text in stream:
-                    await out.write(text, metadata={**stream.metadata, "is_first_chunk": not pieces})
-                    pieces.append(text)
-            except AnswerRestartedError:
-                out.describe({**stream.metadata, "finish_reason": "restarted"})
-                raise
-            out.describe(stream.metadata)
-        return "".join(pieces)
+        return await pipe(self.stream, event_name, stream)
 
     async def respond(self, event_name: str, response: str | Mapping[str, object]) -> None:
         """Emit one event as the whole response.

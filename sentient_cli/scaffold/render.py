@@ -19,7 +19,7 @@ from sentient_cli.scaffold.tools import Interruption
 
 __all__ = ["PROVIDERS", "OpenTemplate", "open_template", "render"]
 
-PROVIDERS: tuple[str, ...] = ("offline",)
+PROVIDERS: tuple[str, ...] = ("offline", "openai", "anthropic", "compatible")
 """Who may run a project's language model, as far as this version knows them."""
 _OURS = {"sentient_version": __version__}
 

@@ -62,7 +62,7 @@ def test_a_wheel_holds_the_licence(licence: str, tmp_path: Path) -> None:
         ("offline", ""),
         ("openai", "OPENAI_API_KEY"),
         ("anthropic", "ANTHROPIC_API_KEY"),
-        ("compatible", "OPENAI_BASE_URL"),
+        ("compatible", "MODEL_API_KEY"),
     ],
 )
 def test_the_provider_is_in_the_settings_and_its_key_has_a_place(provider: str, variable: str, tmp_path: Path) -> None:

@@ -39,7 +39,14 @@ __all__ = ["OpenAIProvider", "preload"]
 
 
 def preload() -> None:
-    """Import what takes long, once, before it is needed; nothing is connected and no thread is left."""
+    """Import what takes long, once, before it is needed; nothing is connected and no thread is left.
+
+    Example:
+        >>> import sys
+        >>> preload()
+        >>> "openai" in sys.modules
+        True
+    """
     for name in ("openai", "aiohttp", "sentient_cli.llm.openai.bridge", "openai.resources.chat"):
         import_module(name)
 

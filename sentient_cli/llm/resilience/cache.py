@@ -38,7 +38,17 @@ class KeptAnswer(msgspec.Struct, frozen=True):
 
 
 class AnswerCache(Protocol):
-    """Where answers are kept. What fails in it fails no call."""
+    """Where answers are kept. What fails in it fails no call.
+
+    Example:
+        >>> import asyncio
+        >>> from sentient_cli.llm import Chunk, MemoryCache
+        >>> cache: AnswerCache = MemoryCache()
+        >>> asyncio.run(cache.put("a key", KeptAnswer("offline", "echo", (Chunk("Hello"),))))
+        >>> kept = asyncio.run(cache.get("a key"))
+        >>> kept and kept.chunks[0].text
+        'Hello'
+    """
 
     async def get(self, key: str) -> KeptAnswer | None:
         """The answer to a question, if it is there and not too old."""

@@ -32,6 +32,11 @@ class RetryContext(msgspec.Struct, frozen=True, kw_only=True):
         remaining: Seconds that the call has left; None: as many as it likes.
         alternatives: How many other models can be asked instead.
         draw: A random number, from 0 to below 1.
+
+    Example:
+        >>> from sentient_cli.errors import ServerError
+        >>> RetryContext(error=ServerError("Down"), attempt=2, provider="openai").alternatives
+        0
     """
 
     error: ProviderError
@@ -45,7 +50,18 @@ class RetryContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetryStrategy(Protocol):
-    """Decides about retries; each provider may have its own."""
+    """Decides about retries; each provider may have its own.
+
+    Example:
+        >>> class Patient:
+        ...     attempts = 5
+        ...     def wait(self, context: RetryContext) -> float | None:
+        ...         return float(context.attempt) if context.error.retryable else None
+        >>> from sentient_cli.errors import BadRequestError, ServerError
+        >>> strategy: RetryStrategy = Patient()
+        >>> [strategy.wait(RetryContext(error=error("No"), attempt=2)) for error in (ServerError, BadRequestError)]
+        [2.0, None]
+    """
 
     @property
     def attempts(self) -> int:

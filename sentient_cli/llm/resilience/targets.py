@@ -23,6 +23,11 @@ class Target(msgspec.Struct, frozen=True):
         provider: The provider.
         model: The model, as it names it.
         degraded: Why its answer is a lesser one; empty: it is as good as any.
+
+    Example:
+        >>> from sentient_cli.llm import OfflineProvider
+        >>> Target(OfflineProvider(), "echo").id
+        'offline:echo'
     """
 
     provider: LLMProvider
@@ -42,6 +47,12 @@ class Choice(msgspec.Struct, frozen=True):
         targets: The first is asked, the others stand in for it, in this order; at least one.
         policy: By which rule.
         reasons: What was considered, for the log; with none, nothing is told.
+
+    Example:
+        >>> from sentient_cli.llm import OfflineProvider
+        >>> choice = Choice((Target(OfflineProvider(), "echo"),), policy="cheapest", reasons={"offline:echo": "free"})
+        >>> choice.targets[0].model
+        'echo'
     """
 
     targets: tuple[Target, ...]

@@ -70,6 +70,20 @@ class UsageHook:
         sinks: Who gets the rows, such as a `UsageLedger`.
         profile: The profile of settings that is in use.
         clock: What the time is.
+
+    Example:
+        >>> import asyncio, tempfile
+        >>> from pathlib import Path
+        >>> from sentient_cli.llm import LLMManager, OfflineProvider, UsageLedger
+        >>> async def main(folder: str) -> float:
+        ...     ledger = UsageLedger(Path(folder, "usage.db"))
+        ...     await LLMManager([OfflineProvider()], hooks=[UsageHook(ledger)]).generate("Hello", model="offline:echo")
+        ...     spent = await ledger.spent(since=0)
+        ...     await ledger.aclose()
+        ...     return spent
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     asyncio.run(main(folder))
+        0.0
     """
 
     def __init__(self, *sinks: UsageSink, profile: str = "default", clock: Clock | None = None) -> None:

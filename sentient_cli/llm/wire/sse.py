@@ -12,6 +12,8 @@ __all__ = ["EventDecoder", "OversizedEventError", "ServerSentEvent"]
 
 MAX_EVENT: Final = 32 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
+_SMALL: Final = 4096
+"""Bytes of an unfinished event up to which it is quickest to take it anew with each piece."""
 
 
 class OversizedEventError(ValueError):
@@ -46,12 +48,15 @@ class EventDecoder:
         [ServerSentEvent(name=b'', data=b'{"a":1}'), ServerSentEvent(name=b'ping', data=b'{}')]
     """
 
-    __slots__ = ("_held", "_max", "_rest", "_started")
+    __slots__ = ("_held", "_large", "_max", "_rest", "_small", "_started")
 
     def __init__(self, max_event: int = MAX_EVENT) -> None:
         self._max = max_event
+        self._small = min(_SMALL, max_event)
+        # The beginning of an event whose end has not come: in one of the two.
         self._rest = b""
-        self._held = b""
+        self._large = bytearray()
+        self._held = False  # a carriage return came last, which may be the half of a line's end
         self._started = False
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
@@ -60,12 +65,18 @@ class EventDecoder:
         Raises:
             OversizedEventError: an event is too large.
         """
-        *frames, self._rest = self._lines(self._rest + data if self._rest else data).split(b"\n\n")
-        if self._held:
-            self._rest += self._held
-            self._held = b""
-        if len(self._rest) > self._max:
-            raise OversizedEventError
+        if b"\r" in data or self._held or not self._started:
+            data = self._lines(data)
+        if self._large:
+            data = self._grown(data)
+        elif self._rest:
+            data = self._rest + data
+        *frames, rest = data.split(b"\n\n")
+        if len(rest) > self._small:
+            self._large += rest
+            self._check()
+            rest = b""
+        self._rest = rest
         found: list[ServerSentEvent] = []
         for frame in frames:
             # The two forms that models stream; all others take the long way.
@@ -77,23 +88,40 @@ class EventDecoder:
                     found.append(event)
         return found
 
+    def _grown(self, data: bytes) -> bytes:
+        """A large event and what comes after it; nothing while its end is not there. Only what is new is searched."""
+        large = self._large
+        searched = len(large) - 1  # the first half of the mark may be there already
+        large += data
+        if large.find(b"\n\n", searched) < 0:
+            self._check()
+            return b""
+        data = bytes(large)
+        large.clear()
+        return data
+
+    def _check(self) -> None:
+        if len(self._large) > self._max:
+            raise OversizedEventError
+
     def _lines(self, data: bytes) -> bytes:
         """Data whose lines all end with a line feed; the half of a line's end is held."""
         if not self._started:
+            data, self._rest = self._rest + data, b""
             if len(data) < len(_BOM) and _BOM.startswith(data):
                 return data
             self._started = True
             data = data.removeprefix(_BOM)
-        if b"\r" in data:
-            if data.endswith(b"\r"):
-                data, self._held = data[:-1], b"\r"
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return data
+        if self._held:
+            data = b"\r" + data
+        self._held = data.endswith(b"\r")
+        return (data[:-1] if self._held else data).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def end(self) -> ServerSentEvent | None:
         """The stream is over: what was left, if its lines are whole and only the blank line after them is missing."""
-        rest, self._rest = self._rest, b""
-        rest = rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        rest = bytes(self._large) + self._rest + (b"\n" if self._held else b"")
+        self._large.clear()
+        self._rest, self._held = b"", False
         return _parse(rest) if rest.endswith(b"\n") else None
 
 

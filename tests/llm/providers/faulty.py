@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -95,4 +95,5 @@ async def greeting_server(greeting: bytes | None) -> AsyncGenerator[str, None]:
         server.close()
         for writer in writers:
             writer.close()
-        await asyncio.sleep(0.01)
+            with suppress(OSError):
+                await writer.wait_closed()

@@ -370,16 +370,17 @@ async def test_local_servers_are_found_by_what_they_say(server: LLMServer) -> No
     server.answer(local)
     with LLMServer(handle) as other, LLMServer(Answer(b"<html>", content_type="text/html")) as page:
         ports = (("ollama", server.port), ("ollama", other.port), ("lmstudio", page.port))
-        found = await find_local(seconds=5, ports=ports)
+        found = await find_local(seconds=20, ports=ports)
     assert LocalServer("vllm", f"{server.url}/v1", (MODEL,)) in found
     assert LocalServer("ollama", f"{other.url}/v1", (MODEL,)) in found
     assert page.port not in [int(one.base_url.rpartition(":")[2].removesuffix("/v1")) for one in found]
 
 
 async def test_looking_for_local_servers_takes_no_longer_than_it_may() -> None:
-    with LLMServer(Answer(b"", delay=60.0)) as silent:
+    with LLMServer(Answer(delay=3600.0)) as silent:
         found = await find_local(seconds=0.05, ports=(("vllm", silent.port),))
-    assert f"{silent.url}/v1" not in [one.base_url for one in found]
+        assert f"{silent.url}/v1" not in [one.base_url for one in found]
+        await asyncio.to_thread(silent.wait_open, 0)  # while it still has not answered
 
 
 async def test_one_provider_serves_several_event_loops(server: LLMServer) -> None:
