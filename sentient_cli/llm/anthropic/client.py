@@ -28,7 +28,7 @@ def preload() -> None:
         >>> "anthropic" in sys.modules
         True
     """
-    for name in ("aiohttp", "httpx2", "anthropic", "sentient_cli.llm.anthropic.bridge"):
+    for name in ("aiohttp", "httpx2", "anthropic", "sentient_cli.llm.wire.bridge"):
         import_module(name)
 
 
@@ -65,7 +65,7 @@ class Client:
         import anthropic  # noqa: PLC0415 - loaded with the client
         import httpx2  # noqa: PLC0415 - the same
 
-        from sentient_cli.llm.anthropic.bridge import incoming_of  # noqa: PLC0415 - the same
+        from sentient_cli.llm.wire.bridge import incoming_of  # noqa: PLC0415 - the same
 
         # The SDK's structures for messages would cost a walk through the whole request, and warn of some models.
         headers, kind = self.headers(key, betas), anthropic.AsyncStream[object]
@@ -89,7 +89,7 @@ class Client:
             failure = mapped(error, self._provider, self._config)
         else:
             assert isinstance(response, httpx2.Response)  # noqa: S101 - the SDK gives what it is asked to cast to
-            return incoming_of(response)
+            return incoming_of(self._provider, response)
         raise failure
 
     async def fetch(
@@ -129,16 +129,15 @@ class Client:
 
 def _sdk(config: AnthropicConfig, transport: Transport) -> anthropic.AsyncAnthropic:
     import anthropic  # noqa: PLC0415 - takes two seconds
-    import httpx2  # noqa: PLC0415
 
-    from sentient_cli.llm.anthropic.bridge import Bridge  # noqa: PLC0415 - the library under it
+    from sentient_cli.llm.wire.bridge import http_client  # noqa: PLC0415 - the library under it
 
     client = anthropic.AsyncAnthropic(
         api_key=config.keys[0].reveal() if config.keys else "none",  # each request says its own
         base_url=config.base_url.rstrip("/"),
         timeout=None,
         max_retries=0,
-        http_client=httpx2.AsyncClient(transport=Bridge(transport, config), follow_redirects=False, trust_env=False),
+        http_client=http_client(lambda: (transport, config)),
         open_telemetry=False,
     )
     # No public name leaves out those of the environment.

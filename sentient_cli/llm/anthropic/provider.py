@@ -28,6 +28,7 @@ from sentient_cli.llm.provider import Capabilities, ModelInfo, ProviderMetrics, 
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
 from sentient_cli.llm.wire.addresses import check_address
 from sentient_cli.llm.wire.keys import KeyRing
+from sentient_cli.llm.wire.loading import load
 from sentient_cli.llm.wire.meter import Meter
 from sentient_cli.llm.wire.reading import Incoming
 from sentient_cli.llm.wire.settings import with_changes
@@ -121,7 +122,7 @@ class AnthropicProvider:
             if not self._config.keys:
                 raise no_key(self._id)
             check_address(self._id, self._config.base_url)
-            await asyncio.to_thread(preload)
+            await load(preload)
         if self._client is None:  # no other call has made it meanwhile
             self._transport = self._transport or Transport(self._id, self._config)
             self._client = Client(self._id, self._config, self._transport)

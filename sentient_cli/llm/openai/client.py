@@ -23,7 +23,7 @@ def sdk_client(config: OpenAIConfig, current: Callable[[], tuple[Transport, Open
     """
     import openai  # noqa: PLC0415 - more than a second, for those that use it
 
-    from sentient_cli.llm.openai.bridge import http_client  # noqa: PLC0415 - the library under it
+    from sentient_cli.llm.wire.bridge import http_client  # noqa: PLC0415 - the library under it
 
     client = openai.AsyncOpenAI(
         api_key=config.keys[0].reveal() if config.keys else "none",

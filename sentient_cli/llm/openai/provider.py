@@ -27,6 +27,7 @@ from sentient_cli.llm.openai.sending import models_of, open_answer
 from sentient_cli.llm.provider import Capabilities, ModelInfo, ProviderMetrics, Request, TokenCount
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
 from sentient_cli.llm.wire.keys import KeyRing
+from sentient_cli.llm.wire.loading import load
 from sentient_cli.llm.wire.meter import Meter
 from sentient_cli.llm.wire.refusals import check_answer
 from sentient_cli.llm.wire.settings import with_changes
@@ -47,7 +48,7 @@ def preload() -> None:
         >>> "openai" in sys.modules
         True
     """
-    for name in ("openai", "aiohttp", "sentient_cli.llm.openai.bridge", "openai.resources.chat"):
+    for name in ("openai", "aiohttp", "sentient_cli.llm.wire.bridge", "openai.resources.chat"):
         import_module(name)
 
 
@@ -119,7 +120,7 @@ class OpenAIProvider:
         """
         check_config(self._id, self._config)
         if "openai" not in sys.modules:
-            await asyncio.to_thread(preload)  # it takes a second, in which other calls go on
+            await load(preload)  # it takes a second, in which other calls go on
 
     def _sdk(self) -> AsyncOpenAI:
         """The SDK's client at the settings of this moment."""

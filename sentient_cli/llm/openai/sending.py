@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sentient_cli.config.secret import Secret
-from sentient_cli.errors import ProviderConnectionError
 from sentient_cli.llm.chatwire.listing import models_in
 from sentient_cli.llm.openai.seam import failure_of_sdk
 from sentient_cli.llm.provider import ModelInfo, Request
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
-__all__ = ["authorization", "incoming_of", "models_of", "open_answer", "post"]
+__all__ = ["authorization", "models_of", "open_answer", "post"]
 
 
 async def open_answer(
@@ -41,25 +40,13 @@ async def open_answer(
     Raises:
         ProviderError: of the class that fits.
     """
+    from sentient_cli.llm.wire.bridge import incoming_of  # noqa: PLC0415 - is loaded by now
+
     headers = {"accept": "text/event-stream"}
     if request.call:
         headers["idempotency-key"] = headers["x-client-request-id"] = request.call
     response = await post(provider, client, path, body, key, headers, f"the model {request.model!r:.80}")
     return incoming_of(provider, response)
-
-
-def incoming_of(provider: str, response: httpx2.Response) -> Incoming:
-    """Our side of an answer that the SDK gave.
-
-    Raises:
-        ProviderConnectionError: it has none.
-    """
-    from sentient_cli.llm.openai.bridge import INCOMING  # noqa: PLC0415 - is loaded by now
-
-    incoming: object = response.extensions.get(INCOMING)
-    if not isinstance(incoming, Incoming):
-        raise ProviderConnectionError("The SDK does not use our connections", provider=provider)
-    return incoming
 
 
 async def post(

@@ -1,0 +1,104 @@
+"""The HTTP client of a vendor's SDK over our own connections: one pool, one set of limits, one seam for their errors.
+
+Imported by adapters only, and on first use, since it loads the library that the SDKs stand on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import httpx2
+from typing_extensions import override
+
+from sentient_cli.errors import ProviderConnectionError, ProviderError
+from sentient_cli.llm.wire.reading import Incoming
+from sentient_cli.llm.wire.settings import RemoteConfig
+from sentient_cli.llm.wire.transport import Transport
+
+__all__ = ["Bridge", "http_client", "incoming_of"]
+
+_INCOMING: Final = "sentient_incoming"
+"""Under this name the SDK's response has ours."""
+_OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+"""Headers of a request that belong to the connection."""
+_UNPACKED: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers of an answer that are not true any more once it is unpacked."""
+_LARGEST: Final = 64 * 1024 * 1024
+_LARGEST_REFUSAL: Final = 1024 * 1024
+_REFUSED: Final = 300
+
+
+class _Body(httpx2.AsyncByteStream):
+    """The body of an answer, for what the SDK reads itself."""
+
+    def __init__(self, incoming: Incoming) -> None:
+        self._incoming = incoming
+
+    @override
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        refused = self._incoming.status >= _REFUSED
+        try:
+            yield await self._incoming.read(_LARGEST_REFUSAL if refused else _LARGEST)
+        except ProviderError:
+            if not refused:
+                raise
+            yield b""  # of a refusal the status says enough
+        finally:
+            self._incoming.close()  # the SDK does not, when it is cancelled here
+
+    @override
+    async def aclose(self) -> None:
+        self._incoming.close()
+
+
+class Bridge(httpx2.AsyncBaseTransport):
+    """Sends what the SDK wants sent.
+
+    Args:
+        current: Gives the connections and the settings of this moment.
+    """
+
+    def __init__(self, current: Callable[[], tuple[Transport, RemoteConfig]]) -> None:
+        self._current = current
+
+    @override
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request, and give the answer once its head is there.
+
+        Raises:
+            SentientError: what our own connections raise; an SDK lets it through, or wraps it.
+        """
+        transport, config = self._current()
+        headers = {name: value for name, value in request.headers.items() if name not in _OURS}
+        body = await request.aread()
+        incoming = await transport.open(request.method, str(request.url), headers, body or None, config=config)
+        told = [(name, value) for name, value in incoming.headers.items() if name not in _UNPACKED]
+        return httpx2.Response(
+            incoming.status, headers=told, stream=_Body(incoming), request=request, extensions={_INCOMING: incoming}
+        )
+
+
+def http_client(current: Callable[[], tuple[Transport, RemoteConfig]]) -> httpx2.AsyncClient:
+    """A client for an SDK, which follows nothing and asks the environment nothing.
+
+    Args:
+        current: As for `Bridge`.
+    """
+    return httpx2.AsyncClient(transport=Bridge(current), follow_redirects=False, trust_env=False)
+
+
+def incoming_of(provider: str, response: httpx2.Response) -> Incoming:
+    """Our side of an answer that an SDK gave, which is read without the layers between.
+
+    Args:
+        provider: Whose.
+        response: What the SDK gave.
+
+    Raises:
+        ProviderConnectionError: it did not come over the bridge.
+    """
+    incoming: object = response.extensions.get(_INCOMING)
+    if not isinstance(incoming, Incoming):
+        raise ProviderConnectionError("The SDK does not use our connections", provider=provider)
+    return incoming
