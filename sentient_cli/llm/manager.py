@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, overload
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
-from sentient_cli.errors import ConfigError
+from sentient_cli.errors import ConfigError, CredentialNotFoundError
 from sentient_cli.llm.call import AS_USUAL, Call, CallOptions, Price
 from sentient_cli.llm.conversation import as_conversation, distinct_tools
 from sentient_cli.llm.directory import Directory
@@ -179,15 +179,19 @@ class LLMManager:
         return self._choose(request, call, self._directory.targets(call.wanted))
 
     def check_default(self) -> None:
-        """Find out, before anything is asked, whether the default model is one of a known provider.
+        """Find out, before anything is asked, whether the default model is one of a known provider that has a key.
 
         Raises:
             ConfigError: it is not.
+            CredentialNotFoundError: the provider needs a key and has none.
         """
         if not self.default_model:
             return
         try:
-            self.resolve()
+            provider, _ = self.resolve()
+            _ = provider.config
+        except CredentialNotFoundError:
+            raise
         except ConfigError as error:
             raise ConfigError(
                 f"The model {self.default_model!r:.80} leads nowhere",

@@ -72,8 +72,13 @@ class CallSpans:
             f"chat {row.model}", kind=trace.SpanKind.CLIENT, attributes=_attributes(row), start_time=row.at
         )
         for failed in attempts:
-            told = {"attempt": failed.attempt, "provider": failed.provider, "model": failed.model}
-            span.add_event("llm.attempt.failed", {**told, "error.type": failed.error or "_OTHER"}, timestamp=row.at)
+            told: dict[str, str | int] = {
+                "attempt": failed.attempt,
+                "provider": failed.provider,
+                "model": failed.model,
+                "error.type": failed.error or "_OTHER",
+            }
+            span.add_event("llm.attempt.failed", told, timestamp=row.at)
         if row.outcome == "error":
             span.set_status(trace.StatusCode.ERROR, row.error)
         span.end(row.at + round((row.total_ms or 0.0) * 1e6))

@@ -139,9 +139,9 @@ _NO_SUCH_MODEL = ["The offline model has no 'gpt-5'", "assistant, echo", "--mode
 @pytest.mark.parametrize(
     ("name", "model", "said"),
     [
-        ("serve", "openai:gpt-5", _NOT_THERE),
+        ("serve", "nowhere:gpt-5", _NOT_THERE),
         ("run", "offline:gpt-5", _NO_SUCH_MODEL),
-        pytest.param("run", "openai:gpt-5", _NOT_THERE, marks=pytest.mark.slow),
+        pytest.param("run", "nowhere:gpt-5", _NOT_THERE, marks=pytest.mark.slow),
         pytest.param("serve", "offline:gpt-5", _NO_SUCH_MODEL, marks=pytest.mark.slow),
         pytest.param("serve", ":", _NO_NAME, marks=pytest.mark.slow),
         pytest.param("run", ":", _NO_NAME, marks=pytest.mark.slow),
@@ -157,6 +157,18 @@ def test_a_model_that_leads_nowhere(tmp_path: Path, name: str, model: str, said:
     for words in said:
         assert words in " | ".join((error["what"], error["why"], error["fix"]))
     assert done.stdout in {"", "closed\n"}
+
+
+@pytest.mark.story("14.8", "E1.4")
+def test_a_model_without_a_key_is_said_before_anything_is_served(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text(_SERVES)
+    arguments = ("--json", "serve", "--port", "0", "--model", "openai:gpt-5", "agent.py")
+    done = commands.run_text(*arguments, directory=tmp_path, environment=environment(tmp_path))
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert (done.returncode, error["code"]) == (3, "credential-not-found")
+    assert "OPENAI_API_KEY" in error["why"]
+    assert "offline" in error["fix"]
+    assert "Serving" not in done.stderr
 
 
 @pytest.mark.story("14.8")

@@ -184,8 +184,8 @@ class LLMServer:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _end(self) -> None:
-        # First nothing new is accepted, then what was accepted a moment ago comes into being and can be closed. A server
-        # that closes in between loses it: the socket stays open until it is collected, with a warning in another test.
+        # First nothing new is accepted, then what was accepted a moment ago comes into being and can be closed. If the
+        # server closed in between, the socket would stay open until it is collected, with a warning in another test.
         for listening in self._server.sockets:
             self._loop.remove_reader(listening.fileno())
         await _turns()

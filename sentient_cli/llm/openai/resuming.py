@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sentient_cli.config.secret import Secret
 from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
 from sentient_cli.llm.openai.seam import failure_of_sdk
-from sentient_cli.llm.openai.sending import authorization, incoming_of
+from sentient_cli.llm.openai.sending import authorization
 from sentient_cli.llm.wire.reading import Incoming
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Resuming:
             return None
         self._left -= 1
         import httpx2  # noqa: PLC0415 - is loaded by now
+
+        from sentient_cli.llm.wire.bridge import incoming_of  # noqa: PLC0415 - the same
 
         after = f"&starting_after={decoder.sequence}" if decoder.sequence >= 0 else ""
         try:

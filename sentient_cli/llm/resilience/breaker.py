@@ -89,7 +89,7 @@ class Breaker:
     )
 
     def __init__(self, policy: BreakerPolicy) -> None:
-        self.policy = policy
+        self.policy: BreakerPolicy = policy
         self._epoch = 0
         self._ticket = Ticket(0)  # the same for all calls between two changes
         self._until: float | None = None

@@ -72,9 +72,11 @@ class Watch:
     )
 
     def __init__(self, first: float | None, attempt: float | None, deadline: float | None) -> None:
-        self.loop = loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        loop = self.loop
         self.task: asyncio.Task[object] | None = asyncio.current_task(loop)
-        self.expired = self.is_over = False
+        self.expired: bool = False
+        self.is_over: bool = False
         self._victim: asyncio.Task[object] | None = None
         self._cancelling = 0
         self._timer: asyncio.TimerHandle | set[Watch] | None = None

@@ -48,9 +48,9 @@ class Gate:
         self._call = call
         self.held: list[Chunk] = []
         """What came up to the first content, and that."""
-        self.is_open = False
+        self.is_open: bool = False
         """Whether there was content."""
-        self.is_finished = False
+        self.is_finished: bool = False
         """Whether the terminal marker was there: whatever comes now, nothing is missing."""
 
     async def wait(self, source: AsyncGenerator[Chunk, None], provider: str) -> None:

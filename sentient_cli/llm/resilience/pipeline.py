@@ -51,11 +51,11 @@ class Pipeline:
         self.policies = policies
         self.clock = clock
         self.draw = draw
-        self.breakers = Breakers(policies.breaker_of, clock)
-        self.budget = RetryBudget(policies.retry_share, policies.retry_floor)
-        self.around_attempts = tuple(around_attempts)
+        self.breakers: Breakers = Breakers(policies.breaker_of, clock)
+        self.budget: RetryBudget = RetryBudget(policies.retry_share, policies.retry_floor)
+        self.around_attempts: tuple[Wrap, ...] = tuple(around_attempts)
         self._lanes: dict[str, tuple[LLMProvider, Opening]] = {}
-        self.answering = pipeline(self, choose, around_calls)
+        self.answering: Answering = pipeline(self, choose, around_calls)
 
     def lane_of(self, provider: LLMProvider) -> Opening:
         """What is around one provider; made once."""

@@ -161,7 +161,7 @@ class Splicer:
         self._space = ""
         self.cut: int | None = None
         """How many characters of the new text were cut off; None: that is not clear yet."""
-        self.is_done = False
+        self.is_done: bool = False
 
     @property
     def read(self) -> int:

@@ -31,7 +31,7 @@ class Seen:
     __slots__ = ("active", "first_token", "output")
 
     def __init__(self) -> None:
-        self.active = 0
+        self.active: int = 0
         """Calls that go on."""
         self.first_token: float | None = None
         """Seconds to the first piece of an answer, the last ones counting most; None: not seen yet."""

@@ -55,7 +55,7 @@ class EventDecoder:
         self._small = min(_SMALL, max_event)
         # The beginning of an event whose end has not come: in one of the two.
         self._rest = b""
-        self._large = bytearray()
+        self._large: bytearray = bytearray()
         self._held = False  # a carriage return came last, which may be the half of a line's end
         self._started = False
 

@@ -14,10 +14,18 @@ MEGABYTE = 1024 * 1024
 
 names = st.sampled_from([b"", b"ping", b"content_block_delta"])
 lines = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=30).map(str.encode)
-large = st.builds(lambda line, times: (line or b"x") * times, lines, st.integers(1, 3000))
-events = st.builds(
-    lambda name, data: ServerSentEvent(name, b"\n".join(data)), names, st.lists(lines | large, min_size=1, max_size=3)
-)
+
+
+def repeated(line: bytes, times: int) -> bytes:
+    return (line or b"x") * times
+
+
+def event_of(name: bytes, data: list[bytes]) -> ServerSentEvent:
+    return ServerSentEvent(name, b"\n".join(data))
+
+
+large = st.builds(repeated, lines, st.integers(1, 3000))
+events = st.builds(event_of, names, st.lists(lines | large, min_size=1, max_size=3))
 sizes = st.lists(st.integers(1, 5000), min_size=1, max_size=10)
 
 

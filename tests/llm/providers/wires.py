@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
-from sentient_cli.llm.anthropic.client import preload
 from sentient_cli.llm.compatible import CompatibleConfig, CompatibleProvider
 from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
 from sentient_cli.llm.provider import LLMProvider
@@ -81,7 +80,6 @@ def _openai(url: str, patience: float) -> OpenAIProvider:
 
 
 def _anthropic(url: str, patience: float) -> AnthropicProvider:
-    preload()  # else the first call does it in a thread, which goes on when that call is cancelled
     return AnthropicProvider(AnthropicConfig(base_url=url, api_key=Secret(KEY), timeout=patience))
 
 
