@@ -130,8 +130,8 @@ if __name__ == "__main__":
     DefaultServer(Registers()).run()
 """
 )
-_NOT_THERE = ["There is no provider 'openai'", "mine, offline", "--model"]
-_NO_NAME = ["There is no provider ''", "mine, offline", "--model"]
+_NOT_THERE = ["There is no provider 'nowhere'", "mine", "offline", "--model"]
+_NO_NAME = ["There is no provider ''", "mine", "offline", "--model"]
 _NO_SUCH_MODEL = ["The offline model has no 'gpt-5'", "assistant, echo", "--model"]
 
 
