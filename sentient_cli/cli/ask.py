@@ -52,7 +52,13 @@ def ask(  # noqa: PLR0917 - one parameter an option
     from sentient_cli.cli.asking import Answerer, Wanted, question
 
     here = current()
-    messages = question(prompt, system=system, files=file or [], images=image or [])
+    messages = question(
+        prompt,
+        system=system,
+        files=file or [],
+        images=image or [],
+        waits=lambda: here.console.say("Waiting for what is piped in; `</dev/null` says that nothing is"),
+    )
     loaded = here.load(
         {"llm.model": model, "llm.script": script},
         profile=profile,

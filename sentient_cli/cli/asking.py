@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 import sys
 import time
@@ -15,7 +16,8 @@ from sentient_cli.errors import UsageError
 from sentient_cli.llm.types import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TextIO
 
     from sentient_cli.cli.console import Console
     from sentient_cli.config import Loaded
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Answerer", "Wanted", "question"]
 
 _LARGEST = 32 * 1024 * 1024
+_MOMENT = 1.0
+"""Seconds after which it is said that something is waited for."""
 _SOUNDS = (".wav", ".mp3")
 
 
@@ -45,7 +49,12 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def question(
-    prompt: str | None, *, system: str | None, files: Sequence[Path], images: Sequence[Path]
+    prompt: str | None,
+    *,
+    system: str | None,
+    files: Sequence[Path],
+    images: Sequence[Path],
+    waits: Callable[[], None] | None = None,
 ) -> tuple[Message, ...]:
     """The conversation that a command line asks.
 
@@ -54,6 +63,7 @@ def question(
         system: How the model shall answer.
         files: Texts, documents and sounds.
         images: Pictures.
+        waits: Is called when a question was typed and nothing comes from stdin, which is open.
 
     Raises:
         UsageError: there is no question, or a file cannot be read.
@@ -61,8 +71,10 @@ def question(
     """
     from sentient_cli.llm.parts import ImagePart, TextPart
 
-    piped = _piped(must=prompt in {None, "-"})
     typed = "" if prompt in {None, "-"} else str(prompt)
+    _check_typed(typed, "The question")
+    _check_typed(system or "", "The text of --system")
+    piped = _piped(must=prompt in {None, "-"}, waits=waits)
     parts: list[Part] = []
     for path in images:
         _check(path)
@@ -86,7 +98,7 @@ def question(
     return (Message.system(system), asked) if system else (asked,)
 
 
-def _piped(*, must: bool) -> str:
+def _piped(*, must: bool, waits: Callable[[], None] | None) -> str:
     """What stdin has; where a question was typed, only what is piped in or comes from a file."""
     stdin = sys.stdin
     if stdin is None or stdin.closed:
@@ -99,15 +111,32 @@ def _piped(*, must: bool) -> str:
         comes, terminal = True, False
     if terminal or not (must or comes):
         return ""
+    if not must and waits is not None and not _is_ready(stdin):
+        waits()
+    data = stdin.buffer.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise UsageError("What is piped in is larger than 32 MiB", fix="Pipe less")
     try:
-        text = stdin.read(_LARGEST + 1)
+        return data.decode("utf-8-sig").rstrip("\n")
     except UnicodeDecodeError:
         raise UsageError(
             "What is piped in is no text", fix="Give pictures with --image, other files with --file"
         ) from None
-    if len(text) > _LARGEST:
-        raise UsageError("What is piped in is larger than 32 MiB", fix="Pipe less")
-    return text.rstrip("\n")
+
+
+def _is_ready(stdin: TextIO) -> bool:
+    """Whether there is something to read within a moment, or it is at its end."""
+    try:
+        return bool(select.select([stdin], [], [], _MOMENT)[0])
+    except (OSError, ValueError):  # no such thing can be waited for here
+        return True
+
+
+def _check_typed(text: str, what: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is no text in UTF-8", fix="Check the encoding of the terminal or script") from None
 
 
 def _check(path: Path) -> None:

@@ -236,3 +236,33 @@ def test_at_a_terminal() -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 2
+
+
+@pytest.mark.story("18.6")
+@pytest.mark.parametrize("variables", [{}, {"LC_ALL": "C"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}])
+def test_what_is_piped_in_and_is_no_text(variables: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "sentient_cli", "--json", "ask"]
+    data = bytes(range(128, 256))
+    done = subprocess.run(command, input=data, env={**os.environ, **variables}, capture_output=True, check=False)
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert (done.returncode, error["code"]) == (2, "usage")
+    assert "no text" in error["what"]
+
+
+@pytest.mark.story("18.6")
+def test_a_question_that_is_no_text(sentient: Sentient) -> None:
+    done = sentient("--json", "ask", os.fsdecode(b"caf\xe9 \xff"))
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert (done.returncode, error["code"]) == (2, "usage")
+
+
+@pytest.mark.story("18.6")
+def test_it_says_that_it_waits_for_what_is_piped_in() -> None:
+    command = [sys.executable, "-m", "sentient_cli", "ask", "What is this?"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asking:
+        assert asking.stdin is not None
+        assert asking.stderr is not None
+        assert b"Waiting for what is piped in" in asking.stderr.readline()
+        asking.stdin.write(b"What is 6 * 7?")
+        out, _ = asking.communicate(timeout=60)
+    assert b"42" in out

@@ -274,3 +274,17 @@ def test_names_are_lazy_and_complete() -> None:
     assert set(dir(llm)) == set(llm.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         getattr(llm, "nothing")  # noqa: B009
+
+
+@pytest.mark.parametrize("text", ["half \ud83d", "\udc80"])
+async def test_half_a_character_is_refused_before_anything_is_sent(text: str) -> None:
+    with pytest.raises(BadRequestError, match="half a character"):
+        await LLMManager([OfflineProvider()], default_model="offline").generate(text)
+
+
+async def test_a_role_that_there_is_not() -> None:
+    message = msgspec.structs.replace(Message.user("hi"))
+    msgspec.structs.force_setattr(message, "role", "critic")
+    with pytest.raises(BadRequestError, match="no role 'critic'") as caught:
+        await LLMManager([OfflineProvider()], default_model="offline").generate([message])
+    assert "assistant" in caught.value.fix
