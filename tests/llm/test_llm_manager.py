@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from sentient_cli.errors import (
     ProviderError,
     RateLimitError,
 )
-from sentient_cli.llm import CallRecord, Chunk, LLMManager, Message, ToolCallDelta, ToolSpec, Usage
+from sentient_cli.llm import CallRecord, Chunk, LLMManager, Message, OfflineProvider, ToolCallDelta, ToolSpec, Usage
 from tests.llm.parts import PlainProvider, Records, manager, offline
 
 ANSWER = (
