@@ -48,7 +48,7 @@ class Pipeline:
         around_attempts: Sequence[Wrap] = (),
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self.policies = policies
+        self._policies = policies
         self.clock = clock
         self.draw = draw
         self.breakers: Breakers = Breakers(policies.breaker_of, clock)
@@ -56,6 +56,16 @@ class Pipeline:
         self.around_attempts: tuple[Wrap, ...] = tuple(around_attempts)
         self._lanes: dict[str, tuple[LLMProvider, Opening]] = {}
         self.answering: Answering = pipeline(self, choose, around_calls)
+
+    @property
+    def policies(self) -> ResiliencePolicies:
+        """What is done about failures."""
+        return self._policies
+
+    @policies.setter
+    def policies(self, policies: ResiliencePolicies) -> None:
+        self._policies = policies
+        self.budget.share, self.budget.floor = policies.retry_share, policies.retry_floor
 
     def lane_of(self, provider: LLMProvider) -> Opening:
         """What is around one provider; made once."""

@@ -211,3 +211,14 @@ async def test_policies_change_while_it_runs() -> None:
     stage.manager.policies = ResiliencePolicies(retry=RetryPolicy(attempts=1), failover=FailoverPolicy())
     with pytest.raises(ServerError, match="Down 2"):
         await stage.manager.generate("hi")
+
+
+async def test_other_policies_have_another_budget_at_once() -> None:
+    stage = Stage(Actor([ServerError("Down")]), policies=ResiliencePolicies(retry_share=0.0, retry_floor=0))
+    with pytest.raises(ServerError):
+        await stage.manager.generate("hi")
+    assert "llm.retry" not in stage.told
+    stage.manager.policies = ResiliencePolicies(retry=RetryPolicy(attempts=2), retry_floor=5)
+    with pytest.raises(ServerError):
+        await stage.manager.generate("hi")
+    assert stage.told.count("llm.retry") == 1
