@@ -76,6 +76,8 @@ class Call:
         "provider",
         "recorder",
         "restarts",
+        "set_aside",
+        "spent",
         "splices",
         "subject",
         "tools",
@@ -123,6 +125,10 @@ class Call:
         """The tokens of attempts that failed: they are paid for as well."""
         self.wasted_cost: float | None = 0.0
         """What they cost; None: that is not known."""
+        self.spent: float = 0.0
+        """What its attempts cost so far that were counted to a budget, in US dollars."""
+        self.set_aside: float = 0.0
+        """What those may cost that go on."""
         self.origin: Call | None = None
         """The call that this is a branch of."""
         self._begin_state()

@@ -277,6 +277,8 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
         if answer.pace:
             await writer.drain()
             await asyncio.sleep(answer.pace)
+        if writer.is_closing():  # asyncio complains of what is written then
+            return False
         writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
     if answer.how == "end":
         writer.write(b"0\r\n\r\n")

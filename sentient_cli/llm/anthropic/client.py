@@ -65,10 +65,14 @@ class Client:
         import anthropic  # noqa: PLC0415 - loaded with the client
         import httpx2  # noqa: PLC0415 - the same
 
-        from sentient_cli.llm.wire.bridge import incoming_of  # noqa: PLC0415 - the same
+        from sentient_cli.llm.wire.bridge import incoming_of, unseen_headers  # noqa: PLC0415 - the same
 
         # The SDK's structures for messages would cost a walk through the whole request, and warn of some models.
-        headers, kind = self.headers(key, betas), anthropic.AsyncStream[object]
+        kind = anthropic.AsyncStream[object]
+        headers: dict[str, str | anthropic.Omit] = {"Authorization": anthropic.Omit()}
+        if betas:
+            headers["anthropic-beta"] = ",".join(betas)
+        unseen_headers.set(self.credential(key))
         try:
             if method == "GET":
                 sent = self._sdk.get(
@@ -90,6 +94,8 @@ class Client:
         else:
             assert isinstance(response, httpx2.Response)  # noqa: S101 - the SDK gives what it is asked to cast to
             return incoming_of(self._provider, response)
+        finally:
+            unseen_headers.set({})  # no reset: who gives up a stream may do so from another context
         raise failure
 
     async def fetch(
@@ -113,18 +119,16 @@ class Client:
         finally:
             incoming.close()
 
-    def headers(self, key: Secret | None, betas: tuple[str, ...] = ()) -> dict[str, str | anthropic.Omit]:
-        """What a request says about who asks."""
-        import anthropic  # noqa: PLC0415 - loaded with the client
+    def credential(self, key: Secret | None) -> dict[str, str]:
+        """The header that tells who asks.
 
-        headers: dict[str, str | anthropic.Omit] = {"Authorization": anthropic.Omit()}
-        if key is not None and self._config.key_header == "x-api-key":
-            headers["X-Api-Key"] = key.reveal()
-        elif key is not None:
-            headers["Authorization"] = f"Bearer {key.reveal()}"
-        if betas:
-            headers["anthropic-beta"] = ",".join(betas)
-        return headers
+        Args:
+            key: Of this call.
+        """
+        if key is None:
+            return {}
+        told = key.reveal()
+        return {"x-api-key": told} if self._config.key_header == "x-api-key" else {"authorization": f"Bearer {told}"}
 
 
 def _sdk(config: AnthropicConfig, transport: Transport) -> anthropic.AsyncAnthropic:
@@ -133,7 +137,7 @@ def _sdk(config: AnthropicConfig, transport: Transport) -> anthropic.AsyncAnthro
     from sentient_cli.llm.wire.bridge import http_client  # noqa: PLC0415 - the library under it
 
     client = anthropic.AsyncAnthropic(
-        api_key=config.keys[0].reveal() if config.keys else "none",  # each request says its own
+        api_key="none",  # each request has its own, which the SDK does not see
         base_url=config.base_url.rstrip("/"),
         timeout=None,
         max_retries=0,

@@ -277,8 +277,7 @@ class AnthropicProvider:
         """
         client = await self.client()
         assert self._transport is not None  # noqa: S101 - it is made with the client
-        headers = {name: value for name, value in client.headers(self.key()).items() if isinstance(value, str)}
-        headers["anthropic-version"] = self._config.api_version
+        headers = {**client.credential(self.key()), "anthropic-version": self._config.api_version}
         return await self._transport.warm_up(count, f"{self._config.base_url.rstrip('/')}{_MODELS}?limit=1", headers)
 
     def metrics(self) -> ProviderMetrics:

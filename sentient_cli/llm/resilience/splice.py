@@ -21,10 +21,28 @@ __all__ = ["ANCHOR", "HOLD", "LEAST", "Splicer", "anchor_of", "continuation", "f
 ANCHOR: Final = 40
 """Characters that the model is asked to repeat, about."""
 HOLD: Final = 240
-"""Characters of the new text that are held back to look for them."""
+"""Characters of the new text that are held back to look for them, and for signs of doubt behind them."""
 LEAST: Final = 8
 """Characters, without white space, that both have to share at least."""
 LONGEST_ANCHOR: Final = 160
+_BEHIND: Final = 40
+"""Characters behind the anchor that have to be seen, unless the text ends before."""
+_AGAIN: Final = 24
+"""Characters, without white space, by which a text is known that comes again."""
+_CLOSING: Final = {
+    '"': '"',
+    "'": "'",
+    "`": "`",
+    "\u201d": "\u201c\u201e",
+    "\u2019": "\u2018\u201a",
+    "\u00bb": "\u00ab",
+    "\u00ab": "\u00bb",
+}
+"""Marks that end a quotation, and those that begin it."""
+_COMMENTS: Final = (
+    "...", "\u2026", "cont", "resum", "going on", "go on", "goes on", "picking up", "interrupt", "repeat", "the rest",
+    "as above", "as before", "from here", "fortsetzung", "weiter", "suite", "sigue",
+)  # fmt: skip
 _WORD: Final = 24
 """Characters that the anchor may be longer to begin with a whole word."""
 _ASK: Final = (
@@ -72,26 +90,27 @@ def anchor_of(partial: str) -> str | None:
         length *= 2
 
 
-def find_cut(partial: str, anchor: str, held: str, *, is_all: bool) -> int | None:
-    """Where the new part of a text begins: just after the anchor, white space aside; None: not known, or not yet.
+def find_cut(partial: str, anchor: str, held: str, *, is_end: bool) -> int | None:
+    """Where the new part of a text begins: just after the anchor, white space aside; None: that is not beyond doubt.
 
     What stands before the anchor has to be the end of the partial text too, or an introduction of its own: a line, or
-    words up to a colon. In a quotation or a block of code the anchor means nothing.
+    words up to a colon. In a quotation or a block of code the anchor means nothing. Behind it, neither the anchor nor
+    the beginning of the partial text may come again, and no sign of a quotation or of a comment.
 
     Args:
         partial: The text so far.
         anchor: Its end.
         held: The beginning of the new text.
-        is_all: Whether no more of it will be looked at.
+        is_end: Whether that is all of it.
 
     Example:
         >>> text, anchor = "The quick brown fox jumps", "quick brown fox jumps"
-        >>> find_cut(text, anchor, "quick  brown fox jumps over", is_all=False)
+        >>> find_cut(text, anchor, "quick  brown fox jumps over", is_end=True)
         22
-        >>> find_cut(text, anchor, "Sure: quick brown fox jumps over", is_all=False) is None
-        True
-        >>> find_cut(text, anchor, "Sure: quick brown fox jumps over", is_all=True)
+        >>> find_cut(text, anchor, "Sure: quick brown fox jumps over", is_end=True)
         27
+        >>> find_cut(text, anchor, "quick brown fox jumps... over", is_end=True) is None
+        True
     """
     wanted = _bare(anchor)
     places = [place for place, char in enumerate(held) if not char.isspace()]
@@ -99,13 +118,60 @@ def find_cut(partial: str, anchor: str, held: str, *, is_all: bool) -> int | Non
     at = bare.find(wanted)
     if at < 0:
         return None
-    cut = places[at + len(wanted) - 1] + 1
-    before = held[: places[at]]
-    if at == 0 or (_bare(partial).endswith(bare[: at + len(wanted)]) and any(map(str.isalnum, before))):
-        return cut
-    if not is_all or bare.find(wanted, at + 1) >= 0:
+    end = at + len(wanted)
+    cut, before, behind = places[end - 1] + 1, held[: places[at]], bare[end:]
+    goes_back = _bare(partial).endswith(bare[:end]) and any(map(str.isalnum, before))
+    if not (at == 0 or goes_back or _introduces(before)):
         return None
-    return cut if _introduces(before) else None
+    if not is_end and len(held) - cut < _BEHIND:
+        return None
+    if any(_comes_again(_bare(text)[:_AGAIN], behind, is_end=is_end) for text in (anchor, partial)):
+        return None
+    return None if _is_doubtful(partial, held[cut:]) else cut
+
+
+def _comes_again(text: str, behind: str, *, is_end: bool) -> bool:
+    if text in behind:
+        return True
+    lengths = range(LEAST, len(text)) if not is_end else ()
+    return any(behind.endswith(text[:length]) for length in lengths)
+
+
+def _is_doubtful(partial: str, rest: str) -> bool:
+    """Whether what follows the anchor shows that it was quoted or commented upon, rather than continued."""
+    text = rest.lstrip()
+    if text.startswith(("...", "\u2026")):
+        return True
+    if _is_comment(text, begins_line="\n" in rest[: len(rest) - len(text)] or partial.rstrip(" \t").endswith("\n")):
+        return True
+    return bool(text) and text[0] in _CLOSING and _closes(partial, text, is_apart=text != rest)
+
+
+def _is_comment(text: str, *, begins_line: bool) -> bool:
+    inner = text.lstrip("*_")
+    close = {"(": ")", "[": "]"}.get(inner[:1])
+    if close is None:
+        return False
+    inside, found, after = inner[1:].partition(close)
+    if inside.strip(" *_").lower().startswith(_COMMENTS):
+        return True
+    is_alone = not after.lstrip("*_ \t") or after.lstrip("*_ \t").startswith("\n")
+    return bool(found) and begins_line and is_alone and "\n" not in inside
+
+
+def _closes(partial: str, text: str, *, is_apart: bool) -> bool:
+    mark, last, following = text[0], partial.rstrip()[-1:], text[1:2]
+    opening = _CLOSING[mark]
+    if opening == mark:
+        is_open = partial.count(mark) % 2 == 1
+    else:
+        is_open = sum(map(partial.count, opening)) > partial.count(mark)
+    if is_open or last in "([{=<":
+        return False
+    if mark in "'\u2019" and following.isalnum():
+        return False  # an apostrophe
+    begins = bool(following) and not following.isspace() and following not in ",.;:!?"
+    return not (begins and (is_apart or partial[-1:].isspace() or not (last.isalnum() or last in ".!?\u2026")))
 
 
 def _introduces(before: str) -> bool:
@@ -145,20 +211,18 @@ class Splicer:
     Example:
         >>> splicer = Splicer("It was the best of times, ", "It was the best of times,")
         >>> [splicer.feed(text) for text in ("It was the best", " of times, ", "it was the worst")]
-        ['', '', 'it was the worst']
-        >>> splicer.is_done
-        True
+        ['', '', '']
+        >>> splicer.finish()
+        'it was the worst'
     """
 
-    __slots__ = ("_anchor", "_bare", "_gap", "_held", "_partial", "_space", "_wanted", "cut", "is_done")
+    __slots__ = ("_anchor", "_gap", "_held", "_partial", "_space", "cut", "is_done")
 
     def __init__(self, partial: str, anchor: str) -> None:
         self._partial = partial
         self._anchor = anchor
         self._gap = partial[len(partial.rstrip()) :]
-        self._wanted = _bare(anchor)
-        self._held = self._bare = ""
-        self._space = ""
+        self._held = self._space = ""
         self.cut: int | None = None
         """How many characters of the new text were cut off; None: that is not clear yet."""
         self.is_done: bool = False
@@ -170,7 +234,7 @@ class Splicer:
 
     @property
     def is_refused(self) -> bool:
-        """Whether enough was read and the place was not found."""
+        """Whether enough was read and the place is not beyond doubt."""
         return self.cut is None and len(self._held) >= HOLD
 
     def feed(self, text: str) -> str:
@@ -179,10 +243,8 @@ class Splicer:
             return text
         if self.cut is None:
             self._held += text
-            self._bare += _bare(text)
-            if self._wanted in self._bare:
-                is_all = len(self._held) >= HOLD
-                self.cut = find_cut(self._partial, self._anchor, self._held, is_all=is_all)
+            if len(self._held) >= HOLD:
+                self.cut = find_cut(self._partial, self._anchor, self._held, is_end=False)
             if self.cut is None:
                 return ""
             text = self._held[self.cut :]
@@ -193,7 +255,7 @@ class Splicer:
         if self.is_done:
             return ""
         if self.cut is None:
-            self.cut = find_cut(self._partial, self._anchor, self._held, is_all=True)
+            self.cut = find_cut(self._partial, self._anchor, self._held, is_end=True)
             if self.cut is None:
                 return None
             self._space = self._held[self.cut :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -106,7 +107,7 @@ def forecast(spent: float, now_ns: int) -> float:
 
 
 class _Account:
-    __slots__ = ("at", "reserved", "since", "spent", "warned")
+    __slots__ = ("at", "reading", "reserved", "since", "spent", "warned")
 
     def __init__(self, since: int) -> None:
         self.since = since
@@ -114,6 +115,8 @@ class _Account:
         self.reserved = 0.0
         self.at: int | None = None
         """When what others spent was read last."""
+        self.reading: asyncio.Task[None] | None = None
+        """The reading that goes on: whoever comes meanwhile waits for it too."""
         self.warned = 0.0
 
 
@@ -160,18 +163,19 @@ class Budget:
         self._whole = _Account(0)
         self._sessions: OrderedDict[str, _Account] = OrderedDict()
 
-    async def reserve(self, amount: float, session: str | None = None) -> Reserved:
+    async def reserve(self, amount: float, session: str | None = None, *, before: float = 0.0) -> Reserved:
         """Set aside what a call may cost.
 
         Args:
             amount: In US dollars.
             session: Whose call it is.
+            before: What other attempts of the same call cost, or may cost.
 
         Raises:
             BudgetExceededError: that is more than is left.
         """
-        if self.limits.call is not None and amount > self.limits.call * _TOLERANCE:
-            raise _exceeded("call", amount, 0.0, self.limits.call)
+        if self.limits.call is not None and amount > 0 and before + amount > self.limits.call * _TOLERANCE:
+            raise _exceeded("call", amount, before, self.limits.call)
         accounts = self._accounts(session)
         for scope, account, _ in accounts:
             await self._refresh(scope, account, session)
@@ -223,15 +227,24 @@ class Budget:
         return account
 
     async def _refresh(self, scope: Scope, account: _Account, session: str | None) -> None:
-        now = self._clock.now_ns()
-        if self._spending is None or (account.at is not None and now - account.at < _REFRESH_NS):
+        if self._spending is None or (
+            account.at is not None and self._clock.now_ns() - account.at < _REFRESH_NS
+        ):
             return
-        account.at = now
+        reading = account.reading
+        if reading is None or reading.done() or reading.get_loop() is not asyncio.get_running_loop():
+            reading = account.reading = asyncio.ensure_future(self._read(self._spending, scope, account, session))
+        # A call that is cancelled does not end the reading that others wait for.
+        await asyncio.shield(reading)
+
+    async def _read(self, spending: Spending, scope: Scope, account: _Account, session: str | None) -> None:
+        now = self._clock.now_ns()
         wanted = session if scope == "session" else None
         profile = self._profile if scope == "profile" else None
-        spent = await self._spending.spent(since=account.since, session=wanted, profile=profile)
+        spent = await spending.spent(since=account.since, session=wanted, profile=profile)
         # What is written late counts by what is known here; what others spent counts by what is written.
         account.spent = max(account.spent, spent)
+        account.at, account.reading = now, None
 
     def _warn(
         self, scope: Scope, account: _Account, limit: float, session: str | None, spent: float
@@ -267,7 +280,8 @@ class Reserved(msgspec.Struct, frozen=True):
 
 def _exceeded(scope: Scope, amount: float, spent: float, limit: float) -> BudgetExceededError:
     if scope == "call":
-        why = f"It would cost up to ${amount:.4f}, and a call may cost ${limit:.4f}"
+        tried = f", after ${spent:.4f} for what was tried before" if spent else ""
+        why = f"It would cost up to ${amount:.4f}{tried}, and a call may cost ${limit:.4f}"
     else:
         why = f"${spent:.4f} of ${limit:.4f} are spent, and this call would cost up to ${amount:.4f}"
     what = "This call is over the budget of a call" if scope == "call" else f"The budget of the {scope} is used up"

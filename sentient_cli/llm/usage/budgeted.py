@@ -13,6 +13,7 @@ from sentient_cli.llm.models.facts import facts_of
 from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.models.rates import Rates, cost_of
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.waste import wasted_usage
 from sentient_cli.llm.types import Chunk, Usage
 from sentient_cli.llm.usage.budget import Budget, Reserved
 from sentient_cli.llm.usage.estimate import tokens_of
@@ -25,7 +26,6 @@ _LEAST_OUTPUT: Final = 16
 """An answer that may have fewer tokens is not worth asking for."""
 _USUAL_MOST: Final = 32_768
 """Tokens that an answer of a model nobody knows may have."""
-_CHARACTERS: Final = 4
 
 
 class Budgeted:
@@ -62,27 +62,42 @@ class Budgeted:
         else:
             request, amount = self._bounded(request, rates, call)
             reserved = await self._reserve(amount, call)
+        whole = call.origin or call
         usage: Usage | None = None
-        written = 0
+        written, finished = 0, False
         source = self._inner.stream(request, call)
         try:
             async for chunk in source:
                 if chunk.text:
                     written += len(chunk.text)
+                elif chunk.tool_call is not None:
+                    written += len(chunk.tool_call.arguments)
+                elif chunk.thinking is not None:
+                    written += len(chunk.thinking.text)
                 if chunk.usage is not None:
                     usage = chunk.usage
+                if chunk.finish_reason is not None:
+                    finished = True
                 yield chunk
         finally:
-            cost = self._cost(request, rates, usage, written)
+            cost = self._cost(request, rates, usage, written, finished=finished)
+            whole.set_aside = max(0.0, whole.set_aside - reserved.amount)
+            whole.spent += cost
             for warning in self._budget.settle(reserved, cost):
                 call.note(warning.text)
             await source.aclose()
 
     async def _reserve(self, amount: float, call: Call) -> Reserved:
+        whole = call.origin or call
+        before = whole.spent + whole.set_aside
+        # Set aside at once, so that another attempt at the same time does not count on it.
+        whole.set_aside += amount
         try:
-            return await self._budget.reserve(amount, call.subject.session)
-        except BudgetExceededError as error:
-            error.provider = call.provider
+            return await self._budget.reserve(amount, call.subject.session, before=before)
+        except BaseException as error:
+            whole.set_aside = max(0.0, whole.set_aside - amount)
+            if isinstance(error, BudgetExceededError):
+                error.provider = call.provider
             raise
 
     def _bounded(self, request: Request, rates: Rates, call: Call) -> tuple[Request, float]:
@@ -94,7 +109,8 @@ class Budgeted:
             return request, cost_of(Usage(input=asked, output=expected), rates) or 0.0
         facts = facts_of(self._prices.kind(call.provider), request.model)
         most = bound or (facts.output_tokens if facts is not None else None) or _USUAL_MOST
-        affordable = _affordable(rates, asked, self._budget.limits.call)
+        whole = call.origin or call
+        affordable = _affordable(rates, asked, self._budget.limits.call - whole.spent - whole.set_aside)
         if _LEAST_OUTPUT <= affordable < most:
             if bound is not None:
                 call.note(f"The answer may have {affordable} tokens, not {bound}: that is the budget of a call")
@@ -103,11 +119,16 @@ class Budgeted:
             request = msgspec.structs.replace(request, parameters=parameters)
         return request, cost_of(Usage(input=asked, output=most), rates) or 0.0
 
-    def _cost(self, request: Request, rates: Rates | None, usage: Usage | None, written: int) -> float:
-        if usage is None or usage.output is None:
-            if not written:
-                return 0.0  # it came to nothing
-            usage = Usage(input=tokens_of(request), output=-(-written // _CHARACTERS), estimated=True)
+    def _cost(
+        self, request: Request, rates: Rates | None, usage: Usage | None, written: int, *, finished: bool
+    ) -> float:
+        if usage is None and not written:
+            return 0.0  # it came to nothing
+        if usage is None or usage.total is None or not finished:
+            # What is told before the end is only what it was until then: what was written since counts as well.
+            if usage is None or usage.input is None:
+                usage = Usage(input=tokens_of(request), output=usage.output if usage is not None else None)
+            usage = wasted_usage(request, usage, written)
         return cost_of(usage, rates) or 0.0
 
 

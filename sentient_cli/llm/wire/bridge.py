@@ -5,7 +5,9 @@ Imported by adapters only, and on first use, since it loads the library that the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextvars import ContextVar
 from typing import Final
 
 import httpx2
@@ -16,7 +18,10 @@ from sentient_cli.llm.wire.reading import Incoming
 from sentient_cli.llm.wire.settings import RemoteConfig
 from sentient_cli.llm.wire.transport import Transport
 
-__all__ = ["Bridge", "http_client", "incoming_of"]
+__all__ = ["Bridge", "http_client", "incoming_of", "unseen_headers"]
+
+unseen_headers: Final[ContextVar[Mapping[str, str]]] = ContextVar("sentient_unseen_headers", default={})  # noqa: B039
+"""Headers of the request that is sent right now, such as its key. The SDK shall not know them: it logs what it knows."""
 
 _INCOMING: Final = "sentient_incoming"
 """Under this name the SDK's response has ours."""
@@ -27,6 +32,8 @@ _UNPACKED: Final = frozenset({"content-encoding", "content-length", "transfer-en
 _LARGEST: Final = 64 * 1024 * 1024
 _LARGEST_REFUSAL: Final = 1024 * 1024
 _REFUSED: Final = 300
+_TALKERS: Final = ("anthropic._base_client", "openai._base_client")
+"""What of the SDKs logs whole requests at DEBUG, with their texts."""
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -71,6 +78,8 @@ class Bridge(httpx2.AsyncBaseTransport):
         """
         transport, config = self._current()
         headers = {name: value for name, value in request.headers.items() if name not in _OURS}
+        for name, value in unseen_headers.get().items():
+            headers[name.lower()] = value
         body = await request.aread()
         incoming = await transport.open(request.method, str(request.url), headers, body or None, config=config)
         told = [(name, value) for name, value in incoming.headers.items() if name not in _UNPACKED]
@@ -80,11 +89,13 @@ class Bridge(httpx2.AsyncBaseTransport):
 
 
 def http_client(current: Callable[[], tuple[Transport, RemoteConfig]]) -> httpx2.AsyncClient:
-    """A client for an SDK, which follows nothing and asks the environment nothing.
+    """A client for an SDK, which follows nothing and asks the environment nothing; no SDK logs requests from then on.
 
     Args:
         current: As for `Bridge`.
     """
+    for name in _TALKERS:
+        logging.getLogger(name).setLevel(logging.INFO)
     return httpx2.AsyncClient(transport=Bridge(current), follow_redirects=False, trust_env=False)
 
 

@@ -82,7 +82,10 @@ _FIXES: Final[tuple[tuple[Kind, str], ...]] = (
     (ProviderConnectionError, "Check the network and the provider's `base_url`"),
     (ServerError, "Try again, or add another provider to fall back on"),
 )
+_AGAIN: Final = frozenset({408, 409, 425, 429})
+"""The only refusals between 400 and 499 after which the same request can succeed."""
 _LONGEST: Final = 500
+_LONGEST_CODE: Final = 80
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -159,17 +162,19 @@ def error_of(
     kind = _kind(status, refusal)
     headers = headers or {}
     told = sanitize(redactor.redact(refusal.message))[:_LONGEST]
-    code = refusal.code or refusal.kind
+    code = " ".join(sanitize(redactor.head(refusal.code or refusal.kind, _LONGEST_CODE)).split())[:_LONGEST_CODE]
     status_text = f"status {status}" if status is not None else "an error in the stream"
     what = f"The provider {provider!r} answered with {status_text}{f' ({code})' if code else ''}"
-    should = headers.get("x-should-retry")
+    # What has to be sent in another way is not sent again, whatever the provider says.
+    final = status is not None and 400 <= status < 500 and status not in _AGAIN  # noqa: PLR2004 - the ranges of HTTP
+    said = {"true": True, "false": False}.get(headers.get("x-should-retry", ""))
     return kind(
         f"{what}{f' for {where}' if where else ''}",
         why=told,
         fix=next((fix for known, fix in _FIXES if issubclass(kind, known)), "Try again"),
         provider=provider,
         retry_after=retry_after_of(headers),
-        retryable={"true": True, "false": False}.get(should or ""),
+        retryable=False if final else said,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.errors import AuthenticationError, ProviderError, QuotaError, RateLimitError
+from sentient_cli.redact import redactor
 
 __all__ = ["KeyRing"]
 
@@ -36,6 +37,8 @@ class KeyRing:
 
     def __init__(self, keys: Sequence[Secret], now: Callable[[], float] = time.monotonic) -> None:
         self._keys = tuple(keys)
+        for key in self._keys:
+            redactor.register(key.reveal())  # a provider that is made by hand has no host that does it
         self._now = now
         self._next = 0
         self._rests: dict[Secret, float] = {}

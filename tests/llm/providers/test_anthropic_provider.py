@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any, Literal
 
 import pytest
 
@@ -357,3 +359,33 @@ async def test_headers_of_the_environment_are_not_sent(server: LLMServer, monkey
     async with opened(server) as provider:
         await read(provider)
     assert "x-spy" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("key_header", ["authorization", "x-api-key"])
+async def test_the_sdk_logs_neither_the_key_nor_the_prompt(
+    server: LLMServer, caplog: pytest.LogCaptureFixture, key_header: Literal["authorization", "x-api-key"]
+) -> None:
+    config = AnthropicConfig(base_url=server.url, api_key=Secret("sk-ant-not-logged"), key_header=key_header, timeout=5)
+    asked = Request(model=MODEL, messages=(Message.user("A prompt that is not logged."),))
+    caplog.set_level(logging.DEBUG)
+    async with opened(server, config) as provider:
+        await read(provider, asked)
+    assert "sk-ant-not-logged" in server.requests[-1].headers[key_header]
+    assert "not logged" not in caplog.text
+    assert "not-logged" not in caplog.text
+
+
+async def test_the_sdk_does_not_know_the_key(server: LLMServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(server) as provider:
+        sdk = (await provider.client())._sdk  # what the SDK sees is the point  # pyright: ignore[reportPrivateUsage]
+        seen: list[object] = []
+        post = sdk.post
+
+        def spying(path: str, **told: Any) -> Any:
+            seen.append(told["options"])
+            return post(path, **told)
+
+        monkeypatch.setattr(sdk, "post", spying)
+        await read(provider)
+    assert seen
+    assert "sk-ant-test-0001" not in f"{seen}{sdk.api_key}{sdk.auth_headers}"

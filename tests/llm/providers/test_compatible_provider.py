@@ -378,8 +378,7 @@ async def test_local_servers_are_found_by_what_they_say(server: LLMServer) -> No
 
 async def test_looking_for_local_servers_takes_no_longer_than_it_may() -> None:
     with LLMServer(Answer(delay=3600.0)) as silent:
-        found = await find_local(seconds=0.05, ports=(("vllm", silent.port),))
-        assert f"{silent.url}/v1" not in [one.base_url for one in found]
+        assert silent.url not in str(await find_local(seconds=0.05, ports=(("vllm", silent.port),)))
         await asyncio.to_thread(silent.wait_open, 0)  # while it still has not answered
 
 

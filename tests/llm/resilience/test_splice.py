@@ -179,7 +179,7 @@ def test_nothing_is_taken_that_shares_too_little(partial: str, other: str, size:
     if anchor is None:
         return
     assert len("".join(anchor.split())) >= LEAST
-    cut = find_cut(partial, anchor, other, is_all=True)
+    cut = find_cut(partial, anchor, other, is_end=True)
     if cut is not None:
         assert "".join(anchor.split()) in "".join(other[:cut].split())
 
@@ -210,7 +210,7 @@ def test_an_anchor_that_is_found_twice_is_no_place() -> None:
     partial = "It was the best of times, it was the worst of times"
     anchor = anchor_of(partial)
     assert anchor is not None
-    assert find_cut(partial, anchor, f"As said:\n{anchor}, and again:\n{anchor}, then", is_all=True) is None
+    assert find_cut(partial, anchor, f"As said:\n{anchor}, and again:\n{anchor}, then", is_end=True) is None
 
 
 def test_no_more_than_240_characters_are_held_back() -> None:

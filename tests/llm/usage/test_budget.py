@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.errors import BudgetExceededError
-from sentient_cli.llm import Chunk, Request, Usage
+from sentient_cli.llm import Chunk, Request, ThinkingPart, ToolCallDelta, Usage
 from sentient_cli.llm.call import Call
 from sentient_cli.llm.usage.budget import Budget, BudgetLimits, BudgetWarning, forecast
 from sentient_cli.llm.usage.budgeted import Budgeted
@@ -174,6 +174,83 @@ def test_what_was_spent_before_and_elsewhere_counts() -> None:
         await theirs.aclose()
 
     asyncio.run(main())
+
+
+def test_the_budget_of_a_call_is_for_all_its_attempts() -> None:
+    inner = Answers(Chunk("a" * 240))  # sixty cents, and it breaks off
+    budgeted = Budgeted(inner, Budget(BudgetLimits(call=1.0)), BOOK)
+    call = a_call()
+    asyncio.run(_read(budgeted, a_request(max_tokens=500), call))
+    asyncio.run(_read(budgeted, a_request(max_tokens=500), call.branch()))
+    bounds = [request.parameters.max_tokens for request in inner.requests]
+    assert bounds == [96, 32]  # a dollar less four cents for the request, and less the 64 of the first attempt
+    with pytest.raises(BudgetExceededError, match=r"after \$1.2800 for what was tried before"):
+        asyncio.run(_read(budgeted, a_request(max_tokens=500), call))
+    assert len(inner.requests) == 2
+    assert call.set_aside == 0
+
+
+def test_attempts_at_the_same_time_keep_to_the_budget_of_their_call() -> None:
+    inner = Answers()
+    budgeted = Budgeted(inner, Budget(BudgetLimits(call=1.0)), BOOK)
+
+    async def main() -> None:
+        call = a_call()
+        async with aclosing(budgeted.stream(a_request(max_tokens=80), call)) as chunks:
+            await anext(chunks)
+            with pytest.raises(BudgetExceededError):
+                await _read(budgeted, a_request(max_tokens=80), call.branch())
+
+    asyncio.run(main())
+    assert len(inner.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "cost"),
+    [
+        (Chunk("a" * 40), 0.20),
+        (Chunk(tool_call=ToolCallDelta(arguments="a" * 40)), 0.20),
+        (Chunk(thinking=ThinkingPart("a" * 40)), 0.20),
+    ],
+)
+def test_what_was_written_counts_where_usage_was_told_at_the_beginning_only(written: Chunk, cost: float) -> None:
+    inner = Answers(Chunk(usage=Usage(input=10, output=1)), written)
+    call = a_call()
+    asyncio.run(_read(Budgeted(inner, Budget(BudgetLimits(day=9)), BOOK), a_request(max_tokens=1), call))
+    assert call.spent == pytest.approx(cost)
+    inner.chunks = (*inner.chunks, Chunk(usage=Usage(input=10, output=5)), Chunk(finish_reason="stop"))
+    call = a_call()
+    asyncio.run(_read(Budgeted(inner, Budget(BudgetLimits(day=9)), BOOK), a_request(max_tokens=1), call))
+    assert call.spent == pytest.approx(0.15)  # the provider's last word counts
+
+
+class _SlowLedger:
+    """Says after a moment what was spent."""
+
+    def __init__(self, spent: float) -> None:
+        self.said = spent
+        self.read = 0
+
+    async def spent(self, *, since: int, session: str | None = None, profile: str | None = None) -> float:
+        self.read += 1
+        await asyncio.sleep(0.01)
+        return self.said
+
+
+def test_no_call_passes_while_what_was_spent_is_being_read() -> None:
+    ledger = _SlowLedger(10.0)
+    budget = Budget(BudgetLimits(day=5.0, profile=5.0), spending=ledger)
+
+    async def main() -> list[object]:
+        asked = [asyncio.ensure_future(budget.reserve(0.5)) for _ in range(6)]
+        await asyncio.sleep(0)
+        asked[0].cancel()  # it was the first to ask, and the others wait for what it asked
+        return list(await asyncio.gather(*asked, return_exceptions=True))
+
+    ended = asyncio.run(main())
+    assert isinstance(ended[0], asyncio.CancelledError)
+    assert all(isinstance(each, BudgetExceededError) for each in ended[1:])
+    assert ledger.read == 2  # once for the day, once for the profile
 
 
 @given(
