@@ -12,6 +12,7 @@
     ├── ProviderError                    4    provider
     │   ├── ProviderConnectionError      4    provider-connection
     │   ├── ProviderTimeoutError         4    provider-timeout
+    │   ├── PoolExhaustedError           4    pool-exhausted
     │   ├── AuthenticationError          3    authentication
     │   ├── PermissionDeniedError        3    permission-denied
     │   ├── RateLimitError               4    rate-limit
@@ -20,6 +21,7 @@
     │   ├── ServerError                  4    provider-server
     │   ├── BadRequestError              4    bad-request
     │   ├── ContextLengthExceededError   4    context-length
+    │   ├── ModelNotFoundError           4    model-not-found
     │   ├── ContentFilterError           4    content-filter
     │   ├── CircuitOpenError             4    circuit-open
     │   ├── AnswerRestartedError         4    answer-restarted
@@ -94,10 +96,12 @@ __all__ = [
     "InternalError",
     "InvalidEventError",
     "LogSequenceError",
+    "ModelNotFoundError",
     "NetworkError",
     "OutputError",
     "OverloadedError",
     "PermissionDeniedError",
+    "PoolExhaustedError",
     "ProjectError",
     "ProjectExistsError",
     "ProjectNameError",
@@ -265,6 +269,10 @@ class ProviderTimeoutError(ProviderError, code="provider-timeout", retryable=Tru
     """The provider did not answer in time."""
 
 
+class PoolExhaustedError(ProviderError, code="pool-exhausted", retryable=True):
+    """All connections to the provider that there may be were in use for too long; it was not asked."""
+
+
 class AuthenticationError(ProviderError, code="authentication", exit_code=3):
     """The provider refused the credential."""
 
@@ -295,6 +303,10 @@ class BadRequestError(ProviderError, code="bad-request"):
 
 class ContextLengthExceededError(BadRequestError, code="context-length"):
     """The request is longer than the model's context."""
+
+
+class ModelNotFoundError(BadRequestError, code="model-not-found"):
+    """The provider has no such model, or does not let this account use it."""
 
 
 class ContentFilterError(ProviderError, code="content-filter"):

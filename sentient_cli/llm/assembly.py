@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Sequence
+
+import msgspec
 
 from sentient_cli.errors import ProviderConnectionError
 from sentient_cli.llm.parts import ThinkingPart
 from sentient_cli.llm.types import Chunk, Completion, FinishReason, JsonValue, ToolCall, ToolCallDelta, Usage
 
-__all__ = ["Assembly", "collect", "truncated"]
+__all__ = ["Assembly", "collect", "is_whole", "truncated"]
 
 
 class _OpenCall:
@@ -62,10 +64,19 @@ class Assembly:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tool calls so far."""
-        return tuple(
-            ToolCall(call.id or f"call_{place}", call.name, "".join(call.arguments))
-            for place, call in enumerate(self._calls, 1)
-        )
+        told = {call.id for call in self._calls}
+        used: set[str] = set()
+        calls: list[ToolCall] = []
+        for place, call in enumerate(self._calls, 1):
+            identity = call.id
+            if not identity or identity in used:  # results are told apart by it
+                identity, more = f"call_{place}", 0
+                while identity in told or identity in used:
+                    more += 1
+                    identity = f"call_{place}_{more}"
+            used.add(identity)
+            calls.append(ToolCall(identity, call.name, "".join(call.arguments)))
+        return tuple(calls)
 
     @property
     def thinking(self) -> tuple[ThinkingPart, ...]:
@@ -136,12 +147,24 @@ class Assembly:
             call.arguments.append(delta.arguments)
 
     def _find(self, delta: ToolCallDelta) -> _OpenCall | None:
-        # By id first; a new id on a used index is a new call; neither id nor index belongs to the open call.
-        if delta.id is not None:
-            return next((call for call in self._calls if call.id == delta.id), None)
+        call = self._named(delta)
+        if call is None or not delta.name or not call.name:
+            return call
+        if delta.name != call.name:
+            return None
+        return None if delta.arguments.strip() and is_whole(call.arguments) else call
+
+    def _named(self, delta: ToolCallDelta) -> _OpenCall | None:
+        # By id first, and index; a new id on a used index is a new call; neither id nor index belongs to the open call.
+        calls = reversed(self._calls)
+        if delta.id:
+            indexes = (delta.index, None)
+            return next(
+                (one for one in calls if one.id == delta.id and (delta.index is None or one.index in indexes)), None
+            )
         if delta.index is not None:
-            return next((call for call in reversed(self._calls) if call.index == delta.index), None)
-        return self._calls[-1] if self._calls else None
+            return next((call for call in calls if call.index == delta.index), None)
+        return next(calls, None)
 
     def completion(
         self,
@@ -182,6 +205,24 @@ class Assembly:
             cached=cached,
             notices=notices,
         )
+
+
+def is_whole(pieces: Sequence[str]) -> bool:
+    """Whether the arguments of a call are complete: whole JSON, of which no beginning is whole.
+
+    Args:
+        pieces: What came so far.
+
+    Example:
+        >>> is_whole(['{"a"', ":1}"]), is_whole(['{"a"']), is_whole([])
+        (True, False, False)
+    """
+    if not pieces or not pieces[-1].rstrip().endswith("}"):
+        return False
+    try:
+        return isinstance(msgspec.json.decode("".join(pieces)), dict)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
 
 
 def truncated(provider: str, partial_text: str) -> ProviderConnectionError:

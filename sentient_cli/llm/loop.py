@@ -158,6 +158,8 @@ class Asking(Generic[C]):
         return msgspec.structs.replace(
             answer,
             usage=before.usage + answer.usage,
+            cost=None if before.cost is None or answer.cost is None else before.cost + answer.cost,
+            notices=tuple(dict.fromkeys((*before.notices, *answer.notices))),
             attempts=before.attempts + answer.attempts,
             failovers=before.failovers + answer.failovers,
             steps=self._steps,

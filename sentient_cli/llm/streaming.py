@@ -177,7 +177,7 @@ class _Call:
         self._error = error
         if isinstance(error, ProviderError):
             error.provider = error.provider or self._call.provider
-            error.partial_text = error.partial_text or self._assembly.text
+            error.partial_text = self._assembly.text
         elif isinstance(error, CredentialNotFoundError) and "offline" not in error.fix:
             error.fix = f"{error.fix.rstrip('.')}. {KEYLESS_HINT}" if error.fix else KEYLESS_HINT
 

@@ -246,17 +246,21 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             _sum(self.input, other.input),
-            _sum(self.cache_read, other.cache_read),
-            _sum(self.cache_write, other.cache_write),
+            _sum_of_part(self.cache_read, other.cache_read),
+            _sum_of_part(self.cache_write, other.cache_write),
             _sum(self.output, other.output),
-            _sum(self.reasoning, other.reasoning),
+            _sum_of_part(self.reasoning, other.reasoning),
             self.estimated or other.estimated,
-            _sum(self.cache_write_1h, other.cache_write_1h),
+            _sum_of_part(self.cache_write_1h, other.cache_write_1h),
         )
 
 
 def _sum(left: int | None, right: int | None) -> int | None:
     return None if left is None or right is None else left + right
+
+
+def _sum_of_part(left: int | None, right: int | None) -> int | None:
+    return None if left is None and right is None else (left or 0) + (right or 0)
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 from itertools import pairwise
 
 import pytest
@@ -20,7 +21,19 @@ from sentient_cli.errors import (
     ToolDefinitionError,
     ToolLimitError,
 )
-from sentient_cli.llm import Chunk, Message, ToolCallDelta, Toolset, Usage, run_tools, stream_tools, tool
+from sentient_cli.llm import (
+    Chunk,
+    LLMManager,
+    Message,
+    Request,
+    ToolCallDelta,
+    Toolset,
+    Usage,
+    run_tools,
+    stream_tools,
+    tool,
+)
+from sentient_cli.llm.call import Call
 from tests.llm.parts import PlainProvider, Records, manager, offline
 
 
@@ -86,6 +99,46 @@ async def test_tools_are_called_until_there_is_an_answer() -> None:
     asked = [record for record in records.records if record.kind == "llm.request"]
     assert len({record.parent for record in asked}) == 1
     assert asked[0].parent not in {None, asked[0].call, asked[1].call}
+
+
+class _Costly:
+    """Wants a tool, then answers; a dollar a token, and each call says something."""
+
+    def __init__(self, *usages: Usage) -> None:
+        self.usages = list(usages)
+
+    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        call.note("It is dear")
+        call.note(f"{len(self.usages)} to go")
+        if len(self.usages) > 1:
+            yield Chunk(tool_call=ToolCallDelta(0, "1", "weather", '{"city": "Rome"}'))
+        else:
+            yield Chunk("Done")
+        yield Chunk(usage=self.usages.pop(0))
+        yield Chunk(finish_reason="stop")
+
+
+@pytest.mark.parametrize(("first", "cost"), [(1.0, 5.0), (None, None)])
+async def test_the_costs_the_usage_and_the_notices_of_all_answers_are_told(
+    first: float | None, cost: float | None
+) -> None:
+    costly = _Costly(Usage(input=1, output=1), Usage(input=1, cache_read=5, output=2, reasoning=1))
+    managed = LLMManager(
+        [offline(SCRIPT)],
+        default_model="offline",
+        around_attempts=[lambda inner: costly],
+        price=lambda provider, model, usage: first if usage.output == 1 else 4.0,
+    )
+    answer = await run_tools("weather in Rome?", [weather], manager=managed)
+    assert answer.text == "Done"
+    assert answer.cost == cost
+    assert answer.usage == Usage(input=2, cache_read=5, output=3, reasoning=1)
+    assert answer.notices == ("It is dear", "2 to go", "1 to go")
+
+
+def test_what_one_side_does_not_say_of_the_cache_counts_as_none() -> None:
+    whole = Usage(input=1, output=1) + Usage(input=None, cache_read=2, cache_write=3, output=4, cache_write_1h=5)
+    assert whole == Usage(None, 2, 3, 5, None, cache_write_1h=5)
 
 
 async def test_a_refusal_is_told_to_the_model() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from sentient_cli.errors import ProviderError
 from sentient_cli.llm.types import Chunk, Usage
@@ -14,6 +15,8 @@ __all__ = ["MAX_WHOLE", "Asked", "Decoder", "answer"]
 
 MAX_WHOLE = 64 * 1024 * 1024
 """Bytes of an answer that is not streamed."""
+AFTER_END: Final = 0.75
+"""Seconds in which something may come after the end of an answer."""
 
 
 class Decoder(Protocol):
@@ -60,7 +63,7 @@ class Asked:
         resume: Takes up an answer whose body broke off, where it broke off; None: it cannot be, or not again.
     """
 
-    __slots__ = ("decoder", "incoming", "refused", "resume", "streamed")
+    __slots__ = ("decoder", "incoming", "refused", "resume", "streamed", "until")
 
     def __init__(
         self,
@@ -73,6 +76,8 @@ class Asked:
         self.incoming: Incoming = incoming
         self.decoder: Decoder = decoder
         self.streamed: bool = streamed
+        self.until: float | None = None
+        """When nothing more is waited for; None: the end was not there yet."""
         self.refused: Callable[[ProviderError], None] = refused
         self.resume: Callable[[], Awaitable[Incoming | None]] | None = resume
 
@@ -114,18 +119,29 @@ async def _piece(asked: Asked) -> bytes:
     """What came since; nothing once all is said."""
     if asked.decoder.done:
         return b""
+    if asked.decoder.finished:
+        return await _tail(asked)
     try:
         data = await asked.incoming.read_some()
     except ProviderError as error:
-        if asked.decoder.finished:
-            return b""  # the answer is complete, and only what comes after it was lost
         if await _taken_up(asked):
             return await _piece(asked)
         error.partial_text = asked.decoder.text
         raise
-    if not data and not asked.decoder.finished and await _taken_up(asked):
+    if not data and await _taken_up(asked):
         return await _piece(asked)
     return data
+
+
+async def _tail(asked: Asked) -> bytes:
+    """What comes after the end, such as the usage; nothing is missing without it, so it is not waited for long."""
+    if asked.until is None:
+        asked.until = asyncio.get_running_loop().time() + AFTER_END
+    try:
+        async with asyncio.timeout_at(asked.until):
+            return await asked.incoming.read_some()
+    except (ProviderError, TimeoutError):
+        return b""
 
 
 async def _taken_up(asked: Asked) -> bool:

@@ -140,7 +140,7 @@ class ChatDecoder:
         Raises:
             ProviderError: the answer is not complete, the provider told of an error, or cannot be understood.
         """
-        if self._failure is not None:
+        if self._failure is not None and self._finish is None:  # after the end nothing of the answer is missing
             raise self._failure
         chunks: list[Chunk] = []
         last = self._events.end()

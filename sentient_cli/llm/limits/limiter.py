@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
 from sentient_cli.clock import Clock, SystemClock
-from sentient_cli.errors import RateLimitError
+from sentient_cli.errors import (
+    BudgetExceededError,
+    CircuitOpenError,
+    ConfigError,
+    CredentialNotFoundError,
+    RateLimitError,
+)
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.limits.bucket import Bucket
 from sentient_cli.llm.limits.headers import read_limits
@@ -19,6 +26,8 @@ __all__ = ["Limited", "Limiter"]
 WAIT: Final = 10.0
 """Seconds that a call waits for its turn at most, where nothing else was said."""
 _EXPECTED_OUTPUT: Final = 256
+_UNSENT: Final = (CircuitOpenError, BudgetExceededError, ConfigError, CredentialNotFoundError)
+"""Errors that say that nothing was sent."""
 
 
 class Limiter:
@@ -94,10 +103,18 @@ class Limiter:
             try:
                 await self._clock.sleep(wait)
             except BaseException:  # whoever leaves the queue leaves it to the others
-                self.requests.give_back(1)
-                self.tokens.give_back(tokens)
+                self.give_back(tokens)
                 raise
         return wait
+
+    def give_back(self, tokens: float) -> None:
+        """Give back a turn that was not used: nothing was sent.
+
+        Args:
+            tokens: What was acquired.
+        """
+        self.requests.give_back(1)
+        self.tokens.give_back(tokens)
 
     def settle(self, expected: float, used: float) -> None:
         """Say how many tokens it really were."""
@@ -116,7 +133,8 @@ class Limited:
     Args:
         inner: What answers.
         limiter_of: The limits of a provider, by its id; None: it has none.
-        max_wait: Seconds that a call waits at most when nobody else can answer; else it goes there at once.
+        max_wait: Seconds that a call waits at most when nobody else can answer; else it goes there at once. It never
+            waits for longer than it has time.
         told: The headers of a provider's last answer that tell of limits, by its id.
     """
 
@@ -150,14 +168,22 @@ class Limited:
         provider = call.provider
         expected = tokens_of(request) + min(request.parameters.max_tokens or _EXPECTED_OUTPUT, _EXPECTED_OUTPUT)
         patience = 0.0 if call.alternatives else self._max_wait
+        if call.deadline is not None:  # who would be too late need not wait
+            patience = max(0.0, min(patience, call.deadline - asyncio.get_running_loop().time()))
         await limiter.acquire(expected, max_wait=patience, provider=provider)
         used: int | None = None
+        answered = False
         source = self._inner.stream(request, call)
         try:
             async for chunk in source:
+                answered = True
                 if chunk.usage is not None:
                     used = chunk.usage.total
                 yield chunk
+        except _UNSENT:
+            if not answered:
+                limiter.give_back(expected)
+            raise
         finally:
             if used is not None:
                 limiter.settle(expected, used)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import current_task
 from collections.abc import AsyncGenerator, Callable
+from typing import Final
 
 from sentient_cli.errors import ProviderError
 from sentient_cli.llm.call import Call
@@ -16,6 +17,9 @@ from sentient_cli.llm.resilience.waste import wasted_usage
 from sentient_cli.llm.types import Chunk
 
 __all__ = ["Attempt"]
+
+AFTER_END: Final = 1.0
+"""Seconds in which something may come after the end of an answer: usage does."""
 
 
 class Attempt:
@@ -35,7 +39,7 @@ class Attempt:
         self._guard = guard
         self._deadlines = deadlines
 
-    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:  # noqa: C901, PLR0912, PLR0915 - each generator more costs each chunk
         """Ask.
 
         Raises:
@@ -43,10 +47,10 @@ class Attempt:
             ProviderError: of the class that fits, with the provider's id.
             ConfigError: the provider lacks what it needs.
         """
-        model = request.model
-        breaker, ticket = self._guard.enter(model, rescue=call.is_rescue)
+        breaker, ticket = self._guard.enter(request.model, rescue=call.is_rescue)
         outcome: ProviderError | bool = False
-        gate, watch = Gate(call), self._begin(model, call)
+        late: ProviderError | None = None
+        gate, watch = Gate(call), self._begin(request.model, call)
         try:
             await self._provider.initialize()
             source = self._provider.stream(request)
@@ -56,23 +60,34 @@ class Attempt:
                 for held in gate.held:
                     yield held
                 # Microseconds count from here on.
-                if watch.is_over:
+                is_short = gate.is_finished
+                if watch.is_over and not is_short:
                     async for chunk in source:
-                        yield chunk if chunk.finish_reason is None and chunk.extra is None else gate.seen(chunk)
-                else:
-                    if watch.resume():
-                        gate.fail(watch.error(self._id))
+                        if chunk.finish_reason is None and chunk.extra is None:
+                            yield chunk
+                            continue
+                        yield gate.seen(chunk)
+                        if gate.is_finished:
+                            break
+                elif not is_short and not watch.resume():
                     async for chunk in source:
                         watch.task = None
                         yield chunk if chunk.finish_reason is None and chunk.extra is None else gate.seen(chunk)
                         watch.task = current_task(watch.loop)
-                        if watch.expired:
-                            gate.fail(watch.error(self._id))
+                        if watch.expired or gate.is_finished:
+                            break
+                if gate.is_finished or watch.expired:
+                    # All is said, or the time was over while the reader was busy: only what is there already counts.
+                    failure = await self._drain(source, gate, watch)
+                    late = failure if watch.expired else None
+                    for chunk in gate.late:
+                        yield chunk
+                    gate.fail(failure)
                 gate.end(self._id)
             finally:
                 await source.aclose()
         except ProviderError as error:
-            outcome = error
+            outcome = False if error is late else error  # who reads slowly is no failure of the provider
             self._failed(error, gate, request, call)
         except asyncio.CancelledError:
             if not watch.interrupted():
@@ -81,7 +96,24 @@ class Attempt:
             self._failed(outcome, gate, request, call)
         finally:
             watch.close()
-            self._guard.leave(model, breaker, ticket, gate.is_finished or outcome)
+            self._guard.leave(request.model, breaker, ticket, gate.is_finished or outcome)
+
+    async def _drain(self, source: AsyncGenerator[Chunk, None], gate: Gate, watch: Watch) -> ProviderError | None:
+        """Take what there is already, or comes within a moment; give the failure that ended it, if one did."""
+        watch.last(AFTER_END if gate.is_finished else 0.0)
+        try:
+            async for chunk in source:
+                gate.late.append(gate.seen(chunk))
+                if watch.is_late():
+                    watch.expired = True
+                    break
+        except ProviderError as error:
+            return error
+        except asyncio.CancelledError:
+            if not watch.interrupted():
+                raise
+        watch.close()
+        return watch.error(self._id) if watch.expired else None
 
     def _begin(self, model: str, call: Call) -> Watch:
         call.begin_attempt()

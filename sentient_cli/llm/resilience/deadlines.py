@@ -18,6 +18,8 @@ Seconds = Annotated[float, Meta(gt=0)]
 COARSE: Final = 5.0
 """Seconds from which on a quarter of a second does not matter."""
 QUARTER: Final = 0.25
+MOMENT: Final = 0.1
+"""Seconds in which what came already is read."""
 
 _rounds: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, set[Watch]]] = WeakKeyDictionary()
 
@@ -102,6 +104,20 @@ class Watch:
         """The provider is waited for again; say whether the time was over meanwhile."""
         self.task = asyncio.current_task(self.loop)
         return self.expired
+
+    def last(self, seconds: float) -> None:
+        """Wait for the provider so long at most, and not beyond the end, but for a moment: to read what is there."""
+        self.close()
+        now = self.loop.time()
+        at = now + seconds if self._end is None else min(now + seconds, self._end)
+        self._at = max(at, now + MOMENT)
+        self.expired = self.is_over = False
+        self.task = asyncio.current_task(self.loop)
+        self._timer = self._join(self.loop, self._at)
+
+    def is_late(self) -> bool:
+        """Whether the time is over; `expired` says so only where the loop comes around."""
+        return self._at is not None and self.loop.time() >= self._at
 
     def _join(self, loop: asyncio.AbstractEventLoop, at: float) -> set[Watch]:
         # A timer of its own costs ten microseconds; those of the same quarter of a second share one.

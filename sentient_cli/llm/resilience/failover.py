@@ -15,6 +15,7 @@ from sentient_cli.errors import (
     ContentFilterError,
     ContextLengthExceededError,
     CredentialNotFoundError,
+    ModelNotFoundError,
     OutputError,
     ProviderConnectionError,
     ProviderError,
@@ -331,7 +332,7 @@ class _Way:
 
 
 def _another_may_help(error: SentientError) -> bool:
-    if isinstance(error, ContextLengthExceededError):
+    if isinstance(error, ContextLengthExceededError | ModelNotFoundError):
         return True
     return not isinstance(error, BadRequestError | ContentFilterError | OutputError)
 

@@ -42,12 +42,14 @@ class Gate:
         call: Is told what providers have to say about it.
     """
 
-    __slots__ = ("_call", "held", "is_finished", "is_open")
+    __slots__ = ("_call", "held", "is_finished", "is_open", "late")
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self.held: list[Chunk] = []
         """What came up to the first content, and that."""
+        self.late: list[Chunk] = []
+        """What came after the end, or was there already when the time was over."""
         self.is_open: bool = False
         """Whether there was content."""
         self.is_finished: bool = False
@@ -80,13 +82,13 @@ class Gate:
         rest = {name: value for name, value in extra.items() if name != NOTICES}
         return msgspec.structs.replace(chunk, extra=rest or None)
 
-    def fail(self, error: ProviderError) -> None:
-        """Raise an error, unless nothing is missing.
+    def fail(self, error: ProviderError | None) -> None:
+        """Raise an error, if there is one, unless nothing is missing.
 
         Raises:
             ProviderError: this one.
         """
-        if not self.is_finished:
+        if error is not None and not self.is_finished:
             raise error
 
     def end(self, provider: str) -> None:

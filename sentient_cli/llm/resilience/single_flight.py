@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 
 from sentient_cli.llm.call import Answering, Call, CallOptions
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.deadlines import Watch
 from sentient_cli.llm.resilience.keys import key_of
 from sentient_cli.llm.types import Chunk
 
@@ -93,11 +94,15 @@ class SingleFlight:
         is_first = flight is None or flight.is_over
         if flight is None or flight.is_over:
             flight = self._flights[key] = _Flight(self._inner, request, call)
+        # Each reader has its own time; the flight goes on as long as somebody waits for it.
+        deadline, flight.call.deadline = call.deadline, None
+        watch = Watch(None, None, deadline)
         flight.readers += 1
         try:
             read = 0
             while True:
-                await flight.more(read)
+                if read == len(flight.chunks) and not flight.is_over:
+                    await _wait(flight, read, watch)
                 if read == len(flight.chunks):
                     break
                 chunk = flight.chunks[read]
@@ -111,11 +116,24 @@ class SingleFlight:
                 _learn(call, flight.call)
                 call.note("This answer was shared with another call")
         finally:
+            watch.close()
             flight.readers -= 1
             if (flight.is_over or not flight.readers) and self._flights.get(key) is flight:
                 del self._flights[key]
             if not flight.readers:
                 await flight.end()
+
+
+async def _wait(flight: _Flight, read: int, watch: Watch) -> None:
+    try:
+        if not watch.resume():
+            await flight.more(read)
+            watch.task = None
+            return
+    except asyncio.CancelledError:
+        if not watch.interrupted():
+            raise
+    raise watch.error(flight.call.provider)
 
 
 def _learn(call: Call, other: Call) -> None:

@@ -27,8 +27,10 @@ LEAST: Final = 8
 LONGEST_ANCHOR: Final = 160
 _BEHIND: Final = 40
 """Characters behind the anchor that have to be seen, unless the text ends before."""
-_AGAIN: Final = 24
-"""Characters, without white space, by which a text is known that comes again."""
+_AGAIN: Final = 32
+"""Characters, without white space, by which the beginning of the text is known when it comes again."""
+_AT_EDGE: Final = 16
+"""As many do at the edge of what is held."""
 _CLOSING: Final = {
     '"': '"',
     "'": "'",
@@ -125,7 +127,7 @@ def find_cut(partial: str, anchor: str, held: str, *, is_end: bool) -> int | Non
         return None
     if not is_end and len(held) - cut < _BEHIND:
         return None
-    if any(_comes_again(_bare(text)[:_AGAIN], behind, is_end=is_end) for text in (anchor, partial)):
+    if any(_comes_again(text, behind, is_end=is_end) for text in (wanted, _bare(partial)[:_AGAIN])):
         return None
     return None if _is_doubtful(partial, held[cut:]) else cut
 
@@ -133,7 +135,7 @@ def find_cut(partial: str, anchor: str, held: str, *, is_end: bool) -> int | Non
 def _comes_again(text: str, behind: str, *, is_end: bool) -> bool:
     if text in behind:
         return True
-    lengths = range(LEAST, len(text)) if not is_end else ()
+    lengths = range(_AT_EDGE, len(text)) if not is_end else ()
     return any(behind.endswith(text[:length]) for length in lengths)
 
 

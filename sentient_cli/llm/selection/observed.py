@@ -6,6 +6,14 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
+from sentient_cli.errors import (
+    BadRequestError,
+    CircuitOpenError,
+    ContentFilterError,
+    ModelNotFoundError,
+    OutputError,
+    ProviderError,
+)
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import Chunk
@@ -28,7 +36,7 @@ class Seen:
         1.2
     """
 
-    __slots__ = ("active", "first_token", "output")
+    __slots__ = ("active", "failures", "first_token", "output")
 
     def __init__(self) -> None:
         self.active: int = 0
@@ -37,6 +45,8 @@ class Seen:
         """Seconds to the first piece of an answer, the last ones counting most; None: not seen yet."""
         self.output: float | None = None
         """Tokens of an answer, likewise."""
+        self.failures: int = 0
+        """How often it failed since an answer last came to its end."""
 
     def begun(self, seconds: float) -> None:
         """An answer began after so long."""
@@ -49,6 +59,12 @@ class Seen:
 
 def _averaged(before: float | None, value: float) -> float:
     return float(value) if before is None else before + _WEIGHT * (value - before)
+
+
+def _is_of_model(error: ProviderError) -> bool:
+    if isinstance(error, ModelNotFoundError):
+        return True
+    return not isinstance(error, BadRequestError | CircuitOpenError | ContentFilterError | OutputError)
 
 
 class Observed:
@@ -106,6 +122,10 @@ class Observing:
                 if chunk.usage is not None and chunk.usage.output is not None:
                     seen.ended(chunk.usage.output)
                 yield chunk
+            seen.failures = 0
+        except ProviderError as error:
+            seen.failures += _is_of_model(error)
+            raise
         finally:
             seen.active -= 1
             await source.aclose()

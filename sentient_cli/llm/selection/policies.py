@@ -15,7 +15,7 @@ from sentient_cli.llm.models.rates import cost_of
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.targets import Target
 from sentient_cli.llm.selection.needs import Needs
-from sentient_cli.llm.selection.observed import Observed
+from sentient_cli.llm.selection.observed import Observed, Seen
 from sentient_cli.llm.types import Usage
 
 __all__ = [
@@ -133,6 +133,8 @@ class Weighted:
 class LeastLatency:
     """The one that began to answer soonest of late. One that was never asked is asked first, to find out.
 
+    One that failed the last time comes after those that did not.
+
     Args:
         observed: What was seen.
     """
@@ -145,12 +147,15 @@ class LeastLatency:
     def rank(self, asked: Asked, targets: Sequence[Target]) -> Ranked:
         """The quickest first."""
         del asked
-        seen = {target.id: self._observed.of(target.id).first_token for target in targets}
-        order = sorted(targets, key=lambda target: seen[target.id] or 0.0)
-        return order, {
-            name: "not seen yet" if seconds is None else f"{seconds * 1000:.0f} ms to the first token"
-            for name, seconds in seen.items()
-        }
+        seen = {target.id: self._observed.of(target.id) for target in targets}
+        order = sorted(targets, key=lambda target: (seen[target.id].failures, seen[target.id].first_token or 0.0))
+        return order, {name: _latency_told(each) for name, each in seen.items()}
+
+
+def _latency_told(seen: Seen) -> str:
+    if seen.failures:
+        return f"failed {seen.failures} times in a row"
+    return "not seen yet" if seen.first_token is None else f"{seen.first_token * 1000:.0f} ms to the first token"
 
 
 class LeastBusy:

@@ -227,9 +227,7 @@ class Budget:
         return account
 
     async def _refresh(self, scope: Scope, account: _Account, session: str | None) -> None:
-        if self._spending is None or (
-            account.at is not None and self._clock.now_ns() - account.at < _REFRESH_NS
-        ):
+        if self._spending is None or (account.at is not None and self._clock.now_ns() - account.at < _REFRESH_NS):
             return
         reading = account.reading
         if reading is None or reading.done() or reading.get_loop() is not asyncio.get_running_loop():

@@ -17,6 +17,7 @@ from sentient_cli.llm.resilience.waste import wasted_usage
 from sentient_cli.llm.types import Chunk, Usage
 from sentient_cli.llm.usage.budget import Budget, Reserved
 from sentient_cli.llm.usage.estimate import tokens_of
+from sentient_cli.llm.usage.rows import bounded_usage
 
 __all__ = ["EXPECTED_OUTPUT", "Budgeted"]
 
@@ -129,7 +130,7 @@ class Budgeted:
             if usage is None or usage.input is None:
                 usage = Usage(input=tokens_of(request), output=usage.output if usage is not None else None)
             usage = wasted_usage(request, usage, written)
-        return cost_of(usage, rates) or 0.0
+        return cost_of(bounded_usage(usage), rates) or 0.0
 
 
 def _affordable(rates: Rates, asked: int, limit: float) -> int:

@@ -10,7 +10,7 @@ from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.llm.hooks import CallRecord
 from sentient_cli.llm.subject import current_subject
 from sentient_cli.llm.types import JsonValue, Usage
-from sentient_cli.llm.usage.rows import UsageRow
+from sentient_cli.llm.usage.rows import UsageRow, bounded, bounded_cost, bounded_usage
 
 __all__ = ["UsageHook", "UsageSink"]
 
@@ -55,12 +55,20 @@ class _Open:
         self.written = 0
         """Characters of the answer."""
 
-    def used(self) -> Usage:
-        """What the provider said or, where the call was left before it did, about what it must have been."""
-        if self.usage.total is not None or not self.written:
-            return self.usage
-        asked = self.usage.input if self.usage.input is not None else -(-_characters(self.asked) // _CHARACTERS)
-        return Usage(input=asked, output=-(-self.written // _CHARACTERS), estimated=True)
+    def used(self, *, finished: bool) -> Usage:
+        """What the provider said or, where the call ended before it did, about what it must have been.
+
+        What is said before the end is only what it was until then: some say at the beginning what the request took.
+
+        Args:
+            finished: Whether the answer came to its end.
+        """
+        said, output = self.usage, -(-self.written // _CHARACTERS)
+        if not output or (said.total is not None and (finished or (said.output or 0) >= output)):
+            return said
+        if said.input is None:
+            return Usage(input=-(-_characters(self.asked) // _CHARACTERS), output=output, estimated=True)
+        return msgspec.structs.replace(said, output=max(output, said.output or 0), estimated=True)
 
 
 class UsageHook:
@@ -104,7 +112,7 @@ class UsageHook:
         if record.kind == "llm.chunks":
             if call.first_ms is None:
                 call.first_ms = _first_content(data)
-            call.written += _written(data)
+            call.written = _written(data, call.written)
         elif record.kind == "llm.attempt":
             self._attempt(call, record)
         elif record.kind in {"llm.retry", "llm.failover"}:
@@ -147,16 +155,19 @@ class UsageHook:
 
     def _finish(self, call: _Open, data: dict[str, JsonValue]) -> None:
         row = call.row
-        row.take(call.used())
+        used = call.used(finished=data.get("finish_reason") is not None)
+        row.take(used)
+        row.told = None if used is call.usage or call.usage.total is None else bounded_usage(call.usage)
         row.outcome = _text(data.get("outcome")) or "done"
         row.provider = _text(data.get("provider")) or row.provider
         row.model = _text(data.get("model")) or row.model
         row.error = _code(data)
         cost = data.get("cost")
-        row.cost = float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+        row.cost = bounded_cost(float(cost)) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
         row.cached = data.get("cached") is True
         row.degraded = _text(data.get("degraded"))
         row.wasted = _tokens(data.get("wasted"))
+        row.in_wasted = row.outcome == "error" and (row.wasted or 0) >= (call.usage.total or 0) > 0
         row.first_ms = call.first_ms
         row.total_ms = (self._clock.now_ns() - row.at) / 1e6
         if row.cached:
@@ -182,7 +193,7 @@ def _tokens(value: JsonValue) -> int | None:
         return None
     kinds = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
     counts = [count for kind in kinds if isinstance(count := value.get(kind), int)]
-    return sum(counts) if counts else None
+    return bounded(sum(bounded(count) or 0 for count in counts)) if counts else None
 
 
 def _characters(value: JsonValue) -> int:
@@ -195,14 +206,23 @@ def _characters(value: JsonValue) -> int:
     return sum(len(text) if isinstance(text, str) else _characters(text) for text in texts)
 
 
-def _written(data: dict[str, JsonValue]) -> int:
-    """The characters of text in some pieces."""
+def _written(data: dict[str, JsonValue], before: int) -> int:
+    """The characters of an answer after some more pieces; where it begins anew, so does the count."""
     chunks = data.get("chunks")
-    return sum(
-        len(text)
-        for each in (chunks if isinstance(chunks, list) else ())
-        if isinstance(each, list) and isinstance(each[1], dict) and isinstance(text := each[1].get("text"), str)
-    )
+    for each in chunks if isinstance(chunks, list) else ():
+        if not isinstance(each, list) or not isinstance(chunk := each[1], dict):
+            continue
+        if chunk.get("restarted"):
+            before = 0
+        before += _length(chunk.get("text"))
+        for kind, name in (("tool_call", "arguments"), ("thinking", "text")):
+            if isinstance(part := chunk.get(kind), dict):
+                before += _length(part.get(name))
+    return before
+
+
+def _length(value: JsonValue) -> int:
+    return len(value) if isinstance(value, str) else 0
 
 
 def _first_content(data: dict[str, JsonValue]) -> float | None:

@@ -12,13 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-import msgspec
-
 from sentient_cli import paths
 from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.errors import StoreError
 from sentient_cli.llm.models.prices import PriceBook
-from sentient_cli.llm.usage.rows import INSERT, SCHEMA, UsageRow
+from sentient_cli.llm.usage.rows import INSERT, SCHEMA, UsageRow, row_values
 from sentient_cli.store.lane import Lane
 
 __all__ = ["UsageLedger", "ledger_file", "open_for_reading"]
@@ -144,19 +142,29 @@ class UsageLedger:
             self._lose(len(rows), "")
             return
         try:
+            values = [row_values(self._priced(row)) for row in rows]
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(INSERT, [msgspec.structs.astuple(self._priced(row)) for row in rows])
+            connection.executemany(INSERT, values)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the file is free for the next ones
             with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
             self._fail(error)
             self._lose(len(rows), "")
 
     def _priced(self, row: UsageRow) -> UsageRow:
-        if row.cost is None and row.final and self._prices is not None and not row.cached:
-            self._prices.read(row.provider, row.model)
-            row.cost = self._prices.cost(row.provider, row.model, row.tokens)
+        prices = self._prices
+        if prices is None or not row.final or row.cached or (row.cost is not None and row.told is None):
+            return row
+        prices.read(row.provider, row.model)
+        whole = prices.cost(row.provider, row.model, row.tokens)
+        if row.cost is None or row.told is None:
+            row.cost = whole
+        elif whole is not None:
+            # What was wasted is in the cost; what was written after the provider's last word is there only then.
+            whole = 0.0 if row.in_wasted else whole
+            row.cost = max(0.0, row.cost + whole - (prices.cost(row.provider, row.model, row.told) or 0.0))
         return row
 
     def _open(self) -> sqlite3.Connection | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import msgspec
 
 from sentient_cli.llm.types import Usage
 
-__all__ = ["INSERT", "SCHEMA", "UsageRow"]
+__all__ = ["INSERT", "MOST", "SCHEMA", "UsageRow", "bounded", "bounded_cost", "bounded_usage", "row_values"]
+
+MOST: Final = 2**53
+"""So many tokens are counted at most: what is told comes from outside, and the file holds no more than 2^63."""
 
 
 class UsageRow(msgspec.Struct, kw_only=True):
@@ -42,6 +46,9 @@ class UsageRow(msgspec.Struct, kw_only=True):
         total_ms: Milliseconds in all.
         cached: Whether it is an earlier answer.
         degraded: Why it is a lesser answer than was asked for.
+        told: What the provider had told when the answer ended early, if less than ``tokens``: ``cost`` is for that.
+            It is not kept.
+        in_wasted: Whether ``wasted`` has the tokens of this answer too, since it failed. It is not kept.
 
     Example:
         >>> UsageRow(call="01J", at=0, provider="offline", model="echo", input=3, output=4).tokens.total
@@ -75,6 +82,8 @@ class UsageRow(msgspec.Struct, kw_only=True):
     total_ms: float | None = None
     cached: bool = False
     degraded: str = ""
+    told: Usage | None = None
+    in_wasted: bool = False
 
     @property
     def tokens(self) -> Usage:
@@ -91,6 +100,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
 
     def take(self, usage: Usage) -> None:
         """Take the tokens of a record."""
+        usage = bounded_usage(usage)
         self.input, self.output, self.reasoning = usage.input, usage.output, usage.reasoning
         self.cache_read, self.cache_write, self.cache_write_1h = (
             usage.cache_read,
@@ -98,6 +108,51 @@ class UsageRow(msgspec.Struct, kw_only=True):
             usage.cache_write_1h,
         )
         self.estimated = usage.estimated
+
+
+def bounded(count: int | None) -> int | None:
+    """A number of tokens that can be counted, whatever was told.
+
+    Example:
+        >>> bounded(-5), bounded(7), bounded(2**64) == MOST, bounded(None)
+        (0, 7, True, None)
+    """
+    return None if count is None else min(max(count, 0), MOST)
+
+
+def bounded_usage(usage: Usage) -> Usage:
+    """Tokens that can be counted, whatever was told.
+
+    Example:
+        >>> bounded_usage(Usage(input=3, output=-4)).total
+        3
+    """
+    return Usage(
+        bounded(usage.input),
+        bounded(usage.cache_read),
+        bounded(usage.cache_write),
+        bounded(usage.output),
+        bounded(usage.reasoning),
+        usage.estimated,
+        bounded(usage.cache_write_1h),
+    )
+
+
+def bounded_cost(cost: float | None) -> float | None:
+    """A cost that can be summed up; None: it is not known, or is no cost.
+
+    Example:
+        >>> bounded_cost(0.5), bounded_cost(-1.0), bounded_cost(float("nan"))
+        (0.5, 0.0, None)
+    """
+    return None if cost is None or not math.isfinite(cost) else max(0.0, cost)
+
+
+def row_values(row: UsageRow) -> tuple[object, ...]:
+    """What stands in the table, in the order of its columns."""
+    row.take(row.tokens)
+    row.wasted, row.cost = bounded(row.wasted), bounded_cost(row.cost)
+    return tuple([getattr(row, name) for name in _NAMES])
 
 
 _TYPES: Final[dict[str, str]] = {
@@ -117,7 +172,7 @@ _TYPES: Final[dict[str, str]] = {
     "first_ms": "REAL",
     "total_ms": "REAL",
 }
-_NAMES: Final = UsageRow.__struct_fields__
+_NAMES: Final = tuple(name for name in UsageRow.__struct_fields__ if name not in {"told", "in_wasted"})
 _COLUMNS: Final = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in _NAMES)
 
 SCHEMA: Final = (

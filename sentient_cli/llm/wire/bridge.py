@@ -21,7 +21,7 @@ from sentient_cli.llm.wire.transport import Transport
 __all__ = ["Bridge", "http_client", "incoming_of", "unseen_headers"]
 
 unseen_headers: Final[ContextVar[Mapping[str, str]]] = ContextVar("sentient_unseen_headers", default={})  # noqa: B039
-"""Headers of the request that is sent right now, such as its key. The SDK shall not know them: it logs what it knows."""
+"""Headers of the request that is sent right now, such as its key. The SDK shall not know them: it logs a lot."""
 
 _INCOMING: Final = "sentient_incoming"
 """Under this name the SDK's response has ours."""

@@ -14,6 +14,7 @@ from sentient_cli.errors import (
     BadRequestError,
     ContentFilterError,
     ContextLengthExceededError,
+    ModelNotFoundError,
     PermissionDeniedError,
     ProviderConnectionError,
     ProviderError,
@@ -24,7 +25,7 @@ from sentient_cli.errors import (
 )
 from sentient_cli.llm.types import JsonValue
 from sentient_cli.redact import redactor
-from sentient_cli.sanitize import sanitize
+from sentient_cli.sanitize import sanitize, sanitize_line
 
 __all__ = ["Refusal", "error_of", "read_refusal", "retry_after_of"]
 
@@ -45,6 +46,7 @@ _CODES: Final[dict[str, Kind]] = {
     "rate_limit_exceeded": RateLimitError,
     "tokens_exceeded": RateLimitError,
     "server_error": ServerError,
+    "model_not_found": ModelNotFoundError,
     # Anthropic
     "authentication_error": AuthenticationError,
     "permission_error": PermissionDeniedError,
@@ -54,7 +56,7 @@ _CODES: Final[dict[str, Kind]] = {
     "api_error": ServerError,
     "timeout_error": ProviderTimeoutError,
     "request_too_large": BadRequestError,
-    "not_found_error": BadRequestError,
+    "not_found_error": ModelNotFoundError,
     "invalid_request_error": BadRequestError,
 }
 _VAGUE: Final = frozenset({"invalid_request_error", "api_error", "server_error"})
@@ -63,6 +65,7 @@ _STATUSES: Final[dict[int, Kind]] = {
     401: AuthenticationError,
     402: QuotaError,
     403: PermissionDeniedError,
+    404: ModelNotFoundError,
     408: ProviderTimeoutError,
     409: ServerError,
     413: BadRequestError,
@@ -77,6 +80,7 @@ _FIXES: Final[tuple[tuple[Kind, str], ...]] = (
     (RateLimitError, "Wait a moment, send less at once, or add another key or provider"),
     (ContextLengthExceededError, "Shorten the conversation, or use a model with a larger context"),
     (ContentFilterError, "Rephrase what is asked"),
+    (ModelNotFoundError, "Correct the model's name or the provider's `base_url`, or choose another model"),
     (BadRequestError, "Correct the request"),
     (ProviderTimeoutError, "Try again, or raise the provider's `timeout`"),
     (ProviderConnectionError, "Check the network and the provider's `base_url`"),
@@ -84,6 +88,7 @@ _FIXES: Final[tuple[tuple[Kind, str], ...]] = (
 )
 _AGAIN: Final = frozenset({408, 409, 425, 429})
 """The only refusals between 400 and 499 after which the same request can succeed."""
+_TOO_LARGE: Final = 413
 _LONGEST: Final = 500
 _LONGEST_CODE: Final = 80
 
@@ -116,7 +121,7 @@ def read_refusal(body: bytes) -> Refusal:
     try:
         told: JsonValue = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return Refusal(body[:_LONGEST].decode("utf-8", "replace").strip())
+        return Refusal(body[: 4 * _LONGEST].decode("utf-8", "replace").strip())
     if isinstance(told, list) and told:
         told = told[0]
     if not isinstance(told, dict):
@@ -161,8 +166,9 @@ def error_of(
     """
     kind = _kind(status, refusal)
     headers = headers or {}
-    told = sanitize(redactor.redact(refusal.message))[:_LONGEST]
-    code = " ".join(sanitize(redactor.head(refusal.code or refusal.kind, _LONGEST_CODE)).split())[:_LONGEST_CODE]
+    # First sanitised: what stands between the characters of a key would hide it from the redactor.
+    told = redactor.head(sanitize(refusal.message), _LONGEST)
+    code = redactor.head(sanitize_line(refusal.code or refusal.kind).strip(), _LONGEST_CODE)
     status_text = f"status {status}" if status is not None else "an error in the stream"
     what = f"The provider {provider!r} answered with {status_text}{f' ({code})' if code else ''}"
     # What has to be sent in another way is not sent again, whatever the provider says.
@@ -182,7 +188,8 @@ def _kind(status: int | None, refusal: Refusal) -> Kind:
     for name in (refusal.code, refusal.kind):
         known = _CODES.get(name)
         if known is not None and name not in _VAGUE:
-            return known
+            # Too large for the rate of the account: waiting does not make it smaller, and another provider may take it.
+            return ContextLengthExceededError if status == _TOO_LARGE and known is RateLimitError else known
     if status is None:
         return _CODES.get(refusal.code) or _CODES.get(refusal.kind) or ServerError
     known = _STATUSES.get(status)

@@ -17,6 +17,9 @@ _REST: Final = 30.0
 _LONG_REST: Final = 3600.0
 """The same for one that has no budget left, or is not known."""
 
+_NO_KEYS: Final = frozenset({"ollama", "lm-studio", "not-needed"})
+"""Words that are given to servers that want no key, and that other texts are full of."""
+
 
 class KeyRing:
     """Gives each call a key.
@@ -37,8 +40,8 @@ class KeyRing:
 
     def __init__(self, keys: Sequence[Secret], now: Callable[[], float] = time.monotonic) -> None:
         self._keys = tuple(keys)
-        for key in self._keys:
-            redactor.register(key.reveal())  # a provider that is made by hand has no host that does it
+        for told in {key.reveal() for key in self._keys} - _NO_KEYS:
+            redactor.register(told)  # a provider that is made by hand has no host that does it
         self._now = now
         self._next = 0
         self._rests: dict[Secret, float] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from sentient_cli.errors import ProviderConnectionError, ProviderTimeoutError
+from sentient_cli.errors import PoolExhaustedError, ProviderConnectionError
 from sentient_cli.llm.wire.addresses import check_address, tls_context
 from sentient_cli.llm.wire.reading import Incoming
 from sentient_cli.llm.wire.seam import failure_of
@@ -91,7 +91,7 @@ class _Pool:
         """Wait for room.
 
         Raises:
-            ProviderTimeoutError: there is none in time.
+            PoolExhaustedError: there is none in time.
         """
         if self.gate.locked():
             await self._wait(provider, patience)
@@ -110,7 +110,7 @@ class _Pool:
         finally:
             self.waiting -= 1
         if late:
-            raise ProviderTimeoutError(
+            raise PoolExhaustedError(
                 f"No connection to the provider {provider!r} became free",
                 why=f"All {self.in_use} were in use for {patience:g} s",
                 fix="Raise `max_connections` or `pool_timeout`, or send less at once",
@@ -226,7 +226,8 @@ class Transport:
 
         Raises:
             ProviderConnectionError: there is no connection, or it broke.
-            ProviderTimeoutError: no connection, no room or no answer in time.
+            ProviderTimeoutError: no connection or no answer in time.
+            PoolExhaustedError: no room in time.
             ConfigError: the address or a header cannot be sent.
         """
         config = config or self._config

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_cli.errors import RateLimitError
+from sentient_cli.errors import CircuitOpenError, CredentialNotFoundError, RateLimitError, ServerError
 from sentient_cli.llm import Chunk, RateLimits, Request, Usage
 from sentient_cli.llm.call import Call
 from sentient_cli.llm.limits.bucket import Bucket
@@ -201,3 +201,58 @@ def test_a_call_that_fails_keeps_what_it_took() -> None:
     with pytest.raises(RateLimitError, match="Slower"):
         asyncio.run(_read(Limited(_Fails(), lambda provider: limiter), a_call()))
     assert limiter.tokens.level < 1000
+
+
+def test_a_call_does_not_wait_for_longer_than_it_has_time() -> None:
+    clock = FixedClock()
+    limiter = Limiter(RateLimits(requests_per_minute=12), clock=clock)
+    limiter.requests.level = 0
+    inner = Answers()
+
+    async def main() -> None:
+        call = a_call()
+        call.deadline = asyncio.get_running_loop().time() + 2
+        async with aclosing(Limited(inner, lambda _: limiter).stream(a_request(), call)) as chunks:
+            with pytest.raises(RateLimitError) as caught:  # five seconds, at once
+                await anext(chunks)
+        assert caught.value.retry_after == pytest.approx(5)
+        assert limiter.requests.level == 0
+
+    asyncio.run(main())
+    assert inner.requests == []
+
+
+class _BreaksOff:
+    """Fails, maybe after a piece."""
+
+    def __init__(self, error: Exception, *chunks: Chunk) -> None:
+        self.error = error
+        self.chunks = chunks
+
+    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        for chunk in self.chunks:
+            yield chunk
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("inner", "left"),
+    [
+        (_BreaksOff(CircuitOpenError("It rests")), 60),
+        (_BreaksOff(CredentialNotFoundError("No key")), 60),
+        (_BreaksOff(CircuitOpenError("It rests"), Chunk("Hi")), 59),
+        (_BreaksOff(ServerError("Down")), 59),
+    ],
+)
+def test_what_was_never_sent_is_given_back(inner: _BreaksOff, left: int) -> None:
+    limiter = Limiter(RateLimits(requests_per_minute=60, tokens_per_minute=1000), clock=FixedClock())
+
+    async def main() -> None:
+        async with aclosing(Limited(inner, lambda _: limiter).stream(a_request(), a_call())) as chunks:
+            with pytest.raises(type(inner.error)):
+                async for _ in chunks:
+                    pass
+
+    asyncio.run(main())
+    assert limiter.requests.level == left
+    assert (limiter.tokens.level == 1000) is (left == 60)

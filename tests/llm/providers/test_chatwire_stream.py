@@ -14,7 +14,7 @@ from sentient_cli.llm.assembly import Assembly
 from sentient_cli.llm.chatwire.decoder import ChatDecoder
 from sentient_cli.llm.chatwire.frames import CallDelta, Function, read_frame
 from sentient_cli.llm.chatwire.toolcalls import CallSorter
-from sentient_cli.llm.types import Chunk, ToolCall, Usage
+from sentient_cli.llm.types import Chunk, ToolCall, ToolCallDelta, Usage
 from tests.llm.providers.chat_wire import WORDS, call_frame, ending, frame, text_answer, text_frame
 from tests.support.llm_server import as_sse
 
@@ -301,6 +301,58 @@ def test_tool_calls_without_ids_and_indexes() -> None:
     )
     assert [(call.name, call.parsed()) for call in told] == [("add", {"x": 1}), ("sub", {"y": 2})]
     assert len({call.id for call in told}) == 2
+
+
+TWO_CALLS = {
+    "one id on two indexes": ((0, "call", "add"), (1, "call", "sub")),
+    "no ids on one index": ((0, None, "add"), (0, None, "sub")),
+    "empty ids on one index": ((0, "", "add"), (0, "", "sub")),
+    "one id without indexes": ((None, "c", "add"), (None, "c", "sub")),
+    "neither": ((None, None, "add"), (None, None, "sub")),
+    "one index and name": ((0, None, "add"), (0, None, "add")),
+    "one id, index and name": ((0, "c", "add"), (0, "c", "add")),
+    "one id and name on two indexes": ((0, "c", "add"), (1, "c", "add")),
+    "neither, and one name": ((None, None, "add"), (None, None, "add")),
+}
+
+
+@pytest.mark.parametrize("told", TWO_CALLS.values(), ids=TWO_CALLS)
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_two_calls_are_never_taken_for_one(
+    told: tuple[tuple[int | None, str | None, str], ...], *, pieces: int
+) -> None:
+    wholes, events = ('{"x":1}', '{"y":2}'), list[object]()
+    for (index, identity, name), whole in zip(told, wholes, strict=True):
+        cut = 4 if pieces == 2 else len(whole)
+        events.append(call_frame(index, identity, name=name, arguments=whole[:cut]))
+        if pieces == 2:
+            events.append(call_frame(index, identity, arguments=whole[cut:]))
+    got = calls(*events)
+    assert [(call.name, call.arguments) for call in got] == [
+        (name, whole) for (_, _, name), whole in zip(told, wholes, strict=True)
+    ]
+    assert len({call.id for call in got}) == 2
+    # The same, where the pieces come from a provider that sorts nothing.
+    raw = [
+        Chunk(tool_call=ToolCallDelta(index, identity, name, whole))
+        for (index, identity, name), whole in zip(told, wholes, strict=True)
+    ]
+    assert [call.arguments for call in put(raw).tool_calls] == list(wholes)
+    assert len({call.id for call in put(raw).tool_calls}) == 2
+
+
+@pytest.mark.parametrize("index", [0, None])
+@pytest.mark.parametrize("identity", ["x", None])
+def test_a_name_that_is_repeated_begins_no_call_while_arguments_are_open(
+    index: int | None, identity: str | None
+) -> None:
+    told = calls(*(call_frame(index, identity, name="add", arguments=piece) for piece in ('{"x"', ":1", "}")))
+    assert [(call.name, call.arguments) for call in told] == [("add", '{"x":1}')]
+
+
+def test_an_empty_piece_after_whole_arguments_begins_no_call() -> None:
+    told = calls(call_frame(0, "x", name="add", arguments='{"x":1}'), call_frame(0, "x", name="add", arguments=""))
+    assert [(call.id, call.arguments) for call in told] == [("x", '{"x":1}')]
 
 
 @given(

@@ -13,10 +13,12 @@ from collections.abc import Callable
 
 import pytest
 
+from sentient_cli.config.secret import Secret
 from sentient_cli.errors import (
     AuthenticationError,
     BadRequestError,
     ContextLengthExceededError,
+    ModelNotFoundError,
     PermissionDeniedError,
     ProviderConnectionError,
     ProviderError,
@@ -27,6 +29,8 @@ from sentient_cli.errors import (
 )
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import Message
+from sentient_cli.llm.wire.failures import Refusal, error_of
+from sentient_cli.llm.wire.keys import KeyRing
 from tests.llm.providers.faulty import IMPATIENCE, PATIENCE, answered, ask, greeting_server, opened, wires
 from tests.llm.providers.wires import TEXT, Wire
 from tests.support.llm_server import Answer, How, LLMServer, Received
@@ -179,7 +183,7 @@ STATUSES = {
     401: AuthenticationError,
     402: QuotaError,
     403: PermissionDeniedError,
-    404: BadRequestError,
+    404: ModelNotFoundError,
     408: ProviderTimeoutError,
     409: ServerError,
     413: BadRequestError,
@@ -201,6 +205,13 @@ async def test_every_status(wire: Wire, status: int) -> None:
     assert type(outcome.error) is STATUSES[status]
     assert outcome.error.retryable == (status in {408, 409, 429, 500, 502, 503, 504, 529})
     assert str(status) in outcome.error.what
+
+
+def test_the_keys_of_a_provider_made_by_hand_are_known() -> None:
+    KeyRing([Secret("correct horse battery"), Secret("ollama")])
+    error = error_of("mine", 401, Refusal("Wrong: correct horse battery", code="correct horse battery for ollama"))
+    assert "horse" not in f"{error.what}{error.why}"
+    assert "ollama" in error.what
 
 
 def a_date() -> str:

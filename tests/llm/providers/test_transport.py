@@ -26,6 +26,7 @@ from sentient_cli.config.secret import Secret
 from sentient_cli.errors import (
     AuthenticationError,
     ConfigError,
+    PoolExhaustedError,
     ProviderConnectionError,
     ProviderError,
     ProviderTimeoutError,
@@ -81,7 +82,7 @@ async def test_who_waits_too_long_is_told_so(server: LLMServer) -> None:
     server.answer(STUCK)
     async with opened(server.url, max_connections=1, pool_timeout=0.05) as transport:
         held = await transport.open("GET", server.url, {})
-        with pytest.raises(ProviderTimeoutError, match=r"No connection .* became free"):
+        with pytest.raises(PoolExhaustedError, match=r"No connection .* became free"):
             await transport.open("GET", server.url, {})
         assert (transport.facts.in_use, transport.facts.waiting) == (1, 0)
         held.close()

@@ -13,6 +13,7 @@ from sentient_cli.errors import (
     CircuitOpenError,
     ContentFilterError,
     PermissionDeniedError,
+    PoolExhaustedError,
     ProviderConnectionError,
     ProviderError,
     ProviderTimeoutError,
@@ -147,6 +148,7 @@ async def test_a_probe_that_fails_makes_the_rest_longer() -> None:
     [
         (ProviderConnectionError, True),
         (ProviderTimeoutError, True),
+        (PoolExhaustedError, False),
         (RateLimitError, True),
         (ServerError, True),
         (BadRequestError, False),

@@ -83,13 +83,29 @@ async def test_an_attempt_has_an_end() -> None:
 
 
 async def test_a_slow_reader_is_not_interrupted_but_told() -> None:
-    actor = Actor(WELL)
-    stream = Stage(actor).manager.stream("hi", options=CallOptions(timeout=SOON, after_content="fail"))
+    actor = Actor([*said("Hello you"), HANG])
+    stage = Stage(actor)
+    for _ in range(6):  # and the breaker blames nobody
+        stream = stage.manager.stream("hi", options=CallOptions(timeout=SOON, after_content="fail"))
+        assert await anext(stream) == "Hell"
+        await asyncio.sleep(2 * SOON)
+        assert [await anext(stream), await anext(stream)] == ["o yo", "u"]
+        with pytest.raises(ProviderTimeoutError):
+            await anext(stream)
+        assert actor.open == 0
+
+
+async def test_what_is_there_already_is_read_by_a_slow_reader_too() -> None:
+    stream = Stage(Actor(WELL)).manager.stream("hi", options=CallOptions(timeout=SOON, after_content="fail"))
     assert await anext(stream) == "Hell"
     await asyncio.sleep(2 * SOON)
-    with pytest.raises(ProviderTimeoutError):
-        await anext(stream)
-    assert actor.open == 0
+    assert [text async for text in stream] == ["o"]
+
+
+async def test_after_the_end_nothing_is_waited_for_long() -> None:
+    actor = Actor([*WELL, HANG])
+    answer = await asyncio.wait_for(Stage(actor).manager.generate("hi"), 5)
+    assert (answer.text, actor.open) == ("Hello", 0)
 
 
 async def test_what_is_complete_cannot_be_late() -> None:

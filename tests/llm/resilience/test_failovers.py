@@ -9,6 +9,7 @@ from sentient_cli.errors import (
     ConfigError,
     ContextLengthExceededError,
     CredentialNotFoundError,
+    ModelNotFoundError,
     ProviderConnectionError,
     ProviderError,
     QuotaError,
@@ -179,8 +180,20 @@ async def test_then_another_provider_continues_it() -> None:
 
 async def test_a_continuation_that_breaks_off_is_continued_too() -> None:
     def plays(request: Request, number: int) -> Script:
+        if number == 0:
+            return [*said(text[:CUT]), DOWN]
+        anchor = request.messages[-1].text.rpartition("\n\n")[2]
+        return [*said(anchor + text[CUT:400]), DOWN] if number == 1 else [*said(anchor + text[400:]), STOP]
+
+    text = TEXT + "".join(f" Year {year} came and went." for year in range(1775, 1805))
+    answer = await Stage(Actor(by=plays), policies=policies()).manager.generate("hi")
+    assert (answer.text, answer.attempts) == (text, 3)
+
+
+async def test_a_continuation_that_breaks_off_before_it_is_sure_counts_for_nothing() -> None:
+    def plays(request: Request, number: int) -> Script:
         if number != 1:
-            return repeats(request, number) if number == 0 else _rest(request, 80)
+            return repeats(request, number) if number == 0 else _rest(request, CUT)
         anchor = request.messages[-1].text.rpartition("\n\n")[2]
         return [*said(anchor + TEXT[CUT:80]), DOWN]
 
@@ -359,3 +372,22 @@ async def test_errors_carry_the_text_so_far_wherever_they_come(where: int) -> No
     with pytest.raises(ProviderError) as caught:
         await anyhow(Stage(Actor([*pieces, AuthenticationError("No")]), policies=policies()))
     assert caught.value.partial_text == "".join(piece.text for piece in pieces if isinstance(piece, Chunk))
+
+
+async def test_a_model_that_is_not_there_is_left_for_another() -> None:
+    one, two = Actor([ModelNotFoundError("No such model")], name="one"), Actor([*said("Hello"), STOP], name="two")
+    answer = await Stage(one, two).manager.generate("hi", model="all")
+    assert (answer.text, answer.provider, one.calls) == ("Hello", "two", 1)
+
+
+async def test_the_partial_text_is_all_that_was_given_on() -> None:
+    def plays(request: Request, number: int) -> Script:
+        if number == 0:
+            return [*said(text[:CUT]), ServerError("Down", partial_text="Only")]
+        anchor = request.messages[-1].text.rpartition("\n\n")[2]
+        return [*said(anchor + text[CUT:400]), DOWN] if number == 1 else [DOWN]
+
+    text = TEXT + "".join(f" Year {year} came and went." for year in range(1775, 1805))
+    with pytest.raises(ServerError) as caught:
+        await anyhow(Stage(Actor(by=plays), policies=policies()))
+    assert caught.value.partial_text == text[:400]

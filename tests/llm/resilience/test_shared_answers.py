@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sentient_cli.errors import ServerError
+from sentient_cli.errors import ProviderTimeoutError, ServerError
 from sentient_cli.llm import Chunk, LLMManager, Parameters
 from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
@@ -116,3 +116,19 @@ def test_loops_share_nothing() -> None:
     for _ in range(2):
         assert asyncio.run(manager.generate("hi", options=SHARED)).text == "x"
     assert actor.calls == 2
+
+
+async def test_each_reader_has_its_own_time() -> None:
+    manager = Stage(Actor([HANG])).manager
+    options, loop = CallOptions(shared=True, timeout=0.2), asyncio.get_running_loop()
+
+    async def ask() -> float:
+        with pytest.raises(ProviderTimeoutError):
+            await manager.generate("hi", options=options)
+        return loop.time()
+
+    began = loop.time()
+    one = asyncio.create_task(ask())
+    await asyncio.sleep(0.1)
+    two = asyncio.create_task(ask())
+    assert await one - began < 0.29 <= await two - began

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from sentient_cli.errors import ProviderConnectionError, ProviderError, ServerError
@@ -169,8 +169,11 @@ def test_what_is_repeated_exactly_is_joined_exactly(partial: str, rest: str, siz
     splicer, told = Splicer(partial, anchor), anchor + gap + rest
     joined = "".join(splicer.feed(told[place : place + size]) for place in range(0, len(told), size))
     end = splicer.finish()
-    assert end is not None
-    assert partial + joined + end == partial + rest
+    if end is None:
+        assert not joined, "nothing was given on that is in doubt"
+        event("in doubt")
+    else:
+        assert partial + joined + end == partial + rest
 
 
 @given(st.text(max_size=300), st.text(max_size=300), st.integers(1, 20))
@@ -203,7 +206,7 @@ def test_a_model_that_goes_back_further_is_understood() -> None:
     assert anchor is not None
     assert anchor != partial
     splicer = Splicer(partial, anchor)
-    assert splicer.feed(partial + " below") == " below"
+    assert (splicer.feed(partial + " below"), splicer.finish()) == ("", " below")
 
 
 def test_an_anchor_that_is_found_twice_is_no_place() -> None:
@@ -213,12 +216,70 @@ def test_an_anchor_that_is_found_twice_is_no_place() -> None:
     assert find_cut(partial, anchor, f"As said:\n{anchor}, and again:\n{anchor}, then", is_end=True) is None
 
 
+TALE = "It was the best of times, it was the worst of times, it was the age of wisdom"
+ANCHOR = "worst of times, it was the age of wisdom"
+REST = ", it was the age of foolishness. The end."
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("more", ["", " And so it went on, day after day." * 10])
+@pytest.mark.parametrize(
+    "told",
+    [
+        f"{ANCHOR}\n\n{ANCHOR}{REST}",
+        f"{ANCHOR}...\n\n...{ANCHOR}{REST}",
+        f"{ANCHOR}\n\n{TALE}{REST}",
+        f"{TALE}\n\n{TALE}{REST}",
+        f"{ANCHOR}...{REST}",
+        f"{ANCHOR} \u2026{REST}",
+        f'{ANCHOR}" it was the age of foolishness. The end.',
+        f'{ANCHOR}"\n\n{REST}',
+        f"{ANCHOR}\u201d{REST}",
+        f"{ANCHOR}' {REST}",
+        f"{ANCHOR}\n\n(continuing)\nit was the age of foolishness.",
+        f"{ANCHOR} (continued){REST}",
+        f"{ANCHOR}\n*(here is what was missing)*\n{REST}",
+        f"{ANCHOR} [...]{REST}",
+    ],
+)
+def test_what_casts_doubt_behind_the_anchor_is_refused(told: str, more: str, size: int) -> None:
+    splicer, told = Splicer(TALE, ANCHOR), told + more
+    assert not any(splicer.feed(told[place : place + size]) for place in range(0, len(told), size))
+    assert splicer.is_refused or splicer.finish() is None
+
+
+@pytest.mark.parametrize(
+    ("partial", "rest"),
+    [
+        (TALE, " (of a kind), it was the age of foolishness."),
+        (TALE, ' "and of belief", as he said'),
+        (TALE, "'s many children"),
+        (TALE, "\n\n(Or so they say, in London and in Paris.) It was the age of foolishness."),
+        (f'He said: "{TALE}', '" and left'),
+        (f"Er sagte: \u201e{TALE}", "\u201c und ging"),
+        (f"{TALE} he said: ", '"and of foolishness"'),
+        ("for name in read_all_the_names(", '"names.txt"): pass'),
+        ('{"the name of the place": ', '"London"}'),
+        (f"{TALE}.", ".. and of foolishness"),
+    ],
+)
+def test_what_goes_on_in_earnest_is_joined(partial: str, rest: str) -> None:
+    anchor = anchor_of(partial)
+    assert anchor is not None
+    splicer = Splicer(partial, anchor)
+    told = splicer.feed(anchor + partial[len(partial.rstrip()) :] + rest)
+    assert told + (splicer.finish() or "") == rest
+
+
 def test_no_more_than_240_characters_are_held_back() -> None:
     splicer = Splicer("It was the best of times", "It was the best of times")
     assert splicer.feed("x" * (HOLD - 1)) == ""
-    assert not splicer.is_refused
+    early = splicer.is_refused
     assert splicer.feed("x") == ""
-    assert splicer.is_refused
+    assert (early, splicer.is_refused) == (False, True)
+    splicer, rest = Splicer(TALE, ANCHOR), ", and so on" * 30
+    assert splicer.feed(ANCHOR + rest[: HOLD - len(ANCHOR) - 1]) == ""
+    assert splicer.feed("!") == rest[: HOLD - len(ANCHOR) - 1] + "!"
 
 
 def test_the_request_for_the_rest_asks_for_no_more_than_the_whole() -> None:
@@ -240,9 +301,10 @@ PARTIAL = "It was the best of times"
 async def test_other_pieces_pass_once_the_place_is_found() -> None:
     usage = Chunk(usage=Usage(1, 0, 0, 2, 0))
     call = Chunk(tool_call=ToolCallDelta(0, "1", "add", "{}"))
-    source = _chunks(usage, Chunk(PARTIAL), Chunk(", it"), call, STOP)
+    rest = ", it was the worst of times" + ", and so on" * 30
+    source = _chunks(usage, Chunk(PARTIAL), Chunk(rest), Chunk("!"), call, STOP)
     chunks = [chunk async for chunk in spliced(Chunk(model="m"), source, Splicer(PARTIAL, PARTIAL))]
-    assert chunks == [usage, Chunk(", it"), call, STOP]
+    assert chunks == [usage, Chunk(rest), Chunk("!"), call, STOP]
 
 
 @pytest.mark.parametrize("end", [STOP, Chunk(tool_call=ToolCallDelta(0, "1", "add", "{}"))])

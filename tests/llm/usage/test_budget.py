@@ -224,6 +224,14 @@ def test_what_was_written_counts_where_usage_was_told_at_the_beginning_only(writ
     assert call.spent == pytest.approx(0.15)  # the provider's last word counts
 
 
+def test_a_number_below_zero_gives_no_money_back() -> None:
+    inner = Answers(Chunk("Hi"), Chunk(finish_reason="stop"), Chunk(usage=Usage(input=50, output=-1000)))
+    budget = Budget(BudgetLimits(day=0.6))
+    asyncio.run(_read(Budgeted(inner, budget, BOOK), a_request(max_tokens=1)))
+    with pytest.raises(BudgetExceededError, match=r"\$0.5000 of"):
+        asyncio.run(_read(Budgeted(inner, budget, BOOK), a_request(max_tokens=30)))
+
+
 class _SlowLedger:
     """Says after a moment what was spent."""
 

@@ -14,15 +14,26 @@ from pathlib import Path
 
 import pytest
 
-from sentient_cli.errors import ServerError, StoreError, UsageError
-from sentient_cli.llm import Chunk, LLMManager, OfflineProvider, Request, Usage
+from sentient_cli.errors import ProviderError, ServerError, StoreError, UsageError
+from sentient_cli.llm import (
+    CallOptions,
+    Chunk,
+    LLMManager,
+    OfflineProvider,
+    Request,
+    ThinkingPart,
+    ToolCallDelta,
+    Usage,
+)
 from sentient_cli.llm.hooks import CallRecord
 from sentient_cli.llm.subject import CallSubject, current_subject
+from sentient_cli.llm.types import JsonValue
 from sentient_cli.llm.usage.hook import UsageHook
 from sentient_cli.llm.usage.ledger import UsageLedger, ledger_file, open_for_reading
 from sentient_cli.llm.usage.report import BY, UsageSum, as_csv, parse_since, sums
 from sentient_cli.llm.usage.rows import UsageRow
 from sentient_cli.testing import FixedClock
+from tests.llm.parts import PlainProvider
 from tests.llm.usage.usage_kit import BOOK
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -250,3 +261,114 @@ def test_what_is_no_moment() -> None:
     for text in ("", "yesterday", "0d", "-1d", "1x", "2026-13-01", "9" * 50):
         with pytest.raises(UsageError):
             parse_since(text, NOW)
+
+
+def test_no_number_stops_the_ledger() -> None:
+    async def main() -> None:
+        ledger = UsageLedger(ledger_file())
+        odd = UsageRow(call="1", at=ledger._clock.now_ns(), provider="shop", model="cheap", wasted=-1, cost=-2.0)
+        odd.take(Usage(input=2**70, output=-5))
+        ledger.add(odd)
+        raw = UsageRow(call="2", at=odd.at, provider="shop", model="cheap", input=2**70, cost=float("nan"))
+        ledger.add(raw)
+        await ledger.flush()
+        rows = _rows(ledger.path)
+        assert [(row["input"], row["output"], row["wasted"], row["cost"]) for row in rows] == [
+            (2**53, 0, 0, 0.0),
+            (2**53, None, None, None),
+        ]
+        assert ledger.lost == 0
+        await ledger.aclose()
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_written_is_counted_and_leaves_the_file_free(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        ledger = UsageLedger(ledger_file())
+        now = ledger._clock.now_ns()
+        ledger.add(UsageRow(call="1", at=2**70, provider="shop", model="cheap"))  # no moment of ours
+        await ledger.flush()
+        assert ledger.lost == 1
+        ledger.add(UsageRow(call="2", at=now, provider="shop", model="cheap"))
+        await ledger.flush()
+        other = sqlite3.connect(ledger.path, timeout=0.1, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+        other.close()
+        assert [row["call"] for row in _rows(ledger.path)] == ["2"]
+        await ledger.aclose()
+
+    asyncio.run(main())
+    assert "cannot be written" in caplog.text
+
+
+def test_a_hook_takes_odd_numbers_of_a_provider() -> None:
+    taken: list[UsageRow] = []
+
+    class Sink:
+        def add(self, row: UsageRow) -> None:
+            taken.append(row)
+
+    hook = UsageHook(Sink())
+    end: dict[str, JsonValue] = {"finish_reason": "stop", "cost": -3.0, "wasted": {"input": -9, "output": 2**80}}
+    hook.on_record(CallRecord(call="1", kind="llm.request", attempt=1, data={"provider": "shop", "model": "cheap"}))
+    hook.on_record(CallRecord(call="1", kind="llm.usage", attempt=1, data={"input": 2**70, "output": -5}))
+    hook.on_record(CallRecord(call="1", kind="llm.finished", attempt=1, data=end))
+    assert [(row.input, row.output, row.cost, row.wasted) for row in taken] == [(2**53, 0, 0.0, 2**53)]
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_an_answer_that_ends_early_counts_what_was_written(cancelled: bool) -> None:
+    path = ledger_file()
+    pieces = [Chunk(usage=Usage(input=10, cache_read=2, output=1)), *[Chunk("a" * 40)] * 3]
+    if cancelled:
+        pieces[1:3] = [Chunk(thinking=ThinkingPart("a" * 40)), Chunk(tool_call=ToolCallDelta(0, "1", "f", "a" * 40))]
+
+    async def main() -> None:
+        ledger = UsageLedger(path, prices=BOOK)
+        manager = LLMManager([PlainProvider(pieces, name="shop")], hooks=[UsageHook(ledger)], price=BOOK.cost)
+        async with manager.stream("Hello", model="shop:cheap", options=CallOptions(after_content="fail")) as answer:
+            if cancelled:
+                async for _ in answer:  # the one text, which comes last
+                    break
+            else:
+                with pytest.raises(ProviderError):
+                    await answer.completion()
+        await ledger.aclose()
+
+    asyncio.run(main())
+    row = _rows(path)[-1]
+    assert (row["outcome"], row["estimated"]) == ("cancelled" if cancelled else "error", 1)
+    assert (row["input"], row["cache_read"], row["output"]) == (10, 2, 30)
+    assert row["cost"] == pytest.approx(0.42)  # once, although it is among what was wasted, where it failed
+
+
+def test_what_an_answer_that_ends_early_costs_comes_on_top_of_what_was_wasted() -> None:
+    path = ledger_file()
+
+    async def main() -> None:
+        ledger = UsageLedger(path, prices=BOOK)
+        row = UsageRow(call="1", at=ledger._clock.now_ns(), provider="shop", model="cheap", cost=1.11)
+        row.told = Usage(input=10, output=1)  # eleven cents; the dollar is for what was wasted
+        row.take(Usage(input=10, output=30, estimated=True))
+        ledger.add(row)
+        await ledger.aclose()
+
+    asyncio.run(main())
+    assert _rows(path)[0]["cost"] == pytest.approx(1.40)
+
+
+def test_the_last_word_of_a_provider_counts() -> None:
+    path = ledger_file()
+
+    async def main() -> None:
+        ledger = UsageLedger(path, prices=BOOK)
+        end = (Chunk(usage=Usage(input=10, output=4)), Chunk(finish_reason="stop"))
+        provider = PlainProvider([Chunk(usage=Usage(input=10, output=1)), Chunk("a" * 40), *end], name="shop")
+        await LLMManager([provider], hooks=[UsageHook(ledger)], price=BOOK.cost).generate("Hello", model="shop:cheap")
+        await ledger.aclose()
+
+    asyncio.run(main())
+    row = _rows(path)[0]
+    assert (row["output"], row["estimated"], row["cost"]) == (4, 0, pytest.approx(0.14))
