@@ -119,7 +119,7 @@ def test_a_dry_run_in_ascii(sentient: Sentient) -> None:
         (["x", "--yes", "-d", "licence=MIT"], 2, "Did you mean `license`?"),
         (["x", "--yes", "-d", "license=GPL"], 2, "Choose `MIT`"),
         (["x", "--yes", "-d", "features=ci,nothing"], 2, "Choose `vscode`"),
-        (["x", "--yes", "-d", "provider=openai"], 2, "Choose `offline`"),
+        (["x", "--yes", "-d", "provider=nobody"], 2, "Choose `offline`"),
         (["x", "--yes", "-d", "name=3d"], 2, "cannot be called"),
         (["x", "--yes", "-d", "package=json"], 2, "module `json`"),
         (["x", "--yes", "-d", "slug=httpx"], 2, "package `httpx`"),

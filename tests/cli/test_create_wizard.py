@@ -69,6 +69,12 @@ def _creating(*arguments: str, **environment: str) -> Generator[_Terminal]:
         child.close(force=True)
 
 
+_QUESTIONS = (
+    *("Which template?", "What is it for?", "Who writes it?", "Under which licence?"),
+    *("Who runs its language model?", "What else?"),
+)
+
+
 def _walk(terminal: _Terminal) -> None:
     terminal.answer("What is the project called?", "3d")
     terminal.answer("cannot be called '3d'", "my-agent")
@@ -77,6 +83,7 @@ def _walk(terminal: _Terminal) -> None:
     terminal.answer("What is it for?", "")
     terminal.answer("Who writes it?", "Ann")
     terminal.answer("Under which licence?", "MIT-0")
+    terminal.answer("Who runs its language model?", "")
     terminal.answer("What else?", "1,x")
     terminal.answer("Type numbers", "3,1")
 
@@ -103,7 +110,7 @@ def test_the_answers_are_the_defaults_of_the_next_time() -> None:
         _walk(terminal)
         assert terminal.ends() == 0, terminal.text()
     with _creating("second", "--no-install", "--no-git") as again:
-        for question in ("Which template?", "What is it for?", "Who writes it?", "Under which licence?", "What else?"):
+        for question in _QUESTIONS:
             again.answer(question, "")
         assert again.ends() == 0, again.text()
     answers = load(Path("second")).answers
@@ -114,8 +121,8 @@ def test_the_answers_are_the_defaults_of_the_next_time() -> None:
 @pytest.mark.story("20.1")
 @pytest.mark.parametrize("key", ["\x03", pytest.param("\x04", marks=pytest.mark.slow)])
 def test_leaving_at_every_question_leaves_nothing(key: str) -> None:
-    questions = ["called?", "Which template?", "What is it for?", "Who writes it?", "Under which", "What else?"]
-    answers = ["my-agent", "", "", "", "", ""]
+    questions = ["called?", *_QUESTIONS]
+    answers = ["my-agent", *[""] * len(_QUESTIONS)]
     before = shot(Path.cwd())
     for last in (0, 1, len(questions) - 1):
         with _creating("--no-install") as terminal:

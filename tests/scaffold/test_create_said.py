@@ -15,7 +15,7 @@ from tests.plugins.isolation import REPOSITORY
 from tests.scaffold.create_kit import template
 from tests.support import commands
 
-_ANSWERS = ("3d", "my-agent", "9", "basic", "", "Ann", "1", "x", "1,2")
+_ANSWERS = ("3d", "my-agent", "9", "basic", "", "Ann", "1", "", "x", "1,2")
 
 
 @pytest.mark.story("20.1")
