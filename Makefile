@@ -39,6 +39,9 @@ $(VENV)/.stamp-project: pyproject.toml sentient_cli/__init__.py $(VENV)/.stamp-t
 $(WHEELS)/.stamp-locked: $(LOCK)/runtime.txt $(LOCK)/reference.txt $(LOCK)/build.txt | $(VENV)/.stamp-tools
 	@mkdir -p $(WHEELS)
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/runtime.txt
+	@# A lock for every platform needs to know this one too, which only another Python and system would install.
+	@sed -n '/^httpx2-jsfetch/,/[^\\]$$/p' $(LOCK)/runtime.txt | sed 's/ ; .* \\$$/ \\/' > $(WHEELS)/.others.txt
+	$(PIP) download --quiet --no-deps --require-hashes --only-binary :all: --python-version 3.13 --dest $(WHEELS) -r $(WHEELS)/.others.txt
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/reference.txt
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/build.txt
 	@touch $@
