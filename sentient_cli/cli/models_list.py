@@ -113,7 +113,7 @@ def _has_key(provider: LLMProvider) -> bool:
 
 def _listed(provider: str, kind: str, model: str, facts: ModelFacts | None, *, has_key: bool = True) -> Listed:
     from sentient_cli.llm.models.facts import facts_of
-    from sentient_cli.llm.models.prices import load_rates
+    from sentient_cli.llm.models.pricelist import load_rates
 
     facts = facts or facts_of(kind, model)
     rates = load_rates(kind, model)

@@ -8,8 +8,10 @@ import msgspec
 
 from sentient_cli.llm.types import Usage
 
-__all__ = ["FREE", "Prices", "Rates", "cost_of", "dollars"]
+__all__ = ["FREE", "UNLISTED", "Prices", "Rates", "cost_of", "dollars"]
 
+UNLISTED = frozenset({"ollama", "vllm", "llamacpp", "lmstudio", "compatible", "nvidia"})
+"""What no table has prices of, so that it need not be loaded."""
 _FEMTO = 10**15
 _MILLION = 10**6
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.llm import Usage
-from sentient_cli.llm.models.prices import PriceBook, load_rates
+from sentient_cli.llm.models.pricelist import load_rates
+from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.models.rates import FREE, Prices, Rates, cost_of, dollars
 
 MODELS = [
