@@ -1,4 +1,7 @@
-"""Environments with the tools that ``sentient dev`` is compared with, as a user gets them from pip."""
+"""Environments with what we are compared with, as a user gets it from pip.
+
+``llm`` has other clients of models, and what the server of HTTP/2 needs; the others are tools beside ``sentient dev``.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from bench.reference import ROOT
 
 __all__ = ["Environment", "peer_python", "versions"]
 
-Environment: TypeAlias = Literal["web", "adk", "langgraph"]
+Environment: TypeAlias = Literal["web", "adk", "langgraph", "llm"]
 """``web`` has this package too, as it is here, so that ours and theirs import the same packages."""
 
 _CACHE: Final = ROOT / ".cache" / "bench"
@@ -23,6 +26,15 @@ _WANTED: Final[Mapping[Environment, tuple[str, ...]]] = {
     "web": ("fastapi[standard]", "uvicorn[standard]", "openai", "anthropic"),
     "adk": ("google-adk",),
     "langgraph": ("langgraph", "langgraph-cli[inmem]"),
+    "llm": (
+        "litellm==1.106.2",
+        "pydantic-ai-slim[openai]==2.31.1",
+        "uvloop==0.23.0",
+        "hypercorn==0.18.0",
+        "h2==4.4.1",
+        "httpx2==2.16.2",
+        "aiohttp==3.14.5",
+    ),
 }
 
 

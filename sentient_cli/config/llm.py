@@ -13,9 +13,12 @@ __all__ = [
     "BreakerSettings",
     "BudgetSettings",
     "CacheSettings",
+    "ContextSettings",
     "LlmSettings",
+    "OutageSettings",
     "ProviderSettings",
     "RetrySettings",
+    "SafetySettings",
     "Strategy",
 ]
 
@@ -131,8 +134,76 @@ class CacheSettings(Section):
     """
 
     enabled: bool = Field(default=False, description="Whether answers are kept at all.")
+    store: Literal["memory", "sqlite"] = Field(
+        default="memory", description="Where: `memory`, or `sqlite`, a file that outlives the process."
+    )
     seconds: PositiveSeconds = Field(default=3600.0, description="How long an answer is kept.")
     size: Count = Field(default=64 * MIB, description="How many bytes of answers are kept.")
+    count: Positive = Field(default=10_000, description="How many answers are kept.")
+
+
+class OutageSettings(Section):
+    """What a call gets when every model that could answer is limited or down: ``[llm.outage]``. It is marked as degraded.
+
+    Example:
+        >>> OutageSettings(answer="I am back in a minute.").wait
+        0.0
+    """
+
+    wait: Seconds = Field(default=0.0, description="How long a call waits for one of them to come back.")
+    cached: Seconds = Field(
+        default=0.0, description="How old an earlier answer to the same question may be that is given then."
+    )
+    answer: Text | None = Field(default=None, description="An answer that is given when there is no other.")
+
+
+class SafetySettings(Section):
+    """What must not be asked or answered: ``[llm.safety]``.
+
+    Example:
+        >>> SafetySettings(secrets=True, words=["swordfish"]).on_finding
+        'raise'
+    """
+
+    secrets: bool = Field(default=False, description="Whether secrets are looked for.")
+    words: tuple[Text, ...] = Field(default=(), description="Words and phrases, in whatever case.")
+    patterns: tuple[Text, ...] = Field(default=(), description="Regular expressions, without look-around.")
+    moderation: Text | None = Field(
+        default=None, description="The provider whose moderation endpoint is asked, such as `openai`."
+    )
+    categories: tuple[Text, ...] = Field(
+        default=(), description="What counts there, such as `violence`; all unless given."
+    )
+    when_down: Literal["fail", "pass"] = Field(
+        default="fail", description="What happens to calls while the moderation endpoint fails."
+    )
+    on_finding: Literal["raise", "end"] = Field(
+        default="raise", description="What a finding does: `raise` is an error, `end` ends the answer before it."
+    )
+
+
+class ContextSettings(Section):
+    """What happens to a conversation that is too long for a model: ``[llm.context]``.
+
+    Example:
+        >>> ContextSettings(fit="summarise", summary_model="openai:gpt-5-nano").reserve
+        1024
+    """
+
+    fit: Literal["off", "trim", "summarise"] = Field(
+        default="off", description="`trim` leaves out what is oldest, `summarise` puts a summary in its place."
+    )
+    tokens: Positive | None = Field(
+        default=None, description="How many tokens question and answer may have; what the model can read unless given."
+    )
+    reserve: Positive = Field(default=1024, description="How many of them are kept for the answer.")
+    count: Literal["estimate", "provider"] = Field(
+        default="estimate", description="Who counts them: nobody, or the provider, which may be asked for it."
+    )
+    summary_model: Text | None = Field(
+        default=None, description="The model that writes summaries; the one that is asked unless given."
+    )
+    summary_tokens: Positive = Field(default=400, description="How many tokens a summary may have.")
 
 
 class LlmSettings(Section):
@@ -156,5 +227,8 @@ class LlmSettings(Section):
     breaker: BreakerSettings = BreakerSettings()
     budget: BudgetSettings = BudgetSettings()
     cache: CacheSettings = CacheSettings()
+    outage: OutageSettings = OutageSettings()
+    safety: SafetySettings = SafetySettings()
+    context: ContextSettings = ContextSettings()
     groups: dict[str, Ids] = Field(default_factory=dict, description="Models that stand in for one another.")
     providers: dict[str, ProviderSettings] = Field(default_factory=dict, description="The providers, by id.")

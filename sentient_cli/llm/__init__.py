@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Request,
         TokenCount,
     )
+    from sentient_cli.llm.resilience.answers import SqliteCache
     from sentient_cli.llm.resilience.breaker import BreakerPolicy, BreakerState
     from sentient_cli.llm.resilience.cache import AnswerCache, MemoryCache
     from sentient_cli.llm.resilience.deadlines import Deadlines
@@ -110,6 +111,7 @@ __all__ = [
     "RetryPolicy",
     "RetryStrategy",
     "Role",
+    "SqliteCache",
     "SyncTool",
     "Target",
     "TextPart",
@@ -140,6 +142,7 @@ __all__ = [
 
 _MODULES = {
     "call": ("AfterContent", "CallOptions"),
+    "resilience.answers": ("SqliteCache",),
     "resilience.breaker": ("BreakerPolicy", "BreakerState"),
     "resilience.cache": ("AnswerCache", "MemoryCache"),
     "resilience.deadlines": ("Deadlines",),

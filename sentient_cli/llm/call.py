@@ -18,8 +18,8 @@ __all__ = ["AS_USUAL", "AfterContent", "Answering", "Call", "CallOptions", "Pric
 AfterContent: TypeAlias = Literal["fail", "restart", "continue"]
 """What happens when an answer breaks off that was begun: an error, a new answer, or the rest of this one."""
 
-Price: TypeAlias = Callable[[str, str, Usage], "float | None"]
-"""What the tokens of a provider's model cost, in US dollars; None: that is not known."""
+Price: TypeAlias = Callable[[str, str, Usage, "str | None"], "float | None"]
+"""What the tokens of a provider's model cost in a service tier, in US dollars; None: that is not known."""
 
 
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +80,9 @@ class Call:
         "spent",
         "splices",
         "subject",
+        "tier",
         "tools",
+        "used",
         "wanted",
         "wasted",
         "wasted_cost",
@@ -102,6 +104,8 @@ class Call:
         self.price: Price | None = price
         self.wanted: str = ""
         """The model id that was asked for."""
+        self.tier: str | None = None
+        """The service tier that was asked for."""
         self.provider: str = ""
         """Who answers now, or was asked last."""
         self.model: str = ""
@@ -134,6 +138,8 @@ class Call:
         self._begin_state()
 
     def _begin_state(self) -> None:
+        self.used: Usage | None = None
+        """The tokens of an attempt that ended early and that none has followed yet."""
         self.is_whole: bool = False
         """Whether nobody reads the answer before it is complete, so that it may begin anew unseen."""
         self.counted: str = ""
@@ -160,14 +166,14 @@ class Call:
         """
         whole = self.origin or self
         whole.wasted = usage if whole.wasted is None else whole.wasted + usage
-        cost = self.price(self.provider, self.model, usage) if self.price is not None else None
+        cost = self.price(self.provider, self.model, usage, self.tier) if self.price is not None else None
         before = whole.wasted_cost
         whole.wasted_cost = None if cost is None or before is None else before + cost
 
     def branch(self) -> Call:
         """A second way to the same answer: its attempts and its waste count here, the rest is its own."""
         copy = Call(self.recorder, subject=self.subject, deadline=self.deadline, options=self.options, price=self.price)
-        for name in ("wanted", "provider", "model", "alternatives", "is_final", "is_rescue", "is_whole"):
+        for name in ("wanted", "tier", "provider", "model", "alternatives", "is_final", "is_rescue", "is_whole"):
             setattr(copy, name, getattr(self, name))
         copy.origin = self.origin or self
         return copy

@@ -137,6 +137,11 @@ class Recorder:
         """Nanoseconds since it was made."""
         return self._clock.now_ns() - self._began
 
+    def begin(self) -> None:
+        """The call begins only now: offsets count from here."""
+        if self._hooks:
+            self._began = self._clock.now_ns()
+
     def chunk(self, chunk: Chunk) -> None:
         """Take a chunk; it is told with its batch."""
         if not self._hooks:

@@ -14,7 +14,9 @@ from sentient_cli.llm.assembly import Assembly, truncated
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.hooks import as_json, failure_as_json
 from sentient_cli.llm.provider import Request
-from sentient_cli.llm.types import Chunk, Completion, JsonValue
+from sentient_cli.llm.resilience.waste import wasted_usage
+from sentient_cli.llm.tokens import size_of
+from sentient_cli.llm.types import Chunk, Completion, JsonValue, Usage
 
 __all__ = ["KEYLESS_HINT", "LLMStream"]
 
@@ -156,6 +158,8 @@ class _Call:
     def _begin(self) -> None:
         self._has_begun = True
         request, call = self._request, self._call
+        call.tier = request.parameters.service_tier
+        call.recorder.begin()
         if self._timeout is not None:
             call.deadline = asyncio.get_running_loop().time() + self._timeout
         if call.recorder.enabled:
@@ -183,10 +187,11 @@ class _Call:
 
     def _end(self) -> None:
         call, recorder = self._call, self._call.recorder
-        self._count_cost()
+        usage = self._assembly.usage = self._used()
+        self._count_cost(usage)
         if not recorder.enabled:
             return
-        recorder.tell("llm.usage", msgspec.to_builtins(self._assembly.usage))
+        recorder.tell("llm.usage", msgspec.to_builtins(usage))
         data: dict[str, JsonValue] = {
             "outcome": self._outcome,
             "provider": call.provider,
@@ -206,11 +211,25 @@ class _Call:
             data["error"] = failure_as_json(self._error)
         recorder.tell("llm.finished", data)
 
-    def _count_cost(self) -> None:
-        call, usage = self._call, self._assembly.usage
+    def _used(self) -> Usage:
+        """The tokens of the attempt that the call ended with; what others took is wasted, and counted apart."""
+        call, assembly = self._call, self._assembly
+        if call.used is not None:
+            return call.used
+        if self._outcome == "error":
+            return Usage()
+        if self._outcome == "done" or call.cost is not None or not (written := _size_of(assembly)):
+            return assembly.usage
+        return wasted_usage(self._request, assembly.usage, written)
+
+    def _count_cost(self, usage: Usage) -> None:
+        call = self._call
         if call.price is None or call.cost is not None:
             return
-        own = call.price(call.provider, call.model, usage) if usage.total is not None else None
+        if usage.total is None:
+            own = None if self._outcome == "done" else 0.0  # an answer has its price, and what never came has none
+        else:
+            own = call.price(call.provider, call.model, usage, call.tier)
         call.cost = None if own is None or call.wasted_cost is None else own + call.wasted_cost
 
     def result(self) -> Completion:
@@ -250,3 +269,8 @@ class _Call:
         if assembly.finish_reason is not None:
             known["finish_reason"] = assembly.finish_reason
         return known
+
+
+def _size_of(answer: Assembly) -> int:
+    calls = "".join(call.name + call.arguments for call in answer.tool_calls)
+    return size_of(answer.text + calls + "".join(part.text for part in answer.thinking) + answer.refusal)

@@ -88,7 +88,7 @@ def chatting(
         cwd=str(REPOSITORY),
         env={**os.environ, "INPUTRC": "/dev/null", **(environment or {})},
         dimensions=(rows, columns),
-        timeout=30,
+        timeout=150,
     )
     child.logfile_read = raw
     terminal = ChatTerminal(child, raw, columns, rows)

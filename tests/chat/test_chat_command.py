@@ -133,7 +133,7 @@ def test_an_interrupt_stops_the_run_and_is_exit_130() -> None:
         assert process.stdout is not None
         assert process.stdout.read(5) == b"begun"
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=150)
         assert process.returncode == 130
     assert agent.stopped.is_set()
 
@@ -154,7 +154,7 @@ def test_a_reader_that_leaves_ends_the_chat_quietly() -> None:
         assert process.stderr is not None
         process.stdout.read(5)
         process.stdout.close()
-        process.wait(timeout=30)
+        process.wait(timeout=150)
         assert b"Traceback" not in process.stderr.read()
 
 

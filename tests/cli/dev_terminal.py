@@ -39,7 +39,7 @@ if job:
 while os.tcgetpgrp(0) != os.getpid():
     time.sleep(0.001)
 """
-_PATIENCE = 45.0
+_PATIENCE = 120.0
 # What the screen may send: colours, the moves of the live lines, and the clearing of the screen.
 OWN_SEQUENCES = re.compile(rb"\x1b\[[0-9;]*m|\x1b\[[0-9]*A|\x1b\[K|\x1b\[J|\x1b\[H\x1b\[2J")
 

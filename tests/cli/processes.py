@@ -58,6 +58,6 @@ def start_sentient(
         input=stdin,
         capture_output=True,
         encoding=encoding,
-        timeout=50,
+        timeout=150,
         check=False,
     )

@@ -213,7 +213,7 @@ def test_an_interrupt_ends_the_call_at_the_provider() -> None:
         assert process.stdout.read(5) == b"Hello"
         assert server.open == 1
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=50)
+        out, err = process.communicate(timeout=150)
         server.wait_open(0)
     assert (process.returncode, out) == (130, b"\n")
     assert b"Interrupted." in err

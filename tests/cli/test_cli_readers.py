@@ -31,7 +31,7 @@ def _start(arguments: Sequence[str], *, stdout: int, stderr: int) -> subprocess.
         stderr=stderr,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
 

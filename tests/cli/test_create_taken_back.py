@@ -88,7 +88,7 @@ def test_an_interruption(tmp_path: Path, step: str, number: signal.Signals) -> N
     process = start(*arguments, env={**_tools(tmp_path, step, HANGING), "TEST_FIFO": str(fifo)})
     hanging = wait_for(fifo)
     process.send_signal(number)
-    _, said = process.communicate(timeout=40)
+    _, said = process.communicate(timeout=150)
     assert process.returncode == 130, said
     assert "Interrupted" in said
     assert "Traceback" not in said
@@ -108,7 +108,7 @@ def test_an_interruption_while_a_template_is_rendered(tmp_path: Path) -> None:
     process = start("create", "x", "--yes", "--trust", "-t", str(folder), env={"TEST_FIFO": str(fifo)})
     hanging = wait_for(fifo)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=40)
+    _, said = process.communicate(timeout=150)
     assert process.returncode == 130, said
     assert shot(Path.cwd()) == before
     assert ends(hanging)
@@ -148,7 +148,7 @@ def test_no_room_while_it_is_written() -> None:
 @pytest.mark.story("20.1")
 def test_two_at_once(tmp_path: Path) -> None:
     both = [start("create", "x", "--yes", "--no-install", "--no-git", env={}) for _ in range(2)]
-    codes = sorted((process.communicate(timeout=50), process.returncode)[1] for process in both)
+    codes = sorted((process.communicate(timeout=150), process.returncode)[1] for process in both)
     assert codes == [0, 5]
     assert set(os.listdir()) == {"x"}  # noqa: PTH208 - names
     assert Path("x/.sentient/pristine.zip").is_file()

@@ -60,7 +60,7 @@ def _creating(*arguments: str, **environment: str) -> Generator[_Terminal]:
         commands.attached("create", *arguments),
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
         dimensions=(_ROWS, _COLUMNS),
-        timeout=50,
+        timeout=150,
     )
     child.logfile_read = raw
     try:

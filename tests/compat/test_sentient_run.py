@@ -63,7 +63,7 @@ def serving(*arguments: str, anew: bool = False) -> Generator[tuple[subprocess.P
 def ask(url: str, prompt: str) -> str:
     body = json.dumps({"query": {"id": "01JS4F4Z5V0000000000000001", "prompt": prompt}})
     request = urllib.request.Request(f"{url}/assist", body.encode(), {"Content-Type": "application/json"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=150) as answer:  # noqa: S310 - loopback
         return str(answer.read().decode())
 
 
@@ -240,7 +240,7 @@ def test_where_the_framework_is_present_it_is_used(reference_python: Path, tmp_p
     file.write_text(code)
     command = [sys.executable, "-m", "sentient_cli", "run", str(file)]
     site = site_packages(reference_python)
-    done = subprocess.run(command, env=environment(site), capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(command, env=environment(site), capture_output=True, text=True, timeout=150, check=False)
     assert done.stdout == "sentient_agent_framework.implementation.default_server\n", done.stderr
 
 
@@ -254,7 +254,7 @@ def test_its_own_agents_run_with_its_own_classes(name: str, reference_python: Pa
     site = site_packages(reference_python)
     command = [sys.executable, "-c", PROBE, f"{name}.py"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment(site), capture_output=True, text=True, timeout=50, check=False
+        command, cwd=tmp_path, env=environment(site), capture_output=True, text=True, timeout=150, check=False
     )
     where, said = done.stdout.splitlines() or (done.stderr, "")
     assert where.startswith(str(site))

@@ -89,7 +89,7 @@ def test_what_it_writes_is_private() -> None:
 def test_what_a_killed_one_left_is_removed() -> None:
     project = _project("weather")
     killed = subprocess.run(
-        [sys.executable, "-c", _ENDS_UNSEEN, project], stdout=subprocess.PIPE, text=True, check=False, timeout=50
+        [sys.executable, "-c", _ENDS_UNSEEN, project], stdout=subprocess.PIPE, text=True, check=False, timeout=150
     )
     assert killed.returncode == -signal.SIGKILL
     sockets = Path(killed.stdout.strip())

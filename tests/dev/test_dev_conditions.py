@@ -107,12 +107,12 @@ def test_a_run_is_watched_again_and_cancelled_after_reloads(tmp_path: Path) -> N
         dev.save("three")
         assert dev.get(f"/runs/{run}").json()["status"] == "running"
         events = f"{dev.url}/runs/{run}/events"
-        with httpx.stream("GET", events, headers={"Last-Event-ID": "2"}, timeout=20) as again:
+        with httpx.stream("GET", events, headers={"Last-Event-ID": "2"}, timeout=150) as again:
             lines = again.iter_lines()
             first = next(line for line in lines if line.startswith("id:"))
             assert int(first[3:]) > 2
             assert '"one ' in next(line for line in lines if line.startswith("data:"))
-            cancelled = httpx.post(f"{dev.url}/runs/{run}/cancel", timeout=20)
+            cancelled = httpx.post(f"{dev.url}/runs/{run}/cancel", timeout=150)
             assert (cancelled.status_code, cancelled.json()["status"]) == (202, "cancelling")
             assert "event: done" in list(lines)
         assert any('"error_code":499' in line for line in stream.finish())

@@ -24,7 +24,7 @@ def opened(dev: Developing, given: Path) -> str:
 
 def follow(link: str) -> str:
     """Where a link leads."""
-    answer = httpx.get(link, timeout=20)
+    answer = httpx.get(link, timeout=150)
     assert (answer.status_code, answer.headers["cache-control"]) == (303, "no-store")
     return str(answer.headers["location"])
 
@@ -37,7 +37,7 @@ def follow_as_another(link: str) -> str:
         f'Host: localhost\\r\\nConnection: close\\r\\n\\r\\n" >&3; cat <&3'
     )
     done = subprocess.run(
-        ["/bin/bash", "-c", script], user=_NOBODY, cwd="/", capture_output=True, text=True, timeout=30, check=True
+        ["/bin/bash", "-c", script], user=_NOBODY, cwd="/", capture_output=True, text=True, timeout=150, check=True
     )
     return done.stdout
 
@@ -58,7 +58,7 @@ def test_the_link_of_the_browser_is_worth_something_once_and_to_this_user(tmp_pa
         assert follow(link) == f"/#token={dev.token}"
         assert follow(link) == "/"
         assert follow(f"{dev.url}/_sentient/open/guessed") == "/"
-        assert httpx.get(link, headers={"sec-fetch-site": "cross-site"}, timeout=20).status_code == 403
+        assert httpx.get(link, headers={"sec-fetch-site": "cross-site"}, timeout=150).status_code == 403
 
 
 def test_links_end_with_time_and_with_newer_ones() -> None:

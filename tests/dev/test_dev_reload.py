@@ -96,7 +96,7 @@ def test_a_start_with_broken_code_waits_for_a_good_save(tmp_path: Path) -> None:
         assert isinstance(problem, dict)
         assert "no_such_module" in problem["why"]
         dev.wait_announced()
-        refused = httpx.post(f"{dev.url}/assist", json=body("hi"), timeout=20)
+        refused = httpx.post(f"{dev.url}/assist", json=body("hi"), timeout=150)
         assert (refused.status_code, refused.json()["code"]) == (503, "no-agent")
         assert dev.state()["status"] == "broken"
         assert dev.get("/").status_code == 200
@@ -122,7 +122,7 @@ async def counter(session, query, response):
     with developing(project) as dev:
 
         def count() -> str:
-            answer = httpx.post(f"{dev.url}/assist", json=body("hi", activity), timeout=20)
+            answer = httpx.post(f"{dev.url}/assist", json=body("hi", activity), timeout=150)
             return str(json.loads(answer.text.split("data: ")[1].splitlines()[0])["content"])
 
         assert count() == "0"

@@ -13,7 +13,7 @@ from pathlib import Path
 from sentient_cli.dev.watching import stamps
 from sentient_cli.dev.watching.watch import Scope, Watcher
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds that something may take that takes milliseconds."""
 
 

@@ -23,7 +23,7 @@ def _case(page: Path) -> ParameterSet:
     return pytest.param(page, id=name, marks=[pytest.mark.slow] if name in _LONG else [])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("page", [_case(page) for page in _WITH_BLOCKS])
 def test_the_examples_of_a_page_are_true(page: Path, free_port: int) -> None:
     name = page.relative_to(REPOSITORY).as_posix()

@@ -92,7 +92,7 @@ def test_on_a_terminal_it_is_calm() -> None:
         sys.executable, commands.attached("doctor"), env=environment, dimensions=(60, 80), encoding="utf-8"
     )
     try:
-        child.expect(pexpect.EOF, timeout=50)
+        child.expect(pexpect.EOF, timeout=150)
         text = str(child.before)
         child.close()
     finally:

@@ -20,7 +20,7 @@ def test_the_demo_creates_serves_asks_edits_and_asks_again() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=55,
+        timeout=150,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     kinds = [line.split()[0] for line in done.stdout.splitlines() if line.startswith(("atomic.", "chunked."))]

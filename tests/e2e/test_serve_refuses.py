@@ -250,7 +250,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 def test_a_privileged_port(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", _WITHOUT_PRIVILEGE, *command("--json", "serve", BEHAVIOURS, "--port", 1)]
     done = subprocess.run(
-        argv, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False, timeout=50
+        argv, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False, timeout=150
     )
     error = json.loads(done.stderr.splitlines()[-1])["error"]
     assert (done.returncode, error["code"]) == (4, "address-not-allowed")

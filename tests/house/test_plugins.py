@@ -94,6 +94,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         capture_output=True,
         text=True,
         check=False,
+        timeout=150,
     ).stdout
 
 

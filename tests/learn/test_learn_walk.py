@@ -63,7 +63,7 @@ def _learning(port: int, *arguments: str) -> Generator[Learner]:
         env=environment,
         dimensions=(40, 100),
         encoding="utf-8",
-        timeout=50,
+        timeout=150,
     )
     child.logfile_read = io.StringIO()
     try:
@@ -174,7 +174,7 @@ _STEPS = {
 
 @pytest.mark.slow
 @pytest.mark.story("20.7")
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_from_end_to_end(free_port: int) -> None:
     assert list(_STEPS) == [lesson.name for lesson in LESSONS], "each lesson is walked"
     with _learning(free_port) as learner:

@@ -127,7 +127,7 @@ async def test_the_costs_the_usage_and_the_notices_of_all_answers_are_told(
         [offline(SCRIPT)],
         default_model="offline",
         around_attempts=[lambda inner: costly],
-        price=lambda provider, model, usage: first if usage.output == 1 else 4.0,
+        price=lambda provider, model, usage, tier: first if usage.output == 1 else 4.0,
     )
     answer = await run_tools("weather in Rome?", [weather], manager=managed)
     assert answer.text == "Done"

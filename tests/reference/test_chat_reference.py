@@ -50,7 +50,7 @@ def reference_server(python: Path, folder: Path, port: int) -> Generator[str]:
                 yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=150)
 
 
 @pytest.mark.story("F7")

@@ -60,7 +60,7 @@ json.dump(missing, sys.stdout)
 
 def _run(python: Path, code: str, given: str = "") -> str:
     done = subprocess.run(
-        [str(python), "-c", code], cwd=REPOSITORY, input=given, capture_output=True, text=True, check=False, timeout=50
+        [str(python), "-c", code], cwd=REPOSITORY, input=given, capture_output=True, text=True, check=False, timeout=150
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -39,7 +39,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def read_by_reference(python: Path, frames: list[Frame]) -> list[dict[str, object]]:
     """What the reference makes of the events."""
     lines = "".join(frame.data + "\n" for frame in frames)
-    done = subprocess.run([python, _READER], input=lines, capture_output=True, text=True, check=True, timeout=50)
+    done = subprocess.run([python, _READER], input=lines, capture_output=True, text=True, check=True, timeout=150)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

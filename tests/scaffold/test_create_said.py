@@ -26,7 +26,7 @@ def test_a_narrow_terminal_breaks_no_word(columns: int) -> None:
         commands.attached("create", "--no-install"),
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"},
         dimensions=(24, columns),
-        timeout=50,
+        timeout=150,
         encoding="utf-8",
         echo=False,
     )

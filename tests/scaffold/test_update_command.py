@@ -129,7 +129,7 @@ def test_a_new_question_is_asked_at_a_terminal() -> None:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     program, *arguments = command()
     child: pexpect.spawn[str] = pexpect.spawn(
-        program, arguments, cwd=str(project), env=environment, encoding="utf-8", timeout=50
+        program, arguments, cwd=str(project), env=environment, encoding="utf-8", timeout=150
     )
     try:
         child.expect_exact("Which colour?")

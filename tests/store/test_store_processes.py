@@ -39,7 +39,7 @@ def line_of(process: subprocess.Popen[str]) -> str:
 
 
 def finish(process: subprocess.Popen[str]) -> list[str]:
-    output, _ = process.communicate(timeout=50)
+    output, _ = process.communicate(timeout=150)
     assert process.returncode == 0
     return output.split("\n")[:-1]
 

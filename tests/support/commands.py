@@ -24,7 +24,7 @@ from tests.support.prefork import LENGTH, MEASURED_IF_FORKED, Order, fork_templa
 
 __all__ = ["Forked", "attached", "programs", "run", "run_text", "start", "start_reading", "templates_forked"]
 
-_PATIENCE = 50.0
+_PATIENCE = 120.0
 """Seconds that a command may take."""
 _LOCALE = ("LANG", "LC_ALL", "PYTHONCOERCECLOCALE", "PYTHONUTF8")
 """Variables that an interpreter reads when it starts."""

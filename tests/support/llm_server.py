@@ -20,7 +20,7 @@ __all__ = ["Answer", "How", "LLMServer", "Received", "as_json", "as_sse"]
 How: TypeAlias = Literal["end", "close", "reset", "stall"]
 """What comes after the last byte: a clean end, a closed connection in the middle, a reset, or nothing ever."""
 
-_PATIENCE = 20.0
+_PATIENCE = 120.0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _AIMOCK = REPOSITORY / ".wheelhouse" / "npm" / "aimock" / "1.43.0" / "dist" / "cli.js"
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 
 __all__ = ["aimock", "has_aimock", "llmock"]
 

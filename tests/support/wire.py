@@ -13,7 +13,7 @@ from typing import Self, TypeAlias, cast
 Address: TypeAlias = tuple[str, int]
 Headers: TypeAlias = Mapping[str, str]
 
-PATIENCE = 15.0
+PATIENCE = 120.0
 """Seconds after which a silent server has failed a test; a healthy one never gets near."""
 
 JSON_BODY = {"Content-Type": "application/json"}

@@ -39,7 +39,7 @@ def run_pytest(directory: Path, *arguments: str) -> subprocess.CompletedProcess[
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", *plugins, *arguments]
     environment = {**os.environ, **ENVIRONMENT}
     return subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=50, check=False
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=150, check=False
     )
 
 
@@ -73,6 +73,6 @@ def test_a_conftest_may_name_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     environment = {**os.environ, **ENVIRONMENT}
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=150, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,7 +11,6 @@ from sentient_cli.llm.assembly import collect
 from sentient_cli.llm.chatwire.answering import Asked, answer
 from sentient_cli.llm.chatwire.body import body_of
 from sentient_cli.llm.chatwire.decoder import ChatDecoder
-from sentient_cli.llm.chatwire.estimate import estimated_tokens
 from sentient_cli.llm.compatible.asking import Asking
 from sentient_cli.llm.compatible.config import CompatibleConfig, address, check_config, complete
 from sentient_cli.llm.compatible.counting import counted_tokens
@@ -19,6 +18,7 @@ from sentient_cli.llm.compatible.listing import first_model, list_models
 from sentient_cli.llm.compatible.live import live_capabilities
 from sentient_cli.llm.compatible.vendors import AUTO, Vendor, vendor_of
 from sentient_cli.llm.provider import Capabilities, ModelInfo, ProviderMetrics, Request, TokenCount
+from sentient_cli.llm.tokens import estimated_tokens
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
 from sentient_cli.llm.wire.keys import KeyRing
 from sentient_cli.llm.wire.meter import Meter

@@ -6,15 +6,12 @@ from typing import Final, Protocol
 
 import msgspec
 
-from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, TextPart, ThinkingPart
+from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, ThinkingPart
 from sentient_cli.llm.provider import Request, TokenCount
-from sentient_cli.llm.types import Message
+from sentient_cli.llm.tokens import estimated_tokens
 
 __all__ = ["Estimate", "TokenCounter", "most_tokens"]
 
-_MESSAGE: Final = 4
-_IMAGE: Final = 1600
-_ASCII: Final = 4
 _ROOM: Final = 16
 """Tokens that no provider exceeds for what stands around a message."""
 
@@ -37,7 +34,7 @@ class TokenCounter(Protocol):
 
 
 class Estimate:
-    """Counts without asking anybody: four characters a token, or one where they are not of the Latin alphabet.
+    """Counts without asking anybody: four bytes of text for a token.
 
     Example:
         >>> import asyncio
@@ -48,28 +45,7 @@ class Estimate:
 
     async def count_tokens(self, request: Request) -> TokenCount:
         """The tokens of a request, roughly."""
-        tools = sum(len(msgspec.json.encode(tool)) for tool in request.tools) // _ASCII
-        return TokenCount(tools + sum(_estimated(message) for message in request.messages), exact=False)
-
-
-def _estimated(message: Message) -> int:
-    calls = sum(_of_text(call.name) + _of_text(call.arguments) for call in message.tool_calls)
-    total = _MESSAGE + calls
-    for part in message.parts:
-        if isinstance(part, TextPart | ThinkingPart):
-            total += _of_text(part.text)
-        elif isinstance(part, ImagePart):
-            total += _IMAGE
-        else:
-            total += len(part.data) // _ASCII
-    return total
-
-
-def _of_text(text: str) -> int:
-    if text.isascii():
-        return -(-len(text) // _ASCII)
-    plain = len(text.encode("ascii", "ignore"))
-    return -(-plain // _ASCII) + len(text) - plain
+        return estimated_tokens(request)
 
 
 def most_tokens(request: Request) -> int | None:

@@ -18,14 +18,13 @@ from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.limits.bucket import Bucket
 from sentient_cli.llm.limits.headers import read_limits
 from sentient_cli.llm.provider import RateLimits, Request
+from sentient_cli.llm.tokens import USUAL_OUTPUT, tokens_of
 from sentient_cli.llm.types import Chunk
-from sentient_cli.llm.usage.estimate import tokens_of
 
 __all__ = ["Limited", "Limiter"]
 
 WAIT: Final = 10.0
 """Seconds that a call waits for its turn at most, where nothing else was said."""
-_EXPECTED_OUTPUT: Final = 256
 _UNSENT: Final = (CircuitOpenError, BudgetExceededError, ConfigError, CredentialNotFoundError)
 """Errors that say that nothing was sent."""
 
@@ -166,7 +165,7 @@ class Limited:
 
     async def _limited(self, limiter: Limiter, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         provider = call.provider
-        expected = tokens_of(request) + min(request.parameters.max_tokens or _EXPECTED_OUTPUT, _EXPECTED_OUTPUT)
+        expected = tokens_of(request) + min(request.parameters.max_tokens or USUAL_OUTPUT, USUAL_OUTPUT)
         patience = 0.0 if call.alternatives else self._max_wait
         if call.deadline is not None:  # who would be too late need not wait
             patience = max(0.0, min(patience, call.deadline - asyncio.get_running_loop().time()))

@@ -15,7 +15,6 @@ from sentient_cli.llm.batches import BatchResult, BatchStatus
 from sentient_cli.llm.chatwire.answering import Asked, answer
 from sentient_cli.llm.chatwire.body import body_of
 from sentient_cli.llm.chatwire.decoder import ChatDecoder
-from sentient_cli.llm.chatwire.estimate import estimated_tokens
 from sentient_cli.llm.openai.batching import Batches
 from sentient_cli.llm.openai.client import sdk_client
 from sentient_cli.llm.openai.config import DIALECT, OpenAIConfig, check_config
@@ -24,6 +23,7 @@ from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
 from sentient_cli.llm.openai.resuming import Resuming
 from sentient_cli.llm.openai.sending import models_of, open_answer
 from sentient_cli.llm.provider import Capabilities, ModelInfo, ProviderMetrics, Request, TokenCount
+from sentient_cli.llm.tokens import estimated_tokens
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
 from sentient_cli.llm.wire.keys import KeyRing
 from sentient_cli.llm.wire.loading import load

@@ -91,6 +91,8 @@ class Attempt:
             self._failed(error, gate, request, call)
         except asyncio.CancelledError:
             if not watch.interrupted():
+                if gate.held and not gate.is_open:
+                    call.used = wasted_usage(request, gate.usage)
                 raise
             outcome = watch.error(self._id)
             self._failed(outcome, gate, request, call)

@@ -15,7 +15,7 @@ from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.keys import key_of
 from sentient_cli.llm.types import Chunk
 
-__all__ = ["AnswerCache", "Caching", "KeptAnswer", "MemoryCache"]
+__all__ = ["AnswerCache", "Caching", "KeptAnswer", "MemoryCache", "found", "is_worth", "keep"]
 
 MOST_BYTES = 1024 * 1024
 """Bytes of an answer that is kept."""
@@ -66,6 +66,7 @@ class MemoryCache:
         seconds: How long an answer is good.
         most: Bytes that all of them may take, about.
         clock: What the time is.
+        count: How many there may be.
 
     Example:
         >>> import asyncio
@@ -80,9 +81,17 @@ class MemoryCache:
         True
     """
 
-    def __init__(self, seconds: float = 3600.0, most: int = 64 * 1024 * 1024, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        seconds: float = 3600.0,
+        most: int = 64 * 1024 * 1024,
+        clock: Clock | None = None,
+        *,
+        count: int = 10_000,
+    ) -> None:
         self._seconds = seconds
         self._most = most
+        self._count = count
         self._clock = clock or SystemClock()
         self._size = 0
         self._answers: OrderedDict[str, tuple[int, int, KeptAnswer]] = OrderedDict()
@@ -115,7 +124,7 @@ class MemoryCache:
             return
         self._answers[key] = (self._clock.now_ns() + round(self._seconds * 1e9), size, answer)
         self._size += size
-        while self._size > self._most:
+        while self._size > self._most or len(self._answers) > self._count:
             self._drop(next(iter(self._answers)))
 
     def clear(self) -> None:
@@ -154,7 +163,7 @@ class Caching:
 
     async def _stream(self, cache: AnswerCache, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         key = key_of(request, call)
-        kept = await _found(cache, key)
+        kept = await found(cache, key)
         if kept is not None:
             call.provider, call.model, call.cached, call.cost = kept.provider, kept.model, True, 0.0
             for chunk in kept.chunks:
@@ -168,11 +177,12 @@ class Caching:
                 yield chunk
         finally:
             await source.aclose()
-        if _is_worth(chunks, call):
-            await _keep(cache, key, KeptAnswer(call.provider, call.model, tuple(chunks)))
+        if is_worth(chunks, call):
+            await keep(cache, key, KeptAnswer(call.provider, call.model, tuple(chunks)))
 
 
-async def _found(cache: AnswerCache, key: str) -> KeptAnswer | None:
+async def found(cache: AnswerCache, key: str) -> KeptAnswer | None:
+    """The answer to a question, if it is there; a cache that fails has none."""
     try:
         return await cache.get(key)
     except Exception:
@@ -180,7 +190,8 @@ async def _found(cache: AnswerCache, key: str) -> KeptAnswer | None:
         return None
 
 
-async def _keep(cache: AnswerCache, key: str, answer: KeptAnswer) -> None:
+async def keep(cache: AnswerCache, key: str, answer: KeptAnswer) -> None:
+    """Keep an answer that is not too long; a cache that fails keeps none."""
     if _size(answer) > MOST_BYTES:
         return
     try:
@@ -189,7 +200,8 @@ async def _keep(cache: AnswerCache, key: str, answer: KeptAnswer) -> None:
         _logger.warning("The cache of answers cannot be written", exc_info=True)
 
 
-def _is_worth(chunks: list[Chunk], call: Call) -> bool:
+def is_worth(chunks: list[Chunk], call: Call) -> bool:
+    """Whether an answer can be given again: it is complete, unchanged by failures, and free of tool calls."""
     if call.failovers or call.restarts or call.splices or call.degraded:
         return False
     ends = [chunk.finish_reason for chunk in chunks if chunk.finish_reason is not None]

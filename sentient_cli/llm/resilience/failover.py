@@ -30,6 +30,7 @@ from sentient_cli.llm.resilience.opening import Opening, opened
 from sentient_cli.llm.resilience.splice import Splicer, anchor_of, continuation, spliced
 from sentient_cli.llm.resilience.targets import Choice, Target, adapted
 from sentient_cli.llm.resilience.waste import wasted_usage
+from sentient_cli.llm.tokens import size_of, written_in
 from sentient_cli.llm.types import Chunk, JsonValue, Usage
 
 __all__ = ["Failover", "FailoverPolicy"]
@@ -89,7 +90,7 @@ class Failover:
         self._breakers = breakers
         self._policy = policy
 
-    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:  # noqa: C901 - each generator more costs each chunk
         """Ask, until somebody answers.
 
         Raises:
@@ -114,16 +115,24 @@ class Failover:
                 async for chunk in source:  # microseconds count here
                     if chunk.text:
                         add(chunk.text)
-                    if chunk.tool_call is not None or chunk.usage is not None:
-                        way.take(chunk)
+                        if chunk.finish_reason is None and chunk.usage is None and chunk.tool_call is None:
+                            yield chunk
+                            continue
+                    way.take(chunk)
                     yield chunk
+                if way.lacks_usage:
+                    yield Chunk(usage=way.taken(step))
             except ProviderError as error:
                 step = way.after(error, step)
+            except BaseException:
+                way.left(step)
+                raise
             else:
                 return
             finally:
                 await source.aclose()
-        yield Chunk(finish_reason="tool_call")
+        yield Chunk(finish_reason="tool_call", usage=call.used)
+        call.used = None
 
 
 class _Way:
@@ -148,8 +157,17 @@ class _Way:
         self._tools: Assembly | None = None
         self._before_tools = 0
         self._has_begun = False
-        self._usage: Usage | None = None
+        self._has_arrived = False
+        """Whether the answer of this attempt has begun."""
+        self._has_ended = False
+        self._said: Usage | None = None
+        """What the provider says that this attempt took."""
+        self._size = 0
+        """The bytes of this attempt that are no text."""
         self._counted = 0
+        """How many texts are of attempts before this one."""
+        self._said_before = False
+        """Whether the reader was told the tokens of an attempt before this one."""
         self._error: SentientError | None = None
         self._failures: list[tuple[Target, SentientError]] = []
         self._continued = 0
@@ -166,21 +184,41 @@ class _Way:
 
     def take(self, chunk: Chunk) -> None:
         """See what else than text there is in a piece."""
+        self._size += written_in(chunk) - size_of(chunk.text)
+        if chunk.finish_reason is not None:
+            self._has_ended = True
         if chunk.tool_call is not None:
             self._tools = self._tools or Assembly()
             self._tools.add(chunk)
             self._before_tools = len(self.texts)
         if chunk.usage is not None:
-            self._usage = chunk.usage
+            self._said = chunk.usage
+
+    @property
+    def lacks_usage(self) -> bool:
+        """Whether the tokens that the reader was told are those of an attempt before this one."""
+        return self._said_before and self._said is None
+
+    def taken(self, step: _Step) -> Usage:
+        """What this attempt took so far."""
+        size = self._size + size_of("".join(self.texts[self._counted :]))
+        if step.splicer is not None:  # what it repeated is in no text
+            size += step.splicer.read if step.splicer.cut is None else step.splicer.cut
+        return wasted_usage(step.request, self._said, size)
+
+    def left(self, step: _Step) -> None:
+        """Nobody reads on."""
+        if not self._has_ended or self._said is None:
+            self._call.used = self.taken(step)
 
     def arrived(self, step: _Step, first: Chunk) -> Callable[[str], None]:
         """An answer, a new one, or the rest of one begins; give what takes its texts from now on."""
-        self._has_begun = True
+        self._has_begun = self._has_arrived = True
         call, splicer = self._call, step.splicer
         if step.restarts:
             call.restarts += 1
             call.recorder.tell("llm.restart", {"target": step.target.id, "void": sum(map(len, self.texts))})
-            self.texts, self._tools, self._counted = [], None, 0
+            self.texts, self._tools, self._counted, self._said_before = [], None, 0, False
         elif splicer is not None:
             call.splices += 1
             self._tell_splice(step, cut=splicer.cut)
@@ -196,8 +234,10 @@ class _Way:
             SentientError: nowhere.
         """
         self._failures.append((step.target, error))
-        if step.splicer is not None and not step.splicer.is_done and step.splicer.read:
-            self._call.waste(wasted_usage(step.request, None, step.splicer.read))
+        searched = step.splicer is not None and not step.splicer.is_done and step.splicer.read > 0
+        if searched or self._has_arrived:
+            self._call.used = self.taken(step)
+        if searched:
             self._tell_splice(step, error=failure_as_json(error))
         if self._has_begun:
             return self._resumed(error)
@@ -213,7 +253,6 @@ class _Way:
     def _resumed(self, error: SentientError) -> _Step | None:
         # The first error after content is the one that is raised in the end: its text was seen.
         first, self._error = self._error, self._error or error
-        self._count_waste()
         mode = self._call.options.after_content or self._policy.after_content
         if mode == "fail" or self._is_late() or not (first is not None or _same_may_help(error)):
             raise self._final(self._error)
@@ -284,12 +323,16 @@ class _Way:
 
     def _enter(self, target: Target) -> None:
         call, rest = self._call, self._targets[self._at + 1 :]
+        if call.used is not None:
+            call.waste(call.used)
+            call.used = None
+        self._said_before = self._said_before or self._said is not None
+        self._said, self._size, self._counted, self._has_arrived = None, 0, len(self.texts), False
         call.provider, call.model = target.provider.provider_id, target.model
         call.degraded = target.degraded or call.degraded
         call.alternatives = sum(map(self._admits, rest)) if rest else 0
         call.is_final = False
         call.is_rescue = not (self._admits(target) or any(map(self._admits, self._targets)))
-        self._usage = None
 
     def _admits(self, target: Target) -> bool:
         return self._breakers.admits(target.provider.provider_id, target.model)
@@ -297,14 +340,6 @@ class _Way:
     def _step(self) -> _Step:
         target = self._targets[self._at]
         return _Step(target, adapted(self._request, target))
-
-    def _count_waste(self) -> None:
-        written = sum(map(len, self.texts))
-        if written > self._counted or self._usage is not None:
-            request = msgspec.structs.replace(self._request, model=self._call.model)
-            self._call.waste(wasted_usage(request, self._usage, written - self._counted))
-        self._counted = written
-        self._usage = None
 
     def _is_late(self) -> bool:
         deadline = self._call.deadline

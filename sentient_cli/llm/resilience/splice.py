@@ -13,7 +13,7 @@ import msgspec
 
 from sentient_cli.errors import ProviderConnectionError
 from sentient_cli.llm.provider import Request
-from sentient_cli.llm.resilience.waste import CHARACTERS
+from sentient_cli.llm.tokens import BYTES
 from sentient_cli.llm.types import Chunk, Message
 
 __all__ = ["ANCHOR", "HOLD", "LEAST", "Splicer", "anchor_of", "continuation", "find_cut", "spliced"]
@@ -193,7 +193,7 @@ def continuation(request: Request, partial: str, anchor: str, hop: int) -> Reque
     parameters, text = request.parameters, partial.rstrip()
     gap = partial[len(text) :]
     if parameters.max_tokens is not None:
-        left = parameters.max_tokens - len(partial) // CHARACTERS
+        left = parameters.max_tokens - len(partial) // BYTES
         parameters = msgspec.structs.replace(parameters, max_tokens=max(16, left) + len(anchor) // 2)
     return msgspec.structs.replace(
         request,

@@ -1,61 +1,36 @@
-"""What an attempt took that came to nothing, where the provider did not say."""
+"""What an attempt took that did not come to its end, where the provider did not say."""
 
 from __future__ import annotations
 
-from sentient_cli.llm.parts import DocumentPart, ImagePart
+import msgspec
+
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.tokens import tokens_in, tokens_of
 from sentient_cli.llm.types import Usage
 
-__all__ = ["tokens_in", "wasted_usage"]
-
-CHARACTERS = 4
-"""Characters of a token, about."""
-IMAGE_TOKENS = 1000
-"""Tokens of an image or of a page, about."""
-
-
-def tokens_in(request: Request) -> int:
-    """The tokens of a request, estimated.
-
-    Example:
-        >>> from sentient_cli.llm import Message
-        >>> tokens_in(Request(model="m", messages=(Message.user("Twelve chars"),)))
-        3
-    """
-    characters = media = 0
-    for message in request.messages:
-        characters += len(message.text) + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
-        if not isinstance(message.content, str):
-            media += sum(isinstance(part, ImagePart | DocumentPart) for part in message.content)
-    return -(-characters // CHARACTERS) + IMAGE_TOKENS * media
+__all__ = ["wasted_usage"]
 
 
 def wasted_usage(request: Request, said: Usage | None, written: int = 0) -> Usage:
-    """What a failed attempt took.
+    """What an attempt took.
+
+    What a provider says before the end is only what it was until then: some say at the beginning what the request took.
 
     Args:
         request: What was asked.
         said: What the provider said before it failed.
-        written: The characters that it wrote.
+        written: The bytes that it wrote, by `written_in`.
 
     Example:
         >>> from sentient_cli.llm import Message
         >>> request = Request(model="m", messages=(Message.user("Twelve chars"),))
         >>> usage = wasted_usage(request, None, written=8)
         >>> usage.input, usage.output, usage.estimated
-        (3, 2, True)
+        (7, 2, True)
     """
-    output = -(-written // CHARACTERS)
+    output = tokens_in(written)
     if said is None or said.input is None:
-        return Usage(tokens_in(request), 0, 0, output, 0, estimated=True)
+        return Usage(tokens_of(request), 0, 0, max(output, said.output or 0 if said else 0), 0, estimated=True)
     if said.output is not None and said.output >= output:
         return said
-    return Usage(
-        said.input,
-        said.cache_read,
-        said.cache_write,
-        output,
-        said.reasoning,
-        estimated=True,
-        cache_write_1h=said.cache_write_1h,
-    )
+    return msgspec.structs.replace(said, output=output, estimated=True)

@@ -9,7 +9,7 @@ import msgspec
 
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart
 from sentient_cli.llm.provider import Capabilities, Request
-from sentient_cli.llm.usage.estimate import tokens_of
+from sentient_cli.llm.tokens import tokens_of
 
 __all__ = ["Needs", "lacking", "needs_of"]
 

@@ -16,6 +16,7 @@ from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.targets import Target
 from sentient_cli.llm.selection.needs import Needs
 from sentient_cli.llm.selection.observed import Observed, Seen
+from sentient_cli.llm.tokens import USUAL_OUTPUT
 from sentient_cli.llm.types import Usage
 
 __all__ = [
@@ -34,8 +35,6 @@ __all__ = [
     "is_simple",
 ]
 
-_USUAL_OUTPUT: Final = 512
-"""Tokens of an answer that nothing is known about."""
 _SIMPLE_TOKENS: Final = 500
 
 
@@ -205,7 +204,7 @@ class Cheapest:
         provider, tier = target.provider.provider_id, asked.request.parameters.service_tier
         self._prices.fetch(provider, target.model, tier)  # for the next calls, if it was not read yet
         usual = self._observed.of(target.id).output
-        output = round(usual) if usual is not None else _USUAL_OUTPUT
+        output = round(usual) if usual is not None else USUAL_OUTPUT
         if asked.needs.output is not None:
             output = min(output, asked.needs.output)
         usage = Usage(input=asked.needs.tokens, output=output)

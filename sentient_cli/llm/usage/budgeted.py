@@ -14,15 +14,13 @@ from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.models.rates import Rates, cost_of
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.waste import wasted_usage
+from sentient_cli.llm.tokens import USUAL_OUTPUT, tokens_of, written_in
 from sentient_cli.llm.types import Chunk, Usage
 from sentient_cli.llm.usage.budget import Budget, Reserved
-from sentient_cli.llm.usage.estimate import tokens_of
 from sentient_cli.llm.usage.rows import bounded_usage
 
-__all__ = ["EXPECTED_OUTPUT", "Budgeted"]
+__all__ = ["Budgeted"]
 
-EXPECTED_OUTPUT: Final = 512
-"""Tokens that an answer is expected to have where the call does not bound it."""
 _LEAST_OUTPUT: Final = 16
 """An answer that may have fewer tokens is not worth asking for."""
 _USUAL_MOST: Final = 32_768
@@ -69,12 +67,7 @@ class Budgeted:
         source = self._inner.stream(request, call)
         try:
             async for chunk in source:
-                if chunk.text:
-                    written += len(chunk.text)
-                elif chunk.tool_call is not None:
-                    written += len(chunk.tool_call.arguments)
-                elif chunk.thinking is not None:
-                    written += len(chunk.thinking.text)
+                written += written_in(chunk)
                 if chunk.usage is not None:
                     usage = chunk.usage
                 if chunk.finish_reason is not None:
@@ -106,7 +99,7 @@ class Budgeted:
         asked = tokens_of(request)
         bound = request.parameters.max_tokens
         if self._budget.limits.call is None:
-            expected = min(bound or EXPECTED_OUTPUT, EXPECTED_OUTPUT)
+            expected = min(bound or USUAL_OUTPUT, USUAL_OUTPUT)
             return request, cost_of(Usage(input=asked, output=expected), rates) or 0.0
         facts = facts_of(self._prices.kind(call.provider), request.model)
         most = bound or (facts.output_tokens if facts is not None else None) or _USUAL_MOST
@@ -126,9 +119,6 @@ class Budgeted:
         if usage is None and not written:
             return 0.0  # it came to nothing
         if usage is None or usage.total is None or not finished:
-            # What is told before the end is only what it was until then: what was written since counts as well.
-            if usage is None or usage.input is None:
-                usage = Usage(input=tokens_of(request), output=usage.output if usage is not None else None)
             usage = wasted_usage(request, usage, written)
         return cost_of(bounded_usage(usage), rates) or 0.0
 

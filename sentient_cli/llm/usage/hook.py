@@ -10,13 +10,11 @@ from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.llm.hooks import CallRecord
 from sentient_cli.llm.subject import current_subject
 from sentient_cli.llm.types import JsonValue, Usage
-from sentient_cli.llm.usage.rows import UsageRow, bounded, bounded_cost, bounded_usage
+from sentient_cli.llm.usage.rows import UsageRow, bounded, bounded_cost
 
 __all__ = ["UsageHook", "UsageSink"]
 
 _MOST_OPEN: Final = 100_000
-_CHARACTERS: Final = 4
-"""Characters of a token, about."""
 _CONTENT: Final = frozenset({"text", "tool_call", "thinking", "refusal"})
 
 
@@ -42,7 +40,7 @@ class UsageSink(Protocol):
 class _Open:
     """A call that goes on."""
 
-    __slots__ = ("asked", "attempted", "error", "first_ms", "row", "usage", "written")
+    __slots__ = ("attempted", "error", "first_ms", "row", "usage")
 
     def __init__(self, row: UsageRow) -> None:
         self.row = row
@@ -50,25 +48,6 @@ class _Open:
         self.error: str | None = None
         self.first_ms: float | None = None
         self.usage = Usage()
-        self.asked: JsonValue = None
-        """The messages of the request."""
-        self.written = 0
-        """Characters of the answer."""
-
-    def used(self, *, finished: bool) -> Usage:
-        """What the provider said or, where the call ended before it did, about what it must have been.
-
-        What is said before the end is only what it was until then: some say at the beginning what the request took.
-
-        Args:
-            finished: Whether the answer came to its end.
-        """
-        said, output = self.usage, -(-self.written // _CHARACTERS)
-        if not output or (said.total is not None and (finished or (said.output or 0) >= output)):
-            return said
-        if said.input is None:
-            return Usage(input=-(-_characters(self.asked) // _CHARACTERS), output=output, estimated=True)
-        return msgspec.structs.replace(said, output=max(output, said.output or 0), estimated=True)
 
 
 class UsageHook:
@@ -112,7 +91,6 @@ class UsageHook:
         if record.kind == "llm.chunks":
             if call.first_ms is None:
                 call.first_ms = _first_content(data)
-            call.written = _written(data, call.written)
         elif record.kind == "llm.attempt":
             self._attempt(call, record)
         elif record.kind in {"llm.retry", "llm.failover"}:
@@ -127,7 +105,7 @@ class UsageHook:
         if len(self._open) >= _MOST_OPEN:
             return
         subject = current_subject.get()
-        call = self._open[record.call] = _Open(
+        self._open[record.call] = _Open(
             UsageRow(
                 call=record.call,
                 at=self._clock.now_ns(),
@@ -139,9 +117,9 @@ class UsageHook:
                 run=subject.run,
                 tenant=subject.tenant,
                 profile=self._profile,
+                tier=_tier(record.data.get("parameters")),
             )
         )
-        call.asked = record.data.get("messages")
 
     def _attempt(self, call: _Open, record: CallRecord) -> None:
         row = call.row
@@ -155,9 +133,7 @@ class UsageHook:
 
     def _finish(self, call: _Open, data: dict[str, JsonValue]) -> None:
         row = call.row
-        used = call.used(finished=data.get("finish_reason") is not None)
-        row.take(used)
-        row.told = None if used is call.usage or call.usage.total is None else bounded_usage(call.usage)
+        row.take(call.usage)
         row.outcome = _text(data.get("outcome")) or "done"
         row.provider = _text(data.get("provider")) or row.provider
         row.model = _text(data.get("model")) or row.model
@@ -167,7 +143,6 @@ class UsageHook:
         row.cached = data.get("cached") is True
         row.degraded = _text(data.get("degraded"))
         row.wasted = _tokens(data.get("wasted"))
-        row.in_wasted = row.outcome == "error" and (row.wasted or 0) >= (call.usage.total or 0) > 0
         row.first_ms = call.first_ms
         row.total_ms = (self._clock.now_ns() - row.at) / 1e6
         if row.cached:
@@ -183,6 +158,10 @@ def _text(value: JsonValue) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _tier(parameters: JsonValue) -> str | None:
+    return _text(parameters.get("service_tier")) or None if isinstance(parameters, dict) else None
+
+
 def _code(data: dict[str, JsonValue]) -> str | None:
     error = data.get("error")
     return _text(error.get("code")) or None if isinstance(error, dict) else None
@@ -194,35 +173,6 @@ def _tokens(value: JsonValue) -> int | None:
     kinds = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
     counts = [count for kind in kinds if isinstance(count := value.get(kind), int)]
     return bounded(sum(bounded(count) or 0 for count in counts)) if counts else None
-
-
-def _characters(value: JsonValue) -> int:
-    """The characters of text in messages, pictures left out."""
-    if isinstance(value, list):
-        return sum(_characters(each) for each in value)
-    if not isinstance(value, dict):
-        return 0
-    texts = (value.get("text"), value.get("content"))
-    return sum(len(text) if isinstance(text, str) else _characters(text) for text in texts)
-
-
-def _written(data: dict[str, JsonValue], before: int) -> int:
-    """The characters of an answer after some more pieces; where it begins anew, so does the count."""
-    chunks = data.get("chunks")
-    for each in chunks if isinstance(chunks, list) else ():
-        if not isinstance(each, list) or not isinstance(chunk := each[1], dict):
-            continue
-        if chunk.get("restarted"):
-            before = 0
-        before += _length(chunk.get("text"))
-        for kind, name in (("tool_call", "arguments"), ("thinking", "text")):
-            if isinstance(part := chunk.get(kind), dict):
-                before += _length(part.get(name))
-    return before
-
-
-def _length(value: JsonValue) -> int:
-    return len(value) if isinstance(value, str) else 0
 
 
 def _first_content(data: dict[str, JsonValue]) -> float | None:

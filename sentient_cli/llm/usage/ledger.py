@@ -155,16 +155,9 @@ class UsageLedger:
 
     def _priced(self, row: UsageRow) -> UsageRow:
         prices = self._prices
-        if prices is None or not row.final or row.cached or (row.cost is not None and row.told is None):
-            return row
-        prices.read(row.provider, row.model)
-        whole = prices.cost(row.provider, row.model, row.tokens)
-        if row.cost is None or row.told is None:
-            row.cost = whole
-        elif whole is not None:
-            # What was wasted is in the cost; what was written after the provider's last word is there only then.
-            whole = 0.0 if row.in_wasted else whole
-            row.cost = max(0.0, row.cost + whole - (prices.cost(row.provider, row.model, row.told) or 0.0))
+        if prices is not None and row.final and not row.cached and row.cost is None and not row.wasted:
+            prices.read(row.provider, row.model, row.tier)
+            row.cost = prices.cost(row.provider, row.model, row.tokens, row.tier)
         return row
 
     def _open(self) -> sqlite3.Connection | None:

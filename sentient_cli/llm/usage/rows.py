@@ -46,9 +46,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
         total_ms: Milliseconds in all.
         cached: Whether it is an earlier answer.
         degraded: Why it is a lesser answer than was asked for.
-        told: What the provider had told when the answer ended early, if less than ``tokens``: ``cost`` is for that.
-            It is not kept.
-        in_wasted: Whether ``wasted`` has the tokens of this answer too, since it failed. It is not kept.
+        tier: The service tier that was asked for; it is not kept.
 
     Example:
         >>> UsageRow(call="01J", at=0, provider="offline", model="echo", input=3, output=4).tokens.total
@@ -82,8 +80,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
     total_ms: float | None = None
     cached: bool = False
     degraded: str = ""
-    told: Usage | None = None
-    in_wasted: bool = False
+    tier: str | None = None
 
     @property
     def tokens(self) -> Usage:
@@ -172,7 +169,7 @@ _TYPES: Final[dict[str, str]] = {
     "first_ms": "REAL",
     "total_ms": "REAL",
 }
-_NAMES: Final = tuple(name for name in UsageRow.__struct_fields__ if name not in {"told", "in_wasted"})
+_NAMES: Final = tuple(name for name in UsageRow.__struct_fields__ if name != "tier")
 _COLUMNS: Final = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in _NAMES)
 
 SCHEMA: Final = (

@@ -17,7 +17,7 @@ from tests.support.llm_server import Answer, LLMServer
 
 __all__ = ["IMPATIENCE", "PATIENCE", "Outcome", "answered", "ask", "greeting_server", "opened", "wires"]
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 IMPATIENCE = 0.15
 
 wires = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)

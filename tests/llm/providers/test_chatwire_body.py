@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.chatwire.body import body_of
 from sentient_cli.llm.chatwire.dialect import Dialect
-from sentient_cli.llm.chatwire.estimate import estimated_tokens
 from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
 from sentient_cli.llm.compatible import VENDORS
 from sentient_cli.llm.openai.config import DIALECT as OPENAI
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, TextPart, ThinkingPart
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.tokens import estimated_tokens
 from sentient_cli.llm.types import JsonValue, Message, OutputSpec, ToolCall, ToolSpec
 
 PNG = ImagePart(data=b"\x89PNG\r\n\x1a\n")

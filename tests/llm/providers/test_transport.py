@@ -189,7 +189,7 @@ def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
          "subjectAltName=DNS:localhost", "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
-        check=True, capture_output=True, timeout=30,
+        check=True, capture_output=True, timeout=150,
     )  # fmt: skip
     made.write_bytes((folder / "key.pem").read_bytes() + (folder / "cert.pem").read_bytes())
     return made

@@ -18,7 +18,7 @@ from tests.llm.resilience.actors import STOP, USAGE, Actor, Deed, Stage, said
 WELL: list[Deed] = [*said("Hello, you"), STOP, USAGE]
 
 
-def _dollar(provider: str, model: str, usage: Usage) -> float | None:
+def _dollar(provider: str, model: str, usage: Usage, tier: str | None) -> float | None:
     return 1.0
 
 

@@ -162,7 +162,7 @@ async def test_an_answer_that_breaks_off_is_continued_by_the_same_model() -> Non
     assert second.messages[-2] == Message.assistant(TEXT[:CUT].rstrip())
     assert second.call == f"{first.call}-1", "another request has another key"
     assert stage.records.last()["wasted"] == {
-        "input": 1,
+        "input": 5,
         "cache_read": 0,
         "cache_write": 0,
         "output": 15,
@@ -352,11 +352,11 @@ async def test_failed_attempts_are_counted_and_paid_for() -> None:
     assert (wasted["input"], wasted["output"]) == (20, 2)
 
 
-def _cents(provider: str, model: str, usage: Usage) -> float | None:
+def _cents(provider: str, model: str, usage: Usage, tier: str | None) -> float | None:
     return None if usage.total is None else 0.01 * usage.total
 
 
-def _unknown(provider: str, model: str, usage: Usage) -> float | None:
+def _unknown(provider: str, model: str, usage: Usage, tier: str | None) -> float | None:
     return None
 
 

@@ -27,7 +27,7 @@ async def test_a_late_answer_is_asked_for_twice_and_the_first_wins() -> None:
     assert second == f"{first}-h"
     wasted = stage.records.last()["wasted"]
     assert isinstance(wasted, dict)
-    assert (wasted["input"], wasted["estimated"]) == (1, True)
+    assert (wasted["input"], wasted["estimated"]) == (5, True)
 
 
 async def test_an_answer_in_time_is_asked_for_once() -> None:

@@ -117,7 +117,7 @@ def test_attempts_have_rows_of_their_own() -> None:
         hook.on_record(CallRecord(kind="llm.chunks", call="c", attempt=3, data={"chunks": [[1500, {"text": "Hi"}]]}))
         clock.advance(2)
         _tell(hook, "llm.usage", 3, input=10, output=20, cache_read=70)
-        _tell(hook, "llm.finished", 3, outcome="done", wasted={"input": 3, "output": 4})
+        _tell(hook, "llm.finished", 3, outcome="done", cost=1.1, wasted={"input": 3, "output": 4})
         _tell(hook, "llm.finished", 3, outcome="done")
         await ledger.aclose()
 
@@ -128,9 +128,9 @@ def test_attempts_have_rows_of_their_own() -> None:
         ("one", "failed", "provider-server", 0),
         ("shop", "done", None, 1),
     ]
-    assert (rows[2]["first_ms"], rows[2]["total_ms"], rows[2]["wasted"], rows[2]["cost"]) == (1.5, 2000.0, 7, 1.0)
+    assert (rows[2]["first_ms"], rows[2]["total_ms"], rows[2]["wasted"], rows[2]["cost"]) == (1.5, 2000.0, 7, 1.1)
     (found,) = [each for each in _sums(Path("usage.db"), "provider") if each.group == "shop"]
-    assert (found.calls, found.tokens, found.cost, found.unpriced) == (1, 100, 1.0, 0)
+    assert (found.calls, found.tokens, found.cost, found.unpriced) == (1, 100, 1.1, 0)
 
 
 def _tell(hook: UsageHook, kind: str, attempt: int = 0, **data: object) -> None:
@@ -340,23 +340,9 @@ def test_an_answer_that_ends_early_counts_what_was_written(cancelled: bool) -> N
     asyncio.run(main())
     row = _rows(path)[-1]
     assert (row["outcome"], row["estimated"]) == ("cancelled" if cancelled else "error", 1)
-    assert (row["input"], row["cache_read"], row["output"]) == (10, 2, 30)
-    assert row["cost"] == pytest.approx(0.42)  # once, although it is among what was wasted, where it failed
-
-
-def test_what_an_answer_that_ends_early_costs_comes_on_top_of_what_was_wasted() -> None:
-    path = ledger_file()
-
-    async def main() -> None:
-        ledger = UsageLedger(path, prices=BOOK)
-        row = UsageRow(call="1", at=ledger._clock.now_ns(), provider="shop", model="cheap", cost=1.11)
-        row.told = Usage(input=10, output=1)  # eleven cents; the dollar is for what was wasted
-        row.take(Usage(input=10, output=30, estimated=True))
-        ledger.add(row)
-        await ledger.aclose()
-
-    asyncio.run(main())
-    assert _rows(path)[0]["cost"] == pytest.approx(1.40)
+    output = 31 if cancelled else 30  # the name of a tool is paid for as well
+    assert (row["input"], row["cache_read"], row["output"], row["wasted"]) == (10, 2, output, None)
+    assert row["cost"] == pytest.approx((12 + output) / 100)
 
 
 def test_the_last_word_of_a_provider_counts() -> None:
