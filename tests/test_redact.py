@@ -175,6 +175,7 @@ _LONG = st.integers(2_731, 9_000)
 _LONG_VALUES = st.builds(_letters, st.integers(0, 2**32), _LONG)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @example(seed=1, size=MAX_SECRET, before="a ", after="\n")
 @given(
@@ -196,6 +197,7 @@ def test_a_long_value_is_masked_to_its_last_character(seed: int, size: int, befo
         assert redactor.redact(left) == left
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @example(secret=_letters(1, MAX_SECRET), before=b"", cut=0.5)
 @given(secret=_LONG_VALUES, before=st.binary(max_size=5), cut=st.floats(0, 1))

@@ -100,6 +100,7 @@ def test_the_framework_gives_the_client_as_many_events(reference_python: Path, m
     assert [answer.events for answer in answers] == [42] * 3
 
 
+@pytest.mark.slow
 def test_streams_that_are_held_end_well_and_their_memory_is_known() -> None:
     with start("ours") as server:
         held = streams.hold(server, 20, 1)
@@ -108,6 +109,7 @@ def test_streams_that_are_held_end_well_and_their_memory_is_known() -> None:
     assert held.memory[3] >= held.memory[2]
 
 
+@pytest.mark.slow
 @pytest.mark.story("14.1", "14.2", "E14.1")
 @pytest.mark.parametrize("scene", signals.SCENES, ids=lambda scene: scene.name)
 def test_one_signal_under_load_cuts_nothing_off(scene: signals.Scene) -> None:

@@ -84,21 +84,19 @@ def test_what_is_piped_in_and_what_is_in_files(sentient: Sentient) -> None:
         ((), "", "There is no question"),
         (("ask", "--file", "none.txt"), "", "There is no file none.txt"),
         (("ask", "--file", "bad.bin"), "", "bad.bin is no text"),
+        (("ask", "--file", "bad.bin"), "", "--image"),
+        (("ask", "--image", "bad.bin"), "", "bad.bin is no picture"),
+        (("ask", "--file", "bad.wav"), "", "bad.wav is no sound"),
         (("ask", "x", "--max-tokens", "0"), "", "--max-tokens"),
         (("ask", "x", "--temperature", "3"), "", "--temperature"),
     ],
 )
 def test_what_is_no_question(sentient: Sentient, arguments: tuple[str, ...], stdin: str, words: str) -> None:
-    Path("bad.bin").write_bytes(b"\xff\xfe\x00\x01")
+    for name in ("bad.bin", "bad.wav"):
+        Path(name).write_bytes(b"\xff\xfe\x00\x01")
     done = sentient(*(arguments or ("ask",)), stdin=stdin)
     assert done.returncode == 2
     assert words in done.stderr
-
-
-def test_a_picture_that_is_none(sentient: Sentient) -> None:
-    Path("cat.png").write_bytes(b"no cat")
-    done = sentient("ask", "x", "--image", "cat.png", "--json")
-    assert (done.returncode, json.loads(done.stderr)["error"]["code"]) == (4, "bad-request")
 
 
 @pytest.mark.story("E1.4", "1.4")
@@ -266,3 +264,9 @@ def test_it_says_that_it_waits_for_what_is_piped_in() -> None:
         asking.stdin.write(b"What is 6 * 7?")
         out, _ = asking.communicate(timeout=60)
     assert b"42" in out
+
+
+def test_a_model_without_its_provider(sentient: Sentient) -> None:
+    done = sentient("ask", "x", "-m", "gpt-5", "--json")
+    assert done.returncode == 3
+    assert "Did you mean `openai:gpt-5`?" in json.loads(done.stderr)["error"]["fix"]

@@ -76,3 +76,12 @@ def test_a_server_that_fails_is_told_of_and_stops_nobody(sentient: Sentient) -> 
     assert done.returncode == 0
     assert "offline:assistant" in done.stdout
     assert "Warning: mine: " in done.stderr
+
+
+@pytest.mark.story("3.2", "4.3")
+def test_the_one_that_was_asked_for_fails(sentient: Sentient) -> None:
+    with LLMServer(as_json({"error": {"message": "No."}}, 403)) as server:
+        project(server)
+        done = sentient("models", "mine", "--live", env={"MINE_KEY": "sk-mine-1234"})
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "permission-denied" in done.stderr

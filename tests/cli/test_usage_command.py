@@ -60,6 +60,20 @@ def test_a_table_with_bars(sentient: Sentient) -> None:
     assert "The price of 4 calls is not known" in done.stderr
 
 
+@pytest.mark.story("3.7")
+def test_a_cost_that_is_not_known_is_no_cost(sentient: Sentient) -> None:
+    _fill()
+    rows = map(json.loads, sentient("usage", "--by", "provider", "--json").stdout.splitlines())
+    assert {row["provider"]: row["cost"] for row in rows} == {"openai": 1.0, "anthropic": 1.0, "mine": None}
+    (mine,) = [
+        row
+        for row in csv.DictReader(io.StringIO(sentient("usage", "--csv").stdout, newline=""))
+        if "mine" in row["model"]
+    ]
+    assert (mine["cost"], mine["unpriced"]) == ("", "4")
+    assert [line.split()[-1] for line in sentient("usage").stdout.splitlines() if "mine" in line] == ["?"]
+
+
 @pytest.mark.story("3.7", "18.6")
 @pytest.mark.parametrize("columns", ["20", "40", "59", "60", "200"])
 def test_any_width(sentient: Sentient, columns: str) -> None:

@@ -86,6 +86,13 @@ def test_a_profile_changes_single_settings_of_a_provider() -> None:
         ("[llm.providers.work]\ntimeout = 0\n", 2, "`llm.providers.work.timeout` must be greater than 0"),
         ("[llm.providers.'a b']\ntimeout = 1\n", 1, "`llm.providers.a b` is not allowed letters"),
         ("[llm.providers.work]\napi_key_env = 'sk-1 2'\n", 2, "`llm.providers.work.api_key_env` the name of"),
+        ("[llm.cache]\nstore = 'disk'\n", 2, "`llm.cache.store` must be 'memory' 'sqlite'"),
+        ("[llm.outage]\nanswer = ''\n", 2, "`llm.outage.answer` must have at least 1 character"),
+        ("[llm.safety]\nwords = [' ']\n", 2, "`llm.safety.words` must be words or phrases"),
+        ("[llm.safety]\npatterns = ['a', '(?=b)']\n", 2, "`llm.safety.patterns` regular expression look-around"),
+        ("[llm.safety]\non_finding = 'stop'\n", 2, "`llm.safety.on_finding` must be 'raise' 'end'"),
+        ("[llm.context]\nfit = true\n", 2, "`llm.context.fit` must be 'off' 'trim' 'summarise'"),
+        ("[llm.context]\ntokens = 0\n", 2, "`llm.context.tokens` must be greater than or equal to 1"),
         ("[profile.x.llm.providers.work]\ntimeuot = 1\n", 2, "`llm.providers.work.timeout`?"),
     ],
 )

@@ -113,9 +113,12 @@ def test_a_wrong_flag_is_a_wrong_usage() -> None:
 
 _WRONG = {
     "server.allow_origins": "no origin",
+    "llm.safety.patterns": "(?=nobody)",
     **dict.fromkeys(
         ("server.allow_hosts", "server.host", "agent", "profile", "dev.include", "dev.ignore", "llm.fallback"), ""
     ),
+    **dict.fromkeys(("llm.outage.answer", "llm.safety.words", "llm.safety.categories", "llm.safety.moderation"), ""),
+    "llm.context.summary_model": "",
 }
 _RIGHT_FOR_ALL = {"llm.script", "dev.watch"}  # whatever it is, it can be the name of a file
 

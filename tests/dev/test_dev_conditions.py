@@ -22,6 +22,7 @@ from tests.support.served import environment
 # -- memory ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_an_import_that_takes_more_memory_than_there_is(tmp_path: Path) -> None:
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
@@ -69,6 +70,7 @@ time.time_ns = _time_ns
 """What time it is follows a file."""
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_clock_that_is_set_back_and_forth(tmp_path: Path) -> None:
     with developing(tmp_path / "project", prelude=_CLOCK) as dev:

@@ -29,6 +29,7 @@ def test_a_fork_server_that_stands_still_is_replaced(tmp_path: Path) -> None:
         assert dev.fork_server() != before
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_packages_that_change_the_process_that_imports_them(tmp_path: Path) -> None:
     packages = tmp_path / "site-packages"
@@ -36,7 +37,7 @@ def test_packages_that_change_the_process_that_imports_them(tmp_path: Path) -> N
     (packages / "deaf.py").write_text("import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n")
     (packages / "copied.py").write_text("import os\nos.fork()\n")
     left = "child = os.fork()\nif not child:\n    while True:\n        time.sleep(600)\n"
-    (packages / "leaving.py").write_text(f"import os, time\n{left}open('left', 'w').write(str(child))\n")
+    (packages / "leaving.py").write_text(f"import os, time\n{left}open('left', 'a').write(f'{{child}}\\n')\n")
     with developing(
         tmp_path / "project",
         agent="import deaf, copied, leaving\n" + AGENT.format(version="one"),
@@ -47,7 +48,8 @@ def test_packages_that_change_the_process_that_imports_them(tmp_path: Path) -> N
         dev.wait("reloaded", since=mark)
         assert dev.ask() == "two"
         wait_until(lambda: len(dev.workers()) == 1, "the code before is gone")
-        everybody = [dev.fork_server(), *children(dev.fork_server())]
-        assert int((dev.project / "left").read_text()) in everybody
-        assert len(everybody) == 2, "no copy is there"
+        left_behind = [int(line) for line in (dev.project / "left").read_text().splitlines()]
+        # One for each fork server there was: one that stands still on a busy machine is replaced.
+        wait_until(lambda: children(dev.fork_server()) == [each for each in left_behind if _runs(each)], "no copy is there")
+        everybody = [dev.fork_server(), *left_behind]
     wait_until(lambda: not any(map(_runs, everybody)), "nothing outlives it")

@@ -33,6 +33,7 @@ def _problem(event: dict[str, object]) -> dict[str, object]:
     return cast("dict[str, object]", event["problem"])
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5", "18.6")
 def test_code_that_cannot_be_loaded_is_told_of_and_the_code_before_goes_on(tmp_path: Path) -> None:
     project = tmp_path / "project"
@@ -64,6 +65,7 @@ def test_code_that_hangs_while_it_is_loaded_is_given_up_with_the_next_save(tmp_p
         wait_until(lambda: len(dev.workers()) == 1, "who hung is gone")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_code_that_hangs_from_the_start_is_told_of_and_the_page_answers(tmp_path: Path) -> None:
     with developing(tmp_path / "project", agent="import time\ntime.sleep(600)\n", ready=False) as dev:
@@ -79,6 +81,7 @@ def test_code_that_hangs_from_the_start_is_told_of_and_the_page_answers(tmp_path
         assert [event["event"] for event in dev.events].count("listening") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_code_that_forks_and_starts_threads_is_loaded_once(tmp_path: Path) -> None:
     prelude = """
@@ -93,6 +96,7 @@ threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
         assert len([event for event in dev.events[mark:] if event["event"] in {"reloaded", "broken"}]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_an_agent_file_that_goes_and_comes_back(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
@@ -111,6 +115,7 @@ def test_an_agent_file_that_goes_and_comes_back(tmp_path: Path) -> None:
         assert dev.ask() == "two"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_saves_that_never_end_are_live_all_the_same(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
@@ -144,6 +149,7 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
         assert next(row for row in rows if row["run"] == lost["run"])["outcome"] == "lost"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_fork_server_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
@@ -189,6 +195,7 @@ async def deaf(session, query, response):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_code_that_blocks_for_ever_does_not_hold_up_a_save_or_the_end(tmp_path: Path) -> None:
     with developing(tmp_path / "project", agent=_DEAF) as dev:
@@ -203,6 +210,7 @@ def test_code_that_blocks_for_ever_does_not_hold_up_a_save_or_the_end(tmp_path: 
         wait_until(lambda: not Path(f"/proc/{deaf}").exists(), "it is killed")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_machine_that_sleeps_goes_on_where_it_was(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
@@ -233,6 +241,7 @@ def test_two_in_one_project(tmp_path: Path) -> None:
         assert second.ask() == "two"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_what_a_run_imports_first_is_imported_before_the_next_code(tmp_path: Path) -> None:
     packages = tmp_path / "site-packages"
@@ -256,6 +265,7 @@ def test_what_a_run_imports_first_is_imported_before_the_next_code(tmp_path: Pat
         wait_until(is_there_before_the_code, "another fork server has taken over")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_package_that_starts_a_thread_is_not_imported_before_a_fork(tmp_path: Path) -> None:
     packages = tmp_path / "site-packages"
@@ -274,6 +284,7 @@ def test_a_package_that_starts_a_thread_is_not_imported_before_a_fork(tmp_path: 
         assert int(before) != worker
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_packages_that_are_installed_while_it_runs(tmp_path: Path) -> None:
     packages = tmp_path / "site-packages"
@@ -300,6 +311,7 @@ def _asks(dev: Developing, **headers: str) -> int:
     return httpx.get(f"{dev.url}/_sentient/state", headers=headers, timeout=150).status_code
 
 
+@pytest.mark.slow
 def test_a_link_on_another_site_leads_to_the_page_and_to_nothing_else(tmp_path: Path) -> None:
     link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     refused = [
@@ -342,6 +354,7 @@ def test_strangers_learn_nothing(tmp_path: Path) -> None:
         assert "agent.py" not in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_run_that_ends_its_process_with_its_first_line_is_not_forgotten(tmp_path: Path) -> None:
     agent = """

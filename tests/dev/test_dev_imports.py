@@ -27,6 +27,7 @@ def test_code_is_imported_from_an_archive(tmp_path: Path) -> None:
         assert dev.ask() == "from the archive"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems refuse such names")
 @pytest.mark.story("20.5")
 def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
@@ -56,6 +57,7 @@ def _packages(tmp_path: Path, **sources: str) -> dict[str, str]:
     return {"PYTHONPATH": str(packages)}
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_package_that_blocks_when_it_is_imported_blocks_only_code_that_imports_it(tmp_path: Path) -> None:
     started = tmp_path / "started"
@@ -73,6 +75,7 @@ def test_a_package_that_blocks_when_it_is_imported_blocks_only_code_that_imports
         wait_until(lambda: first not in children(dev.process.pid), "that process is gone")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_package_that_ends_the_process_that_imports_it_first_is_left_to_the_code(tmp_path: Path) -> None:
     once = tmp_path / "once"
@@ -112,6 +115,7 @@ def test_the_last_of_many_saves_is_loaded_though_the_one_before_hangs(tmp_path: 
         wait_until(lambda: len(dev.workers()) == 1, "who hung is gone")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_what_a_save_had_that_was_given_up_is_told_with_the_next_one(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:

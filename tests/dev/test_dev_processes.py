@@ -100,6 +100,7 @@ def test_what_an_agent_starts_ends_with_it(tmp_path: Path, script: str) -> None:
         assert not _runs(third), "and with all of it"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_orphans_of_an_agent_leave_no_zombies(tmp_path: Path) -> None:
     prelude = 'subprocess.run(["sh", "-c", "setsid sh -c \'sleep 0.1; echo $$ > orphan\' &"])\n'
@@ -163,6 +164,7 @@ def _output(text: str) -> Callable[[dict[str, object]], bool]:
     return lambda event: text in str(event["text"])
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_moment_without_descriptors_costs_no_connection(tmp_path: Path) -> None:
     with _served(tmp_path / "project", _CROWDED) as dev:
@@ -254,6 +256,7 @@ async def stopped(session, query, response):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_code_that_hangs_while_it_is_loaded_is_not_waited_for_at_the_end(tmp_path: Path) -> None:
     with developing(tmp_path / "project", agent=_STOPPED) as dev:

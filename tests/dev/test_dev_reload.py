@@ -48,6 +48,7 @@ def test_a_stream_finishes_on_the_code_that_it_began_with(tmp_path: Path) -> Non
         assert again == told, "the recording has it to the byte"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_four_versions_may_finish_and_the_oldest_of_five_is_cancelled(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
@@ -177,6 +178,7 @@ def test_the_end_leaves_nothing_behind(tmp_path: Path) -> None:
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "no process is left")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_it_works_where_forking_is_not_safe(tmp_path: Path) -> None:
     with developing(tmp_path / "project", env={"SENTIENT_DEV_START": "spawn"}) as dev:
@@ -225,6 +227,7 @@ def test_without_reload_only_the_key_reloads(tmp_path: Path) -> None:
         assert not [event for event in dev.events if event["event"] == "reloading"]
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_two_saves_within_a_second_are_told_apart(tmp_path: Path) -> None:
     def save(dev: Developing, version: str) -> str:

@@ -54,6 +54,7 @@ def _is_enough(shown: _Shown) -> bool:
     return len(shown.last) == _STREAMS and min(shown.last.values()) > _ENOUGH
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_what_was_shown_of_a_killed_workers_streams_is_recorded(tmp_path: Path) -> None:
     with developing(tmp_path / "project", agent=_AGENT) as dev:

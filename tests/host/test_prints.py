@@ -138,6 +138,7 @@ async def test_a_secret_where_a_long_line_is_cut_is_masked(monkeypatch: pytest.M
         assert "".join(texts) == "b" * place + " [redacted] and on"
 
 
+@pytest.mark.slow
 async def test_what_is_logged_is_masked_before_it_is_cut() -> None:
     secret = _known()
 

@@ -86,6 +86,7 @@ async def test_a_run_that_failed_is_not_remembered() -> None:
         assert await stores.state.kept("session/") == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 async def test_the_last_two_hundred_turns_are_kept() -> None:
     async with hosting(remember, memory=True) as host:

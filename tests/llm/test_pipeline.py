@@ -143,6 +143,7 @@ def _faulty(chance: random.Random) -> Script:
     return script
 
 
+@pytest.mark.slow
 async def test_many_calls_at_once_under_faults_leave_nothing_behind() -> None:
     chance = random.Random(11)
     actors = [Actor(by=_chaos(chance), name=name) for name in ("one", "two", "three")]

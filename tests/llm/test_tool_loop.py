@@ -18,6 +18,7 @@ from sentient_cli.errors import (
     OutputError,
     ProviderConnectionError,
     ProviderError,
+    ProviderTimeoutError,
     ToolDefinitionError,
     ToolLimitError,
 )
@@ -198,6 +199,19 @@ async def test_a_failure_of_a_later_call_is_the_failure() -> None:
         await run_tools([], [weather])
     with pytest.raises(ToolDefinitionError):
         await run_tools("x", [weather, weather])
+
+
+async def test_each_call_has_the_options() -> None:
+    provider = PlainProvider([Chunk("Hel")], hang=True)
+    whole = manager(provider)
+    hurried = llm.CallOptions(timeout=0.01)
+    with pytest.raises(ProviderTimeoutError):
+        await run_tools("Hello", [weather], manager=whole, options=hurried)
+    with pytest.raises(ProviderTimeoutError):
+        await run_tools("Hello", [weather], manager=whole, output=Report, options=hurried)
+    with pytest.raises(ProviderTimeoutError):
+        await stream_tools("Hello", [weather], manager=whole, options=hurried).completion()
+    assert provider.open == 0
 
 
 async def test_without_a_manager_it_is_that_of_the_run_or_the_offline_model() -> None:

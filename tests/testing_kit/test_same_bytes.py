@@ -41,6 +41,7 @@ def _entries(seed: int, place: Path) -> list[str]:
     return done.stdout.split("--")
 
 
+@pytest.mark.slow
 def test_two_processes_come_to_the_same(tmp_path: Path) -> None:
     first, *others = [_entries(seed, tmp_path) for seed in (1, 2, 3)]
     assert others == [first, first]

@@ -13,7 +13,7 @@ from sentient_cli.clock import SystemClock, SystemIds
 from sentient_cli.config.llm import LlmSettings
 from sentient_cli.errors import AuthenticationError, BudgetExceededError, RateLimitError
 from sentient_cli.host.llm import ConfiguredLLM, build_llm
-from sentient_cli.llm import CallRecord
+from sentient_cli.llm import CallRecord, Parameters
 from sentient_cli.llm.usage.ledger import ledger_file
 from tests.cli.llm_command_kit import chat_answer
 from tests.support.llm_server import Answer, LLMServer, as_json
@@ -175,3 +175,35 @@ def test_a_refused_key_says_where_it_came_from_in_a_stream_too() -> None:
             assert "sk-one" not in str(caught.value)
 
         _with(_settings(one, two, model="one:gpt-4o", groups={}), work)
+
+
+@pytest.mark.story("1.7", "2.7")
+def test_the_first_answer_has_a_cost_too_in_its_tier() -> None:
+    """The table of prices takes longer to read than a quick server to answer."""
+    with LLMServer(chat_answer("Hi", usage=(1_000_000, 0))) as one, LLMServer(chat_answer("Hi")) as two:
+
+        async def work(manager: ConfiguredLLM) -> None:
+            parameters = Parameters(service_tier="flex")
+            assert (await manager.generate("Hello", model="one:gpt-5.1", parameters=parameters)).cost == 0.625
+            assert (await manager.generate("Hello", model="one:gpt-5.1")).cost == 1.25
+            unknown = Parameters(service_tier="scale")
+            assert (await manager.generate("Hello", model="one:gpt-5.1", parameters=unknown)).cost is None
+
+        _with(_settings(one, two), work)
+
+
+@pytest.mark.story("1.8")
+def test_a_limit_that_is_set_is_one_of_each_key() -> None:
+    with LLMServer(chat_answer("Hi")) as one, LLMServer(chat_answer("Hi")) as two:
+
+        async def work(manager: ConfiguredLLM) -> None:
+            for _ in range(2):
+                await manager.generate("Hello")
+            with pytest.raises(RateLimitError, match="The limit of requests"):
+                await manager.generate("Hello")
+
+        table = {"kind": "openai", "base_url": f"{one.url}/v1", "api_key_env": ["ONE_KEY", "TWO_KEY"]}
+        limited = {"one": table | {"requests_per_minute": 1}}
+        _with(_settings(one, two, model="one:gpt-4o", groups={}, providers=limited), work)
+        assert {request.headers["authorization"][7:10] for request in one.requests} == {"sk-"}
+        assert len({request.headers["authorization"] for request in one.requests}) == 2

@@ -17,6 +17,7 @@ from sentient_cli.llm.call import Call
 from sentient_cli.llm.limits.bucket import Bucket
 from sentient_cli.llm.limits.headers import Told, read_limits
 from sentient_cli.llm.limits.limiter import Limited, Limiter
+from sentient_cli.llm.limits.shares import Shares
 from sentient_cli.testing import FixedClock
 from tests.llm.usage.usage_kit import Answers, a_call, a_request
 
@@ -256,3 +257,53 @@ def test_what_was_never_sent_is_given_back(inner: _BreaksOff, left: int) -> None
     asyncio.run(main())
     assert limiter.requests.level == left
     assert (limiter.tokens.level == 1000) is (left == 60)
+
+
+class _Waits:
+    """Keys that have something left after so many seconds each time."""
+
+    def __init__(self, *seconds: float) -> None:
+        self.seconds = [*seconds]
+
+    def wait(self, request: Request) -> float:
+        return self.seconds.pop(0) if self.seconds else 0.0
+
+
+@pytest.mark.parametrize("limiter", [None, Limiter(RateLimits(requests_per_minute=60), clock=FixedClock())])
+def test_a_call_waits_until_a_key_has_something_left(limiter: Limiter | None) -> None:
+    clock, inner = FixedClock(), Answers()
+    began = clock.now_ns()
+    keys = _Waits(3.0, 3.0, 2.0)  # asked before anything is waited for, and whenever that is over
+    limited = Limited(inner, lambda _: limiter, keys_of=lambda _: keys, clock=clock)
+    asyncio.run(_read(limited, a_call()))
+    assert clock.now_ns() - began == 5 * 10**9
+    assert (len(inner.requests), inner.closed) == (1, 1)
+
+
+@pytest.mark.parametrize("alternatives", [0, 1])
+def test_who_would_wait_too_long_for_a_key_goes_elsewhere(alternatives: int) -> None:
+    clock, inner = FixedClock(), Answers()
+    waits = 1.0 if alternatives else 11.0
+    limited = Limited(inner, keys_of=lambda _: _Waits(waits, waits), clock=clock)
+    call = a_call()
+    call.alternatives = alternatives
+    with pytest.raises(RateLimitError, match="Nothing was sent") as caught:
+        asyncio.run(_read(limited, call))
+    assert (caught.value.retry_after, caught.value.provider, inner.requests) == (waits, "shop", [])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 9), st.integers(0, 40)), max_size=40))
+def test_shares_never_send_more_than_was_told(calls: list[tuple[str, int, int]]) -> None:
+    """What a provider says is left of one key is kept to, whatever the other has."""
+    shares, now, left = Shares(), 0.0, {"a": 0, "b": 0}
+    headers = {"x-ratelimit-limit-requests": "10", "x-ratelimit-reset-requests": "1000s"}
+    request = a_request()
+    for key, remaining, seconds in calls:
+        shares.told(key, request, {**headers, "x-ratelimit-remaining-requests": str(remaining)}, now)
+        left[key] = remaining
+        sent = 0
+        while shares.wait(key, request, now) == 0.0:
+            shares.take(key, request, now)
+            sent += 1
+        assert sent <= left[key]
+        now += seconds

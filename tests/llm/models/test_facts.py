@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from genai_prices.data_snapshot import get_snapshot
 
 from sentient_cli.llm import Capabilities
 from sentient_cli.llm.models.facts import capabilities_of, facts_of, known_models
@@ -39,3 +40,16 @@ def test_every_row_can_be_read(kind: str) -> None:
         assert not set(can) - set("tiadsrc")
         assert output <= context
         assert not shutdown or date.fromisoformat(shutdown).isoformat() == shutdown
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic", "mistral", "xai", "perplexity"])
+def test_contexts_are_those_of_the_table_of_prices(kind: str) -> None:
+    """What has a row of ours, by its own name or by a beginning, is as large as others say, but for rounding."""
+    theirs = next(each for each in get_snapshot().providers if each.id == {"xai": "x-ai"}.get(kind, kind))
+    wrong = {
+        model.id: (facts.context_tokens, model.context_window)
+        for model in theirs.models
+        if model.context_window and (facts := facts_of(kind, model.id)) is not None
+        if abs((facts.context_tokens or 0) - model.context_window) > model.context_window * 0.05
+    }
+    assert wrong == {}

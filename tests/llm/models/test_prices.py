@@ -85,6 +85,26 @@ def test_a_service_tier_has_its_own_price() -> None:
     assert usual.base.input == 2 * flex.base.input == 2 * batch.base.input
 
 
+@pytest.mark.parametrize(
+    ("kind", "model", "tier"),
+    [("openai", "gpt-5", "scale"), ("openai", "gpt-4o", "flex"), ("anthropic", "claude-sonnet-4-5", "flex")],
+)
+def test_a_tier_whose_price_nobody_knows_has_none(kind: str, model: str, tier: str) -> None:
+    assert load_rates(kind, model, at=AT) is not None
+    assert load_rates(kind, model, tier, at=AT) is None
+
+
+@pytest.mark.parametrize("tier", ["auto", "default", "standard_only"])
+def test_some_tiers_are_none(tier: str) -> None:
+    assert load_rates("openai", "gpt-5", tier, at=AT) == load_rates("openai", "gpt-5", at=AT)
+
+
+@given(st.builds(Usage, *[st.integers(-(2**70), 2**70)] * 5))
+def test_no_number_gives_money_back(usage: Usage) -> None:
+    for rates in (Rates(Prices(input=1, output=5)), Rates(Prices(input=1, output=5, reasoning=1, cache_read=0))):
+        assert (cost_of(usage, rates) or 0.0) >= 0
+
+
 def test_a_book_reads_each_model_once_and_never_on_its_own() -> None:
     book = PriceBook(own={"mine:small": FREE}, kinds={"work": "openai"})
     usage = Usage(input=1_000_000, output=0)

@@ -183,11 +183,8 @@ async def test_calls_are_spread_over_the_keys_and_one_that_is_used_up_rests(serv
         for _ in range(3):
             await read(provider)
         server.answer(slow, handle)
-        with pytest.raises(RateLimitError) as caught:
-            await read(provider)
         for _ in range(4):
             await read(provider)
-    assert (caught.value.retryable, caught.value.retry_after) == (True, 0)  # another key is there
     used = [sent.headers["authorization"][-1] for sent in server.requests]
     assert "".join(used) == "123" + "1" + "2323"
 
@@ -346,11 +343,10 @@ def test_one_provider_serves_several_loops(server: LLMServer) -> None:
     provider = AnthropicProvider(configured(server))
 
     async def once() -> str:
-        text = (await provider.generate(ASKED)).text
-        await provider.aclose()
-        return text
+        return (await provider.generate(ASKED)).text
 
     assert asyncio.run(once()) == asyncio.run(once())
+    asyncio.run(provider.aclose())
 
 
 async def test_headers_of_the_environment_are_not_sent(server: LLMServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ from sentient_cli.errors import (
     ConfigError,
     CredentialNotFoundError,
     ProviderError,
-    QuotaError,
     RateLimitError,
 )
 from sentient_cli.llm.compatible import VENDORS, CompatibleConfig, CompatibleProvider, vendor_of
@@ -273,18 +272,10 @@ def by_key(received: Received) -> Answer:
 async def test_calls_are_spread_over_keys_and_a_refused_key_rests(server: LLMServer) -> None:
     server.answer(by_key)
     async with opened(server, keys=("busy", "poor", "good", "fine")) as provider:
-        kinds = list[type[ProviderError] | None]()
-        for _ in range(8):
-            failed: ProviderError | None = None
-            try:
-                await provider.generate(ASK)
-            except ProviderError as error:
-                failed = error
-            assert failed is None or (failed.retryable, failed.retry_after) == (True, 0)  # with another key, at once
-            kinds.append(None if failed is None else type(failed))
-        assert kinds == [RateLimitError, QuotaError, *[None] * 6]
+        for _ in range(4):
+            await provider.generate(ASK)
     used = [received.headers["authorization"].removeprefix("Bearer ") for received in server.requests]
-    assert used == ["busy", "poor", "good", "fine", "good", "fine", "good", "fine"]
+    assert used == ["busy", "poor", "good", "fine", "good", "fine"]
 
 
 async def test_the_only_key_that_is_refused_says_when_to_come_back(server: LLMServer) -> None:

@@ -61,6 +61,7 @@ def test_what_is_no_stream_is_read_alike_from_any_pieces(parts: list[bytes], siz
     assert read(body, sizes) == read(body, [1]) == read(body, [len(body) or 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("size", [1000, 65536])
 def test_an_event_as_large_as_may_be(end: bytes, size: int) -> None:

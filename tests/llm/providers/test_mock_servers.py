@@ -133,6 +133,7 @@ async def test_a_tool_is_called_and_its_result_answered(from_pypi: str, make: Ma
     assert [message.role for message in answer.messages] == ["assistant", "tool", "assistant"]
 
 
+@pytest.mark.slow
 @pytest.mark.story("1.2", "2.2", "3.2")
 @pytest.mark.parametrize("make", [make for make, _ in LIST_MODELS])
 async def test_models_are_listed_and_settings_validated(from_pypi: str, make: Make) -> None:

@@ -21,7 +21,6 @@ from sentient_cli.errors import (
     ProviderConnectionError,
     ProviderError,
     ProviderTimeoutError,
-    RateLimitError,
     SentientError,
     ServerError,
 )
@@ -86,7 +85,7 @@ async def test_an_answer_piece_by_piece(server: LLMServer) -> None:
     asked = server.requests[-1]
     assert asked.path == "/v1/chat/completions"
     assert asked.headers["authorization"] == "Bearer sk-1"
-    assert asked.headers["idempotency-key"] == ASK.call
+    assert asked.headers["idempotency-key"].startswith(f"{ASK.call}-")
     assert asked.json() == {
         "model": MODEL,
         "messages": [{"role": "user", "content": "Count."}],
@@ -211,9 +210,6 @@ def by_key(received: Received) -> Answer:
 async def test_a_refused_key_rests_while_the_others_work(server: LLMServer) -> None:
     server.answer(by_key)
     async with opened(server, keys=("busy", "good")) as provider:
-        with pytest.raises(RateLimitError) as raised:
-            await provider.generate(ASK)
-        assert raised.value.retry_after == 0
         for _ in range(3):
             await provider.generate(ASK)
     used = [received.headers["authorization"] for received in server.requests]

@@ -161,12 +161,14 @@ async def _once(transport: Transport, url: str) -> None:
     await transport.fetch("GET", url, {})
 
 
-async def test_closing_twice_and_using_it_again(server: LLMServer) -> None:
+async def test_once_closed_it_opens_nothing_any_more(server: LLMServer) -> None:
     transport = Transport("mine", config(server.url))
-    await transport.aclose()
     await transport.fetch("GET", server.url, {})
     await transport.aclose()
     await transport.aclose()
+    with pytest.raises(ProviderError, match="'mine' is closed"):
+        await transport.fetch("GET", server.url, {})
+    assert len(server.requests) == 1
     await asyncio.to_thread(server.wait_open, 0)
 
 

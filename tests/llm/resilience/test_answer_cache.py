@@ -11,7 +11,7 @@ from sentient_cli.llm.resilience.cache import KeptAnswer, MemoryCache
 from sentient_cli.llm.resilience.failover import FailoverPolicy
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
-from sentient_cli.llm.subject import CallSubject, current_subject
+from sentient_cli.llm.subject import on_behalf_of
 from tests.llm.parts import StepClock
 from tests.llm.resilience.actors import STOP, USAGE, Actor, Deed, Stage, said
 
@@ -51,9 +51,8 @@ async def test_only_the_same_question_of_the_same_tenant_hits() -> None:
     await manager.generate("hi", parameters=Parameters(temperature=0.5))
     await manager.generate("hi", tools=[ToolSpec("add")])
     await manager.generate("hi", model="plain:other")
-    token = current_subject.set(CallSubject(tenant="other"))
-    await manager.generate("hi")
-    current_subject.reset(token)
+    with on_behalf_of("other"):
+        await manager.generate("hi")
     assert actor.calls == 7
     await manager.generate("hi", parameters=Parameters(user="me", metadata={"a": "b"}))
     assert actor.calls == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncGenerator
 
@@ -10,9 +11,12 @@ import pytest
 
 from sentient_cli.errors import (
     BadRequestError,
+    CircuitOpenError,
     ContextLengthExceededError,
     CredentialNotFoundError,
+    ModelNotFoundError,
     ProviderConnectionError,
+    ProviderError,
 )
 from sentient_cli.llm import Chunk, ImagePart, LLMManager, Message, OutputSpec, Parameters, Request, TextPart, Usage
 from sentient_cli.llm.call import Call
@@ -34,6 +38,7 @@ from sentient_cli.llm.selection.policies import (
     Weighted,
 )
 from sentient_cli.llm.selection.selector import Selector
+from tests.llm.resilience.actors import Actor
 from tests.llm.selection.selection_kit import a_book, a_call, a_request, a_target
 
 PICTURE = Request(model="m", messages=(Message.user((ImagePart(url="https://example.org/a.png"), TextPart("What?"))),))
@@ -137,6 +142,69 @@ def test_the_quickest_and_who_was_never_asked() -> None:
     for _ in range(20):
         observed.of("b:m").begun(2.0)
     assert _first(policy) == "c"
+
+
+def test_who_failed_of_late_comes_after_those_that_did_not() -> None:
+    observed = Observed()
+    for name, seconds in (("a:m", 0.1), ("b:m", 0.9), ("c:m", 0.5)):
+        observed.of(name).begun(seconds)
+    observed.of("a:m").failures = 1
+    choice = Selector(LeastLatency(observed))(a_request(), a_call(), (A, B, C))
+    assert [target.provider.provider_id for target in choice.targets] == ["c", "b", "a"]
+    assert choice.reasons == {
+        "for": {
+            "a:m": "failed the last time",
+            "b:m": "900 ms to the first token",
+            "c:m": "500 ms to the first token",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "failures"),
+    [
+        (ModelNotFoundError("Gone"), 1),
+        (ProviderConnectionError("Reset"), 1),
+        (BadRequestError("What?"), 0),
+        (CircuitOpenError("It rests"), 0),
+        (None, 0),
+    ],
+)
+def test_what_counts_as_a_failure_of_a_model(error: ProviderError | None, failures: int) -> None:
+    """What is wrong with the request says nothing of the model, and an answer makes good what was before."""
+
+    class Fails:
+        async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+            del request, call
+            yield Chunk("Hi")
+            if error is not None:
+                raise error
+
+    observed, call = Observed(), a_call()
+    call.provider = "a"
+    observed.of("a:m").failures = 0 if error else 3
+
+    async def main() -> None:
+        with contextlib.suppress(ProviderError):
+            [chunk async for chunk in Observing(Fails(), observed).stream(a_request(), call)]
+
+    asyncio.run(main())
+    assert observed.of("a:m").failures == failures
+
+
+def test_a_model_that_is_gone_is_not_asked_first_again() -> None:
+    """It never answers, so it was never slow."""
+    gone = Actor([ModelNotFoundError("Gone")], name="gone")
+    well = Actor([Chunk("Hi"), Chunk(finish_reason="stop")], name="well")
+    observed = Observed()
+    manager = LLMManager(
+        [gone, well],
+        groups={"all": ["gone:m", "well:m"]},
+        choose=Selector(LeastLatency(observed)),
+        around_attempts=[lambda inner: Observing(inner, observed)],
+    )
+    answers = [asyncio.run(manager.generate("Hello", model="all")).provider for _ in range(5)]
+    assert (answers, gone.calls) == (["well"] * 5, 1)
 
 
 def test_the_least_busy() -> None:

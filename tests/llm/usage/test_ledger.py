@@ -358,3 +358,24 @@ def test_the_last_word_of_a_provider_counts() -> None:
     asyncio.run(main())
     row = _rows(path)[0]
     assert (row["output"], row["estimated"], row["cost"]) == (4, 0, pytest.approx(0.14))
+
+
+def test_the_first_word_never_comes_after_the_last() -> None:
+    """A stream may wait long before it is read: that is no time of the provider's."""
+    clock, taken = FixedClock(), list[UsageRow]()
+
+    class Sink:
+        def add(self, row: UsageRow) -> None:
+            taken.append(row)
+
+    async def main() -> None:
+        manager = LLMManager([OfflineProvider(clock=clock)], hooks=[UsageHook(Sink(), clock=clock)], clock=clock)
+        stream = manager.stream("Hello", model="offline:echo")
+        clock.advance(60)
+        await stream.completion()
+
+    asyncio.run(main())
+    (row,) = taken
+    assert row.first_ms is not None
+    assert row.total_ms is not None
+    assert row.first_ms <= row.total_ms < 60_000
