@@ -265,6 +265,7 @@ def test_without_uv_and_without_a_network(sentient: Sentient, tmp_path: Path, fr
     assert re.search(r"Its (tests pass|agent answers)", done.stderr)
 
 
+@pytest.mark.slow
 def test_without_a_network_it_is_linked_to_what_is_here(sentient: Sentient, tmp_path: Path) -> None:
     source = """
         import subprocess, sys

@@ -50,6 +50,8 @@ def test_packages_that_change_the_process_that_imports_them(tmp_path: Path) -> N
         wait_until(lambda: len(dev.workers()) == 1, "the code before is gone")
         left_behind = [int(line) for line in (dev.project / "left").read_text().splitlines()]
         # One for each fork server there was: one that stands still on a busy machine is replaced.
-        wait_until(lambda: children(dev.fork_server()) == [each for each in left_behind if _runs(each)], "no copy is there")
+        wait_until(
+            lambda: children(dev.fork_server()) == [each for each in left_behind if _runs(each)], "no copy is there"
+        )
         everybody = [dev.fork_server(), *left_behind]
     wait_until(lambda: not any(map(_runs, everybody)), "nothing outlives it")

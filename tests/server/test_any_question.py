@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ _TEXT = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
 _CLOCK_EDGES = ["0" * 26, "7" + "Z" * 25, "7zzzzzzzzzzzzzzzzzzzzzzzzz", ACTIVITY_ID]
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     prompt=_TEXT,

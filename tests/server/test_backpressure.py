@@ -63,6 +63,7 @@ def test_an_agent_waits_for_the_client_that_asked(patient: Served, size: int, ro
     fetch_json(patient.address, f"/runs/{answer.run_id}/cancel", "POST")
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_for_a_client_that_pauses(patient: Served) -> None:
     with slow(patient) as wire:
         answer = ask(wire, "count 20000")
@@ -72,6 +73,7 @@ def test_nothing_is_lost_for_a_client_that_pauses(patient: Served) -> None:
         assert [frame.content for frame in frames if frame.event == "N"] == [str(n) for n in range(1, 20_000)]
 
 
+@pytest.mark.slow
 def test_a_watcher_that_does_not_read_slows_nobody(patient: Served) -> None:
     with Puppet() as puppet, Wire(patient.address) as asking, slow(patient) as watching:
         answer = ask(asking, puppet.prompt)

@@ -91,6 +91,7 @@ def test_the_operator_is_told_whose_task_would_have_ended_the_server(server: Ser
     assert SECRET_TEXT in str(record["exception"])
 
 
+@pytest.mark.slow
 def test_outlaws_do_not_end_a_worker_nor_keep_the_server_from_its_end(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", 2, "--drain-delay", 0) as server:
         workers = {str(dig(ask_all(server.address, "whoami")[0].json, "content", "pid")) for _ in range(20)}

@@ -120,6 +120,7 @@ def test_a_prompt_with_anything_in_it_comes_back_as_it_was(server: Served) -> No
     assert ask_all(server.address, prompt)[0].content == prompt.removeprefix("echo ")
 
 
+@pytest.mark.slow
 def test_ten_thousand_interactions(server: Served) -> None:
     event = {"content_type": "atomic.textblock", "event_name": "A", "id": REQUEST_ID, "source": "s", "content": "t"}
     frames = ask_all(server.address, "turns", session([interaction("p", [event])] * 10_000))

@@ -139,6 +139,7 @@ async def test_a_run_of_a_worker_that_is_gone_is_looked_for_here(tmp_path: Path)
     assert (client.status, client.body) == (200, b'{"here":true}')
 
 
+@pytest.mark.slow
 @pytest.mark.story("14.3", "14.8")
 def test_several_workers_below_a_long_directory(tmp_path: Path) -> None:
     long = tmp_path / ("d" * 90)

@@ -160,6 +160,7 @@ def _killed(stack: ExitStack, home: Path, workers: int) -> tuple[Served, str, Fr
     return server, path, last
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_good_cursor_of_a_run_that_was_killed_is_no_error(tmp_path: Path, workers: int) -> None:
     with ExitStack() as stack:

@@ -138,6 +138,7 @@ def test_a_run_of_no_worker(crew: Served) -> None:
         assert (status, body["code"]) == (404, "run-not-found")
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_under_load_is_replaced_and_harms_no_other(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server, ExitStack() as stack:
         victim, other = pids_of(server)
@@ -160,6 +161,7 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_harms_no_other(tmp_p
         assert victim not in replaced
 
 
+@pytest.mark.slow
 def test_a_run_of_a_worker_that_died_is_not_found(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server, ExitStack() as stack:
         with owned(server) as (puppet, run_id, frames, wire):
@@ -174,6 +176,7 @@ def test_a_run_of_a_worker_that_died_is_not_found(tmp_path: Path) -> None:
         stack.close()
 
 
+@pytest.mark.slow
 @pytest.mark.measured
 def test_the_workers_leave_when_the_parent_is_killed_and_the_last_one_tidies_up(tmp_path: Path) -> None:
     folder = tmp_path / "t"
@@ -194,6 +197,7 @@ def test_the_workers_leave_when_the_parent_is_killed_and_the_last_one_tidies_up(
         assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_still_starting_is_stopped_without_a_word(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(PATIENCE)
@@ -249,6 +253,7 @@ def test_what_is_said_at_the_start_is_json_said_once_and_no_secret_travels_on_a_
     assert_said_at_the_start(server)
 
 
+@pytest.mark.slow
 def test_a_signal_while_a_worker_is_started_again_ends_it_too(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server:
         os.kill(pid_of(server), signal.SIGKILL)

@@ -94,6 +94,16 @@ async def test_an_answer_piece_by_piece(server: LLMServer) -> None:
     }
 
 
+async def test_a_request_has_a_name_of_its_own_and_keeps_it_when_it_is_sent_again(server: LLMServer) -> None:
+    other = Request(model="another", messages=ASK.messages, call=ASK.call)
+    async with opened(server) as provider:
+        for request in (ASK, ASK, other):
+            await read(provider, request)
+    first, again, second = [asked.headers["idempotency-key"] for asked in server.requests]
+    assert first == again != second
+    assert all(name.startswith(f"{ASK.call}-") for name in (first, second))
+
+
 @pytest.mark.story("1.2")
 async def test_a_model_that_nobody_knows_yet(server: LLMServer) -> None:
     async with opened(server) as provider:

@@ -63,8 +63,8 @@ _WORDED = [
     ),
     (
         (
-            "This model's maximum context length is 4096 tokens. However, you requested 100 output tokens and your prompt "
-            "contains at least 3997 input tokens, for a total of at least 4097 tokens. Please reduce it."
+            "This model's maximum context length is 4096 tokens. However, you requested 100 output tokens and your "
+            "prompt contains at least 3997 input tokens, for a total of at least 4097 tokens. Please reduce it."
         ),
         (4097, 4096),
     ),

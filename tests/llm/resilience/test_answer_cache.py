@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncGenerator
 
 import pytest
 
 from sentient_cli.errors import ServerError
-from sentient_cli.llm import Chunk, LLMManager, Message, Parameters, ToolCallDelta, ToolSpec, Usage
-from sentient_cli.llm.call import CallOptions
+from sentient_cli.llm import Chunk, LLMManager, Message, Parameters, Request, ToolCallDelta, ToolSpec, Usage
+from sentient_cli.llm.call import Answering, Call, CallOptions
 from sentient_cli.llm.resilience.cache import KeptAnswer, MemoryCache
 from sentient_cli.llm.resilience.failover import FailoverPolicy
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
@@ -154,3 +155,23 @@ async def test_a_cache_that_fails_fails_no_call(caplog: pytest.LogCaptureFixture
         assert (await manager.generate("hi")).text == "Hello, you"
     assert "cannot be read" in caplog.text
     assert "cannot be written" in caplog.text
+
+
+async def test_what_was_not_asked_as_it_was_wanted_is_said_again_and_what_concerned_one_call_is_not() -> None:
+    told: list[Deed] = [Chunk("Hi", extra={"notices": ["`seed` was left out"]}), STOP]
+    actor = Actor(told)
+
+    class Warned:
+        def __init__(self, inner: Answering) -> None:
+            self._inner = inner
+
+        def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+            call.note("Half of the budget is used", passing=True)
+            return self._inner.stream(request, call)
+
+    policies = ResiliencePolicies(cache=MemoryCache())
+    manager = LLMManager([actor], default_model="plain:m", policies=policies, around_calls=[Warned])
+    answers = [await manager.generate("hi") for _ in range(2)]
+    assert [answer.cached for answer in answers] == [False, True]
+    assert answers[0].notices == ("Half of the budget is used", "`seed` was left out")
+    assert answers[1].notices == ("`seed` was left out",)

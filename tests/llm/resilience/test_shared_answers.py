@@ -10,7 +10,7 @@ from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
 from sentient_cli.llm.subject import CallSubject, current_subject
-from tests.llm.resilience.actors import HANG, STOP, Actor, Deed, Stage, said
+from tests.llm.resilience.actors import HANG, STOP, USAGE, Actor, Deed, Stage, said
 
 WELL: list[Deed] = [*said("Hello, you"), STOP]
 SHARED = CallOptions(shared=True)
@@ -132,3 +132,15 @@ async def test_each_reader_has_its_own_time() -> None:
     await asyncio.sleep(0.1)
     two = asyncio.create_task(ask())
     assert await one - began < 0.29 <= await two - began
+
+
+async def test_who_reads_it_all_pays_when_the_first_has_left() -> None:
+    actor = Actor([*said("Hello, you"), STOP, USAGE])
+    manager = LLMManager([actor], default_model="plain:m", price=lambda *_: 1.0)
+    async with manager.stream("hi", options=SHARED) as first:
+        assert await anext(first) == "Hell"
+        others = [manager.stream("hi", options=SHARED) for _ in range(2)]
+        assert [await anext(other) for other in others] == ["Hell", "Hell"]
+    answers = [await other.completion() for other in others]
+    assert [answer.cost for answer in answers] == [1.0, 0.0]
+    assert actor.calls == 1
