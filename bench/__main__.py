@@ -5,7 +5,23 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from bench import checking, create, dev, events, latency, llm_chunks, llm_mix, llm_overhead, signals, startup, streams
+from bench import (
+    checking,
+    create,
+    dev,
+    events,
+    latency,
+    llm_chunks,
+    llm_failover,
+    llm_faults,
+    llm_http2,
+    llm_mix,
+    llm_overhead,
+    llm_streams,
+    signals,
+    startup,
+    streams,
+)
 
 __all__ = ["main"]
 
@@ -23,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         llm_chunks,
         llm_overhead,
         llm_mix,
+        llm_streams,
+        llm_failover,
+        llm_faults,
+        llm_http2,
         streams,
         signals,
         dev,

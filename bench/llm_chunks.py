@@ -278,8 +278,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     client_core()
     rounds, answers = (2, 8) if chosen.quick else (chosen.rounds, 40)
     fast = Load("Chunks, as fast as they can be sent, each by itself", "0", answers, 4, rounds)
-    paced = Load("Chunks, one each half a millisecond", "0.0005", answers, 4, rounds)
-    together = Load("Chunks, all at once", "-1", answers * 2, 1, rounds)
+    paced = Load("Chunks, one each half a millisecond", "0.0005", answers, 4, -(-rounds // 2))
+    together = Load("Chunks, all at once", "-1", answers * 2, 1, -(-rounds // 2))
     for load in (fast, paced, together):
         _compare(load, "openai", _OF_OPENAI)
         _compare(load, "anthropic", _OF_ANTHROPIC)

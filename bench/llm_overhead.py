@@ -1,16 +1,18 @@
 """CPU that the manager adds to a provider that does nothing. ``python -m bench.llm_overhead [--quick]``.
 
 Two figures: for a plain call, with all that is looked at on the way (choice, cache, breaker, budget, deadlines), and
-for each piece of a long answer that nobody else listens to. The floor is the provider alone, read to its end.
+for each piece of a long answer that nobody else listens to. The floor is the provider alone, read to its end. The loop
+is uvloop, as in the server.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+
+import uvloop
 
 from bench.ratio import Spread, abba, spread
 from bench.table import show
@@ -123,7 +125,7 @@ def cpu_of(work: Work, times: int) -> float:
             await work()
         return time.process_time() - began
 
-    return asyncio.run(repeat()) / times * 1e6
+    return uvloop.run(repeat()) / times * 1e6
 
 
 def added(work: Work, floor: Work, rounds: int, times: int, parts: int) -> Spread:

@@ -19,15 +19,21 @@ if TYPE_CHECKING:
     from sentient_cli.clock import Ulid
     from sentient_cli.errors import (
         AgentLoadError,
+        AnswerRestartedError,
         AuthenticationError,
         BadRequestError,
+        BudgetExceededError,
+        CircuitOpenError,
         ConfigError,
         ContentFilterError,
         ContextLengthExceededError,
         CredentialNotFoundError,
         InvalidEventError,
+        ModelNotFoundError,
         NetworkError,
         OutputError,
+        PermissionDeniedError,
+        PoolExhaustedError,
         ProjectError,
         ProviderConnectionError,
         ProviderError,
@@ -41,12 +47,22 @@ if TYPE_CHECKING:
         StateError,
         StoreError,
         ToolArgumentsError,
+        ToolDefinitionError,
         ToolError,
+        ToolLimitError,
+        ToolResultError,
+        ToolTimeoutError,
         UsageError,
     )
+    from sentient_cli.llm.call import CallOptions
     from sentient_cli.llm.manager import LLMManager
+    from sentient_cli.llm.parameters import Parameters
+    from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, TextPart
     from sentient_cli.llm.provider import LLMProvider
+    from sentient_cli.llm.streaming import LLMStream
     from sentient_cli.llm.tools.definition import Tool, tool
+    from sentient_cli.llm.tools.toolset import Toolset
+    from sentient_cli.llm.types import Chunk, Completion, Message, TypedCompletion, Usage
     from sentient_cli.runtime.agent import Agent, AgentLike, agent
     from sentient_cli.runtime.events import (
         DoneEvent,
@@ -77,25 +93,40 @@ __all__ = [
     "Agent",
     "AgentLike",
     "AgentLoadError",
+    "AnswerRestartedError",
+    "AudioPart",
     "AuthenticationError",
     "BadRequestError",
+    "BudgetExceededError",
+    "CallOptions",
+    "Chunk",
+    "CircuitOpenError",
+    "Completion",
     "ConfigError",
     "ContentFilterError",
     "ContextLengthExceededError",
     "CredentialNotFoundError",
+    "DocumentPart",
     "DoneEvent",
     "ErrorContent",
     "ErrorEvent",
     "Event",
     "EventMetadata",
+    "ImagePart",
     "Interaction",
     "InvalidEventError",
     "JsonEvent",
     "JsonValue",
     "LLMManager",
     "LLMProvider",
+    "LLMStream",
+    "Message",
+    "ModelNotFoundError",
     "NetworkError",
     "OutputError",
+    "Parameters",
+    "PermissionDeniedError",
+    "PoolExhaustedError",
     "ProjectError",
     "ProviderConnectionError",
     "ProviderError",
@@ -116,10 +147,18 @@ __all__ = [
     "StoreError",
     "TextBlockEvent",
     "TextChunkEvent",
+    "TextPart",
     "Tool",
     "ToolArgumentsError",
+    "ToolDefinitionError",
     "ToolError",
+    "ToolLimitError",
+    "ToolResultError",
+    "ToolTimeoutError",
+    "Toolset",
+    "TypedCompletion",
     "Ulid",
+    "Usage",
     "UsageError",
     "__version__",
     "agent",
@@ -138,14 +177,23 @@ __all__ = [
 _HOMES = {
     "clock": "Ulid",
     "errors": (
-        "AgentLoadError AuthenticationError BadRequestError ConfigError ContentFilterError ContextLengthExceededError "
-        "CredentialNotFoundError InvalidEventError NetworkError OutputError ProjectError ProviderConnectionError "
-        "ProviderError ProviderTimeoutError QuotaError RateLimitError ResponseClosedError RunError SentientError "
-        "ServerError StateError StoreError ToolArgumentsError ToolError UsageError"
+        "AgentLoadError AnswerRestartedError AuthenticationError BadRequestError BudgetExceededError "
+        "CircuitOpenError ConfigError ContentFilterError ContextLengthExceededError "
+        "CredentialNotFoundError InvalidEventError ModelNotFoundError NetworkError OutputError "
+        "PermissionDeniedError PoolExhaustedError ProjectError ProviderConnectionError ProviderError "
+        "ProviderTimeoutError QuotaError RateLimitError ResponseClosedError RunError SentientError "
+        "ServerError StateError StoreError ToolArgumentsError ToolDefinitionError ToolError "
+        "ToolLimitError ToolResultError ToolTimeoutError UsageError"
     ),
+    "llm.call": "CallOptions",
     "llm.manager": "LLMManager",
+    "llm.parameters": "Parameters",
+    "llm.parts": "AudioPart DocumentPart ImagePart TextPart",
     "llm.provider": "LLMProvider",
+    "llm.streaming": "LLMStream",
     "llm.tools.definition": "Tool tool",
+    "llm.tools.toolset": "Toolset",
+    "llm.types": "Chunk Completion Message TypedCompletion Usage",
     "runtime.agent": "Agent AgentLike agent",
     "runtime.events": (
         "DoneEvent ErrorContent ErrorEvent Event EventMetadata JsonEvent JsonValue TextBlockEvent TextChunkEvent "

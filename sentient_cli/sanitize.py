@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-__all__ = ["Sanitizer", "sanitize", "sanitize_line"]
+__all__ = ["INVISIBLE", "Sanitizer", "sanitize", "sanitize_line"]
 
 MAX_SEQUENCE_LENGTH = 4096
 """A sequence that has not ended after so many characters is taken for text again, so that it cannot hide an answer."""
@@ -22,6 +22,8 @@ _INVISIBLE = (
     "\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _DROPPED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
+INVISIBLE = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x9f{_INVISIBLE}\ufe0e\ufe0f]")
+"""One character that no reader sees, wherever it stands."""
 _LINE_SEPARATOR = re.compile("[\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CHANGED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}\u2028\u2029\ud800-\udfff]")

@@ -49,7 +49,8 @@ def ask(  # noqa: PLR0917 - one parameter an option
     """
     import asyncio
 
-    from sentient_cli.cli.asking import Answerer, Wanted, question
+    from sentient_cli.cli.ask_question import question
+    from sentient_cli.cli.asking import Answerer, Wanted
 
     here = current()
     messages = question(

@@ -33,12 +33,12 @@ def event_line(event: DevEvent, at: datetime) -> str:
         >>> event_line(Stopping(runs=2), datetime(2026, 1, 2, tzinfo=UTC))
         '{"event": "stopping", "time": "2026-01-02T00:00:00.000+00:00", "runs": 2}'
     """
-    from msgspec.structs import fields
+    from msgspec.structs import asdict
 
     from sentient_cli.cli.report import json_text
 
     name = _WORD.sub("-", type(event).__name__).lower()
-    values = {field.name: _value(field.name, getattr(event, field.name)) for field in fields(event)}
+    values = {key: _value(key, value) for key, value in asdict(event).items()}
     return json_text({"event": name, "time": at.isoformat(timespec="milliseconds"), **values})
 
 

@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import typer
-
 from sentient_cli.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -134,6 +132,8 @@ def _execute(python: Path, folder: Path, arguments: Sequence[str], environment: 
     # Without its `-P`, a file of the project's would stand for a module of Python's own that has its name.
     command = [os.fspath(python), "-P", "-m", "sentient_cli", *arguments]
     if sys.platform == "win32":
+        import typer
+
         # There `exec` leaves a process behind that the shell no longer waits for.
         raise typer.Exit(subprocess.run(command, env=dict(environment), check=False).returncode)  # noqa: S603 - as below
     try:

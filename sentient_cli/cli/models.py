@@ -43,8 +43,10 @@ def models(
     loaded = here.load(profile=profile, env_file=env_file, no_env_file=no_env_file, tell=False)
     if live:
         listed, faults = asyncio.run(live_models(loaded, name))
-        for fault in faults:
-            here.console.warn(fault)
+        if not listed and len(faults) == 1:
+            raise next(iter(faults.values()))
+        for provider, fault in faults.items():
+            here.console.warn(f"{provider}: {fault}")
     else:
-        listed = known(loaded, everything=all_ or name is not None)
-    show(here.console, pick(listed, name), narrowed=name is not None)
+        listed, faults = known(loaded, everything=all_ or name is not None), {}
+    show(here.console, pick(listed, name), narrowed=name is not None or bool(faults), live=live)

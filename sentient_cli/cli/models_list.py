@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentient_cli.errors import ConfigError, SentientError
+from sentient_cli.errors import ConfigError, ProviderTimeoutError, SentientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -131,8 +131,8 @@ def _listed(provider: str, kind: str, model: str, facts: ModelFacts | None, *, h
     )
 
 
-async def live_models(loaded: Loaded, name: str | None) -> tuple[list[Listed], list[str]]:
-    """What the providers tell that have a key, and local servers; and what went wrong.
+async def live_models(loaded: Loaded, name: str | None) -> tuple[list[Listed], dict[str, SentientError]]:
+    """What the providers tell that have a key, and local servers; and what went wrong, by the provider's id.
 
     Args:
         loaded: The settings.
@@ -149,8 +149,10 @@ async def live_models(loaded: Loaded, name: str | None) -> tuple[list[Listed], l
         for provider, _ in asked:
             await provider.aclose()
     local = await _local({provider.provider_id for provider, _ in asked}) if not named else []
-    rows = [row for listed, _ in found for row in listed]
-    return [*rows, *local], [fault for _, fault in found if fault]
+    rows = [row for listed in found if isinstance(listed, list) for row in listed]
+    told = zip(asked, found, strict=True)
+    faults = {each.provider_id: fault for (each, _), fault in told if isinstance(fault, SentientError)}
+    return [*rows, *local], faults
 
 
 def _is_asked(provider: LLMProvider, kind: str, loaded: Loaded, only: str | None) -> bool:
@@ -159,21 +161,22 @@ def _is_asked(provider: LLMProvider, kind: str, loaded: Loaded, only: str | None
     return _has_key(provider) and (kind not in _LOCAL or provider.provider_id in loaded.settings.llm.providers)
 
 
-async def _ask(provider: LLMProvider, kind: str) -> tuple[list[Listed], str]:
+async def _ask(provider: LLMProvider, kind: str) -> list[Listed] | SentientError:
     try:
         async with asyncio.timeout(_PATIENCE):
             await provider.initialize()
             told = await provider.models()
     except SentientError as error:
-        return [], f"{provider.provider_id}: {error}"
+        return error
     except TimeoutError:
-        return [], f"{provider.provider_id} did not tell its models within {_PATIENCE:.0f} s"
+        what = f"The provider {provider.provider_id!r} did not tell its models within {_PATIENCE:.0f} s"
+        return ProviderTimeoutError(what, fix="Try again later", provider=provider.provider_id)
     # The prices are read here, and not in the loop, where the other providers are being asked.
     made = await asyncio.to_thread(lambda: [_listed(provider.provider_id, kind, model.id, None) for model in told])
     return [
         row if model.context_tokens is None else msgspec.structs.replace(row, context_tokens=model.context_tokens)
         for row, model in zip(made, told, strict=True)
-    ], ""
+    ]
 
 
 async def _local(known_already: set[str]) -> list[Listed]:
@@ -196,14 +199,22 @@ def pick(listed: Iterable[Listed], name: str | None) -> list[Listed]:
     return exact or [row for row in rows if name.lower() in row.id.lower()]
 
 
-def show(console: Console, listed: Sequence[Listed], *, narrowed: bool) -> None:
-    """Show the list."""
+def show(console: Console, listed: Sequence[Listed], *, narrowed: bool, live: bool = False) -> None:
+    """Show the list.
+
+    Args:
+        console: Where to.
+        listed: What is in it.
+        narrowed: Whether there is a reason for it to be short.
+        live: Whether the providers were asked.
+    """
     if console.json:
         for row in listed:
             console.json_line({"id": row.id, **msgspec.to_builtins(row)})
         return
     if not listed:
-        console.data("No such model is known. `sentient models --live` asks the providers; others work as well.")
+        more = "Those that are not listed work as well." if live else "`sentient models --live` asks the providers."
+        console.data(f"No such model is known. {more}")
         return
     width = console.width()
     wide = width >= _WIDE
@@ -215,7 +226,7 @@ def show(console: Console, listed: Sequence[Listed], *, narrowed: bool) -> None:
         cells = (_size(row.context_tokens), can or "-", _price(row.input_price), _price(row.output_price))
         console.data(_row(name, cells, first, wide=wide) + _remark(row))
     if not narrowed and not any(row.provider != "offline" for row in listed):
-        console.say("Only the offline model needs no key. Others: `sentient models --all`, or set OPENAI_API_KEY.")
+        console.say("Only the offline model needs no key. `sentient models --all` lists the others.")
 
 
 def _row(name: str, cells: tuple[str, str, str, str], first: int, *, wide: bool) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from sentient_cli.llm.usage.report import By, UsageSum
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sentient_cli.cli.console import Console
 
@@ -67,7 +67,7 @@ def show(console: Console, shown: Shown) -> None:
     """Show the sums."""
     if console.json:
         for row in shown.rows:
-            told = msgspec.structs.asdict(row)
+            told = msgspec.structs.asdict(row) | {"cost": row.known_cost}
             console.json_line({shown.by: told.pop("group"), **told, "tokens": row.tokens})
         return
     if not shown.rows:
@@ -94,8 +94,9 @@ def _table(console: Console, shown: Shown) -> None:
 
     rows = _most(shown)
     names = [_name(row) for row in rows]
-    numbers = [_numbers(row) for row in rows]
-    total = _numbers(_total(shown.rows))
+    digits = _digits(row.cost for row in rows)
+    numbers = [_numbers(row, digits) for row in rows]
+    total = _numbers(_total(shown.rows), digits)
     heads = ("calls", "tokens in", "out", "cost")
     picked = range(4) if console.width() >= _NARROW else (0, 3) if console.width() >= _NARROW // 2 else (3,)
     widths = {place: max(len(cells[place]) for cells in (heads, total, *numbers)) for place in picked}
@@ -168,9 +169,17 @@ def _total(rows: Sequence[UsageSum]) -> UsageSum:
     )
 
 
-def _numbers(row: UsageSum) -> tuple[str, str, str, str]:
-    unknown = row.unpriced and row.unpriced >= row.calls and not row.cost
-    cost = "?" if unknown else money(row.cost)
+def _digits(amounts: Iterable[float]) -> int:
+    """Digits behind the point with which the smallest of these amounts says something: a column has the same."""
+    least = min((amount for amount in amounts if amount), default=1.0)
+    return next((digits for digits in (2, 4) if least >= 10**-digits), 6)
+
+
+def _numbers(row: UsageSum, digits: int) -> tuple[str, str, str, str]:
+    known = row.known_cost
+    cost = "?" if known is None else "$0" if known == 0 else f"${known:,.{digits}f}"
+    if known and known < 10**-digits:
+        cost = money(known)
     return str(row.calls), compact(row.tokens - row.output), compact(row.output), cost
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from sentient_cli.config.fields import MIB, Count, Positive, PositiveSeconds, Seconds, Section, Text
 
@@ -27,6 +28,8 @@ Strategy: TypeAlias = Literal[
 ]
 """How one model of several is chosen."""
 
+_LONGEST_WORD: Final = 200
+
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
@@ -44,6 +47,21 @@ def _check_variable(text: str) -> str:
     return text
 
 
+def _check_word(text: str) -> str:
+    if not text.strip() or len(text) > _LONGEST_WORD:
+        raise ValueError(f"Input should be words or phrases of 1 to {_LONGEST_WORD} characters")
+    return text
+
+
+def _check_pattern(text: str) -> str:
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=text, regex_engine="rust-regex"))
+    except SchemaError as error:
+        why = str(error).strip().splitlines()[-1].removeprefix("error: ")
+        raise ValueError(f"Input should be a regular expression without look-around: {why}") from None
+    return text
+
+
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """An amount in US dollars."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -53,6 +71,8 @@ Variables = Annotated[
 ]
 """One variable of the environment, or several."""
 Ids = Annotated[tuple[Text, ...], Field(min_length=1)]
+Word = Annotated[str, AfterValidator(_check_word)]
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(_check_pattern)]
 
 
 class ProviderSettings(Section):
@@ -143,7 +163,7 @@ class CacheSettings(Section):
 
 
 class OutageSettings(Section):
-    """What a call gets when every model that could answer is limited or down: ``[llm.outage]``. It is marked as degraded.
+    """What a call gets when every model that could answer is limited or down: ``[llm.outage]``. It is marked so.
 
     Example:
         >>> OutageSettings(answer="I am back in a minute.").wait
@@ -166,8 +186,8 @@ class SafetySettings(Section):
     """
 
     secrets: bool = Field(default=False, description="Whether secrets are looked for.")
-    words: tuple[Text, ...] = Field(default=(), description="Words and phrases, in whatever case.")
-    patterns: tuple[Text, ...] = Field(default=(), description="Regular expressions, without look-around.")
+    words: tuple[Word, ...] = Field(default=(), description="Words and phrases, in whatever case.")
+    patterns: tuple[Pattern, ...] = Field(default=(), description="Regular expressions, without look-around.")
     moderation: Text | None = Field(
         default=None, description="The provider whose moderation endpoint is asked, such as `openai`."
     )

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol, Self
 
@@ -64,18 +64,19 @@ class Launcher(Protocol):
         ...
 
 
-def make_launcher(how: str, folder: Path, environment: Mapping[str, str]) -> Launcher:
+def make_launcher(how: str, folder: Path, environment: Mapping[str, str], names: Sequence[str] = ()) -> Launcher:
     """The launcher for this system.
 
     Args:
         how: ``auto``, ``fork`` or ``spawn``.
         folder: Where the user's code is.
         environment: The variables that processes are started with.
+        names: Modules that every worker will import, beside what is found in the code.
     """
     # On macOS, libraries of the system do not survive a fork; elsewhere orphans cannot be adopted.
     can_fork = sys.platform == "linux" and adopt_orphans()
     if how == "fork" or (how == "auto" and can_fork):
-        return _ForkLauncher(folder, environment)
+        return _ForkLauncher(folder, environment, names)
     stop_early()
     return _SpawnLauncher(environment)
 
@@ -182,10 +183,10 @@ class _SpawnLauncher:
 class _ForkLauncher:
     """Keeps a fork server."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], names: Sequence[str]) -> None:
         self._folder = folder
         self._environment = dict(environment)
-        self._names: dict[str, None] = {}
+        self._names: dict[str, None] = dict.fromkeys(names)
         self._restless: dict[str, None] = {}
         """Packages that start threads."""
         self._slow: dict[str, None] = {}

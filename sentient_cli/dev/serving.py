@@ -122,7 +122,7 @@ async def _hub(request: HubRequest, reporter: Reporter, watches: Watches | None)
     hub = Hub(
         _assignment(request, recordings, url, token),
         request.listener,
-        make_launcher(dev.start, request.home, request.environment),
+        make_launcher(dev.start, request.home, request.environment, _of_model(request)),
         reporter=reporter,
         server=outside,
         records=records,
@@ -139,6 +139,15 @@ async def _hub(request: HubRequest, reporter: Reporter, watches: Watches | None)
         await debugging.aclose()
         await records.aclose()
         await outside.aclose()
+
+
+def _of_model(request: HubRequest) -> Sequence[str]:
+    """What the first call to the default model would import; an SDK takes seconds."""
+    if request.settings.llm.model.partition(":")[0] == "offline":
+        return ()
+    from sentient_cli.llm.providers.preloading import default_kind, modules_of  # noqa: PLC0415 - most need nothing
+
+    return modules_of(default_kind(request.settings.llm))
 
 
 def _token(path: Path, notify: Callable[[str, str], None]) -> str:

@@ -51,6 +51,14 @@ class _Tally:
         self.first: int | None = None
         self.error: str | None = None
 
+    def take(self, events: Sequence[LogEntry]) -> None:
+        self.events += len(events)
+        if self.first is None:
+            self.first = events[0].at
+        for event in events:
+            if not isinstance(event, ChunkEntry) and _ERROR in event.data[:64]:
+                self.error = _clipped(_errors.decode(event.data).content.error_message, _MAX_ERROR)
+
 
 class Summaries:
     """A hook that tells of runs in brief.
@@ -68,13 +76,9 @@ class Summaries:
         tally = self._tallies.get(run.run_id)
         if tally is None:
             tally = self._begin(run, entries[0])
-        for entry in entries:
-            if entry.type == "event":
-                tally.events += 1
-                if tally.first is None:
-                    tally.first = entry.at
-                if not isinstance(entry, ChunkEntry) and _ERROR in entry.data[:64]:
-                    tally.error = _clipped(_errors.decode(entry.data).content.error_message, _MAX_ERROR)
+        events = [entry for entry in entries if isinstance(entry, ChunkEntry) or entry.type == "event"]
+        if events:
+            tally.take(events)
         if entries[-1].type == "run.finished":
             self._finish(run, entries[-1])
 

@@ -121,6 +121,7 @@ class ContextLengthExceededError(BadRequestError, code="context-length"):
         fix: What the reader can do.
         detail: Longer material.
         provider: The id of the provider.
+        partial_text: The text received before the failure.
         retry_after: Seconds to wait before another try, when the provider said so.
         retryable: Whether the same request can succeed when sent again.
         tokens: How many tokens were asked for, where the provider told it.
@@ -140,13 +141,21 @@ class ContextLengthExceededError(BadRequestError, code="context-length"):
         fix: str = "",
         detail: str = "",
         provider: str = "",
+        partial_text: str = "",
         retry_after: float | None = None,
         retryable: bool | None = None,
         tokens: int | None = None,
         limit: int | None = None,
     ) -> None:
         super().__init__(
-            what, why=why, fix=fix, detail=detail, provider=provider, retry_after=retry_after, retryable=retryable
+            what,
+            why=why,
+            fix=fix,
+            detail=detail,
+            provider=provider,
+            partial_text=partial_text,
+            retry_after=retry_after,
+            retryable=retryable,
         )
         self.tokens = tokens
         self.limit = limit

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import contextlib
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from importlib import import_module
 
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.config.environ import process_environment
 from sentient_cli.config.llm import LlmSettings, ProviderSettings
-from sentient_cli.errors import BadRequestError, ConfigError
+from sentient_cli.errors import BadRequestError, ConfigError, SentientError
 from sentient_cli.host.calls import RunCallHook
-from sentient_cli.llm.call import Answering, Call
+from sentient_cli.host.llm_around import Closing, fitting, guarding, kept_answers, outage_policy
+from sentient_cli.host.llm_attempts import around_attempts
 from sentient_cli.llm.hooks import CallHook
-from sentient_cli.llm.limits.limiter import Limited, Limiter
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.offline import OfflineProvider
 from sentient_cli.llm.offline.load import load_script
-from sentient_cli.llm.provider import LLMProvider, RateLimits, Request
+from sentient_cli.llm.provider import LLMProvider
 from sentient_cli.llm.providers.factory import is_known, kind_of, provider_factory
 from sentient_cli.llm.providers.kinds import KINDS
+from sentient_cli.llm.providers.preloading import modules_of
 from sentient_cli.llm.resilience.breaker import BreakerPolicy
-from sentient_cli.llm.resilience.cache import MemoryCache
 from sentient_cli.llm.resilience.deadlines import Deadlines
 from sentient_cli.llm.resilience.failover import FailoverPolicy
-from sentient_cli.llm.resilience.pipeline import Wrap
 from sentient_cli.llm.resilience.policies import ProviderPolicies, ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
 from sentient_cli.llm.resilience.targets import Target
 from sentient_cli.llm.selection import policies as ranking
-from sentient_cli.llm.selection.observed import Observed, Observing
-from sentient_cli.llm.selection.selector import Selector
-from sentient_cli.llm.types import Chunk
-from sentient_cli.llm.usage.budget import Budget, BudgetLimits
-from sentient_cli.llm.usage.budgeted import Budgeted
+from sentient_cli.llm.selection.observed import Observed
+from sentient_cli.llm.selection.selector import SLACK, Selector
 from sentient_cli.llm.usage.hook import UsageHook
 from sentient_cli.llm.usage.ledger import UsageLedger, ledger_file
+from sentient_cli.llm.wire.loading import load
 
 __all__ = ["ConfiguredLLM", "build_llm"]
-
-_NEEDS_WATCHING = frozenset({"latency", "least-busy", "cheapest", "complexity"})
 
 
 class ConfiguredLLM(LLMManager):
@@ -48,14 +47,29 @@ class ConfiguredLLM(LLMManager):
     """What the models in use cost."""
     ledger: UsageLedger | None = None
     """Where usage is written; None: nowhere."""
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()
+    """What is closed after the providers."""
+
+    async def warm(self) -> None:
+        """The same, and have the prices of the default model read."""
+        with contextlib.suppress(SentientError):
+            provider, model = self.resolve()
+            if modules := modules_of(self.prices.kind(provider.provider_id)):
+                await load(lambda: _import(modules))
+            await super().warm()
+            await self.prices.ready(provider.provider_id, model)
 
     async def aclose(self) -> None:
         """Close all providers, and write down the last of what was used. May be called twice."""
-        try:
-            await super().aclose()
-        finally:
-            if self.ledger is not None:
-                await self.ledger.aclose()
+        async with AsyncExitStack() as stack:
+            for close in (*((self.ledger.aclose,) if self.ledger is not None else ()), *self.closing, super().aclose):
+                stack.push_async_callback(close)
+
+
+def _import(modules: Sequence[str]) -> None:
+    for module in modules:
+        with contextlib.suppress(ImportError):  # the first call tells
+            import_module(module)
 
 
 def build_llm(
@@ -90,21 +104,27 @@ def build_llm(
     ledger = UsageLedger(ledger_file(), prices=prices, clock=clock) if settings.usage else None
     told = [RunCallHook(), *hooks, *([UsageHook(ledger, profile=profile, clock=clock)] if ledger else [])]
     observed = Observed()
-    selector = Selector(_policy(settings, prices, observed), kinds=kinds)
+    closing: list[Callable[[], Awaitable[None]]] = []
+    slack = SLACK if settings.context.fit == "off" else math.inf
+    selector = Selector(_policy(settings, prices, observed), kinds=kinds, slack=slack)
     manager = ConfiguredLLM(
         _providers(settings, environment, profile, clock),
         default_model=settings.model,
         hooks=told,
         clock=clock,
         ids=ids,
-        policies=_policies(settings, clock),
+        policies=_policies(settings, clock, closing.append),
         groups=settings.groups,
         fallback=settings.fallback,
         choose=selector,
         price=prices.cost,
-        around_attempts=_around(settings, prices, ledger, observed, profile, clock, lambda: manager),
+        around_calls=guarding(settings, environment, profile, closing.append),
+        around_attempts=[
+            *around_attempts(settings, prices, ledger, observed, profile, clock, lambda: manager),
+            *fitting(settings, lambda: manager),  # outside of budgets: they are asked for what is sent
+        ],
     )
-    manager.prices, manager.ledger = prices, ledger
+    manager.prices, manager.ledger, manager.closing = prices, ledger, closing
     breakers = manager.breakers
 
     def healthy(target: Target) -> bool:
@@ -139,8 +159,8 @@ def _offline(settings: LlmSettings, clock: Clock) -> OfflineProvider:
     return offline
 
 
-def _policies(settings: LlmSettings, clock: Clock) -> ResiliencePolicies:
-    retry, breaker, cache = settings.retry, settings.breaker, settings.cache
+def _policies(settings: LlmSettings, clock: Clock, closing: Closing) -> ResiliencePolicies:
+    retry, breaker = settings.retry, settings.breaker
     own: dict[str, ProviderPolicies] = {}
     for name, table in settings.providers.items():
         if table.first_token_timeout is not None or table.attempt_timeout is not None:
@@ -152,7 +172,8 @@ def _policies(settings: LlmSettings, clock: Clock) -> ResiliencePolicies:
         breaker=BreakerPolicy(failures=breaker.failures, open_for=breaker.seconds),
         deadlines=Deadlines(total=settings.deadline),
         failover=FailoverPolicy(after_content=settings.failover),
-        cache=MemoryCache(cache.seconds, cache.size, clock) if cache.enabled else None,
+        cache=kept_answers(settings, clock, closing),
+        outage=outage_policy(settings, clock, closing),
         retry_share=retry.budget,
         providers=own,
     )
@@ -171,67 +192,3 @@ def _policy(settings: LlmSettings, prices: PriceBook, observed: Observed) -> ran
         "sticky": ranking.Sticky,
     }
     return made.get(settings.strategy, ranking.InOrder)()
-
-
-def _around(
-    settings: LlmSettings,
-    prices: PriceBook,
-    ledger: UsageLedger | None,
-    observed: Observed,
-    profile: str,
-    clock: Clock,
-    manager: Callable[[], LLMManager],
-) -> list[Wrap]:
-    """What is around each attempt, the innermost first."""
-    around: list[Wrap] = []
-    if settings.strategy in _NEEDS_WATCHING:
-        around.append(lambda inner: Observing(inner, observed, lambda: clock.now_ns() / 1e9))
-    limits = _Limits(settings, clock, manager)
-    around.append(lambda inner: Limited(inner, limits.of, told=limits.told))
-    budget = settings.budget
-    allowed = BudgetLimits(call=budget.call, session=budget.session, day=budget.day, profile=budget.profile)
-    if allowed:
-        kept = Budget(allowed, spending=ledger, profile=profile, clock=clock)
-        around.append(lambda inner: Budgeted(inner, kept, prices))
-    else:
-        around.append(lambda inner: _Priced(inner, prices))
-    return around
-
-
-class _Priced:
-    """Has the price of a model read by the time that its answer is there."""
-
-    __slots__ = ("_inner", "_prices")
-
-    def __init__(self, inner: Answering, prices: PriceBook) -> None:
-        self._inner = inner
-        self._prices = prices
-
-    def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
-        self._prices.fetch(call.provider, request.model)
-        return self._inner.stream(request, call)
-
-
-class _Limits:
-    """The limits of all providers that are reached over a network."""
-
-    def __init__(self, settings: LlmSettings, clock: Clock, manager: Callable[[], LLMManager]) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._manager = manager
-        self._limiters: dict[str, Limiter] = {}
-
-    def of(self, provider: str) -> Limiter | None:
-        if provider == OfflineProvider.ID:
-            return None
-        limiter = self._limiters.get(provider)
-        if limiter is None:
-            table = self._settings.providers.get(provider) or ProviderSettings()
-            limits = RateLimits(table.requests_per_minute, table.tokens_per_minute)
-            limiter = self._limiters[provider] = Limiter(limits, clock=self._clock)
-        return limiter
-
-    def told(self, provider: str) -> Mapping[str, str]:
-        found = next((each for each in self._manager().providers if each.provider_id == provider), None)
-        told: object = getattr(found, "limits", None)
-        return told if isinstance(told, Mapping) else {}  # pyright: ignore[reportUnknownVariableType]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sentient_cli.llm.resilience.deadlines import Deadlines
     from sentient_cli.llm.resilience.failover import FailoverPolicy
     from sentient_cli.llm.resilience.hedging import HedgePolicy
+    from sentient_cli.llm.resilience.outage import OutagePolicy
     from sentient_cli.llm.resilience.policies import ProviderPolicies, ResiliencePolicies
     from sentient_cli.llm.resilience.retry import RetryContext, RetryPolicy, RetryStrategy
     from sentient_cli.llm.resilience.targets import Choice, Chooser, Target
@@ -96,6 +97,7 @@ __all__ = [
     "Messages",
     "ModelInfo",
     "OfflineProvider",
+    "OutagePolicy",
     "OutputSpec",
     "Parameters",
     "Part",
@@ -148,6 +150,7 @@ _MODULES = {
     "resilience.deadlines": ("Deadlines",),
     "resilience.failover": ("FailoverPolicy",),
     "resilience.hedging": ("HedgePolicy",),
+    "resilience.outage": ("OutagePolicy",),
     "resilience.policies": ("ProviderPolicies", "ResiliencePolicies"),
     "resilience.retry": ("RetryContext", "RetryPolicy", "RetryStrategy"),
     "resilience.targets": ("Choice", "Chooser", "Target"),

@@ -45,7 +45,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
 AS_USUAL = CallOptions()
 
 
-class Call:
+class Call(msgspec.Struct, eq=False, repr_omit_defaults=True):
     """A call: who answers, after how many attempts, and what there is to say about it.
 
     Args:
@@ -56,100 +56,58 @@ class Call:
         price: What tokens cost.
     """
 
-    __slots__ = (
-        "alternatives",
-        "attempts",
-        "cached",
-        "cost",
-        "counted",
-        "deadline",
-        "degraded",
-        "failovers",
-        "is_final",
-        "is_rescue",
-        "is_whole",
-        "model",
-        "notices",
-        "options",
-        "origin",
-        "price",
-        "provider",
-        "recorder",
-        "restarts",
-        "set_aside",
-        "spent",
-        "splices",
-        "subject",
-        "tier",
-        "tools",
-        "used",
-        "wanted",
-        "wasted",
-        "wasted_cost",
-    )
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        *,
-        subject: CallSubject = NOBODY,
-        deadline: float | None = None,
-        options: CallOptions = AS_USUAL,
-        price: Price | None = None,
-    ) -> None:
-        self.recorder: Recorder = recorder
-        self.subject: CallSubject = subject
-        self.deadline: float | None = deadline
-        self.options: CallOptions = options
-        self.price: Price | None = price
-        self.wanted: str = ""
-        """The model id that was asked for."""
-        self.tier: str | None = None
-        """The service tier that was asked for."""
-        self.provider: str = ""
-        """Who answers now, or was asked last."""
-        self.model: str = ""
-        """The model, as that provider names it."""
-        self.tools: tuple[ToolSpec, ...] | None = None
-        """What the model is offered that is asked first, where it differs from what was given."""
-        self.attempts: int = 0
-        self.failovers: int = 0
-        self.restarts: int = 0
-        """How often the answer began anew after it had begun."""
-        self.splices: int = 0
-        """How often the rest of the answer came from another attempt."""
-        self.notices: list[str] = []
-        """What was not asked as it was wanted."""
-        self.degraded: str = ""
-        """Why this is a lesser answer than the one that was asked for."""
-        self.cached: bool = False
-        self.cost: float | None = None
-        """What the call cost, in US dollars, with the attempts that failed, once it is known."""
-        self.wasted: Usage | None = None
-        """The tokens of attempts that failed: they are paid for as well."""
-        self.wasted_cost: float | None = 0.0
-        """What they cost; None: that is not known."""
-        self.spent: float = 0.0
-        """What its attempts cost so far that were counted to a budget, in US dollars."""
-        self.set_aside: float = 0.0
-        """What those may cost that go on."""
-        self.origin: Call | None = None
-        """The call that this is a branch of."""
-        self._begin_state()
-
-    def _begin_state(self) -> None:
-        self.used: Usage | None = None
-        """The tokens of an attempt that ended early and that none has followed yet."""
-        self.is_whole: bool = False
-        """Whether nobody reads the answer before it is complete, so that it may begin anew unseen."""
-        self.counted: str = ""
-        """The provider to whose traffic it was counted last."""
-        self.alternatives: int = 0
-        """How many other models can be asked instead of the one that is asked now."""
-        self.is_final: bool = False
-        """Whether nothing comes after this attempt."""
-        self.is_rescue: bool = False
-        """Whether every model that can be asked rests, so that one is tried nevertheless."""
+    recorder: Recorder
+    subject: CallSubject = NOBODY
+    deadline: float | None = None
+    options: CallOptions = AS_USUAL
+    price: Price | None = None
+    wanted: str = ""
+    """The model id that was asked for."""
+    tier: str | None = None
+    """The service tier that was asked for."""
+    provider: str = ""
+    """Who answers now, or was asked last."""
+    model: str = ""
+    """The model, as that provider names it."""
+    tools: tuple[ToolSpec, ...] | None = None
+    """What the model is offered that is asked first, where it differs from what was given."""
+    attempts: int = 0
+    failovers: int = 0
+    restarts: int = 0
+    """How often the answer began anew after it had begun."""
+    splices: int = 0
+    """How often the rest of the answer came from another attempt."""
+    notices: list[str] = []
+    """What was not asked as it was wanted."""
+    degraded: str = ""
+    """Why this is a lesser answer than the one that was asked for."""
+    cached: bool = False
+    cost: float | None = None
+    """What the call cost, in US dollars, with the attempts that failed, once it is known."""
+    wasted: Usage | None = None
+    """The tokens of attempts that failed: they are paid for as well."""
+    wasted_cost: float | None = 0.0
+    """What they cost; None: that is not known."""
+    spent: float = 0.0
+    """What its attempts cost so far that were counted to a budget, in US dollars."""
+    set_aside: float = 0.0
+    """What those may cost that go on."""
+    origin: Call | None = None
+    """The call that this is a branch of."""
+    used: Usage | None = None
+    """The tokens of an attempt that ended early and that none has followed yet."""
+    is_whole: bool = False
+    """Whether nobody reads the answer before it is complete, so that it may begin anew unseen."""
+    counted: str = ""
+    """The provider to whose traffic it was counted last."""
+    passing: set[str] = set()
+    """Those of the notices that are about this call alone, and not about its answer."""
+    alternatives: int = 0
+    """How many other models can be asked instead of the one that is asked now."""
+    is_final: bool = False
+    """Whether nothing comes after this attempt."""
+    is_rescue: bool = False
+    """Whether every model that can be asked rests, so that one is tried nevertheless."""
 
     def begin_attempt(self) -> int:
         """Count an attempt and give its number, from 1."""
@@ -182,11 +140,19 @@ class Call:
         """Go on as a branch did."""
         self.provider, self.model, self.is_final = branch.provider, branch.model, branch.is_final
         self.notices.extend(branch.notices)
+        self.passing |= branch.passing
 
-    def note(self, notice: str) -> None:
-        """Say something about the answer, once."""
+    def note(self, notice: str, *, passing: bool = False) -> None:
+        """Say something about the answer, once.
+
+        Args:
+            notice: What there is to say.
+            passing: Whether it is about this call alone, so that it is not said of the same answer given again.
+        """
         if notice not in self.notices:
             self.notices.append(notice)
+            if passing:
+                self.passing.add(notice)
 
 
 class Answering(Protocol):

@@ -23,7 +23,11 @@ def as_conversation(messages: Messages) -> tuple[Message, ...]:
         >>> [message.role for message in as_conversation("Hello")]
         ['user']
     """
-    conversation = (Message.user(messages),) if isinstance(messages, str) else tuple(messages)
+    if isinstance(messages, str):
+        if not messages.isascii():
+            _check_text(messages)
+        return (Message.user(messages),)
+    conversation = tuple(messages)
     for message in conversation:
         if not isinstance(message, Message):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadRequestError(
@@ -58,6 +62,8 @@ def distinct_tools(tools: Iterable[ToolLike]) -> tuple[ToolSpec, ...]:
     Raises:
         BadRequestError: two of them share a name.
     """
+    if tools == ():
+        return ()
     specs = tuple([tool.spec for tool in tools])
     if len(specs) < 2:  # noqa: PLR2004 - as in most calls
         return specs

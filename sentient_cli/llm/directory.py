@@ -62,9 +62,17 @@ class Directory:
             raise ConfigError(
                 f"There is no provider {provider_id!r:.60}",
                 why=f"Registered: {known}",
-                fix=f"Write model ids as `provider:model`, or register the provider. {KEYLESS_HINT}",
+                fix=f"{self._meant(provider_id)}Write model ids as `provider:model`, or register the provider."
+                f" {KEYLESS_HINT}",
             )
         return provider
+
+    def _meant(self, model: str) -> str:
+        """Whose model it is, where somebody forgot the provider."""
+        from sentient_cli.llm.models.facts import facts_of  # noqa: PLC0415 - only for those who err
+
+        owner = next((name for name in self.providers if model and facts_of(name, model) is not None), None)
+        return f"Did you mean `{owner}:{model:.60}`? " if owner else ""
 
     def target(self, wanted: str) -> Target:
         """The model that is meant by ``provider:model``, by a provider alone, or by a group.

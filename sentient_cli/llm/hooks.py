@@ -116,21 +116,31 @@ class Recorder:
         parent: The call that this one is part of.
     """
 
+    __slots__ = (
+        "_began",
+        "_clock",
+        "_context",
+        "_hooks",
+        "_parent",
+        "_pending",
+        "_timer",
+        "attempt",
+        "call",
+        "enabled",
+    )
+
     def __init__(self, hooks: Sequence[CallHook], clock: Clock, call: str, parent: str | None = None) -> None:
-        self._hooks = hooks if isinstance(hooks, tuple) else tuple(hooks)
+        self._hooks = hooks
+        self.enabled: bool = bool(hooks)
+        """Whether anybody listens."""
         self._clock = clock
-        self.call = call
+        self.call: str = call
         self._parent = parent
         self._began = clock.now_ns()
         self._context = contextvars.copy_context() if hooks else None
         self._pending: list[tuple[int, Chunk]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self.attempt = 0
-
-    @property
-    def enabled(self) -> bool:
-        """Whether anybody listens."""
-        return bool(self._hooks)
+        self.attempt: int = 0
 
     @property
     def elapsed_ns(self) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, overload
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
-from sentient_cli.errors import ConfigError, CredentialNotFoundError
+from sentient_cli.errors import ConfigError, CredentialNotFoundError, SentientError
 from sentient_cli.llm.call import AS_USUAL, Call, CallOptions, Price
 from sentient_cli.llm.conversation import as_conversation, distinct_tools
 from sentient_cli.llm.directory import Directory
@@ -198,6 +199,15 @@ class LLMManager:
                 why=f"{error.what}. {error.why}",
                 fix=f"Correct `--model` or the setting `llm.model`. {KEYLESS_HINT}",
             ) from error
+
+    async def warm(self) -> None:
+        """Have the provider of the default model load what it needs, so that the first call does not wait for it.
+
+        What is wrong with it, the first call will tell.
+        """
+        with contextlib.suppress(SentientError):
+            provider, _ = self.resolve()
+            await provider.initialize()
 
     def recorder(self, call: str | None = None, parent: str | None = None) -> Recorder:
         """What tells the hooks about one call, of a model or of a tool.

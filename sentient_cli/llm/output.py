@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 
 from sentient_cli.errors import BadRequestError, OutputError
 from sentient_cli.llm.faults import faults_of
-from sentient_cli.llm.schemas import without_titles
+from sentient_cli.llm.schemas import rooted, without_titles
 from sentient_cli.llm.types import Completion, JsonValue, OutputSpec, TypedCompletion
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ class OutputReader(Generic[T]):
         name = getattr(kind, "__name__", "output")
         try:
             self._adapter = TypeAdapter(kind)
-            schema = without_titles(self._adapter.json_schema())
+            schema = rooted(without_titles(self._adapter.json_schema()))
         except PydanticUserError as error:
             raise BadRequestError(
                 f"The type {name!r} cannot be the output of a model",
                 why=str(error).partition("\n")[0],
                 fix="Use a pydantic model, a dataclass, a `TypedDict`, or what JSON has",
             ) from error
-        self._is_wrapped = schema.get("type") != "object" and "$ref" not in schema
+        self._is_wrapped = schema.get("type") != "object"
         self.spec: OutputSpec = OutputSpec(name, _wrapped(schema) if self._is_wrapped else schema)
         """What the provider is told."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar, overload
 
+from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.current import get_manager
 from sentient_cli.llm.loop import Asking, ToolStream
 from sentient_cli.llm.manager import LLMManager, as_conversation, plainly
@@ -30,6 +31,7 @@ async def run_tools(
     parameters: Parameters | None = None,
     max_steps: int = MAX_STEPS,
     manager: LLMManager | None = None,
+    options: CallOptions | None = None,
 ) -> Completion: ...
 @overload
 async def run_tools(
@@ -42,6 +44,7 @@ async def run_tools(
     parameters: Parameters | None = None,
     max_steps: int = MAX_STEPS,
     manager: LLMManager | None = None,
+    options: CallOptions | None = None,
 ) -> TypedCompletion[T]: ...
 async def run_tools(
     messages: Messages,
@@ -53,6 +56,7 @@ async def run_tools(
     parameters: Parameters | None = None,
     max_steps: int = MAX_STEPS,
     manager: LLMManager | None = None,
+    options: CallOptions | None = None,
 ) -> Completion | TypedCompletion[T]:
     """Ask for an answer, and call the tools that the model wants on the way. The calls of one answer go on together.
 
@@ -67,6 +71,7 @@ async def run_tools(
         parameters: How to answer.
         max_steps: How often the model is asked at most, as long as it wants tools.
         manager: Whose model; the current one otherwise.
+        options: What each of the calls has otherwise than the rest; a timeout is that of one call.
 
     Raises:
         ToolLimitError: it wants tools again and again.
@@ -85,12 +90,12 @@ async def run_tools(
     """
     manager = manager or get_manager()
     if output is None:
-        return await _asking(manager, messages, tools, plainly, None, 0, model, parameters, max_steps).run()
+        return await _asking(manager, messages, tools, plainly, None, 0, model, parameters, max_steps, options).run()
     from sentient_cli.llm.output import output_reader  # noqa: PLC0415 - pydantic, on first use
 
     reader = output_reader(output)
     return await _asking(
-        manager, messages, tools, reader.finish, reader.spec, output_retries, model, parameters, max_steps
+        manager, messages, tools, reader.finish, reader.spec, output_retries, model, parameters, max_steps, options
     ).run()
 
 
@@ -102,6 +107,7 @@ def stream_tools(
     parameters: Parameters | None = None,
     max_steps: int = MAX_STEPS,
     manager: LLMManager | None = None,
+    options: CallOptions | None = None,
 ) -> ToolStream:
     """The same, piece by piece; the arguments are those of `run_tools`.
 
@@ -120,7 +126,7 @@ def stream_tools(
         'The tool `add` gave: 5'
     """
     manager = manager or get_manager()
-    return ToolStream(_asking(manager, messages, tools, plainly, None, 0, model, parameters, max_steps))
+    return ToolStream(_asking(manager, messages, tools, plainly, None, 0, model, parameters, max_steps, options))
 
 
 def _asking(
@@ -133,12 +139,19 @@ def _asking(
     model: str | None,
     parameters: Parameters | None,
     max_steps: int,
+    options: CallOptions | None,
 ) -> Asking[C]:
     toolset = tools if isinstance(tools, Toolset) else Toolset(tools)
     parent = manager.recorder().call
     return Asking(
         lambda conversation: manager.stream(
-            conversation, model=model, parameters=parameters, tools=toolset, output=output, parent=parent
+            conversation,
+            model=model,
+            parameters=parameters,
+            tools=toolset,
+            output=output,
+            parent=parent,
+            options=options,
         ),
         as_conversation(messages),
         finish,

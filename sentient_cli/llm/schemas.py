@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from sentient_cli.llm.types import JsonValue
 
-__all__ = ["without_titles"]
+__all__ = ["resolved", "rooted", "without_titles"]
 
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
 _VALUES = frozenset({"default", "const", "enum", "examples"})
@@ -40,3 +40,46 @@ def _schema(value: JsonValue) -> JsonValue:
 
 def _named(value: JsonValue) -> JsonValue:
     return {name: _schema(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def rooted(schema: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """A schema that is not only a reference: what a type that has itself in it comes to is one, and nobody takes that.
+
+    Args:
+        schema: A JSON Schema; its definitions stay.
+
+    Example:
+        >>> node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}}
+        >>> rooted({"$ref": "#/$defs/Node", "$defs": {"Node": node}})["type"]
+        'object'
+    """
+    told = dict(schema)
+    seen: list[JsonValue] = []
+    while "$ref" in told and told["$ref"] not in seen:
+        seen.append(told["$ref"])
+        target = resolved(schema, told["$ref"])
+        if target is None:
+            return dict(schema)
+        del told["$ref"]
+        told = {**target, **told}
+    return told
+
+
+def resolved(root: Mapping[str, JsonValue], reference: JsonValue) -> dict[str, JsonValue] | None:
+    """What a reference within a schema leads to; None: nowhere in it.
+
+    Args:
+        root: The whole schema.
+        reference: Such as ``#/$defs/City``.
+
+    Example:
+        >>> resolved({"$defs": {"A/B": {"type": "null"}}}, "#/$defs/A~1B")
+        {'type': 'null'}
+    """
+    if not isinstance(reference, str) or not reference.startswith("#"):
+        return None
+    found: JsonValue = dict(root)
+    for step in reference.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None

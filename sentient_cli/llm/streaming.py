@@ -46,6 +46,8 @@ class LLMStream:
         True
     """
 
+    __slots__ = ("__weakref__", "_call", "_chunks", "_read")
+
     def __init__(self, answering: Answering, request: Request, call: Call, timeout: float | None = None) -> None:
         self._call = _Call(answering, request, call, timeout)
         self._chunks = self._call.run()
@@ -113,6 +115,17 @@ def _restarted(known: Mapping[str, str | int | bool], void: str) -> AnswerRestar
 
 class _Call:
     # Apart from LLMStream so that the generator does not hold the stream: a stream that is dropped closes its call.
+
+    __slots__ = (
+        "_answering",
+        "_assembly",
+        "_call",
+        "_error",
+        "_has_begun",
+        "_outcome",
+        "_request",
+        "_timeout",
+    )
 
     def __init__(self, answering: Answering, request: Request, call: Call, timeout: float | None) -> None:
         self._answering = answering

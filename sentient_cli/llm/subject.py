@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import msgspec
 
-__all__ = ["CallSubject", "current_subject"]
+__all__ = ["CallSubject", "current_subject", "on_behalf_of"]
 
 
 class CallSubject(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,13 +19,12 @@ class CallSubject(msgspec.Struct, frozen=True, kw_only=True):
         session: The chat that the run belongs to.
         query: The question of the user's that the run answers.
         agent: The agent that answers it.
-        tenant: Whose data it is: nothing that is kept for one is ever given to another.
+        tenant: Whose data it is: nothing that is kept for one is ever given to another. Only an agent's author knows,
+            and says so with `on_behalf_of`.
 
     Example:
-        >>> token = current_subject.set(CallSubject(session="a chat", tenant="a customer"))
-        >>> current_subject.get().tenant
+        >>> CallSubject(session="a chat", tenant="a customer").tenant
         'a customer'
-        >>> current_subject.reset(token)
     """
 
     run: str | None = None
@@ -37,3 +38,25 @@ NOBODY = CallSubject()
 
 current_subject: ContextVar[CallSubject] = ContextVar("current_subject", default=NOBODY)
 """Whose calls the current task makes; set by the host."""
+
+
+@contextmanager
+def on_behalf_of(tenant: str) -> Generator[None]:
+    """For the block, and what is started in it: calls are made for a tenant.
+
+    Nothing that is kept for one tenant, such as an answer in the cache, is given to another, and the ledger of usage
+    tells them apart.
+
+    Args:
+        tenant: Such as the id of a customer.
+
+    Example:
+        >>> with on_behalf_of("a customer"):
+        ...     current_subject.get().tenant
+        'a customer'
+    """
+    token = current_subject.set(msgspec.structs.replace(current_subject.get(), tenant=tenant))
+    try:
+        yield
+    finally:
+        current_subject.reset(token)

@@ -7,8 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, cast
 
-import uvicorn
-
+from sentient_cli.server.http_server import Config, Server
 from sentient_cli.server.laggards import Laggards
 from sentient_cli.server.protocol import make_protocol
 
@@ -28,7 +27,7 @@ _FLUSH_TIMEOUT = 1
 _logger = logging.getLogger(__name__)
 
 
-class AdoptingServer(uvicorn.Server):
+class AdoptingServer(Server):
     """Answers HTTP on connections that are handed to it.
 
     Args:
@@ -38,7 +37,7 @@ class AdoptingServer(uvicorn.Server):
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         super().__init__(
-            uvicorn.Config(
+            Config(
                 app,
                 http=make_protocol(settings.header_timeout),
                 ws="none",

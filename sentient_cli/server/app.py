@@ -13,6 +13,7 @@ from starlette.routing import Route, Router
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.host import Host
 from sentient_cli.server.answers import RequestError, send_json
+from sentient_cli.server.body import prepare
 from sentient_cli.server.endpoints import Endpoints
 from sentient_cli.server.gate import Gate, GateRules, is_loopback, local_path
 from sentient_cli.server.health import Health
@@ -61,6 +62,7 @@ def create_app(
         also_token: A token that does as well as that of the settings, where those have one.
     """
     settings = settings or ServerSettings()
+    prepare()
     endpoints = Endpoints(host, settings)
     health = Health(host)
     token = settings.token.reveal() if settings.token is not None else None

@@ -12,11 +12,16 @@ from sentient_cli.server.answers import RequestError
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["parse_request"]
+__all__ = ["parse_request", "prepare"]
 
 _MAX_FAULTS = 50
 _MAX_ECHO = 200
 _MAX_INT = 2**63
+
+
+def prepare() -> None:
+    """Make what reads requests, which the first one would wait for. Costs nothing a second time."""
+    RunRequest.model_rebuild()
 
 
 def parse_request(body: bytes) -> RunRequest:

@@ -12,10 +12,9 @@ import logging
 import signal
 from typing import TYPE_CHECKING, cast
 
-import uvicorn
-
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.host import Host
+from sentient_cli.server.http_server import Config, Server
 from sentient_cli.server.laggards import Laggards
 from sentient_cli.server.loop import run_to_end
 from sentient_cli.server.protocol import make_protocol
@@ -37,7 +36,7 @@ _SPARE_CONNECTIONS = 256
 _logger = logging.getLogger(__name__)
 
 
-class DrainingServer(uvicorn.Server):
+class DrainingServer(Server):
     """uvicorn's server with signals of our own.
 
     Args:
@@ -48,7 +47,7 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, host: Host, settings: ServerSettings, on_ready: Callable[[], None] | None = None
+        self, config: Config, host: Host, settings: ServerSettings, on_ready: Callable[[], None] | None = None
     ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
@@ -134,7 +133,7 @@ async def serve_until_stopped(
         ConfigError: the default model is one of no known provider.
         Exception: what the agent's ``setup`` raises.
     """
-    config = uvicorn.Config(
+    config = Config(
         app,
         http=make_protocol(settings.header_timeout),
         ws="none",
@@ -152,6 +151,7 @@ async def serve_until_stopped(
         await host.start()
         if host.llm is not None:
             host.llm.check_default()  # not sooner: the agent's setup may bring a provider
+            await host.llm.warm()
         watchdog.start()
         server = DrainingServer(config, host, settings, on_ready)
         if on_server is not None:

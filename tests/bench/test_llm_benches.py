@@ -40,7 +40,7 @@ def test_streams_at_once_leave_no_connection() -> None:
 
 def test_with_no_faults_nothing_fails_and_each_fault_happens() -> None:
     with scene("faults", share=1e-9) as models:
-        assert uvloop.run(llm_faults.much_fails(models, 20)) == {"exact": 20}
+        assert uvloop.run(llm_faults.much_fails(models, 20, 1000)) == {"exact": 20}
         assert not any(models.counts.get(fault) for fault in FAULTS)
 
 

@@ -29,33 +29,37 @@ __all__ = [
     "with_lazy_parts",
 ]
 
+COMMON: Final = (
+    "asyncio",
+    "encodings.idna",
+    "sentient_cli.config",
+    "sentient_cli.config.loading",
+    "sentient_cli.dev.channel",
+    "sentient_cli.dev.debugging",
+    "sentient_cli.dev.messages",
+    "sentient_cli.dev.problems",
+    "sentient_cli.dev.recording.recorder",
+    "sentient_cli.server.adopting",
+    "sentient_cli.server.descriptors",
+    "sentient_cli.server.httptools_protocol",
+    "sentient_cli.server.inspection",
+    "uvicorn.lifespan.off",
+)
+"""Modules that the hub needs as well. Those that are missing here are imported twice, once in each process."""
+
 BASE: Final = (
     "sentient_cli.dev.worker",
     "sentient_cli.compat",
     "sentient_cli.compat.adapting",
     "sentient_cli.llm",
     "sentient_cli.llm.offline.load",
-    "sentient_cli.server.httptools_protocol",
     "sentient_cli.store.file",
     "sentient_cli.store.sqlite",
-    "encodings.idna",
     "uvloop",
     "uvicorn.loops.auto",
-    "uvicorn.lifespan.off",
-    "uvicorn.protocols.http.httptools_impl",
+    *COMMON,
 )
 """Modules that each worker needs."""
-
-COMMON: Final = (
-    "asyncio",
-    "sentient_cli.config",
-    "sentient_cli.config.check",
-    "sentient_cli.server.adopting",
-    "sentient_cli.server.inspection",
-    "sentient_cli.dev.messages",
-    "sentient_cli.dev.recording.recorder",
-)
-"""Modules that the hub needs as well."""
 
 LATER: Final = ("sentient_cli.llm.offline.assistant", "sentient_cli.testing.models")
 """Modules that many runs need, but no start."""
@@ -170,9 +174,12 @@ def load_common() -> None:
 
 
 def load_base() -> None:
-    """Import what each worker needs."""
+    """Import what each worker needs, and make what it would make with its first request."""
     for name in BASE:
         load(name)
+    from sentient_cli.server.body import prepare  # noqa: PLC0415 - one of those
+
+    prepare()
     base_packages.update(name.partition(".")[0] for name in sys.modules)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sentient_cli.dev.watching.inbox import Inbox
 from sentient_cli.dev.watching.walk import is_text
+from sentient_cli.runtime.loading.late import leave_first_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,6 +117,7 @@ class Eyes:
 
 class _Layer:
     def __init__(self, directories: list[str], inbox: Inbox, step: int) -> None:
+        leave_first_file("watchfiles")  # which imports what runs a process anew
         from watchfiles._rust_notify import RustNotify  # noqa: PLC0415 - only when something is watched
 
         self.directories = directories

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Scope", "Watcher"]
 
-_STEP: Final = 2
+_STEP: Final = 4
+"""Each look wakes the process, whether anything has happened or not."""
 _BURST: Final = 0.1
 """Seconds after a change in which the next one belongs to the same burst."""
 _QUIET: Final = 0.03

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from sentient_cli.llm.types import FinishReason, JsonValue, Usage
+from sentient_cli.llm.wire.counts import plausible
 
 __all__ = ["Event", "WireMessage", "WireStop", "WireUsage", "finish_of", "refusal_of", "usage_of"]
 
@@ -130,15 +131,16 @@ def usage_of(told: WireUsage, before: Usage = Usage()) -> Usage:  # noqa: B008 -
     return Usage(
         input=_newer(told.input_tokens, before.input),
         cache_read=_newer(told.cache_read_input_tokens, before.cache_read),
-        cache_write=short,
-        cache_write_1h=long,
+        cache_write=plausible(short),
+        cache_write_1h=plausible(long),
         output=_newer(told.output_tokens, before.output),
         reasoning=_newer(thinking, before.reasoning),
     )
 
 
 def _newer(told: int | None, before: int | None) -> int | None:
-    return before if told is None else told
+    counted = plausible(told)
+    return before if counted is None else counted
 
 
 def finish_of(reason: str | None) -> FinishReason:

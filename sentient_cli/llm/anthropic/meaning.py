@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from sentient_cli.errors import ContextLengthExceededError, ProviderError
+from sentient_cli.errors import ProviderError
 from sentient_cli.llm.wire.failures import Refusal, error_of, read_refusal
 
 __all__ = ["meaning_of", "read_told"]
@@ -22,8 +21,6 @@ _SPENT: Final = frozenset(
         "organization_on_hold",
     }
 )
-_TOO_LONG: Final = re.compile(r"prompt is too long: [0-9]+ tokens > [0-9]+ maximum")
-"""The one refusal that has no code of its own. It is compared as a whole, since a message may quote the request."""
 
 
 class _Details(msgspec.Struct, frozen=True, gc=False):
@@ -71,12 +68,4 @@ def meaning_of(
     """
     if refusal.code in _SPENT:
         refusal = msgspec.structs.replace(refusal, kind="billing_error")
-    error = error_of(provider, status, refusal, headers=headers)
-    if refusal.kind == "invalid_request_error" and _TOO_LONG.fullmatch(refusal.message.strip()):
-        return ContextLengthExceededError(
-            error.what,
-            why=error.why,
-            fix="Shorten the conversation, or use a model with a larger context",
-            provider=provider,
-        )
-    return error
+    return error_of(provider, status, refusal, headers=headers)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 from sentient_cli.errors import BadRequestError
+from sentient_cli.llm.anthropic.callids import CallIds
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.types import JsonValue, Message, ToolCall
 
@@ -18,7 +18,6 @@ Side: TypeAlias = Literal["user", "assistant"]
 _MOST_MARKS: Final = 4
 """More places than these cannot be kept in the cache."""
 _GO_ON: Final = "Go on."
-_NO_ID: Final = re.compile(r"[^A-Za-z0-9_-]")
 _TEXTS: Final = ("text/", "application/json", "application/xml", "application/yaml", "application/toml")
 
 
@@ -51,6 +50,7 @@ class Conversation:
         self.notices: list[str] = []
         """What is not said as it was given."""
         self._turns: list[tuple[Side, list[Block]]] = []
+        self._ids = CallIds()
         for message in messages:
             self._add(message)
         self._put_in_order(prefill=prefill)
@@ -161,7 +161,7 @@ class Conversation:
         return {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": text}, **named}
 
     def _result(self, message: Message) -> Block:
-        block: Block = {"type": "tool_result", "tool_use_id": _id(message.tool_call_id)}
+        block: Block = {"type": "tool_result", "tool_use_id": self._ids.answered(message.tool_call_id or "")}
         blocks = self._blocks(part for part in message.parts if not isinstance(part, ThinkingPart))
         if blocks:
             plain = isinstance(message.content, str)
@@ -175,7 +175,7 @@ class Conversation:
             arguments: JsonValue = call.parsed()
         except BadRequestError:
             arguments = {"invalid_json": call.arguments}  # as the model wrote it, in the object that has to be there
-        return {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": arguments}
+        return {"type": "tool_use", "id": self._ids.called(call.id), "name": call.name, "input": arguments}
 
 
 def _source(url: str, media_type: str, data: str) -> Block:
@@ -190,8 +190,3 @@ def _thinking(part: ThinkingPart) -> Block | None:
     if part.signature:
         return {"type": "thinking", "thinking": part.text, "signature": part.signature}
     return None  # another provider's, or cut off: nobody vouches for it
-
-
-def _id(given: str | None) -> str:
-    """An id of a tool call that is taken here, also when another provider gave it."""
-    return _NO_ID.sub("_", given or "") or "call"

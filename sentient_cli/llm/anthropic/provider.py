@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from functools import partial
 from typing import ClassVar, Final
 from urllib.parse import quote
 
 import msgspec
+from typing_extensions import override
 
 from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.config.secret import Secret
-from sentient_cli.errors import ProviderError
 from sentient_cli.llm.anthropic.batching import Batches
 from sentient_cli.llm.anthropic.client import Client, preload
 from sentient_cli.llm.anthropic.config import AnthropicConfig
-from sentient_cli.llm.anthropic.exchange import Opened, check_stream, exchange
+from sentient_cli.llm.anthropic.exchange import check_stream
 from sentient_cli.llm.anthropic.failures import no_key
 from sentient_cli.llm.anthropic.listing import listed, read_page, read_tokens
 from sentient_cli.llm.anthropic.reading import MessageReader
 from sentient_cli.llm.anthropic.request import COUNTED, Asked, ask
-from sentient_cli.llm.assembly import collect
 from sentient_cli.llm.batches import BatchResult, BatchStatus
-from sentient_cli.llm.provider import Capabilities, ModelInfo, ProviderMetrics, Request, TokenCount
-from sentient_cli.llm.types import Chunk, Completion, JsonValue
+from sentient_cli.llm.provider import Capabilities, ModelInfo, Request, TokenCount
 from sentient_cli.llm.wire.addresses import check_address
-from sentient_cli.llm.wire.keys import KeyRing
+from sentient_cli.llm.wire.answering import Begun
 from sentient_cli.llm.wire.loading import load
-from sentient_cli.llm.wire.meter import Meter
 from sentient_cli.llm.wire.reading import Incoming
-from sentient_cli.llm.wire.settings import with_changes
-from sentient_cli.llm.wire.transport import PoolFacts, Transport
+from sentient_cli.llm.wire.remote import RemoteProvider
 
 __all__ = ["AnthropicProvider"]
 
@@ -43,7 +38,7 @@ _MESSAGES: Final = "/v1/messages"
 _MODELS: Final = "/v1/models"
 
 
-class AnthropicProvider:
+class AnthropicProvider(RemoteProvider[AnthropicConfig]):
     """Claude, over Anthropic's SDK.
 
     Args:
@@ -63,43 +58,15 @@ class AnthropicProvider:
     def __init__(
         self, config: AnthropicConfig | None = None, *, provider_id: str = ID, clock: Clock | None = None
     ) -> None:
-        self._id = provider_id
-        self._config = config or AnthropicConfig()
-        self._clock = clock or SystemClock()
-        self._keys = self._ring()
-        self._meter = Meter()
+        clock = clock or SystemClock()
+        super().__init__(provider_id, config or AnthropicConfig(), lambda: clock.now_ns() / 1e9)
         self._client: Client | None = None
-        self._transport: Transport | None = None
         self._known: dict[str, int] = {}
-        self._limits: Mapping[str, str] = {}
-
-    def _ring(self) -> KeyRing:
-        return KeyRing(self._config.keys, lambda: self._clock.now_ns() / 1e9)
-
-    @property
-    def provider_id(self) -> str:
-        """``anthropic``, or what it was called."""
-        return self._id
-
-    @property
-    def config(self) -> AnthropicConfig:
-        """Its settings at this moment."""
-        return self._config
 
     @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
         return _CAPABILITIES
-
-    @property
-    def pool(self) -> PoolFacts:
-        """How its connections are used."""
-        return self._transport.facts if self._transport else PoolFacts(limit=self._config.max_connections)
-
-    @property
-    def limits(self) -> Mapping[str, str]:
-        """What the last answer said of how much may be asked: the headers, with names in lower case."""
-        return self._limits
 
     async def initialize(self) -> None:
         """Get ready: load the SDK, in a thread, since that takes seconds.
@@ -122,9 +89,9 @@ class AnthropicProvider:
                 raise no_key(self._id)
             check_address(self._id, self._config.base_url)
             await load(preload)
+        transport = self._connected()
         if self._client is None:  # no other call has made it meanwhile
-            self._transport = self._transport or Transport(self._id, self._config)
-            self._client = Client(self._id, self._config, self._transport)
+            self._client = Client(self._id, self._config, transport)
         return self._client
 
     def key(self) -> Secret | None:
@@ -139,39 +106,18 @@ class AnthropicProvider:
         """
         return ask(request, self._config, max_output=self._known.get(request.model), provider=self._id)
 
-    async def generate(self, request: Request) -> Completion:
-        """Answer as a whole: the stream, put together, since long answers are refused otherwise.
-
-        Raises:
-            ProviderError: of the class that fits.
-        """
-        return await collect(self._id, request.model, self.stream(request))
-
-    def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        """Answer piece by piece.
-
-        Raises:
-            ProviderError: of the class that fits, from the iteration.
-            CredentialNotFoundError: there is no key.
-        """
-        return exchange(partial(self._send, request), self._meter)
-
-    async def _send(self, request: Request) -> Opened:
-        client = await self.client()
-        asked, keys = self.asked(request), self._keys
-        key = keys.take()
+    @override
+    async def _ask(self, request: Request, key: Secret | None) -> Begun:
+        client, asked = await self.client(), self.asked(request)
         incoming: Incoming | None = None
         try:
             incoming = await client.open("POST", _MESSAGES, key, msgspec.json.encode(asked.body), asked.betas)
             await check_stream(incoming, self._id, f"the model {request.model!r:.80}")
-        except BaseException as error:
+        except BaseException:
             if incoming is not None:
                 incoming.close()
-            if isinstance(error, ProviderError):
-                keys.refused(key, error)
             raise
-        self._limits = {name: value for name, value in incoming.headers.items() if "ratelimit" in name}
-        return Opened(incoming, MessageReader(self._id, asked.notices), partial(keys.refused, key))
+        return Begun(incoming, MessageReader(self._id, asked.notices), streamed=True)
 
     async def validate(self) -> None:
         """Ask for the name of one model, with each of the keys.
@@ -249,22 +195,9 @@ class AnthropicProvider:
         """
         return await Batches(self).cancel(batch)
 
-    async def update_config(self, changes: Mapping[str, JsonValue | Secret]) -> None:
-        """Change settings by name, all or none. Calls going on keep the old ones, and their connections.
-
-        Raises:
-            ConfigError: a name is unknown or a value does not fit.
-        """
-        config = with_changes(self._config, changes, self._id)
-        check_address(self._id, config.base_url)
-        is_rekeyed = config.keys != self._config.keys
-        self._config = config
-        if is_rekeyed:
-            self._keys = self._ring()
-        self._client = None
-        if self._transport is not None and not self._transport.fits(config):
-            self._transport.retire()
-            self._transport = None
+    @override
+    def _changed(self, before: AnthropicConfig) -> None:
+        self._client = None  # nothing in it is open: that is all in the transport
 
     async def warm_up(self, count: int = 1) -> int:
         """Open connections before there is traffic; how many stand then.
@@ -276,17 +209,5 @@ class AnthropicProvider:
             ProviderError: they cannot be opened.
         """
         client = await self.client()
-        assert self._transport is not None  # noqa: S101 - it is made with the client
         headers = {**client.credential(self.key()), "anthropic-version": self._config.api_version}
-        return await self._transport.warm_up(count, f"{self._config.base_url.rstrip('/')}{_MODELS}?limit=1", headers)
-
-    def metrics(self) -> ProviderMetrics:
-        """What it did so far."""
-        return self._meter.metrics
-
-    async def aclose(self) -> None:
-        """Close its connections. May be called twice."""
-        self._client = None
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.aclose()
+        return await self._connected().warm_up(count, f"{self._config.base_url.rstrip('/')}{_MODELS}?limit=1", headers)

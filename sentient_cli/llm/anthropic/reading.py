@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
+from typing_extensions import override
 
-from sentient_cli.errors import ProviderConnectionError, ProviderError
 from sentient_cli.llm.anthropic.events import (
     Block,
     Delta,
@@ -20,11 +21,11 @@ from sentient_cli.llm.anthropic.events import (
     usage_of,
 )
 from sentient_cli.llm.anthropic.meaning import meaning_of
-from sentient_cli.llm.assembly import truncated
 from sentient_cli.llm.parts import ThinkingPart
 from sentient_cli.llm.types import Chunk, JsonValue, ToolCallDelta, Usage
+from sentient_cli.llm.wire.decoding import StreamDecoder
 from sentient_cli.llm.wire.failures import Refusal
-from sentient_cli.llm.wire.sse import EventDecoder, OversizedEventError
+from sentient_cli.llm.wire.halves import decoded_leniently, has_halves
 
 __all__ = ["MessageReader"]
 
@@ -42,7 +43,7 @@ _KINDS: Final = frozenset(
 """What is read here; all else may have any form."""
 
 
-class MessageReader:
+class MessageReader(StreamDecoder):
     r"""Makes chunks of the bytes of a stream.
 
     Args:
@@ -58,84 +59,33 @@ class MessageReader:
         'stop'
     """
 
-    __slots__ = (
-        "_decoder",
-        "_notices",
-        "_others",
-        "_provider",
-        "_signatures",
-        "_stop",
-        "_texts",
-        "_tools",
-        "done",
-        "failure",
-        "usage",
-    )
+    __slots__ = ("_others", "_signatures", "_stopped", "_tools")
 
-    def __init__(self, provider: str, notices: Sequence[str] = ()) -> None:
-        self._provider = provider
-        self._notices: list[JsonValue] = list(notices)
-        self._decoder = EventDecoder()
-        self._texts: list[str] = []
+    def __init__(self, provider: str, notices: Sequence[str] | None = None) -> None:
+        super().__init__(provider, notices)
         self._tools: set[int | None] = set()
         self._signatures: dict[int | None, list[str]] = {}
-        self._stop = WireStop()
-        self.usage: Usage | None = None
-        """The tokens so far."""
+        self._stopped = WireStop()
         self._others: list[JsonValue] = []
-        self.done: bool = False
-        """Whether the terminal marker came."""
-        self.failure: ProviderError | None = None
-        """Why there is nothing more to be read."""
 
-    @property
-    def text(self) -> str:
-        """The text so far."""
-        return "".join(self._texts)
-
-    def feed(self, data: bytes) -> list[Chunk]:
-        """Take the next bytes, and give the chunks that they complete, up to the end or to a ``failure``."""
-        chunks: list[Chunk] = []
+    @override
+    def _take(self, data: bytes, chunks: list[Chunk]) -> None:
         try:
-            for _, frame in self._decoder.feed(data):
-                try:
-                    event = _decode(frame)
-                except msgspec.ValidationError:
-                    self._keep_new(frame)
-                    continue
-                delta = event.delta
-                if delta is not None and delta.text and delta.type == "text_delta":  # nearly all of them
-                    self._texts.append(delta.text)
-                    chunks.append(Chunk(delta.text))
-                else:
-                    self._take(event, frame, chunks)
-        except (msgspec.DecodeError, UnicodeError, RecursionError, OversizedEventError) as error:
-            if not self.done:
-                self.failure = self._unreadable(error)
-        except ProviderError as error:
-            self.failure = error
-        return chunks
-
-    def end(self) -> list[Chunk]:
-        """The stream is over.
-
-        Raises:
-            ProviderError: its terminal marker never came.
-        """
-        chunks: list[Chunk] = []
-        last = self._decoder.end()
-        if last is not None and not self.done:
-            chunks = self.feed(b"data: " + last.data.replace(b"\n", b"\ndata: ") + b"\n\n")
-        if self.failure is not None:
-            raise self.failure
-        if not self.done:
-            raise truncated(self._provider, self.text)
-        return chunks
-
-    def _take(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
-        """Everything but the next characters of the text."""
-        if self.done:
+            event = _decode(data)
+        except msgspec.ValidationError as error:
+            self._keep_new(data, error)
             return
+        except (msgspec.DecodeError, UnicodeError) as error:
+            event = self._mend(data, error, partial(msgspec.convert, type=Event))
+        delta = event.delta
+        if delta is not None and delta.text and delta.type == "text_delta":  # nearly all of them
+            self._texts.append(delta.text)
+            chunks.append(Chunk(delta.text))
+        else:
+            self._take_event(event, data, chunks)
+
+    def _take_event(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
+        """Everything but the next characters of the text."""
         kind = event.type
         if kind == "content_block_delta":
             self._piece(event, frame, chunks)
@@ -152,13 +102,14 @@ class MessageReader:
         if kind == "message_start":
             self._start(event, chunks)
         elif kind == "message_delta":
-            self._stop = event.delta or self._stop
+            self._stopped = event.delta or self._stopped
             if event.usage is not None:
                 self.usage = usage_of(event.usage, self.usage or Usage())
         elif kind == "message_stop":
             chunks.append(self._finish())
         elif kind == "error":
-            raise self._told(event.error or WireError())
+            error = event.error or WireError()
+            raise meaning_of(self._provider, None, Refusal(error.message or "", error.type or ""))
         elif kind != "ping":
             self._keep(frame)
 
@@ -172,11 +123,7 @@ class MessageReader:
             return
         if message.usage is not None:
             self.usage = usage_of(message.usage)
-        chunks.append(Chunk(model=message.model, usage=self.usage, extra=self._told_first()))
-
-    def _told_first(self) -> dict[str, JsonValue] | None:
-        notices, self._notices = self._notices, []
-        return {"notices": notices} if notices else None
+        chunks.append(Chunk(model=message.model, usage=self.usage, extra=self._told()))
 
     def _begin(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
         block = event.content_block or _NO_BLOCK
@@ -214,21 +161,19 @@ class MessageReader:
             self._keep(frame)
 
     def _finish(self) -> Chunk:
-        self.done = True
-        stop, extra = self._stop, said_besides(self._stop)
-        if self._notices:
-            extra = {**(extra or {}), **(self._told_first() or {})}
+        self.finished = self.done = True
+        stop = self._stopped
+        extra = {**(said_besides(stop) or {}), **(self._told() or {})}
         if self._others:
-            extra = extra or {}
             extra["events"] = self._others
         return Chunk(
             usage=self.usage,
             finish_reason=finish_of(stop.stop_reason),
             refusal=refusal_of(stop),
-            extra=extra,
+            extra=extra or None,
         )
 
-    def _keep_new(self, frame: bytes) -> None:
+    def _keep_new(self, frame: bytes, error: Exception) -> None:
         """Something in another form than what is known: of a kind that is not known either, it is kept.
 
         Raises:
@@ -239,27 +184,11 @@ class MessageReader:
         kinds = (event.get("type"), inner.get("type") if isinstance(inner, dict) else None)
         is_known = kinds[0] in _KINDS and (kinds[1] is None or kinds[1] in _KINDS)
         if is_known or not isinstance(kinds[0], str):
-            raise msgspec.ValidationError
+            raise error
         self._keep(frame)
 
     def _keep(self, frame: bytes) -> None:
         """An event of a kind that is not known, as it came; all of them are told at the end."""
         if len(self._others) < _MOST_KEPT:
-            event: JsonValue = msgspec.json.decode(frame)
+            event: JsonValue = decoded_leniently(frame) if has_halves(frame) else msgspec.json.decode(frame)
             self._others.append(event)
-
-    def _told(self, error: WireError) -> ProviderError:
-        failure = meaning_of(self._provider, None, Refusal(error.message or "", error.type or ""))
-        failure.partial_text = self.text
-        return failure
-
-    def _unreadable(self, error: Exception) -> ProviderConnectionError:
-        return ProviderConnectionError(
-            f"The answer of {self._provider!r} cannot be read",
-            why="An event of its stream is too large"
-            if isinstance(error, OversizedEventError)
-            else "An event of its stream is no JSON object of the kind that was announced",
-            fix="Try again",
-            provider=self._provider,
-            partial_text=self.text,
-        )

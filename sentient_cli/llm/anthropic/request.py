@@ -20,7 +20,7 @@ COUNTED: Final = frozenset(
 """What of a body decides about the tokens of the request."""
 _LEAST_THINKING: Final = 1024
 _THOUGHTLESS: Final[tuple[JsonValue, ...]] = (None, {"type": "disabled"})
-_UNKNOWN: Final = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs")
+_UNKNOWN: Final = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "cache_key")
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 _SHARES: Final[dict[Effort, int]] = {"low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576, "max": 32_768}
 """Tokens to think for models that take no effort."""
@@ -180,6 +180,8 @@ class _Shaper:
             else:
                 self._output_config()["format"] = {"type": "json_schema", "schema": schema}
         if not tools:
+            if choice not in {None, "auto", "none"}:
+                self._notices.append("`tool_choice` is not sent: no tool is offered")
             return
         self._body["tools"] = [_tool(tool) for tool in tools]
         chosen = _choice(choice)

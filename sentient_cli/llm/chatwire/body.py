@@ -104,8 +104,11 @@ def settings_of(request: Request, dialect: Dialect, provider: str, told: dict[st
         if name == "effort":
             value = _effort(parameters.effort or "medium", dialect, provider, notices)
         _put(told, theirs, value)
-    if parameters.tool_choice is not None and request.tools:
-        _add_choice(parameters.tool_choice, dialect, provider, told, notices)
+    choice = parameters.tool_choice
+    if choice is not None and request.tools:
+        _add_choice(choice, dialect, provider, told, notices)
+    elif choice not in {None, "auto", "none"}:
+        notices.append("The parameter 'tool_choice' was left out: no tool is offered")
     return notices
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
+from typing_extensions import override
 
-from sentient_cli.errors import ProviderConnectionError, ProviderError, ServerError
-from sentient_cli.llm.assembly import truncated
-from sentient_cli.llm.chatwire.frames import Choice, Frame, read_frame
+from sentient_cli.errors import ServerError
+from sentient_cli.llm.chatwire.frames import Choice, Frame, lenient_frame, read_frame
 from sentient_cli.llm.chatwire.toolcalls import CallSorter
 from sentient_cli.llm.chatwire.usage import usage_of
 from sentient_cli.llm.parts import ThinkingPart
-from sentient_cli.llm.types import Chunk, FinishReason, JsonValue, Usage
+from sentient_cli.llm.types import Chunk, FinishReason, JsonValue
+from sentient_cli.llm.wire.decoding import StreamDecoder
 from sentient_cli.llm.wire.failures import error_of, read_refusal
-from sentient_cli.llm.wire.sse import EventDecoder, OversizedEventError
 
 __all__ = ["ChatDecoder"]
 
@@ -40,7 +40,7 @@ _FAILED: Final = frozenset({"error", "insufficient_system_resource"})
 """Reasons by which a vendor says that it broke down, and not that the answer is complete."""
 
 
-class ChatDecoder:
+class ChatDecoder(StreamDecoder):
     r"""Takes the body of a streamed answer apart, whatever the pieces in which it comes.
 
     The reason of the end is held until all is said, and comes last, with the usage that came with it or after it.
@@ -60,141 +60,55 @@ class ChatDecoder:
         ['stop']
     """
 
-    __slots__ = (
-        "_apart",
-        "_calls",
-        "_events",
-        "_failure",
-        "_finish",
-        "_notices",
-        "_provider",
-        "_texts",
-        "_told",
-        "_usage",
-        "done",
-    )
+    __slots__ = ("_apart", "_begun", "_calls", "_finish")
 
-    def __init__(self, provider: str, notices: list[str] | None = None, *, reasoning_apart: bool = False) -> None:
-        self._provider = provider
+    def __init__(self, provider: str, notices: Sequence[str] | None = None, *, reasoning_apart: bool = False) -> None:
+        super().__init__(provider, notices)
         self._apart = reasoning_apart
-        self._events = EventDecoder()
         self._calls = CallSorter()
-        self._texts: list[str] = []
-        self._notices = notices
-        self._told = False
-        self._finish: FinishReason | None = None
-        self._usage: Usage | None = None
-        self._failure: ProviderError | None = None
-        self.done: bool = False
-        """Whether all is said: what comes now is of no interest."""
+        self._begun = False
+        self._finish: FinishReason = "stop"
 
-    @property
-    def text(self) -> str:
-        """The text so far."""
-        return "".join(self._texts)
+    @override
+    def _last(self) -> list[Chunk]:
+        finish = "tool_call" if self._finish == "stop" and self._calls.count else self._finish
+        return [Chunk(usage=self.usage, finish_reason=finish)]
 
-    @property
-    def usage(self) -> Usage | None:
-        """The tokens, as far as they were told."""
-        return self._usage
-
-    @property
-    def finished(self) -> bool:
-        """Whether the answer is known to be complete."""
-        return self._finish is not None
-
-    def feed(self, data: bytes) -> list[Chunk]:
-        """Take the next piece, and give what it says. A failure is held until `end`: what came before it counts.
-
-        Args:
-            data: Bytes of the body.
-        """
-        chunks: list[Chunk] = []
-        try:
-            for event in self._events.feed(data):
-                self._take(event.data, chunks)
-        except OversizedEventError:
-            self._failure = self._malformed("An event in its stream is larger than any that models send")
-            self.done = True
-        except ProviderError as failure:
-            self._failure = failure
-            self.done = True
-        return chunks
-
-    def whole(self, body: bytes) -> list[Chunk]:
-        """Take an answer that was not streamed though that was asked for.
-
-        Args:
-            body: All of it.
-
-        Raises:
-            ProviderError: as `end`.
-        """
-        chunks: list[Chunk] = []
-        self._take(body, chunks)
-        return chunks + self.end()
-
-    def end(self) -> list[Chunk]:
-        """The body is over: give what was held.
-
-        Raises:
-            ProviderError: the answer is not complete, the provider told of an error, or cannot be understood.
-        """
-        if self._failure is not None and self._finish is None:  # after the end nothing of the answer is missing
-            raise self._failure
-        chunks: list[Chunk] = []
-        last = self._events.end()
-        if last is not None and not self.done:
-            self._take(last.data, chunks)
-        finish = self._finish
-        if finish is None:
-            raise truncated(self._provider, self.text)
-        if finish == "stop" and self._calls.count:
-            finish = "tool_call"
-        chunks.append(Chunk(usage=self._usage, finish_reason=finish))
-        return chunks
-
+    @override
     def _take(self, data: bytes, chunks: list[Chunk]) -> None:
         if data == _DONE:
             self.done = True
-        if self.done:
             return
         try:
             frame = read_frame(data)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            if self._finish is not None:  # nothing of the answer is missing
-                self.done = True
+        except (msgspec.DecodeError, UnicodeError) as error:
+            frame = self._mend(data, error, lenient_frame)
+        choices = frame.choices
+        # What nearly every frame is: one piece of text, and nothing else that counts.
+        if self._begun and choices and frame.usage is None and frame.error is None and frame.citations is None:
+            choice = choices[0]
+            delta = choice.delta
+            if (
+                delta is not None
+                and delta.content
+                and choice.finish_reason is None
+                and delta.tool_calls is None
+                and choice.logprobs is None
+                and not delta.reasoning_content
+                and not delta.reasoning
+                and not delta.refusal
+                and delta.annotations is None
+                and not choice.index
+            ):
+                self._texts.append(delta.content)
+                chunks.append(Chunk(delta.content))
                 return
-            failure = self._malformed(f"A part of its answer cannot be read: {error}")
-        else:
-            choices = frame.choices
-            # What nearly every frame is: one piece of text, and nothing else that counts.
-            if self._told and choices and frame.usage is None and frame.error is None and frame.citations is None:
-                choice = choices[0]
-                delta = choice.delta
-                if (
-                    delta is not None
-                    and delta.content
-                    and choice.finish_reason is None
-                    and delta.tool_calls is None
-                    and choice.logprobs is None
-                    and not delta.reasoning_content
-                    and not delta.reasoning
-                    and not delta.refusal
-                    and delta.annotations is None
-                    and not choice.index
-                ):
-                    self._texts.append(delta.content)
-                    chunks.append(Chunk(delta.content))
-                    return
-            self._take_all(frame, data, chunks)
-            return
-        raise failure
+        self._take_all(frame, data, chunks)
 
     def _take_all(self, frame: Frame, data: bytes, chunks: list[Chunk]) -> None:
         self._check(frame, data)
-        if not self._told:
-            self._tell(frame.model, chunks)
+        if not self._begun:
+            self._begin(frame.model, chunks)
         usage = frame.usage or (frame.x_groq.usage if frame.x_groq else None)
         for choice in frame.choices or ():
             if not choice.index:
@@ -202,9 +116,9 @@ class ChatDecoder:
                 self._take_choice(choice, frame, chunks)
         told = usage_of(usage, reasoning_apart=self._apart) if usage else None
         if told is not None:
-            if self._finish is None:
+            if not self.finished:
                 chunks.append(Chunk(usage=told))
-            self._usage = told
+            self.usage = told
 
     def _check(self, frame: Frame, data: bytes) -> None:
         """Look whether it tells of an error.
@@ -220,16 +134,14 @@ class ChatDecoder:
         else:
             return
         status = int(refusal.code) if refusal.code.isdecimal() and len(refusal.code) == 3 else None  # noqa: PLR2004
-        failure = error_of(self._provider, status, refusal)
-        failure.partial_text = self.text
-        raise failure
+        raise error_of(self._provider, status, refusal)
 
-    def _tell(self, model: str | None, chunks: list[Chunk]) -> None:
+    def _begin(self, model: str | None, chunks: list[Chunk]) -> None:
         """Say once who answers, and what was not asked as it was wanted."""
-        self._told = True
-        notices: list[JsonValue] = [*(self._notices or ())]
-        if model or notices:
-            chunks.append(Chunk(model=model, extra={"notices": notices} if notices else None))
+        self._begun = True
+        extra = self._told()
+        if model or extra:
+            chunks.append(Chunk(model=model, extra=extra))
 
     def _take_choice(self, choice: Choice, frame: Frame, chunks: list[Chunk]) -> None:
         delta = choice.delta or choice.message
@@ -261,22 +173,13 @@ class ChatDecoder:
                 why=f"Its reason of the end is {reason!r}",
                 fix="Try again, or add another provider to fall back on",
                 provider=self._provider,
-                partial_text=self.text,
             )
         known = _REASONS.get(reason)
         if known is None:
             chunks.append(Chunk(extra={"finish_reason": reason}))
-        if self._finish is None or known is not None:
+        if not self.finished or known is not None:
             self._finish = known or "stop"
-
-    def _malformed(self, why: str) -> ProviderConnectionError:
-        return ProviderConnectionError(
-            f"The answer of the provider {self._provider!r} is malformed",
-            why=why,
-            fix="Try again, and check its `base_url`",
-            provider=self._provider,
-            partial_text=self.text,
-        )
+        self.finished = True
 
 
 def _packed(data: bytes) -> bytes:

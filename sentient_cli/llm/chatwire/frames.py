@@ -8,7 +8,7 @@ import msgspec
 
 from sentient_cli.llm.types import JsonValue
 
-__all__ = ["CallDelta", "Choice", "Delta", "Frame", "Function", "UsageFrame", "read_frame"]
+__all__ = ["CallDelta", "Choice", "Delta", "Frame", "Function", "UsageFrame", "lenient_frame", "read_frame"]
 
 Json: TypeAlias = "dict[str, JsonValue]"
 
@@ -115,11 +115,18 @@ def read_frame(data: bytes) -> Frame:
     try:
         return _decode(data)
     except msgspec.ValidationError:
-        return _lenient(_decode_any(data))
+        return lenient_frame(_decode_any(data))
 
 
-def _lenient(told: JsonValue) -> Frame:
-    """A frame of somebody who takes the types less seriously: what can be understood of it."""
+def lenient_frame(told: JsonValue) -> Frame:
+    """A frame of somebody who takes the types less seriously: what can be understood of it.
+
+    Args:
+        told: Its JSON, decoded.
+
+    Raises:
+        msgspec.DecodeError: it is no object.
+    """
     if not isinstance(told, dict):
         raise msgspec.DecodeError("a frame is an object")
     kept: Json = {name: value for name, value in told.items() if name not in {"choices", "usage"}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentient_cli.llm.chatwire.frames import UsageFrame
 from sentient_cli.llm.types import Usage
+from sentient_cli.llm.wire.counts import plausible
 
 __all__ = ["usage_of"]
 
@@ -21,10 +22,10 @@ def usage_of(told: UsageFrame, *, reasoning_apart: bool = False) -> Usage | None
         True
     """
     details, parts = told.prompt_tokens_details, told.completion_tokens_details
-    read = (details.cached_tokens if details else None) or told.prompt_cache_hit_tokens or None
-    written = (details.cache_write_tokens if details else None) or None
-    reasoning = (parts.reasoning_tokens if parts else None) or told.reasoning_tokens
-    prompt, output = told.prompt_tokens, told.completion_tokens
+    read = plausible((details.cached_tokens if details else None) or told.prompt_cache_hit_tokens) or None
+    written = plausible(details.cache_write_tokens if details else None) or None
+    reasoning = plausible((parts.reasoning_tokens if parts else None) or told.reasoning_tokens)
+    prompt, output = plausible(told.prompt_tokens), plausible(told.completion_tokens)
     if prompt is None and output is None:
         return None
     if reasoning_apart and output is not None:

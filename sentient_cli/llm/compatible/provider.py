@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from functools import partial
+from typing_extensions import override
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.errors import ProviderError
-from sentient_cli.llm.assembly import collect
-from sentient_cli.llm.chatwire.answering import Asked, answer
 from sentient_cli.llm.chatwire.body import body_of
 from sentient_cli.llm.chatwire.decoder import ChatDecoder
 from sentient_cli.llm.compatible.asking import Asking
@@ -17,19 +14,16 @@ from sentient_cli.llm.compatible.counting import counted_tokens
 from sentient_cli.llm.compatible.listing import first_model, list_models
 from sentient_cli.llm.compatible.live import live_capabilities
 from sentient_cli.llm.compatible.vendors import AUTO, Vendor, vendor_of
-from sentient_cli.llm.provider import Capabilities, ModelInfo, ProviderMetrics, Request, TokenCount
+from sentient_cli.llm.provider import Capabilities, ModelInfo, Request, TokenCount
 from sentient_cli.llm.tokens import estimated_tokens
-from sentient_cli.llm.types import Chunk, Completion, JsonValue
-from sentient_cli.llm.wire.keys import KeyRing
-from sentient_cli.llm.wire.meter import Meter
+from sentient_cli.llm.wire.answering import Begun
 from sentient_cli.llm.wire.refusals import check_answer
-from sentient_cli.llm.wire.settings import with_changes
-from sentient_cli.llm.wire.transport import PoolFacts, Transport
+from sentient_cli.llm.wire.remote import RemoteProvider
 
 __all__ = ["CompatibleConfig", "CompatibleProvider"]
 
 
-class CompatibleProvider:
+class CompatibleProvider(RemoteProvider[CompatibleConfig]):
     """A vendor or a server that speaks the wire of chat completions.
 
     Args:
@@ -50,19 +44,9 @@ class CompatibleProvider:
         self, vendor: str | Vendor, config: CompatibleConfig | None = None, *, provider_id: str | None = None
     ) -> None:
         self._vendor = vendor_of(vendor) if isinstance(vendor, str) else vendor
-        self._id = provider_id or self._vendor.id
-        self._config = complete(self._vendor, config)
-        self._keys = KeyRing(self._config.keys)
-        self._transport: Transport | None = None
-        self._meter = Meter()
+        super().__init__(provider_id or self._vendor.id, complete(self._vendor, config))
         self._capabilities = _known(self._vendor, self._config)
         self._loaded: str | None = None
-        self._limits: Mapping[str, str] = {}
-
-    @property
-    def provider_id(self) -> str:
-        """The first part of its model ids."""
-        return self._id
 
     @property
     def vendor(self) -> Vendor:
@@ -70,24 +54,9 @@ class CompatibleProvider:
         return self._vendor
 
     @property
-    def config(self) -> CompatibleConfig:
-        """Its settings at this moment."""
-        return self._config
-
-    @property
     def capabilities(self) -> Capabilities:
         """What it can do: by its row, and by what the server told when it was asked by `detect`."""
         return self._capabilities
-
-    @property
-    def pool(self) -> PoolFacts:
-        """How its connections are used."""
-        return self._transport.facts if self._transport else PoolFacts(limit=self._config.max_connections)
-
-    @property
-    def limits(self) -> Mapping[str, str]:
-        """What the last answer said of how much may be asked: the headers, with names in lower case."""
-        return self._limits
 
     async def initialize(self) -> None:
         """See whether key and address are there.
@@ -101,45 +70,24 @@ class CompatibleProvider:
     def _asking(self) -> Asking:
         """All that one call needs, at the settings of this moment."""
         check_config(self._vendor, self._config, self._id)
-        if self._transport is None:
-            self._transport = Transport(self._id, self._config)
-        return Asking(self._id, self._vendor, self._config, self._transport, self._keys)
+        return Asking(self._id, self._vendor, self._config, self._connected(), self._keys)
 
-    async def generate(self, request: Request) -> Completion:
-        """Answer as a whole.
-
-        Raises:
-            ProviderError: of the class that fits.
-        """
-        return await collect(self._id, request.model, self.stream(request))
-
-    def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        """Answer piece by piece.
-
-        Raises:
-            ProviderError: of the class that fits, from the iteration.
-        """
-        return answer(partial(self._ask, request), self._meter)
-
-    async def _ask(self, request: Request) -> Asked:
+    @override
+    async def _ask(self, request: Request, key: Secret | None) -> Begun:
         asking = self._asking()
         model = request.model
         if model == AUTO and self._vendor.default_model == AUTO:
             model = self._loaded = self._loaded or await first_model(asking)
         body = body_of(request, self._vendor.dialect, self._id, model=model)
-        key = asking.keys.take()
         url = address(asking.vendor, asking.config, asking.vendor.chat, model)
         incoming = await asking.transport.open("POST", url, asking.headers(key), body.content, config=asking.config)
         try:
             streamed = await check_answer(self._id, incoming, f"the model {model!r:.80}")
-        except BaseException as error:
+        except BaseException:
             incoming.close()
-            if isinstance(error, ProviderError):
-                asking.keys.refused(key, error)
             raise
-        self._limits = {name: value for name, value in incoming.headers.items() if "ratelimit" in name}
         decoder = ChatDecoder(self._id, body.notices, reasoning_apart=self._vendor.dialect.reasoning_apart)
-        return Asked(incoming, decoder, streamed, partial(asking.keys.refused, key))
+        return Begun(incoming, decoder, streamed)
 
     async def validate(self) -> None:
         """Ask for what costs nothing and needs the key.
@@ -202,31 +150,14 @@ class CompatibleProvider:
         url = address(asking.vendor, asking.config, asking.vendor.models)
         return await asking.transport.warm_up(count, url, asking.headers(asking.keys.take()))
 
-    async def update_config(self, changes: Mapping[str, JsonValue | Secret]) -> None:
-        """Change settings by name, all or none. Calls going on keep the old ones.
+    @override
+    def _complete(self, config: CompatibleConfig) -> CompatibleConfig:
+        return complete(self._vendor, config)
 
-        Raises:
-            ConfigError: a name is unknown or a value does not fit.
-        """
-        config = complete(self._vendor, with_changes(self._config, changes, self._id))
-        if self._transport is not None and not self._transport.fits(config):
-            self._transport.retire()
-            self._transport = None
-        if config.keys != self._config.keys:
-            self._keys = KeyRing(config.keys)
-        if config.base_url != self._config.base_url:
+    @override
+    def _changed(self, before: CompatibleConfig) -> None:
+        if self._config.base_url != before.base_url:
             self._loaded = None
-        self._config = config
-
-    def metrics(self) -> ProviderMetrics:
-        """What it did so far."""
-        return self._meter.metrics
-
-    async def aclose(self) -> None:
-        """Close its connections. May be called twice."""
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.aclose()
 
 
 def _known(vendor: Vendor, config: CompatibleConfig) -> Capabilities:

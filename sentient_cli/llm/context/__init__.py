@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from sentient_cli.llm.context.counting import Estimate, TokenCounter
-from sentient_cli.llm.context.fitting import InContext
+from sentient_cli.llm.context.fitting import ContextFor, InContext
 from sentient_cli.llm.context.manager import ContextManager, Fitted
-from sentient_cli.llm.context.summary import ModelSummary, Summariser
+from sentient_cli.llm.context.summary import ModelSummary, Summariser, summary_request
 
-__all__ = ["ContextManager", "Estimate", "Fitted", "InContext", "ModelSummary", "Summariser", "TokenCounter"]
+__all__ = [
+    "ContextFor",
+    "ContextManager",
+    "Estimate",
+    "Fitted",
+    "InContext",
+    "ModelSummary",
+    "Summariser",
+    "TokenCounter",
+    "summary_request",
+]

@@ -38,6 +38,7 @@ class Estimate:
 
     Example:
         >>> import asyncio
+        >>> from sentient_cli.llm import Message
         >>> request = Request(model="m", messages=(Message.user("How are you today?"),))
         >>> asyncio.run(Estimate().count_tokens(request))
         TokenCount(tokens=9, exact=False)
@@ -52,6 +53,7 @@ def most_tokens(request: Request) -> int | None:
     """So many tokens a request has at most, since each has a byte at least; None: it has parts that are no text.
 
     Example:
+        >>> from sentient_cli.llm import Message
         >>> most_tokens(Request(model="m", messages=(Message.user("Hello"),)))
         21
     """

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import TypeAlias
 
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.context.manager import ContextManager
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import Chunk
 
-__all__ = ["InContext"]
+__all__ = ["ContextFor", "InContext"]
+
+ContextFor: TypeAlias = Callable[[Request, Call], "ContextManager | None"]
+"""Gives what a call needs: each model can read so much. None: nothing is known, so that nothing is left out."""
 
 
 class InContext:
@@ -18,7 +22,8 @@ class InContext:
 
     Args:
         inner: Who answers.
-        manager: Leaves out what is too much; a notice says so.
+        manager: Leaves out what is too much; a notice says so. It may depend on the call: stood around one provider,
+            each model gets what it can read.
 
     Example:
         >>> import asyncio
@@ -38,18 +43,24 @@ class InContext:
         ('I was told 4 things', ['5 messages were left out, since the conversation is too long for the model'])
     """
 
-    def __init__(self, inner: Answering, manager: ContextManager) -> None:
+    __slots__ = ("_inner", "_manager")
+
+    def __init__(self, inner: Answering, manager: ContextManager | ContextFor) -> None:
         self._inner = inner
         self._manager = manager
 
-    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+    def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece; closing it frees what is held.
 
         Raises:
             ContextLengthExceededError: what has to stay is too long already.
             ProviderError: of the class that fits.
         """
-        fitted = await self._manager.fit(request)
+        manager = self._manager if isinstance(self._manager, ContextManager) else self._manager(request, call)
+        return self._inner.stream(request, call) if manager is None else self._fitted(manager, request, call)
+
+    async def _fitted(self, manager: ContextManager, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        fitted = await manager.fit(request)
         if fitted.notice:
             call.note(fitted.notice)
         async with aclosing(self._inner.stream(fitted.request, call)) as chunks:

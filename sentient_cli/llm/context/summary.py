@@ -13,7 +13,7 @@ from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.types import Message
 
-__all__ = ["ModelSummary", "Summaries", "Summariser"]
+__all__ = ["ModelSummary", "Summaries", "Summariser", "summary_request"]
 
 _LONGEST: Final = 4000
 _MOST: Final = 64
@@ -80,18 +80,32 @@ class ModelSummary:
         Raises:
             ProviderError: the model fails.
         """
-        lines = [f"What was said before, in short: {before}"] if before else []
-        lines += [f"{message.role}: {_told(message)}" for message in messages]
-        request = Request(
-            model=self._model,
-            messages=(
-                Message.system(_ASK.format(words=max(20, self._max_tokens // 2))),
-                Message.user("\n\n".join(lines)),
-            ),
-            parameters=Parameters(max_tokens=self._max_tokens),
-        )
         await self._provider.initialize()
+        request = summary_request(self._model, messages, before, self._max_tokens)
         return (await self._provider.generate(request)).text.strip()
+
+
+def summary_request(model: str, messages: Sequence[Message], before: str, max_tokens: int) -> Request:
+    """What a model is asked for a summary.
+
+    Args:
+        model: Who is asked.
+        messages: What was left out.
+        before: The summary of what came before these, if any.
+        max_tokens: Tokens that the summary may have.
+
+    Example:
+        >>> summary_request("m", [Message.user("Hello")], "", 400).messages[-1].text
+        'user: Hello'
+    """
+    lines = [f"What was said before, in short: {before}"] if before else []
+    lines += [f"{message.role}: {_told(message)}" for message in messages]
+    asked = Message.system(_ASK.format(words=max(20, max_tokens // 2)))
+    return Request(
+        model=model,
+        messages=(asked, Message.user("\n\n".join(lines))),
+        parameters=Parameters(max_tokens=max_tokens),
+    )
 
 
 def _told(message: Message) -> str:

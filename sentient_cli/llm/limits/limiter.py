@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.errors import (
@@ -18,10 +18,10 @@ from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.limits.bucket import Bucket
 from sentient_cli.llm.limits.headers import read_limits
 from sentient_cli.llm.provider import RateLimits, Request
-from sentient_cli.llm.tokens import USUAL_OUTPUT, tokens_of
+from sentient_cli.llm.tokens import expected_tokens
 from sentient_cli.llm.types import Chunk
 
-__all__ = ["Limited", "Limiter"]
+__all__ = ["Keys", "Limited", "Limiter"]
 
 WAIT: Final = 10.0
 """Seconds that a call waits for its turn at most, where nothing else was said."""
@@ -29,8 +29,12 @@ _UNSENT: Final = (CircuitOpenError, BudgetExceededError, ConfigError, Credential
 """Errors that say that nothing was sent."""
 
 
+def _none_of(provider: str) -> None:
+    del provider
+
+
 class Limiter:
-    """The limits of one provider and key.
+    """The limits of one provider.
 
     Args:
         limits: Those that are known from the start.
@@ -126,6 +130,14 @@ class Limiter:
         return self._clock.now_ns() / 1e9
 
 
+class Keys(Protocol):
+    """The keys of a provider, which know what it told: a `KeyRing`."""
+
+    def wait(self, request: Request) -> float:
+        """Seconds until one of them has something left for a request; 0: one has now."""
+        ...
+
+
 class Limited:
     """Sends requests on when it is their turn. Stands around one provider, so that a call may go elsewhere.
 
@@ -134,23 +146,29 @@ class Limited:
         limiter_of: The limits of a provider, by its id; None: it has none.
         max_wait: Seconds that a call waits at most when nobody else can answer; else it goes there at once. It never
             waits for longer than it has time.
-        told: The headers of a provider's last answer that tell of limits, by its id.
+        keys_of: The keys of a provider, by its id, where they know what it tells of limits.
+        told: The headers of a provider's last answer that tell of limits, by its id, where its keys do not know them.
+        clock: Waits for keys.
     """
 
-    __slots__ = ("_inner", "_limiter_of", "_max_wait", "_told")
+    __slots__ = ("_clock", "_inner", "_keys_of", "_limiter_of", "_max_wait", "_told")
 
     def __init__(
         self,
         inner: Answering,
-        limiter_of: Callable[[str], Limiter | None],
+        limiter_of: Callable[[str], Limiter | None] = _none_of,
         *,
         max_wait: float = WAIT,
+        keys_of: Callable[[str], Keys | None] = _none_of,
         told: Callable[[str], Mapping[str, str]] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._inner = inner
         self._limiter_of = limiter_of
         self._max_wait = max_wait
+        self._keys_of = keys_of
         self._told = told
+        self._clock = clock or SystemClock()
 
     def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         """Answer when it is one's turn.
@@ -159,17 +177,43 @@ class Limited:
             RateLimitError: that takes too long; nothing was sent.
             ProviderError: of the class that fits.
         """
-        limiter = self._limiter_of(call.provider)
+        limiter, keys = self._limiter_of(call.provider), self._keys_of(call.provider)
+        if keys is not None and keys.wait(request) > 0:
+            return self._behind(keys, limiter, request, call)
         # What has no limits is not slowed down by one more generator around it.
-        return self._inner.stream(request, call) if limiter is None else self._limited(limiter, request, call)
+        if limiter is None:
+            return self._inner.stream(request, call)
+        return self._limited(limiter, keys, request, call)
 
-    async def _limited(self, limiter: Limiter, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
-        provider = call.provider
-        expected = tokens_of(request) + min(request.parameters.max_tokens or USUAL_OUTPUT, USUAL_OUTPUT)
+    async def _behind(
+        self, keys: Keys, limiter: Limiter | None, request: Request, call: Call
+    ) -> AsyncGenerator[Chunk, None]:
+        patience = self._patience(call)
+        while (wait := keys.wait(request)) > 0:
+            patience -= wait
+            if patience < 0:
+                raise _out_of_keys(call.provider, wait)
+            await self._clock.sleep(wait)
+        source = self._inner.stream(request, call) if limiter is None else self._limited(limiter, keys, request, call)
+        try:
+            async for chunk in source:
+                yield chunk
+        finally:
+            await source.aclose()
+
+    def _patience(self, call: Call) -> float:
         patience = 0.0 if call.alternatives else self._max_wait
-        if call.deadline is not None:  # who would be too late need not wait
-            patience = max(0.0, min(patience, call.deadline - asyncio.get_running_loop().time()))
-        await limiter.acquire(expected, max_wait=patience, provider=provider)
+        if call.deadline is None:
+            return patience
+        # Who would be too late need not wait.
+        return max(0.0, min(patience, call.deadline - asyncio.get_running_loop().time()))
+
+    async def _limited(
+        self, limiter: Limiter, keys: Keys | None, request: Request, call: Call
+    ) -> AsyncGenerator[Chunk, None]:
+        provider = call.provider
+        expected = expected_tokens(request)
+        await limiter.acquire(expected, max_wait=self._patience(call), provider=provider)
         used: int | None = None
         answered = False
         source = self._inner.stream(request, call)
@@ -186,6 +230,16 @@ class Limited:
         finally:
             if used is not None:
                 limiter.settle(expected, used)
-            if self._told is not None and (headers := self._told(provider)):
+            if keys is None and self._told is not None and (headers := self._told(provider)):
                 limiter.learn(headers)
             await source.aclose()
+
+
+def _out_of_keys(provider: str, wait: float) -> RateLimitError:
+    return RateLimitError(
+        f"The limit of the provider {provider!r} is reached",
+        why=f"By what it told, the next request can go out in {wait:.1f} s. Nothing was sent",
+        fix="Send less at once, or add another key or provider",
+        provider=provider,
+        retry_after=wait,
+    )

@@ -94,7 +94,7 @@ def cost_of(usage: Usage, rates: Rates | None) -> float | None:
     """What a call costs, in US dollars; None: its tokens or its price are not known.
 
     Args:
-        usage: Its tokens.
+        usage: Its tokens; what is below zero counts as none, since it comes from outside.
         rates: The prices of its model.
 
     Example:
@@ -103,20 +103,23 @@ def cost_of(usage: Usage, rates: Rates | None) -> float | None:
         0.0125
         >>> cost_of(Usage(input=1000, output=500), None) is None
         True
+        >>> cost_of(Usage(input=1000, output=-500), rates)
+        0.0025
     """
     if rates is None or usage.input is None or usage.output is None:
         return None
-    read, short, long = usage.cache_read or 0, usage.cache_write or 0, usage.cache_write_1h or 0
-    prices = rates.at(usage.input + read + short + long) if rates.tiers else rates.base
+    fresh, output = max(usage.input, 0), max(usage.output, 0)
+    read, short, long = max(usage.cache_read or 0, 0), max(usage.cache_write or 0, 0), max(usage.cache_write_1h or 0, 0)
+    prices = rates.at(fresh + read + short + long) if rates.tiers else rates.base
     write = prices.input if prices.cache_write is None else prices.cache_write
-    thought = usage.reasoning or 0 if prices.reasoning is not None else 0
+    thought = min(max(usage.reasoning or 0, 0), output) if prices.reasoning is not None else 0
     total = (
         prices.request
-        + usage.input * prices.input
+        + fresh * prices.input
         + read * (prices.input if prices.cache_read is None else prices.cache_read)
         + short * write
         + long * (write if prices.cache_write_1h is None else prices.cache_write_1h)
-        + (usage.output - thought) * prices.output
+        + (output - thought) * prices.output
         + thought * (prices.reasoning or 0)
     )
     return total / _FEMTO

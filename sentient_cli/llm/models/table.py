@@ -1,8 +1,11 @@
 """The rows of `facts`, by kind of provider.
 
 Each has the beginning of names, the tokens of the context and of an answer (0: not known), what the model can do, and
-the day of its end. What it can do is told in letters: (t)ools, (i)mages, (a)udio, (d)ocuments, (s)tructured output,
-(r)easoning before the answer, (c)aching. From the vendors' own pages, late in 2026.
+the day of its end, or the last of the month where only that is known. What it can do is told in letters: (t)ools,
+(i)mages, (a)udio, (d)ocuments, (s)tructured output, (r)easoning before the answer, (c)aching.
+
+Written down by hand in November 2026. A test compares the sizes of contexts with those that the package
+``genai-prices`` 0.2.3 has; nothing checks the rest. What is told live, by a server or a provider, goes before it.
 """
 
 from __future__ import annotations
@@ -16,11 +19,17 @@ Row: TypeAlias = tuple[str, int, int, str, str]
 _OPENAI: Final[tuple[Row, ...]] = (
     ("gpt-3.5-turbo", 16_385, 4_096, "t", ""),
     ("gpt-4", 8_192, 8_192, "t", ""),
+    ("gpt-4-32k", 32_768, 0, "t", ""),
     ("gpt-4-turbo", 128_000, 4_096, "ti", ""),
+    ("gpt-4-vision", 128_000, 4_096, "i", ""),
+    ("gpt-4.5", 128_000, 16_384, "tisc", ""),
     ("gpt-4o", 128_000, 16_384, "tidsc", ""),
     ("gpt-4o-mini", 128_000, 16_384, "tidsc", ""),
     ("gpt-4o-audio-preview", 128_000, 16_384, "ta", ""),
     ("gpt-4o-mini-audio-preview", 128_000, 16_384, "ta", ""),
+    ("gpt-4o-mini-realtime", 16_000, 4_096, "ta", ""),
+    ("gpt-4o-mini-transcribe", 16_000, 2_000, "a", ""),
+    ("gpt-4o-realtime", 32_000, 4_096, "ta", ""),
     ("gpt-4o-transcribe", 16_000, 2_000, "a", "2027-02-28"),
     ("gpt-4o-mini-tts", 0, 0, "", "2027-01-31"),
     ("gpt-4.1", 1_047_576, 32_768, "tidsc", ""),
@@ -39,6 +48,7 @@ _OPENAI: Final[tuple[Row, ...]] = (
     ("gpt-oss", 131_072, 131_072, "tsr", ""),
     ("o1", 200_000, 100_000, "tidsrc", ""),
     ("o1-mini", 128_000, 65_536, "rc", ""),
+    ("o1-preview", 128_000, 32_768, "rc", ""),
     ("o1-pro", 200_000, 100_000, "tidsr", ""),
     ("o3", 200_000, 100_000, "tidsrc", ""),
     ("o3-mini", 200_000, 100_000, "tsrc", ""),
@@ -103,11 +113,27 @@ ROWS: Final[dict[str, tuple[Row, ...]]] = {
     "deepseek": (("deepseek-chat", 131_072, 8_192, "tc", ""), ("deepseek-reasoner", 131_072, 65_536, "trc", "")),
     "mistral": (
         ("mistral-small", 131_072, 0, "tis", ""),
+        ("mistral-small-2603", 262_144, 0, "tis", ""),
         ("mistral-medium", 131_072, 0, "tis", ""),
+        ("mistral-medium-3-5", 262_144, 0, "tis", ""),
         ("mistral-large", 131_072, 0, "ts", ""),
+        ("mistral-large-2512", 262_144, 0, "tis", ""),
+        ("mistral-large-4", 1_048_576, 0, "tis", ""),
         ("pixtral", 131_072, 0, "tis", ""),
     ),
     "cohere": (("command-a", 256_000, 8_000, "ts", ""), ("command-r", 128_000, 4_000, "ts", "")),
-    "xai": (("grok-3", 131_072, 0, "ts", ""), ("grok-4", 256_000, 0, "tisr", "")),
+    "xai": (
+        ("grok-3", 131_072, 0, "ts", ""),
+        ("grok-4", 256_000, 0, "tisr", ""),
+        ("grok-4-fast", 2_000_000, 0, "tisr", ""),
+        ("grok-4-fast-non-reasoning", 2_000_000, 0, "tis", ""),
+        ("grok-4-1-fast", 2_000_000, 0, "tisr", ""),
+        ("grok-4-1-fast-non-reasoning", 2_000_000, 0, "tis", ""),
+        ("grok-4.2", 1_000_000, 0, "tisr", ""),
+        ("grok-4.3", 1_000_000, 0, "tisr", ""),
+        ("grok-4.5", 500_000, 0, "tisr", ""),
+        ("grok-4.6", 500_000, 0, "tisr", ""),
+        ("grok-4.7", 500_000, 0, "tisr", ""),
+    ),
     "perplexity": (("sonar", 128_000, 0, "is", ""), ("sonar-pro", 200_000, 0, "is", "")),
 }

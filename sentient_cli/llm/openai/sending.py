@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -44,9 +45,14 @@ async def open_answer(
 
     headers = {"accept": "text/event-stream"}
     if request.call:
-        headers["idempotency-key"] = headers["x-client-request-id"] = request.call
+        headers["idempotency-key"] = headers["x-client-request-id"] = _name_of(request.call, path, body)
     response = await post(provider, client, path, body, key, headers, f"the model {request.model!r:.80}")
     return incoming_of(provider, response)
+
+
+def _name_of(call: str, path: str, body: bytes) -> str:
+    """Names a request: sent again it has the same name, and another request of the same call has another."""
+    return f"{call}-{hashlib.blake2b(path.encode() + body, digest_size=8).hexdigest()}"
 
 
 async def post(

@@ -26,10 +26,12 @@ from sentient_cli.llm.types import JsonValue
 if TYPE_CHECKING:
     from sentient_cli.llm.wire.settings import RemoteConfig
 
-__all__ = ["ENTRY_POINTS", "ThirdParty", "is_known", "kind_of", "provider_factory"]
+__all__ = ["ENTRY_POINTS", "ThirdParty", "is_known", "kind_of", "provider_factory", "unknown_provider"]
 
 ENTRY_POINTS: Final = "sentient.providers"
-_NOT_FOR_PROVIDERS: Final = frozenset({"kind", "api_key_env", "weight", "options"})
+_AROUND: Final = frozenset({"first_token_timeout", "attempt_timeout", "requests_per_minute", "tokens_per_minute"})
+"""Settings of what is around a provider."""
+_NOT_FOR_PROVIDERS: Final = _AROUND | {"kind", "api_key_env", "weight", "options"}
 _OURS: Final = frozenset({"openai", "anthropic"})
 
 C = TypeVar("C", bound="RemoteConfig")
@@ -117,7 +119,7 @@ def provider_factory(
     if kind is None:
         third = _third_parties().get(name)
         if third is None:
-            raise _unknown(provider_id, name)
+            raise unknown_provider(provider_id, name)
         return LazyProvider(provider_id, lambda: third()(provider_id, _table(settings), environment))
     keys = find_keys(kind, settings, environment, given=api_key, profile=profile)
     return LazyProvider(
@@ -127,7 +129,13 @@ def provider_factory(
     )
 
 
-def _unknown(provider_id: str, kind: str) -> ConfigError:
+def unknown_provider(provider_id: str, kind: str) -> ConfigError:
+    """The error of a provider that is of no known kind.
+
+    Args:
+        provider_id: What it is called.
+        kind: The kind that it would be of.
+    """
     known = [*KINDS, *_third_parties()]
     near = nearest(kind, known)
     hint = f"Did you mean `{near}`? " if near else ""

@@ -16,6 +16,7 @@ from sentient_cli.llm.provider import (
     TokenCount,
 )
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
+from sentient_cli.llm.wire.closing import Closing
 
 __all__ = ["LazyProvider"]
 
@@ -50,6 +51,7 @@ class LazyProvider:
         self._make = make
         self._say_where = say_where
         self._made: LLMProvider | None = None
+        self._closing = Closing()
 
     @property
     def is_made(self) -> bool:
@@ -164,7 +166,12 @@ class LazyProvider:
         """What it did so far; nothing before it was made."""
         return self._made.metrics() if self._made is not None else ProviderMetrics()
 
+    async def until_closed(self) -> None:
+        """Wait until it is closed."""
+        await self._closing.wait()
+
     async def aclose(self) -> None:
         """Give everything back. May be called twice."""
+        self._closing.close()
         if self._made is not None:
             await self._made.aclose()

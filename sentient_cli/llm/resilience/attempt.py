@@ -59,8 +59,7 @@ class Attempt:
                 watch.begun()
                 for held in gate.held:
                     yield held
-                # Microseconds count from here on.
-                is_short = gate.is_finished
+                is_short = gate.is_finished  # microseconds count from here on
                 if watch.is_over and not is_short:
                     async for chunk in source:
                         if chunk.finish_reason is None and chunk.extra is None:
@@ -91,8 +90,7 @@ class Attempt:
             self._failed(error, gate, request, call)
         except asyncio.CancelledError:
             if not watch.interrupted():
-                if gate.held and not gate.is_open:
-                    call.used = wasted_usage(request, gate.usage)
+                self._left(gate, request, call)
                 raise
             outcome = watch.error(self._id)
             self._failed(outcome, gate, request, call)
@@ -122,6 +120,11 @@ class Attempt:
         call.recorder.tell("llm.attempt", {"provider": self._id, "model": model})
         limits = self._deadlines()
         return Watch(None if call.is_final else limits.first_token, limits.attempt, call.deadline)
+
+    def _left(self, gate: Gate, request: Request, call: Call) -> None:
+        """Nobody waits any more: what the provider spoke of before its first content is paid for."""
+        if gate.held and not gate.is_open:
+            call.used = wasted_usage(request, gate.usage)
 
     def _failed(self, error: ProviderError, gate: Gate, request: Request, call: Call) -> None:
         if gate.is_finished:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -30,11 +30,39 @@ class KeptAnswer(msgspec.Struct, frozen=True):
         provider: The id of the provider that gave it.
         model: The model, as that provider names it.
         chunks: Its pieces.
+        notices: What was not asked as it was wanted.
+
+    Example:
+        >>> KeptAnswer("offline", "echo", (Chunk("Hello"),)).notices
+        ()
     """
 
     provider: str
     model: str
     chunks: tuple[Chunk, ...]
+    notices: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, call: Call, chunks: Iterable[Chunk]) -> KeptAnswer:
+        """What a call came to.
+
+        Args:
+            call: The call.
+            chunks: The pieces of its answer.
+        """
+        lasting = tuple(notice for notice in call.notices if notice not in call.passing)
+        return cls(call.provider, call.model, tuple(chunks), lasting)
+
+    def give(self, call: Call) -> tuple[Chunk, ...]:
+        """Its pieces, for a call that has this answer.
+
+        Args:
+            call: The call, which is told where the answer is from.
+        """
+        call.provider, call.model, call.cached, call.cost = self.provider, self.model, True, 0.0
+        for notice in self.notices:
+            call.note(notice)
+        return self.chunks
 
 
 class AnswerCache(Protocol):
@@ -165,8 +193,7 @@ class Caching:
         key = key_of(request, call)
         kept = await found(cache, key)
         if kept is not None:
-            call.provider, call.model, call.cached, call.cost = kept.provider, kept.model, True, 0.0
-            for chunk in kept.chunks:
+            for chunk in kept.give(call):
                 yield chunk
             return
         chunks: list[Chunk] = []
@@ -178,7 +205,7 @@ class Caching:
         finally:
             await source.aclose()
         if is_worth(chunks, call):
-            await keep(cache, key, KeptAnswer(call.provider, call.model, tuple(chunks)))
+            await keep(cache, key, KeptAnswer.of(call, chunks))
 
 
 async def found(cache: AnswerCache, key: str) -> KeptAnswer | None:

@@ -21,16 +21,15 @@ from sentient_cli.errors import (
     ProviderError,
     SentientError,
 )
-from sentient_cli.llm.assembly import Assembly
+from sentient_cli.llm.assembly import is_whole
 from sentient_cli.llm.call import AfterContent, Call
 from sentient_cli.llm.hooks import failure_as_json
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.resilience.breaking import Breakers
 from sentient_cli.llm.resilience.opening import Opening, opened
+from sentient_cli.llm.resilience.progress import Progress
 from sentient_cli.llm.resilience.splice import Splicer, anchor_of, continuation, spliced
 from sentient_cli.llm.resilience.targets import Choice, Target, adapted
-from sentient_cli.llm.resilience.waste import wasted_usage
-from sentient_cli.llm.tokens import size_of, written_in
 from sentient_cli.llm.types import Chunk, JsonValue, Usage
 
 __all__ = ["Failover", "FailoverPolicy"]
@@ -98,6 +97,7 @@ class Failover:
             ProviderError: the last one failed.
         """
         way = _Way(self._choose(request, call), request, call, self._policy(), self._breakers, self._may_repeat)
+        take = way.progress.take
         step: _Step | None = way.first()
         while step is not None:
             try:
@@ -118,9 +118,9 @@ class Failover:
                         if chunk.finish_reason is None and chunk.usage is None and chunk.tool_call is None:
                             yield chunk
                             continue
-                    way.take(chunk)
+                    take(chunk)
                     yield chunk
-                if way.lacks_usage:
+                if way.progress.lacks_usage:
                     yield Chunk(usage=way.taken(step))
             except ProviderError as error:
                 step = way.after(error, step)
@@ -154,26 +154,12 @@ class _Way:
         self._call = call
         self._policy = policy
         self._breakers = breakers
-        self._tools: Assembly | None = None
-        self._before_tools = 0
         self._has_begun = False
-        self._has_arrived = False
-        """Whether the answer of this attempt has begun."""
-        self._has_ended = False
-        self._said: Usage | None = None
-        """What the provider says that this attempt took."""
-        self._size = 0
-        """The bytes of this attempt that are no text."""
-        self._counted = 0
-        """How many texts are of attempts before this one."""
-        self._said_before = False
-        """Whether the reader was told the tokens of an attempt before this one."""
         self._error: SentientError | None = None
         self._failures: list[tuple[Target, SentientError]] = []
         self._continued = 0
         self._restarted = 0
-        self.texts: list[str] = []
-        """The text that was given on."""
+        self.progress: Progress = Progress()
         if choice.reasons or len(choice.targets) > 1:
             told: dict[str, JsonValue] = {"targets": [target.id for target in choice.targets], "policy": choice.policy}
             call.recorder.tell("llm.selection", {**told, **({"reasons": choice.reasons} if choice.reasons else {})})
@@ -182,50 +168,30 @@ class _Way:
         self._enter(self._targets[0])
         return self._step()
 
-    def take(self, chunk: Chunk) -> None:
-        """See what else than text there is in a piece."""
-        self._size += written_in(chunk) - size_of(chunk.text)
-        if chunk.finish_reason is not None:
-            self._has_ended = True
-        if chunk.tool_call is not None:
-            self._tools = self._tools or Assembly()
-            self._tools.add(chunk)
-            self._before_tools = len(self.texts)
-        if chunk.usage is not None:
-            self._said = chunk.usage
-
-    @property
-    def lacks_usage(self) -> bool:
-        """Whether the tokens that the reader was told are those of an attempt before this one."""
-        return self._said_before and self._said is None
-
     def taken(self, step: _Step) -> Usage:
         """What this attempt took so far."""
-        size = self._size + size_of("".join(self.texts[self._counted :]))
-        if step.splicer is not None:  # what it repeated is in no text
-            size += step.splicer.read if step.splicer.cut is None else step.splicer.cut
-        return wasted_usage(step.request, self._said, size)
+        return self.progress.taken(step.request, step.splicer)
 
     def left(self, step: _Step) -> None:
         """Nobody reads on."""
-        if not self._has_ended or self._said is None:
+        if not self.progress.is_counted:
             self._call.used = self.taken(step)
 
     def arrived(self, step: _Step, first: Chunk) -> Callable[[str], None]:
         """An answer, a new one, or the rest of one begins; give what takes its texts from now on."""
-        self._has_begun = self._has_arrived = True
-        call, splicer = self._call, step.splicer
+        call, splicer, progress = self._call, step.splicer, self.progress
+        self._has_begun = progress.has_arrived = True
         if step.restarts:
             call.restarts += 1
-            call.recorder.tell("llm.restart", {"target": step.target.id, "void": sum(map(len, self.texts))})
-            self.texts, self._tools, self._counted, self._said_before = [], None, 0, False
+            call.recorder.tell("llm.restart", {"target": step.target.id, "void": progress.written})
+            progress.void()
         elif splicer is not None:
             call.splices += 1
             self._tell_splice(step, cut=splicer.cut)
         if first.text:
-            self.texts.append(first.text)
-        self.take(first)
-        return self.texts.append
+            progress.texts.append(first.text)
+        progress.take(first)
+        return progress.texts.append
 
     def after(self, error: SentientError, step: _Step) -> _Step | None:
         """Where the call goes after a failure; None: the answer ends where it broke off.
@@ -235,7 +201,7 @@ class _Way:
         """
         self._failures.append((step.target, error))
         searched = step.splicer is not None and not step.splicer.is_done and step.splicer.read > 0
-        if searched or self._has_arrived:
+        if searched or self.progress.has_arrived:
             self._call.used = self.taken(step)
         if searched:
             self._tell_splice(step, error=failure_as_json(error))
@@ -247,8 +213,7 @@ class _Way:
         return self._step()
 
     def _tell_splice(self, step: _Step, **more: JsonValue) -> None:
-        at = sum(map(len, self.texts))
-        self._call.recorder.tell("llm.splice", {"target": step.target.id, "at": at, **more})
+        self._call.recorder.tell("llm.splice", {"target": step.target.id, "at": self.progress.written, **more})
 
     def _resumed(self, error: SentientError) -> _Step | None:
         # The first error after content is the one that is raised in the end: its text was seen.
@@ -256,16 +221,15 @@ class _Way:
         mode = self._call.options.after_content or self._policy.after_content
         if mode == "fail" or self._is_late() or not (first is not None or _same_may_help(error)):
             raise self._final(self._error)
-        calls = self._tools.tool_calls if self._tools is not None else ()
-        is_at_tools = calls and len(self.texts) == self._before_tools
-        if is_at_tools and all(_is_whole(call.arguments) for call in calls):
+        calls = self.progress.tool_calls
+        if self.progress.is_at_tools and all(is_whole([call.arguments]) for call in calls):
             self._call.note("The answer was cut off after it had asked for tools")
             return None
         if mode == "continue":
             step = self._continuation(error)
             if step is not None:
                 return step
-        unread = self._call.is_whole or not (self.texts or calls)
+        unread = self._call.is_whole or not (self.progress.texts or calls)
         if mode == "restart" or unread or self._policy.otherwise == "restart":
             step = self._restart(error)
             if step is not None:
@@ -273,9 +237,9 @@ class _Way:
         raise self._final(self._error)
 
     def _continuation(self, error: SentientError) -> _Step | None:
-        partial = "".join(self.texts)
+        partial = "".join(self.progress.texts)
         choice = self._request.parameters.tool_choice
-        is_text = self._request.output is None and choice in (None, "auto", "none") and self._tools is None
+        is_text = self._request.output is None and choice in (None, "auto", "none") and not self.progress.tool_calls
         anchor = anchor_of(partial) if is_text else None
         if (
             anchor is None
@@ -326,8 +290,7 @@ class _Way:
         if call.used is not None:
             call.waste(call.used)
             call.used = None
-        self._said_before = self._said_before or self._said is not None
-        self._said, self._size, self._counted, self._has_arrived = None, 0, len(self.texts), False
+        self.progress.begin()
         call.provider, call.model = target.provider.provider_id, target.model
         call.degraded = target.degraded or call.degraded
         call.alternatives = sum(map(self._admits, rest)) if rest else 0
@@ -374,11 +337,3 @@ def _another_may_help(error: SentientError) -> bool:
 
 def _same_may_help(error: SentientError) -> bool:
     return isinstance(error, ProviderError) and (error.retryable or isinstance(error, ProviderConnectionError))
-
-
-def _is_whole(arguments: str) -> bool:
-    try:
-        msgspec.json.decode(arguments, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False
-    return True

@@ -15,6 +15,7 @@ from sentient_cli.llm.resilience.cache import Caching
 from sentient_cli.llm.resilience.failover import Failover
 from sentient_cli.llm.resilience.hedging import Hedging
 from sentient_cli.llm.resilience.opening import Opening
+from sentient_cli.llm.resilience.outage import Outage
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryBudget, Retrying
 from sentient_cli.llm.resilience.single_flight import SingleFlight
@@ -89,6 +90,7 @@ def pipeline(parts: Pipeline, choose: Callable[[Request, Call], Choice], around:
         lambda: parts.policies.failover,
         lambda provider: parts.budget.take(provider, parts.clock.now_ns() / 1e9),
     )
+    answering = Outage(answering, lambda: parts.policies.outage, parts.clock, parts.draw)
     for wrap in around:
         answering = wrap(answering)
     answering = SingleFlight(answering)
@@ -102,5 +104,5 @@ def lane(parts: Pipeline, provider: LLMProvider) -> Opening:
     attempt: Answering = Attempt(provider, guard, lambda: parts.policies.deadlines_of(name))
     for wrap in parts.around_attempts:
         attempt = wrap(attempt)
-    retrying = Retrying(attempt, name, lambda: parts.policies.retry_of(name), parts.budget, parts.clock, parts.draw)
+    retrying = Retrying(attempt, provider, lambda: parts.policies.retry_of(name), parts.budget, parts.clock, parts.draw)
     return Hedging(retrying, lambda: parts.policies.hedging_of(name), parts.clock)

@@ -11,6 +11,7 @@ from sentient_cli.llm.resilience.cache import AnswerCache
 from sentient_cli.llm.resilience.deadlines import Deadlines
 from sentient_cli.llm.resilience.failover import FailoverPolicy
 from sentient_cli.llm.resilience.hedging import HedgePolicy
+from sentient_cli.llm.resilience.outage import OutagePolicy
 from sentient_cli.llm.resilience.retry import RetryPolicy, RetryStrategy
 
 __all__ = ["ProviderPolicies", "ResiliencePolicies"]
@@ -46,6 +47,7 @@ class ResiliencePolicies(msgspec.Struct, frozen=True, kw_only=True):
         failover: When another model takes over.
         hedging: When a model is asked a second time; None: never.
         cache: Where answers are kept; None: nowhere.
+        outage: What is done when every model that could answer is limited or down; None: the error is raised.
         retry_share: Retries for each call to a provider, at most,
         retry_floor: but so many a minute in any case.
         providers: What single providers have otherwise, by id.
@@ -62,6 +64,7 @@ class ResiliencePolicies(msgspec.Struct, frozen=True, kw_only=True):
     failover: FailoverPolicy = FailoverPolicy()
     hedging: HedgePolicy | None = None
     cache: AnswerCache | None = None
+    outage: OutagePolicy | None = None
     retry_share: float = 0.1
     retry_floor: int = 10
     providers: Mapping[str, ProviderPolicies] = msgspec.field(default_factory=dict[str, ProviderPolicies])

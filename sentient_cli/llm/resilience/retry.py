@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal, Protocol
 
 import msgspec
@@ -13,7 +13,7 @@ from sentient_cli.clock import Clock
 from sentient_cli.errors import ProviderError
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.hooks import failure_as_json
-from sentient_cli.llm.provider import Request
+from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.resilience.opening import Opened, opened
 from sentient_cli.llm.types import JsonValue
 
@@ -191,26 +191,27 @@ class Retrying:
 
     Args:
         inner: Makes one attempt.
-        provider: The id of the provider.
+        provider: Who is asked; one that tells when it is closed (``until_closed``) is not waited for then.
         strategy: Decides, at this moment.
         budget: Bounds all retries.
         clock: Waits.
         draw: Gives random numbers, from 0 to below 1.
     """
 
-    __slots__ = ("_budget", "_clock", "_draw", "_inner", "_provider", "_strategy")
+    __slots__ = ("_budget", "_clock", "_closed", "_draw", "_inner", "_provider", "_strategy")
 
     def __init__(
         self,
         inner: Answering,
-        provider: str,
+        provider: LLMProvider,
         strategy: Callable[[], RetryStrategy],
         budget: RetryBudget,
         clock: Clock,
         draw: Callable[[], float],
     ) -> None:
         self._inner = inner
-        self._provider = provider
+        self._closed: Callable[[], Awaitable[None]] | None = getattr(provider, "until_closed", None)
+        self._provider = provider.provider_id
         self._strategy = strategy
         self._budget = budget
         self._clock = clock
@@ -248,7 +249,23 @@ class Retrying:
             "error": failure_as_json(error),
         }
         call.recorder.tell("llm.retry", told)
-        await self._clock.sleep(wait)
+        if not await self._slept(wait):
+            raise error
+
+    async def _slept(self, seconds: float) -> bool:
+        """Wait; whether the provider can be asked then."""
+        if self._closed is None:
+            await self._clock.sleep(seconds)
+            return True
+        closed = asyncio.ensure_future(self._closed())
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((closed, sleeping), return_when=asyncio.FIRST_COMPLETED)
+            return not closed.done()
+        finally:
+            closed.cancel()
+            sleeping.cancel()
+            await asyncio.gather(closed, sleeping, return_exceptions=True)
 
     def _count(self, call: Call, now: float) -> bool:
         # Whoever comes again for the rest of an answer is no new call.

@@ -21,7 +21,10 @@ class _Flight:
     def __init__(self, inner: Answering, request: Request, call: Call) -> None:
         self.call = call
         self.chunks: list[Chunk] = []
-        self.readers = 0
+        self.readers: list[Call] = []
+        """Those who read it."""
+        self.payer = call
+        """Who pays for it: the first of those who read all of it."""
         self.error: BaseException | None = None
         self.is_over = False
         self._news = asyncio.Event()
@@ -47,6 +50,21 @@ class _Flight:
         """Wait until there is more than was read, or it is over."""
         while len(self.chunks) <= read and not self.is_over:
             await self._news.wait()
+
+    def tell(self, reader: Call) -> None:
+        """Let the call of a reader that came later know what happened to the one that asks."""
+        asking = self.call
+        reader.provider, reader.model = asking.provider, asking.model
+        reader.attempts, reader.failovers, reader.degraded = asking.attempts, asking.failovers, asking.degraded
+        for notice in asking.notices:
+            reader.note(notice, passing=notice in asking.passing)
+        reader.cost = None if reader is self.payer else 0.0
+
+    def left(self, reader: Call, *, has_all: bool) -> None:
+        """A reader goes; one that would have paid for what it has not read leaves that to the next one."""
+        self.readers.remove(reader)
+        if reader is self.payer and not has_all and self.readers:
+            self.payer = self.readers[0]
 
     async def end(self) -> None:
         """Stop it."""
@@ -97,7 +115,8 @@ class SingleFlight:
         # Each reader has its own time; the flight goes on as long as somebody waits for it.
         deadline, flight.call.deadline = call.deadline, None
         watch = Watch(None, None, deadline)
-        flight.readers += 1
+        flight.readers.append(call)
+        has_all = False
         try:
             read = 0
             while True:
@@ -108,16 +127,17 @@ class SingleFlight:
                 chunk = flight.chunks[read]
                 read += 1
                 if not is_first:
-                    _learn(call, flight.call)
+                    flight.tell(call)
                 yield chunk
+            has_all = True
             if flight.error is not None:
                 raise copy.copy(flight.error)  # one object would gather the frames of all who raise it
             if not is_first:
-                _learn(call, flight.call)
-                call.note("This answer was shared with another call")
+                flight.tell(call)
+                call.note("This answer was shared with another call", passing=True)
         finally:
             watch.close()
-            flight.readers -= 1
+            flight.left(call, has_all=has_all)
             if (flight.is_over or not flight.readers) and self._flights.get(key) is flight:
                 del self._flights[key]
             if not flight.readers:
@@ -134,10 +154,3 @@ async def _wait(flight: _Flight, read: int, watch: Watch) -> None:
         if not watch.interrupted():
             raise
     raise watch.error(flight.call.provider)
-
-
-def _learn(call: Call, other: Call) -> None:
-    call.provider, call.model = other.provider, other.model
-    call.attempts, call.failovers, call.degraded = other.attempts, other.failovers, other.degraded
-    call.notices = list(other.notices)
-    call.cost = 0.0  # who asked first pays

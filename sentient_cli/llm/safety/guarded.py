@@ -7,10 +7,12 @@ from contextlib import aclosing
 from typing import Literal, TypeAlias
 
 from sentient_cli.errors import ContentFilterError, ProviderError
+from sentient_cli.llm.assembly import Assembly
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.safety.filters import Finding, SafetyFilter
 from sentient_cli.llm.safety.holding import Held
+from sentient_cli.llm.safety.seeing import texts_of, words_of_calls
 from sentient_cli.llm.types import Chunk, Usage
 
 __all__ = ["Guarded", "OnFinding"]
@@ -22,8 +24,8 @@ OnFinding: TypeAlias = Literal["end", "raise"]
 class Guarded:
     """Answers as another does, as far as filters let it.
 
-    Text and thoughts are held back until no filter can find anything more in them; calls of tools until the answer is
-    complete. What a filter has found is never shown, not in an error either.
+    Text and thoughts are held back until no filter can find anything more in them; calls of tools, and what a provider
+    sends besides, until the answer is complete. What a filter has found is never shown, not in an error either.
 
     Args:
         inner: Who answers.
@@ -118,13 +120,13 @@ class _Watch:
     """One answer on its way through the filters."""
 
     __slots__ = (
+        "_beside",
         "_call",
         "_filters",
         "_held",
         "_kind",
         "_last",
         "_since",
-        "_tools",
         "_unsure",
         "finding",
         "usage",
@@ -138,7 +140,8 @@ class _Watch:
         self._unsure = [0] * len(filters)
         """So many characters at the end of the text each filter does not let pass yet."""
         self._kind = ""
-        self._tools: list[Chunk] = []
+        self._beside: list[Chunk] = []
+        """Calls of tools, and what a provider sends besides, which may repeat the text: looked at when it is whole."""
         self._last: list[Chunk] = []
         self.finding: Finding | None = None
         self.usage: Usage | None = None
@@ -152,8 +155,8 @@ class _Watch:
         if chunk.finish_reason is not None or self._last:
             self._last.append(chunk)
             return []
-        if chunk.tool_call is not None:
-            self._tools.append(chunk)
+        if chunk.tool_call is not None or (chunk.extra and not chunk.text):
+            self._beside.append(chunk)
             return []
         text, kind = chunk.text, "text"
         if not text and chunk.thinking is not None:
@@ -172,19 +175,19 @@ class _Watch:
     async def end(self) -> list[Chunk]:
         """The answer is complete: give all that is left."""
         given = await self._close()
-        if self.finding is None and self._tools:
-            arguments = "".join(chunk.tool_call.arguments for chunk in self._tools if chunk.tool_call is not None)
-            self._held.add(Chunk(), arguments)
-            await self._look(len(arguments), is_end=True)
+        if self.finding is None:
+            text = _said(self._beside, self._last)
+            self._held.add(Chunk(), text)
+            await self._look(len(text), is_end=True)
         if self.finding is not None:
             return given
-        return [*given, *self._tools, *self._last]
+        return [*given, *self._beside, *self._last]
 
     def _begin_anew(self) -> None:
         self._held.clear()
         self._unsure = [0] * len(self._filters)
         self._since = [0] * len(self._filters)
-        self._tools.clear()
+        self._beside.clear()
         self._last.clear()
         self.usage = None
         self._kind = ""
@@ -221,3 +224,13 @@ class _Watch:
         if is_end:
             return held.release(len(held.text))
         return self._pass()
+
+
+def _said(beside: list[Chunk], last: list[Chunk]) -> str:
+    """What is said other than as text: by calls of tools, by what a provider adds, and after the end."""
+    assembly = Assembly()
+    lines: list[str] = []
+    for chunk in (*beside, *last):
+        assembly.add(chunk)
+        lines += texts_of(chunk.extra)
+    return "\n".join((assembly.text, assembly.refusal, words_of_calls(assembly.tool_calls), *lines)).strip("\n")

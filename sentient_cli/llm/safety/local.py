@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
+import msgspec
+
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.safety.filters import Finding, Verdict, questions
+from sentient_cli.llm.safety.seeing import seen
 from sentient_cli.llm.safety.words import Words
 from sentient_cli.redact import Redactor, redactor
 
@@ -19,7 +22,8 @@ _CONTEXT: Final = 32
 class LocalFilter:
     """Finds secrets and words. Of an answer that streams, only what may be the beginning of one is held back.
 
-    The first two characters of a secret may be shown, since too much begins with them.
+    Characters that nobody sees hide nothing. The first two characters of a secret may be shown, since too much begins
+    with them.
 
     Args:
         words: Whole words or phrases, in whatever case.
@@ -67,6 +71,13 @@ class LocalFilter:
 
     def look(self, text: str, *, is_end: bool) -> Verdict:
         """The same for those who cannot wait."""
+        visible = seen(text)
+        verdict = self._verdict(visible.text, is_end=is_end)
+        if visible.places is None:
+            return verdict
+        return msgspec.structs.replace(verdict, safe=visible.place(verdict.safe))
+
+    def _verdict(self, text: str, *, is_end: bool) -> Verdict:
         safe = len(text)
         if self._secrets is not None:
             safe, found = _secret(self._secrets, text, is_end=is_end)

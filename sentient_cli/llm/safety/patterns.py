@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from sentient_cli.errors import ConfigError
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.safety.filters import Finding, Verdict, questions
+from sentient_cli.llm.safety.seeing import seen
 from sentient_cli.llm.safety.words import last_word
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ class PatternFilter:
     def look(self, text: str, *, is_end: bool) -> Verdict:
         """The same for those who cannot wait."""
         # The last word may go on, so that what matches now does not match then.
-        if self._matcher.isinstance_python(text if is_end else text[: last_word(text, self._window)]):
+        looked_at = text if is_end else text[: last_word(text, self._window)]
+        visible = seen(looked_at)
+        matches = self._matcher.isinstance_python
+        if matches(looked_at) or (visible.places is not None and matches(visible.text)):
             return Verdict(0, Finding(self.NAME, "pattern", "It matches a pattern that is not allowed"))
         return Verdict(len(text) if is_end else max(0, len(text) - self._window))
 

@@ -153,7 +153,7 @@ class LeastLatency:
 
 def _latency_told(seen: Seen) -> str:
     if seen.failures:
-        return f"failed {seen.failures} times in a row"
+        return "failed the last time" if seen.failures == 1 else f"failed the last {seen.failures} times"
     return "not seen yet" if seen.first_token is None else f"{seen.first_token * 1000:.0f} ms to the first token"
 
 

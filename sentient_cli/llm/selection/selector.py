@@ -14,9 +14,9 @@ from sentient_cli.llm.selection.needs import Needs, lacking, needs_of
 from sentient_cli.llm.selection.policies import Asked, InOrder, Policy
 from sentient_cli.llm.types import JsonValue
 
-__all__ = ["Selector"]
+__all__ = ["SLACK", "Selector"]
 
-_SLACK: Final = 2.0
+SLACK: Final = 2.0
 _MOST: Final = 10_000
 """So many models are remembered."""
 
@@ -36,6 +36,8 @@ class Selector:
         policy: Puts those in order that can and are well.
         healthy: Whether a model is well, as its breaker has it.
         kinds: The kind of each provider that is not called like it, by its id.
+        slack: By how much our estimate of tokens may be too high. Where requests are made to fit later on: without an
+            end, so that a model is still chosen by what it can read, but not left out.
 
     Example:
         >>> from sentient_cli.llm import LLMManager, OfflineProvider
@@ -49,10 +51,12 @@ class Selector:
         *,
         healthy: Callable[[Target], bool] = _always,
         kinds: Mapping[str, str] | None = None,
+        slack: float = SLACK,
     ) -> None:
         self.policy: Policy = policy or InOrder()
         self.healthy: Callable[[Target], bool] = healthy
         self._kinds = dict(kinds or {})
+        self._slack = slack
         self._known: dict[tuple[str, str], tuple[Capabilities, Capabilities]] = {}
 
     def __call__(self, request: Request, call: Call, targets: Sequence[Target]) -> Choice:
@@ -72,7 +76,7 @@ class Selector:
         if not able and any(fault.startswith("takes ") for fault in faults.values()):
             # The number of tokens is our estimate: when nobody is left, those that it is close for are asked.
             faults, missing = {}, []
-            able = [target for target in targets if self._can(target, needs, faults, missing, slack=_SLACK)]
+            able = [target for target in targets if self._can(target, needs, faults, missing, slack=self._slack)]
         if not able:
             raise _nobody(targets, faults, missing)
         asked = Asked(request, call, needs)

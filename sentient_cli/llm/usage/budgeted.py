@@ -56,7 +56,8 @@ class Budgeted:
         await self._prices.ready(provider, request.model, tier)
         rates = self._prices.rates(provider, request.model, tier)
         if rates is None:
-            call.note(f"The price of {provider}:{request.model} is not known: the budget does not count this call")
+            unknown = f"The price of {provider}:{request.model} is not known: the budget does not count this call"
+            call.note(unknown, passing=True)
             reserved = await self._reserve(0.0, call)
         else:
             request, amount = self._bounded(request, rates, call)
@@ -78,7 +79,7 @@ class Budgeted:
             whole.set_aside = max(0.0, whole.set_aside - reserved.amount)
             whole.spent += cost
             for warning in self._budget.settle(reserved, cost):
-                call.note(warning.text)
+                call.note(warning.text, passing=True)
             await source.aclose()
 
     async def _reserve(self, amount: float, call: Call) -> Reserved:

@@ -84,6 +84,11 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True):
         """All tokens."""
         return self.input + self.cache_read + self.cache_write + self.output
 
+    @property
+    def known_cost(self) -> float | None:
+        """The cost; None: the price of none of these calls is known."""
+        return None if self.unpriced and self.unpriced >= self.calls and not self.cost else self.cost
+
 
 def sums(connection: sqlite3.Connection, by: By, *, since: int = 0, until: int = 2**62) -> list[UsageSum]:
     """The sums by one thing, the costliest first, days in their order.
@@ -120,8 +125,8 @@ def as_csv(rows: Sequence[UsageSum], by: By) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([by, *UsageSum.__struct_fields__[1:]])
     for row in rows:
-        values = msgspec.structs.astuple(row)
-        writer.writerow([_inert(row.group), *("" if value is None else value for value in values[1:])])
+        told = msgspec.structs.asdict(row) | {"group": _inert(row.group), "cost": row.known_cost}
+        writer.writerow(["" if value is None else value for value in told.values()])
     return text.getvalue()
 
 

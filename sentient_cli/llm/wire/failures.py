@@ -24,6 +24,7 @@ from sentient_cli.errors import (
     ServerError,
 )
 from sentient_cli.llm.types import JsonValue
+from sentient_cli.llm.wire.counts import Counts, counts_of
 from sentient_cli.redact import redactor
 from sentient_cli.sanitize import sanitize, sanitize_line
 
@@ -101,12 +102,14 @@ class Refusal(msgspec.Struct, frozen=True):
         kind: Its ``type``.
         code: Its ``code``.
         param: Which parameter it is about.
+        counts: Of a request that is too long: how long it was.
     """
 
     message: str = ""
     kind: str = ""
     code: str = ""
     param: str = ""
+    counts: Counts | None = None
 
 
 def read_refusal(body: bytes) -> Refusal:
@@ -132,7 +135,9 @@ def read_refusal(body: bytes) -> Refusal:
     if not isinstance(inner, dict):
         inner = told
     message = next((_text(inner[name]) for name in ("message", "detail", "msg", "error") if inner.get(name)), "")
-    return Refusal(message, _text(inner.get("type")), _text(inner.get("code")), _text(inner.get("param")))
+    tokens, limit = inner.get("n_prompt_tokens"), inner.get("n_ctx")
+    counts = Counts(tokens, limit) if isinstance(tokens, int) and isinstance(limit, int) else None
+    return Refusal(message, _text(inner.get("type")), _text(inner.get("code")), _text(inner.get("param")), counts)
 
 
 def _text(value: JsonValue) -> str:
@@ -165,6 +170,9 @@ def error_of(
         False
     """
     kind = _kind(status, refusal)
+    counts = refusal.counts or counts_of(refusal.message)
+    if kind is BadRequestError and counts is not None:
+        kind = ContextLengthExceededError  # of some servers nothing else tells it
     headers = headers or {}
     # First sanitised: what stands between the characters of a key would hide it from the redactor.
     told = redactor.head(sanitize(refusal.message), _LONGEST)
@@ -174,7 +182,7 @@ def error_of(
     # What has to be sent in another way is not sent again, whatever the provider says.
     final = status is not None and 400 <= status < 500 and status not in _AGAIN  # noqa: PLR2004 - the ranges of HTTP
     said = {"true": True, "false": False}.get(headers.get("x-should-retry", ""))
-    return kind(
+    error = kind(
         f"{what}{f' for {where}' if where else ''}",
         why=told,
         fix=next((fix for known, fix in _FIXES if issubclass(kind, known)), "Try again"),
@@ -182,6 +190,9 @@ def error_of(
         retry_after=retry_after_of(headers),
         retryable=False if final else said,
     )
+    if isinstance(error, ContextLengthExceededError) and counts is not None:
+        error.tokens, error.limit = counts
+    return error
 
 
 def _kind(status: int | None, refusal: Refusal) -> Kind:

@@ -21,7 +21,7 @@ Count = Annotated[int, Meta(ge=1, le=100_000)]
 
 
 class RemoteConfig(ProviderConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every remote provider can be told.
+    """What every remote provider can be told. What is around it (deadlines of attempts, limits) is the manager's.
 
     Args:
         base_url: Where it is.
@@ -31,15 +31,11 @@ class RemoteConfig(ProviderConfig, frozen=True, kw_only=True, forbid_unknown_fie
         project: The same, one level below.
         headers: More headers of each request.
         connect_timeout: Seconds until a connection stands.
-        first_token_timeout: Seconds from the request to the first piece of the answer; None: ``timeout``.
-        attempt_timeout: Seconds that one attempt may take as a whole; None: as long as pieces keep coming.
         max_connections: How many connections there are at most; more calls than that wait.
         pool_timeout: Seconds that a call waits for a connection.
         keepalive: Seconds that an unused connection stays open.
         proxy: A proxy for all requests; None: none, whatever the environment says.
         ca_file: A file of certificates to trust in the place of the system's.
-        requests_per_minute: Requests a minute that are sent at most, unless the provider tells otherwise.
-        tokens_per_minute: Tokens a minute, likewise.
 
     Example:
         >>> config = RemoteConfig(default_model="small", base_url="http://127.0.0.1:8080/v1", api_key=Secret("sk-1"))
@@ -54,15 +50,11 @@ class RemoteConfig(ProviderConfig, frozen=True, kw_only=True, forbid_unknown_fie
     project: str | None = None
     headers: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     connect_timeout: Seconds = 10.0
-    first_token_timeout: Seconds | None = None
-    attempt_timeout: Seconds | None = None
     max_connections: Count = 1000
     pool_timeout: Seconds = 10.0
     keepalive: Seconds = 60.0
     proxy: str | None = None
     ca_file: str | None = None
-    requests_per_minute: Count | None = None
-    tokens_per_minute: Count | None = None
 
     @property
     def keys(self) -> tuple[Secret, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from sentient_cli.errors import PoolExhaustedError, ProviderConnectionError
 from sentient_cli.llm.wire.addresses import check_address, tls_context
+from sentient_cli.llm.wire.closing import closed
 from sentient_cli.llm.wire.reading import Incoming
 from sentient_cli.llm.wire.seam import failure_of
 
@@ -65,7 +66,18 @@ class Fetched(msgspec.Struct, frozen=True):
 class _Pool:
     """The connections of one event loop."""
 
-    __slots__ = ("__weakref__", "_ending", "connector", "gate", "in_use", "loop", "retired", "session", "waiting")
+    __slots__ = (
+        "__weakref__",
+        "_ending",
+        "_responses",
+        "connector",
+        "gate",
+        "in_use",
+        "loop",
+        "retired",
+        "session",
+        "waiting",
+    )
 
     def __init__(self, config: RemoteConfig, context: ssl.SSLContext | bool) -> None:
         import aiohttp  # noqa: PLC0415 - a fifth of a second, for those that call a remote provider
@@ -86,6 +98,7 @@ class _Pool:
         self.waiting = 0
         self.retired = False
         self._ending: AsyncGenerator[None, None] | None = None
+        self._responses: set[ClientResponse] = set()
 
     async def enter(self, provider: str, patience: float) -> None:
         """Wait for room.
@@ -116,6 +129,16 @@ class _Pool:
                 fix="Raise `max_connections` or `pool_timeout`, or send less at once",
                 provider=provider,
             )
+
+    def reading(self, response: ClientResponse) -> Callable[[], None]:
+        """An answer is read; what is given back is called when that is over."""
+        self._responses.add(response)
+
+        def freed() -> None:
+            self._responses.discard(response)
+            self.leave()
+
+        return freed
 
     def leave(self) -> None:
         """Make room again."""
@@ -150,6 +173,8 @@ class _Pool:
 
     async def close(self) -> None:
         """Close what stands, now."""
+        for response in tuple(self._responses):
+            response.close()  # the session would let those wait for ever who read it
         await (self._ending.aclose() if self._ending is not None else self.session.close())
 
 
@@ -167,7 +192,7 @@ class Transport:
         ConfigError: the address is none, or is not encrypted and not of this machine.
     """
 
-    __slots__ = ("_config", "_context", "_pools", "_provider", "_retired")
+    __slots__ = ("_closed", "_config", "_context", "_pools", "_provider", "_retired")
 
     def __init__(self, provider: str, config: RemoteConfig) -> None:
         check_address(provider, config.base_url)
@@ -176,6 +201,7 @@ class Transport:
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._context: ssl.SSLContext | bool | None = None
         self._retired = False
+        self._closed = False
 
     @property
     def facts(self) -> PoolFacts:
@@ -194,6 +220,8 @@ class Transport:
         return all(getattr(self._config, name) == getattr(config, name) for name in _POOLED)
 
     async def _pool(self) -> _Pool:
+        if self._closed:
+            raise closed(self._provider)
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None or pool.session.closed:
@@ -229,10 +257,14 @@ class Transport:
             ProviderTimeoutError: no connection or no answer in time.
             PoolExhaustedError: no room in time.
             ConfigError: the address or a header cannot be sent.
+            ProviderError: it is closed.
         """
         config = config or self._config
         pool = await self._pool()
         await pool.enter(self._provider, config.pool_timeout)
+        if self._closed:  # while it was waited for
+            pool.leave()
+            raise closed(self._provider)
         failure: Exception | None = None
         response: ClientResponse | None = None
         try:
@@ -253,7 +285,7 @@ class Transport:
         if response is None:
             # Outside of the handler: a foreign error may hold the request with its key, and shall not be chained.
             raise failure or ProviderConnectionError("There is no answer", provider=self._provider)
-        return Incoming(self._provider, response, pool.leave, config)
+        return Incoming(self._provider, response, pool.reading(response), config)
 
     async def fetch(
         self,
@@ -323,7 +355,8 @@ class Transport:
                 pool.loop.call_soon_threadsafe(pool.shut)
 
     async def aclose(self) -> None:
-        """Close all connections. May be called twice."""
+        """Close all connections; none is made from then on. May be called twice."""
+        self._closed = True
         here = asyncio.get_running_loop()
         while self._pools:
             loop, pool = self._pools.popitem()

@@ -68,14 +68,13 @@ async def test_numbers_that_cannot_be_are_no_numbers(wire: Wire) -> None:
 
 @pytest.mark.parametrize("wire", CHAT, ids=lambda wire: wire.name)
 async def test_a_call_that_is_told_with_the_end_or_after_it_is_there(wire: Wire) -> None:
+    usage: dict[str, object] = {"choices": [], "usage": USAGE}
     answer = await _answer(
         wire,
         call_frame(0, "c1", name="add", arguments='{"a":'),
         frame({}, "stop"),
-        *[
-            call_frame(0, arguments="1}"),
-            {"choices": [], "usage": USAGE},
-        ],
+        call_frame(0, arguments="1}"),
+        usage,
     )
     assert (answer.finish_reason, answer.usage) == ("tool_call", TOLD)
     assert [call.parsed() for call in answer.tool_calls] == [{"a": 1}]

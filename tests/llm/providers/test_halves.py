@@ -56,7 +56,7 @@ def _responses(pieces: Iterable[str]) -> list[bytes]:
 
 
 def _messages(pieces: Iterable[str]) -> list[bytes]:
-    tool = {"type": "tool_use", "id": "call_1", "name": "say", "input": {}}
+    tool: dict[str, object] = {"type": "tool_use", "id": "call_1", "name": "say", "input": {}}
     return anthropic_wire.message(
         anthropic_wire.block(
             0, {"type": "thinking", "thinking": ""}, [{"type": "thinking_delta", "thinking": text} for text in pieces]

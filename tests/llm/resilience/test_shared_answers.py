@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sentient_cli.errors import ProviderTimeoutError, ServerError
-from sentient_cli.llm import Chunk, LLMManager, Parameters
+from sentient_cli.llm import Chunk, LLMManager, Parameters, Usage
 from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
@@ -14,6 +14,10 @@ from tests.llm.resilience.actors import HANG, STOP, USAGE, Actor, Deed, Stage, s
 
 WELL: list[Deed] = [*said("Hello, you"), STOP]
 SHARED = CallOptions(shared=True)
+
+
+def _dollar(provider: str, model: str, usage: Usage, tier: str | None) -> float | None:
+    return 1.0
 
 
 async def test_those_who_ask_the_same_get_one_answer() -> None:
@@ -136,7 +140,7 @@ async def test_each_reader_has_its_own_time() -> None:
 
 async def test_who_reads_it_all_pays_when_the_first_has_left() -> None:
     actor = Actor([*said("Hello, you"), STOP, USAGE])
-    manager = LLMManager([actor], default_model="plain:m", price=lambda *_: 1.0)
+    manager = LLMManager([actor], default_model="plain:m", price=_dollar)
     async with manager.stream("hi", options=SHARED) as first:
         assert await anext(first) == "Hell"
         others = [manager.stream("hi", options=SHARED) for _ in range(2)]

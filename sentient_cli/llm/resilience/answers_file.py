@@ -1,0 +1,123 @@
+"""The file that keeps answers: its tables, its permissions, and what is wrong with it.
+
+WAL: https://www.sqlite.org/wal.html.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from sentient_cli import paths
+from sentient_cli.errors import StoreError
+
+__all__ = ["answers_file", "connect", "is_damage", "make_private", "set_aside"]
+
+_VERSION: Final = 1
+_BUSY_SECONDS: Final = 1.0
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_BESIDE: Final = ("-wal", "-shm", "")
+
+# What all answers take is kept beside them: to count a large table takes as long as to read it.
+_SCHEMA: Final = (
+    """CREATE TABLE answers (key BLOB PRIMARY KEY, until INTEGER NOT NULL, used INTEGER NOT NULL, size INTEGER NOT NULL,
+        answer BLOB NOT NULL)""",
+    "CREATE INDEX answers_used ON answers (used)",
+    "CREATE INDEX answers_until ON answers (until)",
+    "CREATE TABLE totals (count INTEGER NOT NULL, size INTEGER NOT NULL)",
+    "INSERT INTO totals VALUES (0, 0)",
+    """CREATE TRIGGER answer_came AFTER INSERT ON answers BEGIN
+        UPDATE totals SET count = count + 1, size = size + new.size; END""",
+    """CREATE TRIGGER answer_went AFTER DELETE ON answers BEGIN
+        UPDATE totals SET count = count - 1, size = size - old.size; END""",
+)
+
+
+def answers_file() -> Path:
+    """Where the answers of this user are kept.
+
+    Example:
+        >>> answers_file().name
+        'answers.db'
+    """
+    return paths.cache_dir() / "answers.db"
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error says that the file is not what was written."""
+    code = getattr(error, "sqlite_errorcode", None)
+    # The low byte is the primary code: https://www.sqlite.org/rescode.html
+    return isinstance(code, int) and code & 0xFF in _DAMAGE
+
+
+def make_private(path: Path) -> int:
+    """Make the file if there is none, and give its number in the file system."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite gives its -wal and -shm files the permissions of the main file.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, and make its tables if there are none.
+
+    Raises:
+        StoreError: it was written by another version of this program.
+        sqlite3.Error: it is damaged, or locked for too long.
+    """
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last answers, never the file
+        connection.execute("PRAGMA trusted_schema = OFF")
+        _make_tables(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection) == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if _version(connection) == 0:  # another process may have been first
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+    if _version(connection) != _VERSION:
+        raise StoreError(f"{path} was written by another version of this program", fix="Move it away to begin anew")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    row: tuple[int] = connection.execute("PRAGMA user_version").fetchone()
+    return row[0]
+
+
+def set_aside(path: Path, inode: int) -> bool:
+    """Rename a damaged file, unless another process has done that already and there is a new one.
+
+    Args:
+        path: The file.
+        inode: Its number in the file system when it was opened.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    if not path.exists() or path.stat().st_ino != inode:
+        return False
+    for end in _BESIDE:
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{end}").replace(f"{path}.damaged{end}")
+    return True
