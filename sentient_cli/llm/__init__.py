@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sentient_cli.llm.resilience.targets import Choice, Chooser, Target
     from sentient_cli.llm.running import run_tools, stream_tools
     from sentient_cli.llm.streaming import LLMStream
-    from sentient_cli.llm.subject import CallSubject, current_subject
+    from sentient_cli.llm.subject import CallSubject, current_subject, on_behalf_of
     from sentient_cli.llm.tools.definition import AsyncTool, SyncTool, Tool, tool
     from sentient_cli.llm.tools.toolset import Toolset
     from sentient_cli.llm.types import (
@@ -136,6 +136,7 @@ __all__ = [
     "current_subject",
     "generate",
     "get_manager",
+    "on_behalf_of",
     "run_tools",
     "stream",
     "stream_tools",
@@ -158,7 +159,7 @@ _MODULES = {
     "usage.hook": ("UsageHook", "UsageSink"),
     "usage.ledger": ("UsageLedger",),
     "usage.rows": ("UsageRow",),
-    "subject": ("CallSubject", "current_subject"),
+    "subject": ("CallSubject", "current_subject", "on_behalf_of"),
     "batches": ("BatchProvider", "BatchResult", "BatchStatus"),
     "current": ("current_manager", "generate", "get_manager", "stream"),
     "hooks": ("CallHook", "CallRecord", "RecordKind"),

@@ -44,6 +44,7 @@ def test_every_step_is_walked() -> None:
     assert [step.name for step in STEPS] == ["render", "write", *_BREAKERS]
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 @pytest.mark.parametrize(
     ("step", "existing"),

@@ -104,6 +104,7 @@ def test_a_few_questions_make_a_project(tmp_path: Path) -> None:
     assert (answers["author"], answers["license"], answers["features"]) == ("Ann", "MIT-0", ["vscode", "ci"])
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_the_answers_are_the_defaults_of_the_next_time() -> None:
     with _creating("--no-install", "--no-git") as terminal:
@@ -136,6 +137,7 @@ def test_leaving_at_every_question_leaves_nothing(key: str) -> None:
         assert shot(Path.cwd()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_no_colour_and_a_dumb_terminal() -> None:
     with _creating("my-agent", "--yes", "--no-install", NO_COLOR="1") as plain:

@@ -58,6 +58,7 @@ def test_everything_is_written_in_order_before_the_end() -> None:
     writer.report(Stopping(1))  # after the end it goes nowhere
 
 
+@pytest.mark.slow
 def test_a_reader_that_takes_nothing_holds_nobody_up(pipe: tuple[int, io.TextIOWrapper]) -> None:
     reader, stream = pipe
     writer = Writer(stream, plain)
@@ -73,6 +74,7 @@ def test_a_reader_that_takes_nothing_holds_nobody_up(pipe: tuple[int, io.TextIOW
     assert b"question 0 " in taken
 
 
+@pytest.mark.slow
 def test_a_run_that_was_said_to_begin_is_said_to_end_whatever_is_left_out(pipe: tuple[int, io.TextIOWrapper]) -> None:
     reader, stream = pipe
     painter = Screen(Pen("utf-8"), lambda: Size(80, 24), Looks(live=True)).paint

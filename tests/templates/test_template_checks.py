@@ -67,6 +67,7 @@ def test_the_projects_own_tests_pass(first_project: Path) -> None:
     assert "warning" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.story("16.5")
 def test_the_tests_of_a_project_find_a_broken_agent(tmp_path: Path) -> None:
     project = render("basic", tmp_path / "project")

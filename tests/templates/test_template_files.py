@@ -51,6 +51,7 @@ def test_the_settings_and_the_script_are_valid(project: Path) -> None:
     assert load_script(project / "answers.toml").rule
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.3")
 def test_editors_start_what_there_is(projects: Mapping[str, Path]) -> None:
     """Of one project: they are the same in each."""
