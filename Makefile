@@ -67,6 +67,7 @@ bench: setup ## Measure the figures of bench/README.md
 
 docs: setup ## Build the documentation strictly into .cache/docs/site
 	@$(BIN)/python -m docs.tools.coverage_page
+	@$(BIN)/python -m docs.tools.faults_page
 	@$(BIN)/python -m docs.tools.build
 
 sbom: setup ## Write the bill of materials (CycloneDX) into .cache/sbom

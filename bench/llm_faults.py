@@ -1,12 +1,12 @@
 """What fails of 20,000 requests when much fails at the providers. ``python -m bench.llm_faults [--quick]``.
 
-Two providers behind a manager with the policies that everybody has, but for how long silence is borne: 3 seconds. The
+Two providers behind a manager with the policies that everybody has, but for how long silence is borne: 10 seconds. The
 one that is asked first is down a third of the time, 10 of 30 seconds: connections are reset, or there is a 503.
 Besides, of the requests that reach either, one in a hundred meets a fault of each of five families: the connection
 (reset or closed before or within the answer, an end without its mark), silence (before or within), the model's server
 (500, 502, 503, 529, an error in band), its limits (408, 429), what it says (a page instead of an answer, JSON that is
 none). That is 5% in all; ``--each`` has one in a hundred for each of these 16 kinds, which is 16%. Calls come 20 at
-once, 100 a second. Half of them stream and the other half wait for the whole answer; what comes is compared with what
+once, 50 a second. Half of them stream and the other half wait for the whole answer; what comes is compared with what
 was to be said, and has to be exactly that.
 
 Then a provider that always fails: how many requests reach it.
@@ -39,8 +39,8 @@ __all__ = ["Failing", "always_failing", "main", "much_fails"]
 
 ERRORS: Final = 0.001
 STORM: Final = 1.1
-SILENCE: Final = 3.0
-RATE: Final = 100.0
+SILENCE: Final = 10.0
+RATE: Final = 50.0
 """Calls a second."""
 BURST: Final = 20
 """Calls that come at once."""
@@ -62,20 +62,21 @@ async def _ask(manager: LLMManager, number: int) -> str:
     return "exact" if "".join(texts) == known else "WRONG"
 
 
-async def much_fails(models: Models, count: int, rate: float = RATE) -> Counter[str]:
+async def much_fails(models: Models, count: int, rate: float = RATE, burst: int = BURST) -> Counter[str]:
     """Ask so often, and count how it ended. Calls come in bursts, whatever became of those before.
 
     Args:
         models: The server of the scene ``faults``.
         count: How often.
         rate: Calls a second.
+        burst: Calls that come at once.
     """
     providers = [provider(models, name, timeout=SILENCE) for name in ("a", "b")]
     manager = LLMManager(providers, default_model="a", groups=GROUPS)
     loop = asyncio.get_running_loop()
     began, calls = loop.time(), list[asyncio.Task[str]]()
     for number in range(count):
-        if not number % BURST:
+        if not number % burst:
             await asyncio.sleep(max(0.0, began + number / rate - loop.time()))
         calls.append(asyncio.create_task(_ask(manager, number)))
     found = Counter(await asyncio.gather(*calls))
@@ -135,10 +136,10 @@ async def always_failing(models: Models, requests: int, breaker: BreakerPolicy, 
     return Failing(requests, upstream, changes["open"], changes["half_open"])
 
 
-def _much(count: int, *, each: bool) -> None:
+def _much(count: int, burst: int, *, each: bool) -> None:
     with scene("faults", share=0.01, families=not each, down=1 / 3, cycle=30.0) as models:
         cpu = time.process_time()
-        found = uvloop.run(much_fails(models, count))
+        found = uvloop.run(much_fails(models, count, burst=burst))
         cpu = time.process_time() - cpu
         counts = models.counts
     wrong = sum(times for name, times in found.items() if name.startswith("WRONG"))
@@ -156,7 +157,11 @@ def _much(count: int, *, each: bool) -> None:
         ("CPU ms of a call, all included", f"{cpu / count * 1e3:.2f}", "", "", ""),
     ]
     schedule = "1% of each of 16 kinds" if each else "1% of each of 5 families"
-    show(f"Faults, {schedule}: {count} requests, {RATE:g} a second", ("", "seen", "target", "", ""), rows)
+    show(
+        f"Faults, {schedule}: {count} requests, {RATE:g} a second, {burst} at once",
+        ("", "seen", "target", "", ""),
+        rows,
+    )
 
 
 def _ok(is_well: bool) -> str:
@@ -180,12 +185,13 @@ def _always(requests: int) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="2,000 requests: a look, not a result.")
+    parser.add_argument("--quick", action="store_true", help="1,000 requests: a look, not a result.")
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--each", action="store_true", help="One in a hundred for each of 16 kinds.")
+    parser.add_argument("--burst", type=int, default=BURST, help="Calls that come at once.")
     chosen = parser.parse_args(arguments)
     client_core()
-    _much(2_000 if chosen.quick else chosen.requests, each=chosen.each)
+    _much(1_000 if chosen.quick else chosen.requests, chosen.burst, each=chosen.each)
     _always(400 if chosen.quick else 2_000)
 
 

@@ -264,3 +264,11 @@ def test_what_cannot_be_sent_is_a_matter_of_settings_and_shows_no_key(error: Exc
     ours = mapped(error, "anthropic", AnthropicConfig())
     assert isinstance(ours, ConfigError)
     assert "sk-ant" not in str(ours)
+
+
+def test_what_comes_after_the_end_is_none_of_the_answer() -> None:
+    late = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Late"}}
+    reader = MessageReader("anthropic")
+    chunks = reader.feed(b"".join([*text_answer(["Hello"]), *as_sse([late], names=True)]))
+    assert [chunk.text for chunk in chunks if chunk.text] == ["Hello"]
+    assert (reader.text, reader.end()) == ("Hello", [])

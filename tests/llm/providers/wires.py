@@ -11,7 +11,7 @@ from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
 from sentient_cli.llm.compatible import CompatibleConfig, CompatibleProvider
 from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
 from sentient_cli.llm.provider import LLMProvider
-from tests.llm.providers import anthropic_wire, chat_wire
+from tests.llm.providers import anthropic_wire, chat_wire, responses_wire
 from tests.support.llm_server import Answer, Handler, as_json, as_sse
 
 __all__ = ["KEY", "TEXT", "WIRES", "Wire"]
@@ -79,6 +79,17 @@ def _openai(url: str, patience: float) -> OpenAIProvider:
     )
 
 
+def _responses_provider(url: str, patience: float) -> OpenAIProvider:
+    config = OpenAIConfig(
+        base_url=f"{url}/v1",
+        api_key=Secret(KEY),
+        api="responses",
+        default_model=responses_wire.MODEL,
+        timeout=patience,
+    )
+    return OpenAIProvider(config)
+
+
 def _anthropic(url: str, patience: float) -> AnthropicProvider:
     return AnthropicProvider(AnthropicConfig(base_url=url, api_key=Secret(KEY), timeout=patience))
 
@@ -93,6 +104,22 @@ def _chat(name: str, make: Callable[[str, float], LLMProvider]) -> Wire:
         events=tuple(events),
         terminal=_index(events, b'"finish_reason": "stop"'),
         error=as_sse([{"error": {"message": "Overloaded", "type": "server_error", "code": 503}}])[0],
+        quota=({"error": {"message": "No credit", "code": "insufficient_quota", "type": "insufficient_quota"}}, 429),
+        too_long={"error": {"message": "Too long", "code": "context_length_exceeded", "type": "invalid_request_error"}},
+    )
+
+
+def _responses() -> Wire:
+    events = responses_wire.text_answer()
+    told = {"type": "error", "code": "server_error", "message": "Overloaded", "param": None, "sequence_number": 99}
+    return Wire(
+        name="responses",
+        make=_responses_provider,
+        model=responses_wire.MODEL,
+        handle=responses_wire.handle,
+        events=tuple(events),
+        terminal=_index(events, b"response.completed"),
+        error=as_sse([told], names=True)[0],
         quota=({"error": {"message": "No credit", "code": "insufficient_quota", "type": "insufficient_quota"}}, 429),
         too_long={"error": {"message": "Too long", "code": "context_length_exceeded", "type": "invalid_request_error"}},
     )
@@ -114,5 +141,5 @@ def _messages() -> Wire:
     )
 
 
-WIRES = (_chat("compatible", _compatible), _chat("openai", _openai), _messages())
+WIRES = (_chat("compatible", _compatible), _chat("openai", _openai), _responses(), _messages())
 """All of them."""

@@ -1,0 +1,75 @@
+"""Write ``docs/faults.md``: what comes of each fault of a network or a server, run against each provider on loopback.
+
+Run with ``--check`` it writes nothing and fails when the page is stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.llm.providers.fault_table import Fault, described, faults
+from tests.llm.providers.wires import WIRES
+
+_PAGE = Path(__file__).resolve().parents[1] / "faults.md"
+_NAMES = {
+    "compatible": "a compatible server",
+    "openai": "OpenAI, chat",
+    "responses": "OpenAI, responses",
+    "anthropic": "Anthropic",
+}
+_HEAD = """# What comes of a fault
+
+Made by `make docs` from calls that it lets fail on loopback, each against a compatible server, OpenAI by both of its
+APIs, and Anthropic; do not edit. All four come to the same, or the row says who does not.
+
+*First* is before the first byte or event of an answer, *middle* in its middle, *last* one byte or event before it is
+complete. What comes of it is the [code of the error](errors.md). *Again*: the [pipeline](resilience.md) may try once
+more, or go to another model. *The text so far* is in `error.partial_text`, and where a model answers again the
+pipeline goes on from it. Each time the connection is closed, no task is left, and no error shows the key.
+"""
+
+
+async def _cells(row: Fault) -> list[str]:
+    return [described(await row.run(wire)) for wire in WIRES]
+
+
+async def rows() -> list[tuple[Fault, Sequence[str]]]:
+    """Let everything happen, one after another."""
+    return [(row, await _cells(row)) for row in faults()]
+
+
+def _told(cells: Sequence[str]) -> str:
+    if len(set(cells)) == 1:
+        return cells[0]
+    return "; ".join(f"{_NAMES[wire.name]}: {cell}" for wire, cell in zip(WIRES, cells, strict=True))
+
+
+def page(table: Sequence[tuple[Fault, Sequence[str]]]) -> str:
+    """The whole page as Markdown."""
+    lines: list[str] = [_HEAD]
+    group = ""
+    for row, cells in table:
+        if row.group != group:
+            group = row.group
+            lines.append(f"\n## {group}\n\n| what happens | where | what comes of it |\n|---|---|---|\n")
+        lines.append(f"| {row.name} | {row.place} | {_told(cells)} |\n")
+    return "".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write or check the page; 1 when it is stale."""
+    text = page(asyncio.run(rows()))
+    if "--check" in arguments:
+        stale = not _PAGE.exists() or _PAGE.read_text("utf-8") != text
+        if stale:
+            print("docs/faults.md is stale: run `make docs`", file=sys.stderr)
+        return int(stale)
+    _PAGE.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
