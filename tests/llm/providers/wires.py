@@ -84,7 +84,7 @@ def _responses_provider(url: str, patience: float) -> OpenAIProvider:
         base_url=f"{url}/v1",
         api_key=Secret(KEY),
         api="responses",
-        default_model=responses_wire.MODEL,
+        default_model=chat_wire.MODEL,
         timeout=patience,
     )
     return OpenAIProvider(config)
@@ -115,7 +115,7 @@ def _responses() -> Wire:
     return Wire(
         name="responses",
         make=_responses_provider,
-        model=responses_wire.MODEL,
+        model=chat_wire.MODEL,
         handle=responses_wire.handle,
         events=tuple(events),
         terminal=_index(events, b"response.completed"),
