@@ -66,6 +66,12 @@ def _dispatch(invocation: Invocation, arguments: list[str]) -> int:
         return code
     gc.disable()  # what is imported stays, so looking through it again and again finds nothing; a command has it back
     try:
+        if arguments[:1] == ["dev"]:
+            from sentient_cli.cli.dev_quick import run_quickly
+
+            done = run_quickly(invocation, arguments[1:])
+            if done is not None:
+                return done
         from sentient_cli.cli.app import run
 
         return run(invocation.program, arguments or ["--help"], width=console.width())
