@@ -73,6 +73,7 @@ def test_a_smaller_model_when_everything_is_down(sentient: Sentient) -> None:
     assert (told["provider"], told["degraded"]) == ("offline", "mine:small could not answer")
 
 
+@pytest.mark.story("E2.1", "2.6")
 def test_what_must_not_be_asked_or_answered(sentient: Sentient) -> None:
     with LLMServer(chat_answer("The word is sword", "fish.")) as server:
         _with(server, '[llm.safety]\nsecrets = true\nwords = ["swordfish"]\npatterns = ["\\\\d{3}-\\\\d{4}"]\n')
@@ -89,6 +90,7 @@ def test_what_must_not_be_asked_or_answered(sentient: Sentient) -> None:
     assert "swordfish" not in answered.stderr + ended.stderr
 
 
+@pytest.mark.story("2.6")
 def test_a_moderation_endpoint_is_asked(sentient: Sentient) -> None:
     harm = as_json({"results": [{"flagged": True, "categories": {"violence": True}}]})
     fine = as_json({"results": [{"flagged": False, "categories": {"violence": False}}]})
@@ -110,6 +112,7 @@ def test_a_moderation_endpoint_is_asked(sentient: Sentient) -> None:
     assert "Did you mean `openai`" in unknown.stderr
 
 
+@pytest.mark.story("E2.3")
 @pytest.mark.parametrize("fit", ["trim", "summarise"])
 def test_a_conversation_that_is_too_long(sentient: Sentient, fit: str) -> None:
     Path("long.txt").write_text("word " * 400)

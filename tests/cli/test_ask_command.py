@@ -135,7 +135,7 @@ def test_a_provider_that_fails(sentient: Sentient) -> None:
     assert "provider-server" in done.stderr
 
 
-@pytest.mark.story("E1.1")
+@pytest.mark.story("E1.1", "E4.1")
 def test_what_came_before_a_break_was_written(sentient: Sentient) -> None:
     with LLMServer(chat_answer("Hello, ", "world", how="reset")) as server:
         project(server, '\n[profile.x.llm]\nfailover = "fail"\n')

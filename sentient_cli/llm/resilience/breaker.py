@@ -85,11 +85,14 @@ class Breaker:
         "_ticket",
         "_trips",
         "_until",
+        "pending",
         "policy",
     )
 
     def __init__(self, policy: BreakerPolicy) -> None:
         self.policy: BreakerPolicy = policy
+        self.pending: int = 0
+        """Calls that go on now; whoever makes them counts them."""
         self._epoch = 0
         self._ticket = Ticket(0)  # the same for all calls between two changes
         self._until: float | None = None
@@ -179,8 +182,11 @@ class Breaker:
             self._probe = None
 
     def _is_too_much(self) -> bool:
+        # What fails at once ends before what does not: of calls that began together the first to end have all failed. A
+        # row of failures says something only if it is no shorter than the number of those that may still go well.
         policy, calls = self.policy, self._passed + self._failed
-        return self._row >= policy.failures or (calls >= policy.minimum and self._failed >= policy.share * calls)
+        is_in_a_row = self._row >= max(policy.failures, self.pending)
+        return is_in_a_row or (calls >= policy.minimum and self._failed >= policy.share * (calls + self.pending))
 
     def _count(self, now: float, *, failed: bool) -> None:
         if now - self._began >= self.policy.window:

@@ -143,10 +143,12 @@ class Guard:
         breaker = self._breakers.of(self._provider, model)
         ticket = breaker.ticket
         if ticket is not None:
+            breaker.pending += 1
             return breaker, ticket
         ticket = breaker.admit(self._breakers.now(), rescue=rescue)
         if ticket is None:
             raise _resting(self._provider, model, breaker, self._breakers.now())
+        breaker.pending += 1
         if ticket.probe:
             self._breakers.changed(self._provider, model, breaker)
         return breaker, ticket
@@ -161,6 +163,7 @@ class Guard:
             outcome: The error; or whether there was an answer: False means that nobody waited for it.
         """
         breakers = self._breakers
+        breaker.pending -= 1
         if outcome is True:
             was_closed = not ticket.probe and breaker.until is None
             breaker.succeeded(ticket, breakers.now())

@@ -124,11 +124,13 @@ class _Traffic:
 
 
 class RetryBudget:
-    """Retries are a share of the traffic to a provider, so that they cannot become a storm.
+    """Retries that fail are a share of the traffic to a provider, so that they cannot become a storm.
+
+    One that went well is given back: faults here and there are what retries are for, however many there are.
 
     Args:
-        share: Retries for each call, at most.
-        floor: Retries that there may be even when there are few calls.
+        share: Retries that fail for each call, at most.
+        floor: So many that there may be even when there are few calls.
         window: Seconds over which both are counted, about.
 
     Example:
@@ -137,6 +139,9 @@ class RetryBudget:
         ...     _ = budget.count("openai", now=0.0)
         >>> [budget.take("openai", now=0.0) for _ in range(3)]
         [True, True, False]
+        >>> budget.give_back("openai")
+        >>> budget.take("openai", now=0.0)
+        True
     """
 
     def __init__(self, share: float = 0.1, floor: int = 10, window: float = 60.0) -> None:
@@ -173,6 +178,11 @@ class RetryBudget:
             return False
         self._of(provider).retries += 1
         return True
+
+    def give_back(self, provider: str) -> None:
+        """Give one back that went well; more than were taken of late are not."""
+        traffic = self._of(provider)
+        traffic.retries = max(0, traffic.retries - 1)
 
     def _of(self, provider: str) -> _Traffic:
         traffic = self._now.get(provider)
@@ -232,9 +242,13 @@ class Retrying:
             if not call.alternatives:
                 call.is_final = attempt >= strategy.attempts or not has_left
             try:
-                return await opened(self._inner.stream(request, call))
+                answer = await opened(self._inner.stream(request, call))
             except ProviderError as error:
                 failure = error
+            else:
+                if attempt > 1:
+                    self._budget.give_back(provider)
+                return answer
             has_left = self._budget.has_left(provider, self._now())
             await self._wait(failure, strategy, self._context(failure, attempt, request, call, began), call)
 

@@ -70,6 +70,5 @@ async def check_answer(provider: str, incoming: Incoming, where: str = "") -> bo
             why=f"Its content type is {kind!r:.60}",
             fix="Check its `base_url`: most end in `/v1`",
             provider=provider,
-            retryable=False,
         )
     return not kind.endswith("json") or "ndjson" in kind

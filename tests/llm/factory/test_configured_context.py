@@ -49,6 +49,7 @@ def _run(settings: LlmSettings, work: Callable[[ConfiguredLLM], Awaitable[None]]
     asyncio.run(main())
 
 
+@pytest.mark.story("E2.3")
 @pytest.mark.parametrize("count", ["estimate", "provider"])
 def test_what_is_oldest_is_left_out(count: str) -> None:
     with LLMServer(chat_answer("Hello")) as server:
@@ -73,6 +74,7 @@ def test_a_model_that_nobody_knows_is_asked_for_all() -> None:
         assert len(_asked(server)) == len(TALK)
 
 
+@pytest.mark.story("E2.3")
 def test_a_summary_is_a_call_of_its_own_and_made_once() -> None:
     with LLMServer(chat_answer("In short: words."), chat_answer("Hello")) as server:
 
@@ -100,6 +102,7 @@ def test_without_a_summary_there_is_less_to_read() -> None:
         assert len(server.requests) == 1
 
 
+@pytest.mark.story("E2.3")
 def test_each_model_gets_what_it_can_read() -> None:
     words = [Message.user("word " * 4000), *TALK[:2]]
     with LLMServer(chat_answer("Hello")) as server:

@@ -59,6 +59,7 @@ async def read(provider: AnthropicProvider, request: Request = ASKED) -> list[Ch
 CHECKS = [check.name for check in provider_checks(AnthropicProvider, failing=AnthropicProvider)]
 
 
+@pytest.mark.story("2.1")
 @pytest.mark.parametrize("name", CHECKS)
 def test_it_keeps_every_promise_of_the_protocol(server: LLMServer, name: str) -> None:
     def failing() -> AnthropicProvider:
@@ -98,7 +99,7 @@ async def test_a_server_that_reads_another_header_gets_the_key_there_only(server
     assert headers["anthropic-version"] == "2023-06-01"
 
 
-@pytest.mark.story("2.5")
+@pytest.mark.story("2.5", "E3.2")
 async def test_parameters_that_this_version_refuses_are_left_out_and_said_with_the_first_chunk(
     server: LLMServer,
 ) -> None:

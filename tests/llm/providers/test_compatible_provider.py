@@ -157,6 +157,7 @@ async def test_tools_are_asked_for_and_their_calls_put_together(server: LLMServe
     assert answer.finish_reason == "tool_call"
 
 
+@pytest.mark.story("E3.2")
 async def test_what_was_left_out_is_said_with_the_first_chunk(server: LLMServer) -> None:
     asked = Request(model=MODEL, messages=ASK.messages, parameters=Parameters(service_tier="flex"))
     async with opened(server) as provider:
@@ -324,6 +325,7 @@ async def test_what_is_said_of_the_limits_is_kept(server: LLMServer) -> None:
         assert provider.limits == {"x-ratelimit-remaining-requests": "7"}
 
 
+@pytest.mark.story("13.5")
 async def test_its_pool_is_told(server: LLMServer) -> None:
     server.answer(lambda _: Answer(text_answer(), how="stall"))
     async with opened(server, max_connections=2) as provider:

@@ -42,7 +42,7 @@ def places(wire: Wire) -> dict[str, int]:
 
 
 @wires
-@pytest.mark.story("4.3")
+@pytest.mark.story("4.3", "E4.1")
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
 @pytest.mark.parametrize(
     ("how", "kind"),
@@ -169,6 +169,7 @@ async def test_a_part_that_cannot_be_read(wire: Wire, place: str, bad: bytes) ->
 
 
 @wires
+@pytest.mark.story("E4.1")
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
 async def test_an_error_in_the_stream(wire: Wire, place: str) -> None:
     before = {"first": 0, "middle": wire.terminal // 2, "last": wire.terminal}[place]

@@ -92,6 +92,7 @@ def test_numbers_beside_the_words_count_first_and_none_are_made_up() -> None:
     assert (told.tokens, told.limit, silent.tokens, silent.limit) == (12, 10, None, None)
 
 
+@pytest.mark.story("E1.3")
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 async def test_the_counts_come_over_a_socket(wire: Wire) -> None:
     told = {"type": "error", "error": {"type": "invalid_request_error", "message": _WORDED[0][0]}}

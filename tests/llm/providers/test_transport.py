@@ -66,7 +66,7 @@ def _server() -> Iterator[LLMServer]:
         yield server
 
 
-@pytest.mark.story("13.2")
+@pytest.mark.story("13.2", "E13.2")
 async def test_more_calls_than_connections_wait_their_turn(server: LLMServer) -> None:
     server.answer(SLOW)
     async with opened(server.url, max_connections=3) as transport:
@@ -78,6 +78,7 @@ async def test_more_calls_than_connections_wait_their_turn(server: LLMServer) ->
     assert server.accepted == 3
 
 
+@pytest.mark.story("E13.1")
 async def test_who_waits_too_long_is_told_so(server: LLMServer) -> None:
     server.answer(STUCK)
     async with opened(server.url, max_connections=1, pool_timeout=0.05) as transport:
@@ -128,6 +129,7 @@ async def test_the_environments_proxy_is_not_used(server: LLMServer, monkeypatch
         assert (await transport.fetch("GET", server.url, {})).status == 200
 
 
+@pytest.mark.story("E13.2")
 async def test_a_proxy_is_used_when_it_is_set(server: LLMServer) -> None:
     async with opened("http://127.0.0.1:9/v1", proxy=server.url) as transport:
         await transport.fetch("GET", "http://127.0.0.1:9/v1/models", {})
@@ -213,7 +215,7 @@ def _secure(certificate: Path) -> Iterator[int]:
         thread.join()
 
 
-@pytest.mark.story("6.4")
+@pytest.mark.story("6.4", "E13.2")
 async def test_only_certificates_that_are_trusted_are_taken(secure: int, certificate: Path) -> None:
     url = f"https://localhost:{secure}"
     async with opened(url) as transport:

@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from sentient_cli.clock import SystemClock
 from sentient_cli.errors import (
     AuthenticationError,
     BadRequestError,
@@ -22,6 +23,7 @@ from sentient_cli.errors import (
 )
 from sentient_cli.llm import Chunk
 from sentient_cli.llm.resilience.breaker import Breaker, BreakerPolicy, BreakerState, Ticket
+from sentient_cli.llm.resilience.breaking import Breakers, Guard
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
 from tests.llm.resilience.actors import HANG, STOP, Actor, Deed, Stage, said
@@ -263,3 +265,15 @@ async def test_the_names_of_models_do_not_fill_the_memory() -> None:
     for number in range(10_000):
         breakers.of("plain", str(number))
     assert len(breakers.states()) < 5_000
+
+
+def test_the_first_to_end_of_calls_that_began_together_say_nothing_of_the_others() -> None:
+    breakers = Breakers(lambda _: BreakerPolicy(failures=3), SystemClock())
+    guard = Guard("one", breakers)
+    begun = [guard.enter("m", rescue=False) for _ in range(10)]
+    for breaker, ticket in begun[:4]:
+        guard.leave("m", breaker, ticket, ServerError("Down"))
+    assert breakers.state("one", "m") == "closed"  # six may still go well
+    for breaker, ticket in begun[4:6]:
+        guard.leave("m", breaker, ticket, ServerError("Down"))
+    assert breakers.state("one", "m") == "open"

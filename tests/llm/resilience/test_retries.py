@@ -222,3 +222,12 @@ async def test_other_policies_have_another_budget_at_once() -> None:
     with pytest.raises(ServerError):
         await stage.manager.generate("hi")
     assert stage.told.count("llm.retry") == 1
+
+
+async def test_retries_that_go_well_are_not_rationed() -> None:
+    actor = Actor(*([[ServerError("Down")], [*said("Hello"), STOP]] * 100))
+    policies = ResiliencePolicies(breaker=NEVER, retry=RetryPolicy(base=0.0), retry_floor=1)
+    stage = Stage(actor, policies=policies)
+    for _ in range(100):
+        assert (await stage.manager.generate("hi")).text == "Hello"
+    assert actor.calls == 200
