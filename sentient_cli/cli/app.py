@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "run"]
 
 MAXIMUM_WIDTH = 100
+_EXTRA = "Got unexpected extra argument"
 _KINDS = {"a valid integer": "a whole number", "a valid number": "a number"}
 
 
@@ -212,13 +213,15 @@ def run(program: str, arguments: Sequence[str], *, width: int) -> int:
 
 def _usage_error(error: TyperException) -> UsageError:
     context: object = getattr(error, "ctx", None)
-    path: object = getattr(context, "command_path", "sentient")
+    path = str(getattr(context, "command_path", "sentient"))
     options: object = getattr(error, "possibilities", None)
     named = cast("list[str]", options) if isinstance(options, list) else []
     near = ", ".join(f"`{name}`" for name in named if name not in _hidden(context))
     message = error.message if named else error.format_message()
     if getattr(error, "option_name", None) == "--token":
         near, fix = "", "A token is a secret, which a command line would show: set SENTIENT_SERVER_TOKEN"
+    elif path.endswith(" ask") and message.startswith(_EXTRA):
+        fix = f'Put the question in quotes: `{path} "…"`'
     else:
         fix = f"Run `{path} --help`"
     return UsageError(_plain(message), why=f"Did you mean {near}?" if near else "", fix=fix)
@@ -233,6 +236,8 @@ def _hidden(context: object) -> set[str]:
 def _plain(message: str) -> str:
     """What Typer and Pydantic say, in the words of everybody else."""
     said = " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+    if said.startswith(_EXTRA):
+        return f"Too many arguments: {said.partition('(s) ')[2].strip('()')}"
     head, found, rest = said.partition("Input should be ")
     if not found:
         return said

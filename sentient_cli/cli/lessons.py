@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sentient_cli.cli.wrapped import wrapped
 from sentient_cli.errors import SentientError, UsageError
 from sentient_cli.sanitize import sanitize_line
 from sentient_cli.scaffold.learn.lessons import LESSONS, Lesson
@@ -78,7 +79,7 @@ def _attempt(
     here: Invocation, lesson: Lesson, workspace: Workspace, shell: Shell, progress: Progress
 ) -> Progress | None:
     """What became of a lesson; None when the learner leaves."""
-    here.console.say(f"({_HELP})")
+    _say(here, f"({_HELP})")
     while True:
         try:
             line = here.console.ask(f"{lesson.name} >", flag="--step").strip()
@@ -96,7 +97,7 @@ def _attempt(
             case "q" | "quit" | "exit":
                 return None
             case "h" | "hint":
-                here.console.say(_filled(lesson.hint, workspace))
+                _say(here, _filled(lesson.hint, workspace))
             case "t" | "text":
                 _show(here, lesson, workspace)
             case _:
@@ -107,7 +108,8 @@ def _attempt(
 def _run(here: Invocation, line: str, shell: Shell) -> None:
     line = line.removeprefix("$").strip()
     if line.partition(" ")[0] not in COMMANDS:
-        here.console.say(f"Commands begin with {', '.join(COMMANDS)}; others belong into another terminal. ({_HELP})")
+        _say(here, f"Only {', '.join(COMMANDS)} run here; others belong into another terminal.")
+        _say(here, f"({_HELP})")
         return
     here.console.flush()
     try:
@@ -116,6 +118,10 @@ def _run(here: Invocation, line: str, shell: Shell) -> None:
         told = str(error)
     if told:
         here.console.say(_safe(told))
+
+
+def _say(here: Invocation, text: str) -> None:
+    here.console.say(wrapped(here.console, text))
 
 
 def _tell_news(here: Invocation, shell: Shell) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from sentient_cli.errors import ConfigError, ProviderTimeoutError, SentientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sentient_cli.cli.console import Console
     from sentient_cli.config import Loaded
@@ -28,6 +28,7 @@ _LETTERS = {
     "r": "thinking",
     "c": "caching",
 }
+_CALLED = {"structured_output": "structured output", "thinking": "reasoning"}
 _PATIENCE = 15.0
 _LOCAL = frozenset({"ollama", "vllm", "llamacpp", "lmstudio"})
 _WIDE = 76
@@ -225,8 +226,21 @@ def show(console: Console, listed: Sequence[Listed], *, narrowed: bool, live: bo
         can = "".join(letter for letter, ability in _LETTERS.items() if ability in row.capabilities)
         cells = (_size(row.context_tokens), can or "-", _price(row.input_price), _price(row.output_price))
         console.data(_row(name, cells, first, wide=wide) + _remark(row))
+    if wide:
+        _say_letters(console, {ability for row in listed for ability in row.capabilities})
     if not narrowed and not any(row.provider != "offline" for row in listed):
+        if live:
+            console.say("No local server answers on its usual port.")
         console.say("Only the offline model needs no key. `sentient models --all` lists the others.")
+
+
+def _say_letters(console: Console, abilities: Collection[str]) -> None:
+    """Say what the letters stand for that were shown."""
+    from sentient_cli.cli.wrapped import wrapped
+
+    told = [f"{letter} {_CALLED.get(name, name)}" for letter, name in _LETTERS.items() if name in abilities]
+    if told:
+        console.say(wrapped(console, ", ".join(told), head="can: "))
 
 
 def _row(name: str, cells: tuple[str, str, str, str], first: int, *, wide: bool) -> str:

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
 
+from typing_extensions import override
+
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.config.environ import process_environment
 from sentient_cli.config.llm import LlmSettings, ProviderSettings
 from sentient_cli.errors import BadRequestError, ConfigError, SentientError
 from sentient_cli.host.calls import RunCallHook
-from sentient_cli.host.llm_around import Closing, fitting, guarding, kept_answers, outage_policy
+from sentient_cli.host.llm_around import Closing, fitting, guarding, kept_answers, missing_for_filters, outage_policy
 from sentient_cli.host.llm_attempts import around_attempts
 from sentient_cli.llm.hooks import CallHook
 from sentient_cli.llm.manager import LLMManager
@@ -49,7 +51,22 @@ class ConfiguredLLM(LLMManager):
     """Where usage is written; None: nowhere."""
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
     """What is closed after the providers."""
+    missing: Callable[[], SentientError | None] = staticmethod(lambda: None)
+    """What filters lack, so that every call would fail."""
 
+    @override
+    def check_default(self) -> None:
+        """The same, and whether the filters have what they need.
+
+        Raises:
+            ConfigError: the default model leads nowhere.
+            CredentialNotFoundError: a key is missing.
+        """
+        super().check_default()
+        if (error := self.missing()) is not None:
+            raise error
+
+    @override
     async def warm(self) -> None:
         """The same, and have the prices of the default model read."""
         with contextlib.suppress(SentientError):
@@ -59,6 +76,7 @@ class ConfiguredLLM(LLMManager):
             await super().warm()
             await self.prices.ready(provider.provider_id, model)
 
+    @override
     async def aclose(self) -> None:
         """Close all providers, and write down the last of what was used. May be called twice."""
         async with AsyncExitStack() as stack:
@@ -68,7 +86,7 @@ class ConfiguredLLM(LLMManager):
 
 def _import(modules: Sequence[str]) -> None:
     for module in modules:
-        with contextlib.suppress(ImportError):  # the first call tells
+        with contextlib.suppress(Exception):  # a broken package raises whatever it likes; the first call tells
             import_module(module)
 
 
@@ -125,6 +143,7 @@ def build_llm(
         ],
     )
     manager.prices, manager.ledger, manager.closing = prices, ledger, closing
+    manager.missing = lambda: missing_for_filters(settings, environment, profile)
     breakers = manager.breakers
 
     def healthy(target: Target) -> bool:

@@ -16,7 +16,7 @@ from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.models.facts import facts_of
 from sentient_cli.llm.provider import LLMProvider, Request, TokenCount
 from sentient_cli.llm.providers.factory import is_known, kind_of, unknown_provider
-from sentient_cli.llm.providers.keys import find_keys, missing_key
+from sentient_cli.llm.providers.keys import Keys, find_keys, missing_key
 from sentient_cli.llm.providers.kinds import KINDS, Kind
 from sentient_cli.llm.resilience.cache import AnswerCache, MemoryCache
 from sentient_cli.llm.resilience.outage import OutagePolicy
@@ -26,7 +26,7 @@ from sentient_cli.llm.types import Message
 if TYPE_CHECKING:
     from sentient_cli.llm.safety import Finding, SafetyFilter, Verdict
 
-__all__ = ["Closing", "fitting", "guarding", "kept_answers", "outage_policy"]
+__all__ = ["Closing", "fitting", "guarding", "kept_answers", "missing_for_filters", "outage_policy"]
 
 _NOT_OF_ANSWERS: Final = {"retry", "breaker", "budget", "cache", "outage", "usage", "deadline", "strategy", "failover"}
 """Settings on which no answer depends."""
@@ -140,7 +140,7 @@ def _moderation(
     table = settings.providers.get(name)
     if table is None and not is_known(name):
         raise unknown_provider(name, name)
-    keys = find_keys(KINDS.get(kind_of(name, table), Kind()), table, environment, profile=profile)
+    keys = _keys_of(name, settings, environment, profile)
     if not keys.found:
         return _Keyless(missing_key(name, keys))
     told = table.model_dump(include=_OF_MODERATION, exclude_none=True) if table is not None else {}
@@ -149,6 +149,28 @@ def _moderation(
     made = ModerationFilter(config, categories=safety.categories, when_down=safety.when_down)
     closing(made.aclose)
     return made
+
+
+def _keys_of(name: str, settings: LlmSettings, environment: Mapping[str, str], profile: str) -> Keys:
+    table = settings.providers.get(name)
+    return find_keys(KINDS.get(kind_of(name, table), Kind()), table, environment, profile=profile)
+
+
+def missing_for_filters(
+    settings: LlmSettings, environment: Mapping[str, str], profile: str
+) -> CredentialNotFoundError | None:
+    """What the filters lack, so that no call can be answered; None: nothing.
+
+    Args:
+        settings: Those of models.
+        environment: Where keys are looked for.
+        profile: The profile of settings that was chosen.
+    """
+    name = settings.safety.moderation
+    if name is None:
+        return None
+    keys = _keys_of(name, settings, environment, profile)
+    return None if keys.found else missing_key(name, keys)
 
 
 class _Keyless:

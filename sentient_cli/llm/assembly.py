@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -10,7 +11,24 @@ from sentient_cli.errors import ProviderConnectionError
 from sentient_cli.llm.parts import ThinkingPart
 from sentient_cli.llm.types import Chunk, Completion, FinishReason, JsonValue, ToolCall, ToolCallDelta, Usage
 
-__all__ = ["Assembly", "collect", "is_whole", "truncated"]
+__all__ = ["Assembly", "collect", "is_whole", "tier_told", "truncated"]
+
+_TIERS: Final = frozenset({"default", "standard", "flex", "priority", "batch"})
+"""Those that have prices."""
+
+
+def tier_told(extra: Mapping[str, JsonValue] | None) -> str | None:
+    """The service tier that an answer was given in, where the provider tells it: it may not be the one that was wanted.
+
+    Args:
+        extra: What it sent besides the answer.
+
+    Example:
+        >>> tier_told({"service_tier": "flex"}), tier_told({"service_tier": "of-our-own"})
+        ('flex', None)
+    """
+    told = extra.get("service_tier") if extra is not None else None
+    return told if isinstance(told, str) and told in _TIERS else None
 
 
 class _OpenCall:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sentient_cli.errors import ConfigError
 from sentient_cli.llm.provider import LLMProvider
@@ -73,6 +73,16 @@ class Directory:
 
         owner = next((name for name in self.providers if model and facts_of(name, model) is not None), None)
         return f"Did you mean `{owner}:{model:.60}`? " if owner else ""
+
+    def astray(self, extra: Iterable[str]) -> Iterator[str]:
+        """What is to be said of parameters that are for providers which are not there."""
+        for name in extra:
+            if name not in self.providers:
+                from difflib import get_close_matches  # noqa: PLC0415 - only for those who err
+
+                near = next(iter(get_close_matches(name, self.providers, 1)), None)
+                hint = f"; did you mean {near!r}?" if near else ""
+                yield f"The parameters in `extra` for {name!r:.60} were left out: there is no such provider{hint}"
 
     def target(self, wanted: str) -> Target:
         """The model that is meant by ``provider:model``, by a provider alone, or by a group.

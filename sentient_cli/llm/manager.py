@@ -262,6 +262,8 @@ class LLMManager:
         options = options or AS_USUAL
         call = Call(recorder, subject=subject, options=options, price=self._price)
         call.wanted, call.provider, call.model = wanted, target.provider.provider_id, target.model
+        if request.parameters.extra:
+            call.notices.extend(self._directory.astray(request.parameters.extra))
         if output is not None:
             call.tools = adapted(request, target).tools
         return LLMStream(self._pipeline.answering, request, call, options.timeout or self.policies.deadlines.total)

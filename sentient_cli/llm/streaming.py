@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from sentient_cli.errors import AnswerRestartedError, CredentialNotFoundError, ProviderError, SentientError
-from sentient_cli.llm.assembly import Assembly, truncated
+from sentient_cli.llm.assembly import Assembly, tier_told, truncated
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.hooks import as_json, failure_as_json
 from sentient_cli.llm.provider import Request
@@ -201,6 +201,8 @@ class _Call:
     def _end(self) -> None:
         call, recorder = self._call, self._call.recorder
         usage = self._assembly.usage = self._used()
+        if not call.splices:  # else what was told is that of the attempt before
+            call.tier = tier_told(self._assembly.extra) or call.tier
         self._count_cost(usage)
         if not recorder.enabled:
             return
@@ -216,6 +218,8 @@ class _Call:
             "cached": call.cached,
             "degraded": call.degraded,
         }
+        if call.tier is not None:
+            data["tier"] = call.tier
         if call.wasted is not None:
             data["wasted"] = as_json(call.wasted)
         if call.notices:

@@ -260,7 +260,7 @@ def _log(name: str) -> Generator[tuple[IO[bytes], Path]]:
     folder = state_dir() / "create"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = folder / f"{time.time_ns()}-{name}.log"
+        file = folder / f"{int(time.time())}-{name}.log"  # short: its path is shown in a panel
         descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError:  # nowhere to keep anything; the project may still be made
         descriptor, temporary = tempfile.mkstemp(prefix=f"sentient-{name}-", suffix=".log")
@@ -270,7 +270,7 @@ def _log(name: str) -> Generator[tuple[IO[bytes], Path]]:
             yield log, file
         except SentientError:
             _mask(log)
-            _prune(file.parent)
+            _prune(folder)  # not where the file is: that may be the directory for everybody's temporary files
             raise
         except BaseException:
             file.unlink(missing_ok=True)

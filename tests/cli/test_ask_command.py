@@ -30,6 +30,17 @@ def test_an_answer_of_the_offline_model(sentient: Sentient) -> None:
     assert sentient("ask", "What is 6 * 7?", "-q").stderr == ""
 
 
+@pytest.mark.story("4.3")
+def test_a_question_without_quotes(sentient: Sentient) -> None:
+    done = sentient("ask", "what", "is", "love", "--json")
+    assert done.returncode == 2
+    error = json.loads(done.stderr)["error"]
+    assert (error["what"], error["fix"]) == (
+        "Too many arguments: is love",
+        'Put the question in quotes: `sentient ask "…"`',
+    )
+
+
 @pytest.mark.story("3.2", "1.3", "1.7")
 def test_an_answer_of_a_server(sentient: Sentient) -> None:
     with LLMServer(chat_answer("Hello", ", ", "world")) as server:

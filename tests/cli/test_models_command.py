@@ -20,6 +20,14 @@ def test_without_a_key_there_is_the_offline_model(sentient: Sentient) -> None:
     done = sentient("models")
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["model", "offline:assistant", "offline:echo"]
     assert "sentient models --all" in done.stderr
+    assert "can: t tools, s structured output\n" in done.stderr
+
+
+@pytest.mark.story("3.2")
+def test_only_letters_that_are_shown_are_explained(sentient: Sentient) -> None:
+    assert "images" not in sentient("models").stderr
+    assert "can: " not in sentient("models", env={"COLUMNS": "40"}).stderr
+    assert "c caching" in sentient("models", "haiku").stderr
 
 
 @pytest.mark.story("3.2", "1.2")

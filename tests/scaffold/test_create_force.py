@@ -122,6 +122,22 @@ def test_what_the_tools_said_is_kept_without_passwords(tmp_path: Path) -> None:
     assert "verysecretvalue" not in log.read_text() + done.stderr
 
 
+@pytest.mark.story("20.1")
+def test_where_nothing_can_be_kept_the_logs_of_others_stay(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    others = {f"other-{number}.log" for number in range(12)}
+    for name in others:
+        (temporary / name).touch()
+    path = fake(tmp_path / "tools", "uv", "import sys\nsys.exit(3)\n")
+    environment = {"PATH": path, "XDG_STATE_HOME": os.devnull, "TMPDIR": str(temporary)}
+    done = run_sentient("create", "my-agent", "--yes", "--json", env=environment)
+    assert done.returncode == 5, done.stderr
+    (kept,) = {file.name for file in temporary.glob("*.log")} - others
+    assert kept in json.loads(done.stderr.splitlines()[-1])["error"]["why"]
+    assert others < {file.name for file in temporary.glob("*.log")}
+
+
 @pytest.mark.story("E20.3")
 def test_a_project_without_an_agent_is_told_of_no_server(tmp_path: Path) -> None:
     folder = template(tmp_path / "t", {"a.txt": "a"})

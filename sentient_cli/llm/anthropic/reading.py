@@ -104,7 +104,7 @@ class MessageReader(StreamDecoder):
         elif kind == "message_delta":
             self._stopped = event.delta or self._stopped
             if event.usage is not None:
-                self.usage = usage_of(event.usage, self.usage or Usage())
+                self._spent(usage_of(event.usage, self.usage or Usage()))
         elif kind == "message_stop":
             chunks.append(self._finish())
         elif kind == "error":
@@ -122,7 +122,7 @@ class MessageReader(StreamDecoder):
         if message is None:
             return
         if message.usage is not None:
-            self.usage = usage_of(message.usage)
+            self._spent(usage_of(message.usage))
         chunks.append(Chunk(model=message.model, usage=self.usage, extra=self._told()))
 
     def _begin(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
@@ -161,7 +161,7 @@ class MessageReader(StreamDecoder):
             self._keep(frame)
 
     def _finish(self) -> Chunk:
-        self.finished = self.done = True
+        self._complete()
         stop = self._stopped
         extra = {**(said_besides(stop) or {}), **(self._told() or {})}
         if self._others:

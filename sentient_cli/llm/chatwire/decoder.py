@@ -60,7 +60,7 @@ class ChatDecoder(StreamDecoder):
         ['stop']
     """
 
-    __slots__ = ("_apart", "_begun", "_calls", "_finish")
+    __slots__ = ("_apart", "_begun", "_calls", "_finish", "_tier")
 
     def __init__(self, provider: str, notices: Sequence[str] | None = None, *, reasoning_apart: bool = False) -> None:
         super().__init__(provider, notices)
@@ -68,6 +68,7 @@ class ChatDecoder(StreamDecoder):
         self._calls = CallSorter()
         self._begun = False
         self._finish: FinishReason = "stop"
+        self._tier: str | None = None
 
     @override
     def _last(self) -> list[Chunk]:
@@ -109,6 +110,9 @@ class ChatDecoder(StreamDecoder):
         self._check(frame, data)
         if not self._begun:
             self._begin(frame.model, chunks)
+        if frame.service_tier is not None and frame.service_tier != self._tier:
+            self._tier = frame.service_tier
+            chunks.append(Chunk(extra={"service_tier": self._tier}))
         usage = frame.usage or (frame.x_groq.usage if frame.x_groq else None)
         for choice in frame.choices or ():
             if not choice.index:
@@ -118,7 +122,7 @@ class ChatDecoder(StreamDecoder):
         if told is not None:
             if not self.finished:
                 chunks.append(Chunk(usage=told))
-            self.usage = told
+            self._spent(told)
 
     def _check(self, frame: Frame, data: bytes) -> None:
         """Look whether it tells of an error.

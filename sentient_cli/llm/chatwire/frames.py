@@ -91,6 +91,7 @@ class Frame(msgspec.Struct, gc=False):
     citations: list[JsonValue] | None = None
     search_results: list[JsonValue] | None = None
     x_groq: Groq | None = None
+    service_tier: str | None = None
 
 
 _decode = msgspec.json.Decoder(Frame).decode
@@ -134,13 +135,13 @@ def lenient_frame(told: JsonValue) -> Frame:
     kept["usage"] = _numbers(told.get("usage"))
     if kept.get("error") is not None and not isinstance(kept["error"], dict | str):
         kept["error"] = str(kept["error"])
-    for name in ("model", "citations", "search_results", "x_groq"):
+    for name in ("model", "service_tier", "citations", "search_results", "x_groq"):
         kept[name] = _fitting(kept.get(name), name)
     return msgspec.convert(kept, Frame)
 
 
 def _fitting(value: JsonValue, name: str) -> JsonValue:
-    if name == "model":
+    if name in {"model", "service_tier"}:
         return value if isinstance(value, str) else None
     if name == "x_groq":
         return {"usage": _numbers(value.get("usage"))} if isinstance(value, dict) else None

@@ -124,13 +124,16 @@ class ContextManager:
                 "The conversation is too long",
                 why=f"It has {tokens} tokens, {left} without all that can be left out, and {limit} are allowed",
                 fix="Shorten the last message or what is pinned, or use a model with a larger context",
+                tokens=left,
+                limit=limit,
             )
         gone = frozenset[int]().union(*steps[:count])
+        unsaid = " and could not be summarised" if self._summaries is not None else ""
         return Fitted(
             request=_without(request, gone),
             tokens=left,
             removed=len(gone),
-            notice=f"{_messages(len(gone))} left out, since the conversation is too long for the model",
+            notice=f"{_messages(len(gone))} left out{unsaid}, since the conversation is too long for the model",
         )
 
     async def _fewest(

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from sentient_cli.errors import ContextLengthExceededError
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.types import Message
@@ -145,11 +146,21 @@ class Summaries:
         known, before = self._longest(marks)
         if known == len(marks):
             return before
-        summary = await self.summariser.summarise(messages[known:], before)
+        summary = await self._written(messages[known:], before)
         self._kept[marks[-1]] = summary
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
         return summary
+
+    async def _written(self, messages: Sequence[Message], before: str) -> str:
+        """A new summary; in parts, each made of the one before, where all is too long for whoever writes it."""
+        try:
+            return await self.summariser.summarise(messages, before)
+        except ContextLengthExceededError:
+            if len(messages) == 1:
+                raise
+        half = len(messages) // 2
+        return await self._written(messages[half:], await self._written(messages[:half], before))
 
 
 def _marks(messages: Sequence[Message]) -> list[bytes]:

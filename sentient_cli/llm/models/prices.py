@@ -46,6 +46,7 @@ class PriceBook:
         self._known: dict[tuple[str, str, str | None], Rates | None] = {}
         self._fetching: dict[tuple[str, str, str | None], asyncio.Future[Rates | None]] = {}
         self._lock = threading.Lock()
+        self._has_table = False
 
     def kind(self, provider: str) -> str:
         """The kind of a provider."""
@@ -59,9 +60,18 @@ class PriceBook:
         """Whether the prices were read, or found not to be there."""
         return (provider, model, tier) in self._known or f"{provider}:{model}" in self._own
 
+    def used(self, provider: str, model: str, tier: str | None = None) -> Rates | None:
+        """The prices of the tier that a call was answered in, which may not be the one that was asked for.
+
+        With the table at hand they are read now, once, in less than a millisecond.
+        """
+        if tier is not None and self._has_table and not self.knows(provider, model, tier):
+            return self.read(provider, model, tier)
+        return self.rates(provider, model, tier)
+
     def cost(self, provider: str, model: str, usage: Usage, tier: str | None = None) -> float | None:
         """What tokens cost, in US dollars; None: it is not known, or not read yet."""
-        return cost_of(usage, self.rates(provider, model, tier))
+        return cost_of(usage, self.used(provider, model, tier))
 
     def read(self, provider: str, model: str, tier: str | None = None) -> Rates | None:
         """Read the prices. Slow the first time, so not for an event loop."""
@@ -77,10 +87,12 @@ class PriceBook:
     def _load(self, provider: str, model: str, tier: str | None) -> Rates | None:
         try:
             load_rates = cast("Callable[[str, str, str | None], Rates | None]", import_module(_PRICELIST).load_rates)
-            return load_rates(self.kind(provider), model, tier)
+            found = load_rates(self.kind(provider), model, tier)
         except Exception:  # a price never fails a call
             _logger.warning("The price of %s:%s cannot be read", provider, model, exc_info=True)
             return None
+        self._has_table = self._has_table or self.kind(provider) not in {"offline", *UNLISTED}
+        return found
 
     async def ready(self, provider: str, model: str, tier: str | None = None) -> None:
         """Wait until the prices were read, in a thread."""

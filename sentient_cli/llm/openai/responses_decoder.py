@@ -60,6 +60,7 @@ class _Response(msgspec.Struct, gc=False):
     usage: _Usage | None = None
     error: _Fault | None = None
     incomplete_details: _Fault | None = None
+    service_tier: str | None = None
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -166,13 +167,15 @@ class ResponsesDecoder(StreamDecoder):
             self._begun = True
             chunks.append(Chunk(model=response.model, extra=self._told()))
         if response.usage is not None:
-            self.usage = _usage(response.usage)
+            self._spent(_usage(response.usage))
+            if response.service_tier:  # before its end it is the one that was asked for
+                chunks.append(Chunk(extra={"service_tier": response.service_tier}))
         if event.type == "response.completed":
-            self.finished = self.done = True
+            self._complete()
         elif event.type == "response.incomplete":
             reason = response.incomplete_details.reason if response.incomplete_details else None
             self._finish = "content_filter" if reason == "content_filter" else "length"
-            self.finished = self.done = True
+            self._complete()
         elif event.type in {"response.failed", "response.cancelled"}:
             raise self._refused(response.error or _Fault(message=f"The response ended as {event.type!r}"))
 

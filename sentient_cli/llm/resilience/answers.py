@@ -7,6 +7,7 @@ import hashlib
 import logging
 import sqlite3
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,8 @@ _MARK: Final = 8
 _WAITING: Final = 64
 """So many answers wait to be written at most; past it they are left out."""
 _TOUCHED: Final = 1000
+_REST: Final = 1.0
+"""Seconds that nothing is written after a failure, such as a file that another process has locked."""
 
 _NEXT_USE: Final = "(SELECT coalesce(max(used), 0) + 1 FROM answers)"
 
@@ -93,11 +96,14 @@ class SqliteCache:
         self._inode = 0
         self._is_off = False
         self._has_failed = False
+        self._rests_until = 0.0
 
     async def get(self, key: str) -> KeptAnswer | None:
         """The answer to a question, if it is there and not too old."""
         digest = self._digest(key)
-        return await self._lane.call(lambda: self._safely(lambda connection: self._found(connection, digest)))
+        with contextlib.suppress(StoreError):  # closed
+            return await self._lane.call(lambda: self._safely(lambda connection: self._found(connection, digest)))
+        return None
 
     async def put(self, key: str, answer: KeptAnswer) -> None:
         """Keep an answer; others go if there is no room. It is written behind."""
@@ -106,10 +112,13 @@ class SqliteCache:
                 return
             self._waiting += 1
         digest, until = self._digest(key), self._clock.now_ns() + round(self._seconds * 1e9)
-        self._lane.submit(lambda: self._put(digest, until, answer))
+        try:
+            self._lane.submit(lambda: self._put(digest, until, answer))
+        except StoreError:  # closed
+            self._written()
 
     async def aclose(self) -> None:
-        """Write what waits and close the file. May be called twice."""
+        """Write what waits and close the file; nothing is kept or found from then on. May be called twice."""
         with contextlib.suppress(StoreError):
             await self._lane.call(self._close)
         await self._lane.aclose()
@@ -130,9 +139,14 @@ class SqliteCache:
             self._touched.popitem(last=False)
         return answer
 
-    def _put(self, key: bytes, until: int, answer: KeptAnswer) -> None:
+    def _written(self) -> None:
         with self._lock:
             self._waiting -= 1
+
+    def _put(self, key: bytes, until: int, answer: KeptAnswer) -> None:
+        self._written()
+        if time.monotonic() < self._rests_until:
+            return  # who asks for an answer meanwhile would wait for each of those that cannot be written
         try:
             data = _encoded(key, answer)
             if self._holds_secret(answer):
@@ -220,11 +234,13 @@ class SqliteCache:
         if not self._has_failed:
             _logger.warning("The cache of answers cannot be used: %s: %s", self.path, error)
         self._has_failed = True
+        self._rests_until = time.monotonic() + _REST
 
     def _close(self) -> None:
         if self._connection is not None and self._touched and not self._is_off:
             self._safely(self._touch_all)
         self._drop()
+        self._is_off = True  # what comes after it would open the file again, and nobody close it
 
     def _touch_all(self, connection: sqlite3.Connection) -> None:
         touched, self._touched = self._touched, OrderedDict()

@@ -78,13 +78,13 @@ class Selector:
             faults, missing = {}, []
             able = [target for target in targets if self._can(target, needs, faults, missing, slack=self._slack)]
         if not able:
-            raise _nobody(targets, faults, missing)
+            raise _nobody(targets, faults, missing, needs, self._longest(targets))
         asked = Asked(request, call, needs)
         equals = [target for target in able if not target.degraded]
         lesser = [target for target in able if target.degraded]
         ranked, reasons = self.policy.rank(asked, equals) if len(equals) > 1 else (equals, {})
         if not ranked and not lesser:
-            raise _nobody(targets, {target.id: "left out by the policy" for target in able}, [])
+            raise _nobody(targets, {target.id: "left out by the policy" for target in able}, [], needs)
         order = [*ranked, *lesser]
         unwell = [target for target in order if not self.healthy(target)]
         if unwell and len(unwell) < len(order):
@@ -122,6 +122,11 @@ class Selector:
             known = self._known[provider, model] = (offered, made)
         return known[1]
 
+    def _longest(self, targets: Sequence[Target]) -> int | None:
+        """Tokens that the model takes that takes most, of those that were looked at."""
+        found = [self._known.get((target.provider.provider_id, target.model)) for target in targets]
+        return max((one[1].max_input_tokens or 0 for one in found if one is not None), default=0) or None
+
 
 def _told(faults: Mapping[str, str], reasons: Mapping[str, str], unwell: Sequence[Target]) -> dict[str, JsonValue]:
     told: dict[str, JsonValue] = {}
@@ -135,21 +140,24 @@ def _told(faults: Mapping[str, str], reasons: Mapping[str, str], unwell: Sequenc
 
 
 def _nobody(
-    targets: Sequence[Target], faults: Mapping[str, str], missing: Sequence[ConfigError]
+    targets: Sequence[Target],
+    faults: Mapping[str, str],
+    missing: Sequence[ConfigError],
+    needs: Needs,
+    longest: int | None = None,
 ) -> BadRequestError | ConfigError:
     if missing and len(missing) == len(faults):
         return next((error for error in missing if isinstance(error, CredentialNotFoundError)), missing[0])
     why = "; ".join(f"{model} {fault}" for model, fault in faults.items())
-    all_too_long = bool(faults) and all(fault.startswith("takes ") for fault in faults.values())
-    kind = ContextLengthExceededError if all_too_long else BadRequestError
-    fix = (
-        "Shorten the conversation, or add a model that takes more to `llm.fallback` or a group"
-        if all_too_long
-        else "Name a model that can, add one to `llm.fallback` or a group, or leave that out of the request"
-    )
-    return kind(
-        "No model can take this request",
-        why=why,
-        fix=fix,
-        provider=targets[0].provider.provider_id if targets else "",
-    )
+    what, provider = "No model can take this request", targets[0].provider.provider_id if targets else ""
+    if faults and all(fault.startswith("takes ") for fault in faults.values()):
+        return ContextLengthExceededError(
+            what,
+            why=why,
+            fix="Shorten the conversation, or add a model that takes more to `llm.fallback` or a group",
+            provider=provider,
+            tokens=needs.tokens + (needs.output or 0),
+            limit=longest,
+        )
+    fix = "Name a model that can, add one to `llm.fallback` or a group, or leave that out of the request"
+    return BadRequestError(what, why=why, fix=fix, provider=provider)

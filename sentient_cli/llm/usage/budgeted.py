@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from sentient_cli.errors import BudgetExceededError
+from sentient_cli.llm.assembly import tier_told
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.models.facts import facts_of
 from sentient_cli.llm.models.prices import PriceBook
@@ -64,17 +65,21 @@ class Budgeted:
             reserved = await self._reserve(amount, call)
         whole = call.origin or call
         usage: Usage | None = None
-        written, finished = 0, False
+        written, finished, used = 0, False, tier
         source = self._inner.stream(request, call)
         try:
             async for chunk in source:
                 written += written_in(chunk)
                 if chunk.usage is not None:
                     usage = chunk.usage
+                if chunk.extra is not None:
+                    used = tier_told(chunk.extra) or used
                 if chunk.finish_reason is not None:
                     finished = True
                 yield chunk
         finally:
+            if used != tier:
+                rates = self._prices.used(provider, request.model, used)
             cost = self._cost(request, rates, usage, written, finished=finished)
             whole.set_aside = max(0.0, whole.set_aside - reserved.amount)
             whole.spent += cost

@@ -138,6 +138,7 @@ class UsageHook:
         row.provider = _text(data.get("provider")) or row.provider
         row.model = _text(data.get("model")) or row.model
         row.error = _code(data)
+        row.tier = _text(data.get("tier")) or row.tier
         cost = data.get("cost")
         row.cost = bounded_cost(float(cost)) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
         row.cached = data.get("cached") is True

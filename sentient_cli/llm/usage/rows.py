@@ -46,7 +46,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
         total_ms: Milliseconds in all.
         cached: Whether it is an earlier answer.
         degraded: Why it is a lesser answer than was asked for.
-        tier: The service tier that was asked for; it is not kept.
+        tier: The service tier that was used, or else asked for; it is not kept.
 
     Example:
         >>> UsageRow(call="01J", at=0, provider="offline", model="echo", input=3, output=4).tokens.total

@@ -52,6 +52,14 @@ class StreamDecoder:
         self.done: bool = False
         """Whether all is said: what comes now is of no interest."""
 
+    def _spent(self, usage: Usage) -> None:
+        """Note the tokens that were told of."""
+        self.usage = usage
+
+    def _complete(self) -> None:
+        """Note that all is said."""
+        self.finished = self.done = True
+
     @property
     def text(self) -> str:
         """The text so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from sentient_cli.errors import ConfigError, ProviderConnectionError, ProviderError, ProviderTimeoutError, SentientError
@@ -9,6 +10,8 @@ from sentient_cli.redact import redactor
 from sentient_cli.sanitize import sanitize
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from sentient_cli.llm.wire.settings import RemoteConfig
 
 __all__ = ["failure_of"]
@@ -107,5 +110,14 @@ def _told(error: Exception) -> str:
 
     if isinstance(error, aiohttp.ClientResponseError):  # its text has the address with its query
         return f"{type(error).__name__}: status {error.status}"
-    text = str(error) or type(error).__name__
+    is_connecting = isinstance(error, aiohttp.ClientConnectorError)
+    text = (_of_connecting(error) if is_connecting else str(error)) or type(error).__name__
     return sanitize(redactor.redact(text))[:_LONGEST]
+
+
+def _of_connecting(error: aiohttp.ClientConnectorError) -> str:
+    # The library's own words speak of its settings for TLS, also where there is none.
+    cause, place = error.os_error, f"{error.host}:{error.port}"
+    if isinstance(cause, ConnectionRefusedError) or cause.errno == errno.ECONNREFUSED:
+        return f"{place} refused the connection: nothing listens there"
+    return f"{place}: {cause.strerror or cause}"

@@ -278,7 +278,7 @@ class Transport:
                 timeout=_timeout(config),
             )
         except Exception as error:  # noqa: BLE001 - the seam sorts them, and gives back what is no error of the network
-            failure = failure_of(self._provider, error, config)
+            failure = closed(self._provider) if self._closed else failure_of(self._provider, error, config)
         finally:
             if response is None:
                 pool.leave()

@@ -45,12 +45,16 @@ def _model(loaded: Loaded) -> Finding:
     from sentient_cli.clock import SystemClock, SystemIds
     from sentient_cli.host.compose import build_llm
 
-    clock = SystemClock()
+    clock, settings = SystemClock(), loaded.settings
     try:
-        provider, model = build_llm(loaded.settings.llm, clock, SystemIds(clock)).resolve()
+        manager = build_llm(
+            settings.llm, clock, SystemIds(clock), environment=loaded.environment, profile=settings.profile
+        )
+        manager.check_default()
+        provider, model = manager.resolve()
     except SentientError as error:
         return _failure("model", error)
-    script = f", script {loaded.settings.llm.script}" if loaded.settings.llm.script else ""
+    script = f", script {settings.llm.script}" if settings.llm.script else ""
     return Finding("model", "ok", f"{provider.provider_id}:{model}{script}")
 
 

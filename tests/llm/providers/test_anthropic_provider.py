@@ -59,7 +59,6 @@ async def read(provider: AnthropicProvider, request: Request = ASKED) -> list[Ch
 CHECKS = [check.name for check in provider_checks(AnthropicProvider, failing=AnthropicProvider)]
 
 
-@pytest.mark.story("2.1")
 @pytest.mark.parametrize("name", CHECKS)
 def test_it_keeps_every_promise_of_the_protocol(server: LLMServer, name: str) -> None:
     def failing() -> AnthropicProvider:

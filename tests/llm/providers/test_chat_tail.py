@@ -10,7 +10,7 @@ from tests.llm.providers.chat_wire import call_frame, ending, frame, text_frame
 from tests.llm.providers.wires import WIRES, Wire
 from tests.support.llm_server import Answer, LLMServer, as_sse
 
-CHAT = [wire for wire in WIRES if wire.name != "anthropic"]
+CHAT = [wire for wire in WIRES if wire.name in {"compatible", "openai"}]
 SAID = [text_frame("Hello"), frame({}, "stop")]
 USAGE = {"prompt_tokens": 12, "completion_tokens": 10}
 NOTHING = Usage()

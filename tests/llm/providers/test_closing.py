@@ -40,9 +40,9 @@ async def test_no_retry_is_waited_for_once_its_provider_is_closed(wire: Wire, la
         provider = LazyProvider(wire.name, lambda: made) if lazy else made
         hook = _Waiting()
         manager = LLMManager([provider], hooks=[hook], policies=FOREVER)
-        asking = asyncio.create_task(manager.generate("Hi", model=f"{wire.name}:{wire.model}"))
+        asking = asyncio.create_task(manager.generate("Hi", model=f"{provider.provider_id}:{wire.model}"))
         await hook.waits.wait()
-        await manager.remove(wire.name).aclose()
+        await manager.remove(provider.provider_id).aclose()
         with pytest.raises(ServerError):
             await asking
         assert len(server.requests) == 1

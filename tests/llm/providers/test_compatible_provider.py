@@ -69,6 +69,7 @@ async def test_it_keeps_every_promise_of_a_provider(name: str) -> None:
         await next(check for check in checks if check.name == name).run()
 
 
+@pytest.mark.story("3.2", "F8")
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_every_vendor_answers_with_its_own_path_and_key(server: LLMServer, vendor: str) -> None:
     row = VENDORS[vendor]

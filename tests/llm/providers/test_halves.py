@@ -18,7 +18,7 @@ from sentient_cli.llm.chatwire.decoder import ChatDecoder
 from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
 from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
 from sentient_cli.llm.wire.decoding import StreamDecoder
-from tests.llm.providers import anthropic_wire
+from tests.llm.providers import anthropic_wire, responses_wire
 from tests.llm.providers.chat_wire import call_frame, ending, frame, text_answer
 from tests.llm.providers.wires import WIRES, Wire
 from tests.support.llm_server import Answer, LLMServer, as_sse
@@ -75,6 +75,19 @@ STREAMS: dict[str, tuple[Callable[[str], StreamDecoder], Callable[[Iterable[str]
 }
 
 
+def _response_of_text(pieces: Iterable[str]) -> list[bytes]:
+    told = ({"type": "response.output_text.delta", "delta": text, "output_index": 0} for text in pieces)
+    return responses_wire.stream(responses_wire.events(*told))
+
+
+ANSWERS: dict[str, Callable[[Iterable[str]], list[bytes]]] = {
+    "compatible": text_answer,
+    "openai": text_answer,
+    "responses": _response_of_text,
+    "anthropic": anthropic_wire.text_answer,
+}
+
+
 def _read(name: str, pieces: Iterable[str]) -> Assembly:
     make, stream = STREAMS[name]
     decoder, assembly = make("mine"), Assembly()
@@ -120,8 +133,7 @@ def test_a_text_is_the_same_wherever_it_is_cut(text: bytes, data: st.DataObject)
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 async def test_nothing_of_it_is_seen_over_a_socket(wire: Wire) -> None:
-    make = anthropic_wire.text_answer if wire.name == "anthropic" else text_answer
-    with LLMServer(Answer(make(HALVES))) as server:
+    with LLMServer(Answer(ANSWERS[wire.name](HALVES))) as server:
         provider = wire.make(server.url, 5.0)
         answer = await provider.generate(Request(model=wire.model, messages=(Message.user("Hi"),)))
         await provider.aclose()

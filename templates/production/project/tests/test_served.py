@@ -18,6 +18,7 @@ ENVIRONMENT = {
     **os.environ,
     "SENTIENT_PROFILE": "production",
     "SENTIENT_LLM_MODEL": "offline",
+    "SENTIENT_LLM_USAGE": "false",
     "SENTIENT_SERVER_DRAIN_DELAY": "0",
     "SENTIENT_SERVER_TOKEN": TOKEN,
 }
