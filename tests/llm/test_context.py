@@ -50,8 +50,9 @@ def letters(messages: Sequence[Message]) -> int:
 class Short:
     """Says in short what was left out, or fails."""
 
-    def __init__(self, *, length: int = 10, fails: bool = False) -> None:
+    def __init__(self, *, length: int = 10, fails: bool = False, most: int = 1000) -> None:
         self.length = length
+        self.most = most
         self.fails = fails
         self.given: list[tuple[int, str]] = []
 
@@ -62,6 +63,8 @@ class Short:
     async def summarise(self, messages: Sequence[Message], before: str) -> str:
         if self.fails:
             raise ServerError("Down")
+        if len(messages) > self.most:
+            raise ContextLengthExceededError("The conversation is too long")
         self.given.append((len(messages), before))
         return "s" * self.length
 
@@ -194,6 +197,7 @@ async def test_what_has_to_stay_and_is_too_long_is_an_error_with_the_counts() ->
     with pytest.raises(ContextLengthExceededError) as caught:
         await ContextManager(51, counter=Letters()).fit(asked(messages))
     assert caught.value.why == "It has 220 tokens, 100 without all that can be left out, and 50 are allowed"
+    assert (caught.value.tokens, caught.value.limit) == (100, 50)
     with pytest.raises(ContextLengthExceededError, match="100 without"):
         await ContextManager(51, counter=Letters()).fit(asked(messages[-1:]))
 
@@ -232,7 +236,21 @@ async def test_without_a_summary_that_fits_the_oldest_is_forgotten(short: Short)
     fitted = await ContextManager(151, counter=Letters(), summariser=short).fit(asked(talk(20)))
     assert fitted.summary == ""
     assert letters(fitted.request.messages) <= 150
-    assert "left out" in fitted.notice
+    assert "left out and could not be summarised" in fitted.notice
+
+
+async def test_what_is_too_long_for_a_summary_is_summarised_in_parts() -> None:
+    short = Short(most=6)
+    fitted = await ContextManager(251, counter=Letters(), summariser=short).fit(asked(talk(20)))
+    assert fitted.summary == "s" * 10
+    assert sum(count for count, _ in short.given) == fitted.removed
+    assert all(count <= 6 for count, _ in short.given)
+    assert [before for _, before in short.given] == ["", *["s" * 10] * (len(short.given) - 1)]
+
+
+async def test_a_message_that_no_summary_can_hold_is_forgotten() -> None:
+    fitted = await ContextManager(151, counter=Letters(), summariser=Short(most=0)).fit(asked(talk(20)))
+    assert "left out and could not be summarised" in fitted.notice
 
 
 async def test_a_summary_needs_room_as_well() -> None:

@@ -18,7 +18,17 @@ from sentient_cli.errors import (
     ProviderError,
     RateLimitError,
 )
-from sentient_cli.llm import CallRecord, Chunk, LLMManager, Message, OfflineProvider, ToolCallDelta, ToolSpec, Usage
+from sentient_cli.llm import (
+    CallRecord,
+    Chunk,
+    LLMManager,
+    Message,
+    OfflineProvider,
+    Parameters,
+    ToolCallDelta,
+    ToolSpec,
+    Usage,
+)
 from tests.llm.parts import PlainProvider, Records, manager, offline
 
 ANSWER = (
@@ -87,6 +97,14 @@ async def test_a_missing_key_names_the_keyless_model(fix: str) -> None:
     plain.initialize_error = CredentialNotFoundError("There is no key for plain", fix=fix)
     with pytest.raises(CredentialNotFoundError, match="`offline` needs no key"):
         await manager(plain).generate("hi")
+
+
+async def test_parameters_for_a_provider_that_is_not_there_are_said_to_be_left_out() -> None:
+    parameters = Parameters(extra={"ofline": {"x": 1}, "offline": {"y": 2}})
+    answer = await manager(offline()).generate("Hi", model="offline:echo", parameters=parameters)
+    assert answer.notices == (
+        "The parameters in `extra` for 'ofline' were left out: there is no such provider; did you mean 'offline'?",
+    )
 
 
 def test_providers_come_and_go() -> None:

@@ -13,6 +13,7 @@ from filelock import FileLock
 import sentient_cli
 from sentient_cli import config, errors, llm, testing
 from sentient_cli.llm import offline
+from sentient_cli.llm.usage.ledger import ledger_file
 from tests.plugins.isolation import REPOSITORY
 from tests.templates.projects import check, render, tree
 
@@ -65,6 +66,7 @@ def test_the_projects_own_tests_pass(first_project: Path) -> None:
     said = check(first_project, "python", "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", "-q")
     assert " passed in " in said
     assert "warning" not in said
+    assert not ledger_file().exists()  # what tests ask is no usage of their user
 
 
 @pytest.mark.slow

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from sentient_cli.clock import SystemClock, SystemIds
-from sentient_cli.config.llm import LlmSettings
-from sentient_cli.errors import AuthenticationError, BudgetExceededError, RateLimitError
+from sentient_cli.config.llm import LlmSettings, ProviderSettings
+from sentient_cli.errors import AuthenticationError, BudgetExceededError, CredentialNotFoundError, RateLimitError
 from sentient_cli.host.llm import ConfiguredLLM, build_llm
 from sentient_cli.llm import CallRecord, Parameters
 from sentient_cli.llm.usage.ledger import ledger_file
 from tests.cli.llm_command_kit import chat_answer
-from tests.support.llm_server import Answer, LLMServer, as_json
+from tests.support.llm_server import Answer, LLMServer, as_json, as_sse
 
 ENVIRONMENT = {"ONE_KEY": "sk-one-1234", "TWO_KEY": "sk-two-1234"}
 
@@ -190,6 +190,56 @@ def test_the_first_answer_has_a_cost_too_in_its_tier() -> None:
             assert (await manager.generate("Hello", model="one:gpt-5.1", parameters=unknown)).cost is None
 
         _with(_settings(one, two), work)
+
+
+@pytest.mark.story("1.7", "2.7")
+@pytest.mark.parametrize("budget", [{}, {"call": 20.0, "day": 100.0}])
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_an_answer_has_the_price_of_the_tier_it_was_given_in(api: str, budget: dict[str, float]) -> None:
+    with LLMServer(_in_tier(api, "flex"), _in_tier(api, "default")) as one, LLMServer() as two:
+        table = {"kind": "openai", "base_url": f"{one.url}/v1", "api_key_env": "ONE_KEY", "api": api}
+
+        async def work(manager: ConfiguredLLM) -> None:
+            assert (await manager.generate("Hello")).cost == 0.625
+            wanted = Parameters(service_tier="flex")
+            assert (await manager.generate("Hello", parameters=wanted)).cost == 1.25
+            assert manager.ledger is not None
+            assert await manager.ledger.spent(since=0) == 1.875
+
+        _with(_settings(one, two, model="one:gpt-5.1", groups={}, providers={"one": table}, budget=budget), work)
+
+
+def _in_tier(api: str, tier: str) -> Answer:
+    if api == "chat":
+        choice = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 1_000_000, "completion_tokens": 0}
+        return Answer(as_sse([{"choices": [choice], "service_tier": tier, "usage": usage}], done=True))
+    response = {"id": "r", "model": "m", "service_tier": "auto"}
+    ended = {**response, "service_tier": tier, "usage": {"input_tokens": 1_000_000, "output_tokens": 0}}
+    return Answer(
+        as_sse(
+            [
+                {"type": "response.created", "response": response},
+                {"type": "response.output_text.delta", "delta": "Hi"},
+                {"type": "response.completed", "response": ended},
+            ]
+        )
+    )
+
+
+def test_a_filter_without_a_key_is_said_before_anything_is_asked() -> None:
+    with LLMServer() as one, LLMServer() as two:
+        table = {"kind": "openai", "base_url": f"{two.url}/v1", "api_key_env": "NO_KEY"}
+        settings = _settings(one, two, safety={"moderation": "judge"})
+        judged = settings.model_copy(
+            update={"providers": {**settings.providers, "judge": ProviderSettings.model_validate(table)}}
+        )
+
+        async def work(manager: ConfiguredLLM) -> None:
+            with pytest.raises(CredentialNotFoundError, match="'judge' has no key"):
+                manager.check_default()
+
+        _with(judged, work)
 
 
 @pytest.mark.story("1.8")

@@ -240,6 +240,25 @@ async def test_a_file_of_certificates_that_is_none(content: bytes | None, tmp_pa
             await transport.fetch("GET", "https://localhost:9", {})
 
 
+async def test_who_refuses_a_connection_is_said_plainly(free_port: int) -> None:
+    url = f"http://127.0.0.1:{free_port}"
+    async with opened(url) as transport:
+        with pytest.raises(ProviderConnectionError, match="cannot be reached") as caught:
+            await transport.fetch("GET", url, {})
+    assert caught.value.why == f"127.0.0.1:{free_port} refused the connection: nothing listens there"
+    assert "Start it" in caught.value.fix
+
+
+async def test_a_request_that_is_sent_when_all_is_closed_says_so() -> None:
+    with LLMServer(Answer(b"data", delay=5.0)) as server:
+        transport = Transport("mine", config(server.url))
+        asking = asyncio.create_task(transport.open("GET", server.url, {}))
+        await asyncio.to_thread(server.wait_open, 1)
+        await transport.aclose()
+        with pytest.raises(ProviderError, match="'mine' is closed"):
+            await asking
+
+
 # ------------------------------------------------------------------------------------------------------------ the seam
 KEY = "sk-in-the-request-0001"
 INFO = RequestInfo(URL(f"https://e.com/?k={KEY}"), "POST", CIMultiDictProxy(CIMultiDict({"authorization": KEY})), URL())

@@ -224,3 +224,17 @@ async def test_two_processes_at_once() -> None:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         told = connection.execute("SELECT count, size FROM totals").fetchone()
         assert told == connection.execute("SELECT count(*), total(size) FROM answers").fetchone()
+
+
+async def test_what_comes_after_the_end_is_neither_kept_nor_an_error() -> None:
+    cache = SqliteCache(FILE)
+    await cache.put("a", _answer())
+    closing_it = asyncio.create_task(cache.aclose())
+    await asyncio.sleep(0)  # it is being closed
+    await cache.put("b", _answer())
+    await closing_it
+    await cache.put("c", _answer())
+    assert await cache.get("a") is None
+    with closing(sqlite3.connect(FILE)) as connection:
+        assert connection.execute("SELECT count FROM totals").fetchone() == (1,)
+    assert not Path(f"{FILE}-wal").exists(), "nobody has it open"

@@ -88,8 +88,9 @@ def test_length() -> None:
     small, large = a_target("small", max_input_tokens=100), a_target("large", max_input_tokens=10_000)
     long = a_request("word " * 400)
     assert Selector()(long, a_call(), (small, large)).targets == (large,)
-    with pytest.raises(ContextLengthExceededError, match=r"takes 100 tokens, and this has about 504"):
-        Selector()(long, a_call(), (small,))
+    with pytest.raises(ContextLengthExceededError, match=r"takes 100 tokens, and this has about 504") as caught:
+        Selector()(long, a_call(), (small, a_target("smaller", max_input_tokens=50)))
+    assert (caught.value.tokens, caught.value.limit) == (504, 100)
     close = a_request("word " * 120)  # about 154: our estimate, and not far off
     assert Selector()(close, a_call(), (small,)).targets == (small,)
     short = a_target("short", max_output_tokens=10)
