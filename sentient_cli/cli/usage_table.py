@@ -71,14 +71,27 @@ def show(console: Console, shown: Shown) -> None:
             console.json_line({shown.by: told.pop("group"), **told, "tokens": row.tokens})
         return
     if not shown.rows:
-        console.data(f"No calls since {shown.since}." if shown.since != "all" else "No calls yet.")
+        console.data(f"No calls{_since(shown.since)}.")
         return
     _table(console, shown)
+    failed = sum(row.errors for row in shown.rows)
+    if failed:
+        console.say(f"{_calls(failed)} failed.")
     unpriced = sum(row.unpriced for row in shown.rows)
     if unpriced:
-        console.say(f"The price of {unpriced} {'call' if unpriced == 1 else 'calls'} is not known and not counted.")
+        console.say(f"The price of {_calls(unpriced)} is not known and not counted.")
     if shown.limit is not None:
         _say_budget(console, shown, shown.limit)
+
+
+def _since(typed: str) -> str:
+    if typed == "all":
+        return " yet"
+    return f" in the last {typed}" if typed.endswith(("h", "d", "w")) else f" since {typed}"
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count} calls"
 
 
 def _say_budget(console: Console, shown: Shown, limit: float) -> None:

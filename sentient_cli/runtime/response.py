@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self, cast
+from typing import Self, cast, overload
 
 from sentient_cli.clock import Ids
 from sentient_cli.errors import InvalidEventError, ResponseClosedError
@@ -32,6 +32,7 @@ LONG_TEXT = 1024 * 1024
 """Characters from which on a chunk is looked at more closely: it may be too long."""
 
 Metadata = Mapping[str, MetadataValue]
+_TEXT_CHUNK = "text_chunk"
 
 
 class Response:
@@ -177,19 +178,27 @@ class Response:
         self._streams[stream.id] = stream
         return stream
 
-    async def stream_llm(self, event_name: str, stream: TextStream) -> str:
+    @overload
+    async def stream_llm(self, event_name: TextStream, stream: None = None) -> str: ...
+    @overload
+    async def stream_llm(self, event_name: str, stream: TextStream) -> str: ...
+    async def stream_llm(self, event_name: str | TextStream, stream: TextStream | None = None) -> str:
         """Pipe a stream of the LLM layer into a text stream, with what is known about it as metadata.
 
         An answer that begins anew ends its text stream, with ``restarted`` as the finish reason, and gets another.
 
         Args:
-            event_name: What the client shows the text under.
+            event_name: What the client shows the text under. Left out, with the stream in its place: ``text_chunk``.
             stream: The stream; it is closed at the end, whatever happens.
 
         Returns:
             The whole text.
         """
-        return await pipe(self.stream, event_name, stream)
+        if isinstance(event_name, str):
+            if stream is None:
+                raise TypeError("stream_llm needs a stream beside the name of its events")
+            return await pipe(self.stream, event_name, stream)
+        return await pipe(self.stream, _TEXT_CHUNK, event_name)
 
     async def respond(self, event_name: str, response: str | Mapping[str, object]) -> None:
         """Emit one event as the whole response.

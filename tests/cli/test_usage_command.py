@@ -42,7 +42,9 @@ def _fill() -> None:
 @pytest.mark.story("3.7")
 def test_nothing_was_asked_yet(sentient: Sentient) -> None:
     done = sentient("usage")
-    assert (done.returncode, done.stdout) == (0, "No calls since 30d.\n")
+    assert (done.returncode, done.stdout) == (0, "No calls in the last 30d.\n")
+    assert sentient("usage", "--since", "2026-01-31").stdout == "No calls since 2026-01-31.\n"
+    assert sentient("usage", "--since", "all").stdout == "No calls yet.\n"
     assert sentient("usage", "--json").stdout == ""
     assert sentient("usage", "--csv").stdout.startswith("model,calls,")
 
@@ -58,6 +60,13 @@ def test_a_table_with_bars(sentient: Sentient) -> None:
     assert "█" in done.stdout
     assert "\x1b" not in done.stdout
     assert "The price of 4 calls is not known" in done.stderr
+
+
+@pytest.mark.story("3.7")
+def test_calls_that_failed_are_said(sentient: Sentient) -> None:
+    assert sentient("ask", "Hello", "-m", "groq:a-model").returncode == 3
+    assert "1 call failed.\n" in sentient("usage").stderr
+    assert "failed" not in sentient("usage", "--quiet").stderr
 
 
 @pytest.mark.story("3.7")

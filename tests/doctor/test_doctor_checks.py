@@ -125,6 +125,14 @@ def test_what_is_loaded_is_found(settings: str | None, found: dict[str, str]) ->
     assert {finding.name: finding.status for finding in loading._look(Path(), None)} == found
 
 
+def test_a_model_whose_key_is_missing_or_in_the_file_of_the_project() -> None:
+    Path("sentient.toml").write_text('[llm]\nmodel = "openai:gpt-4o"\n')
+    keyless = next(iter(loading._look(Path(), None)))
+    assert (keyless.status, "OPENAI_API_KEY" in keyless.what, ".env" in keyless.fix) == ("fail", True, True)
+    Path(".env").write_text("OPENAI_API_KEY=sk-one-1234\n")
+    assert next(iter(loading._look(Path(), None))).status == "ok"
+
+
 def test_an_agent_that_never_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("agent.py").write_text("import time\ntime.sleep(600)\n")
     monkeypatch.setattr("sentient_cli.scaffold.doctor.projects.SECONDS", 0.1)
@@ -262,7 +270,9 @@ def test_git_and_the_secrets(tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     nothing.mkdir()
     assert check("git", {"PATH": str(nothing)})[0].status == "warn"
-    assert "without user.name and user.email" in check("git")[0].what
+    nobody = check("git")[0]
+    assert "without user.name and user.email" in nobody.what
+    assert nobody.fix == "Run `git config --global user.name ...` and `git config --global user.email ...`"
     Path(os.environ["HOME"], ".gitconfig").write_text("[user]\nname = A\nemail = a@localhost\n")
     assert [each.status for each in check("git")] == ["ok"]
     _git("init", "--quiet")

@@ -31,7 +31,8 @@ from sentient_cli import agent, llm
 
 @agent
 async def asker(session, query, response):
-    await response.stream_llm("ANSWER", llm.stream(query.prompt))
+    stream = llm.stream(query.prompt)
+    await (response.stream_llm(stream) if query.prompt == "Greet" else response.stream_llm("ANSWER", stream))
 """
 _SETTINGS = """
 [llm]
@@ -66,11 +67,13 @@ def _served(models: LLMServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield server
 
 
+@pytest.mark.story("A3")
 def test_each_piece_becomes_a_chunk_that_says_where_it_is_from(asking: Served, models: LLMServer) -> None:
     models.answer(chat_answer("Hel", "lo", "!"))
     *chunks, done = [frame.json for frame in ask_all(asking.address, "Greet")]
     assert done["content_type"] == "atomic.done"
     assert {(chunk["content_type"], chunk["source"]) for chunk in chunks} == {("chunked.text", SOURCE)}
+    assert {chunk["event_name"] for chunk in chunks} == {"text_chunk"}
     assert [chunk["content"] for chunk in chunks] == ["Hel", "lo", "!", " "]
     assert [chunk["is_complete"] for chunk in chunks] == [False, False, False, True]
     told = [dig(chunk, "metadata") for chunk in chunks]
@@ -82,6 +85,7 @@ def test_each_piece_becomes_a_chunk_that_says_where_it_is_from(asking: Served, m
     assert (dig(told[-1], "tokens"), dig(told[-1], "finish_reason")) == (5, "stop")
 
 
+@pytest.mark.story("A3")
 def test_a_provider_that_fails_gives_an_error_and_then_the_end(asking: Served, models: LLMServer) -> None:
     models.answer(as_json({"error": {"message": "No"}}, 400))
     kinds = [str(frame.json["content_type"]) for frame in ask_all(asking.address, "Greet")]

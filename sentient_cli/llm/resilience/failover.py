@@ -28,6 +28,7 @@ from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.resilience.breaking import Breakers
 from sentient_cli.llm.resilience.opening import Opening, opened
 from sentient_cli.llm.resilience.progress import Progress
+from sentient_cli.llm.resilience.replay import LONGEST, Replay
 from sentient_cli.llm.resilience.splice import Splicer, anchor_of, continuation, spliced
 from sentient_cli.llm.resilience.targets import Choice, Target, adapted
 from sentient_cli.llm.types import Chunk, JsonValue, Usage
@@ -58,7 +59,7 @@ class FailoverPolicy(msgspec.Struct, frozen=True, kw_only=True):
 class _Step(msgspec.Struct):
     target: Target
     request: Request
-    splicer: Splicer | None = None
+    splicer: Splicer | Replay | None = None
     restarts: bool = False
 
 
@@ -242,15 +243,19 @@ class _Way:
         is_text = self._request.output is None and choice in (None, "auto", "none") and not self.progress.tool_calls
         anchor = anchor_of(partial) if is_text else None
         if (
-            anchor is None
+            not (is_text and (anchor or 0 < len(partial) <= LONGEST))
             or self._continued >= self._policy.hops
-            or not self._hop(error, self._continued, lambda _: True)
+            or not self._hop(error, self._continued, self._may_repeat if anchor is None else lambda _: True)
         ):
             return None
         self._continued += 1
         step = self._step()
-        step.request = continuation(step.request, partial, anchor, self._continued)
-        step.splicer = Splicer(partial, anchor)
+        if anchor is not None:
+            step.request = continuation(step.request, partial, anchor, self._continued)
+            step.splicer = Splicer(partial, anchor)
+        else:
+            self._ask_anew(step)
+            step.splicer = Replay(partial)
         return step
 
     def _restart(self, error: SentientError) -> _Step | None:
@@ -258,11 +263,14 @@ class _Way:
             return None
         self._restarted += 1
         step = self._step()
-        hop = self._continued + self._restarted
-        call = self._request.call
-        step.request = msgspec.structs.replace(step.request, call=f"{call}-{hop}" if call else "")
+        self._ask_anew(step)
         step.restarts = True
         return step
+
+    def _ask_anew(self, step: _Step) -> None:
+        call = self._request.call
+        hop = self._continued + self._restarted
+        step.request = msgspec.structs.replace(step.request, call=f"{call}-{hop}" if call else "")
 
     def _hop(self, error: SentientError, hops: int, may_repeat: Callable[[str], bool]) -> bool:
         # The same model first, since it writes as it did; then another, if there is one. To go on asks for what is

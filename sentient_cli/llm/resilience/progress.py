@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentient_cli.llm.assembly import Assembly
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.replay import Replay
 from sentient_cli.llm.resilience.splice import Splicer
 from sentient_cli.llm.resilience.waste import wasted_usage
 from sentient_cli.llm.tokens import size_of, written_in
@@ -102,7 +103,7 @@ class Progress:
         if chunk.usage is not None:
             self._said = chunk.usage
 
-    def taken(self, request: Request, splicer: Splicer | None) -> Usage:
+    def taken(self, request: Request, splicer: Splicer | Replay | None) -> Usage:
         """What this attempt took so far.
 
         Args:

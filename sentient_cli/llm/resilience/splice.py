@@ -13,6 +13,7 @@ import msgspec
 
 from sentient_cli.errors import ProviderConnectionError
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.replay import Replay
 from sentient_cli.llm.tokens import BYTES
 from sentient_cli.llm.types import Chunk, Message
 
@@ -275,8 +276,10 @@ class Splicer:
         return text.removeprefix(self._gap) if text.startswith(self._gap) else text.lstrip()
 
 
-async def spliced(first: Chunk, source: AsyncGenerator[Chunk, None], splicer: Splicer) -> AsyncGenerator[Chunk, None]:
-    """The rest of an answer, from the chunks of the attempt that repeats its end first.
+async def spliced(
+    first: Chunk, source: AsyncGenerator[Chunk, None], splicer: Splicer | Replay
+) -> AsyncGenerator[Chunk, None]:
+    """The rest of an answer, from the chunks of the attempt that repeats its end, or its beginning, first.
 
     Args:
         first: The first chunk of the attempt.
@@ -299,7 +302,7 @@ async def spliced(first: Chunk, source: AsyncGenerator[Chunk, None], splicer: Sp
         await source.aclose()
 
 
-def _joined(chunk: Chunk, splicer: Splicer) -> Chunk | None:
+def _joined(chunk: Chunk, splicer: Splicer | Replay) -> Chunk | None:
     if splicer.is_done:
         return chunk if chunk.thinking is None else msgspec.structs.replace(chunk, thinking=None)
     text = splicer.feed(chunk.text) if chunk.text else ""
@@ -319,7 +322,7 @@ def _joined(chunk: Chunk, splicer: Splicer) -> Chunk | None:
 def _refused() -> ProviderConnectionError:
     return ProviderConnectionError(
         "The rest of the answer does not join its beginning",
-        why="The model was asked to repeat the last words of its answer and to go on, and did not",
+        why="The model was asked to repeat its answer, or the last words of it, and to go on, and did not",
         fix="Try again",
         retryable=False,
     )

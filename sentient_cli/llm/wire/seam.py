@@ -110,8 +110,10 @@ def _told(error: Exception) -> str:
 
     if isinstance(error, aiohttp.ClientResponseError):  # its text has the address with its query
         return f"{type(error).__name__}: status {error.status}"
-    is_connecting = isinstance(error, aiohttp.ClientConnectorError)
-    text = (_of_connecting(error) if is_connecting else str(error)) or type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorError):
+        text = _of_connecting(error)
+    else:
+        text = str(error) or type(error).__name__
     return sanitize(redactor.redact(text))[:_LONGEST]
 
 

@@ -31,7 +31,7 @@ def check_git(here: Surroundings) -> Iterator[Finding]:
             "git",
             "warn",
             f"{version}, without {' and '.join(missing)}: it cannot commit",
-            f"Run `git config --global {missing[0]} ...`",
+            "Run " + " and ".join(f"`git config --global {key} ...`" for key in missing),
         )
     else:
         yield Finding("git", "ok", version)

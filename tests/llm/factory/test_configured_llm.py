@@ -197,7 +197,7 @@ def test_the_first_answer_has_a_cost_too_in_its_tier() -> None:
 @pytest.mark.parametrize("api", ["chat", "responses"])
 def test_an_answer_has_the_price_of_the_tier_it_was_given_in(api: str, budget: dict[str, float]) -> None:
     with LLMServer(_in_tier(api, "flex"), _in_tier(api, "default")) as one, LLMServer() as two:
-        table = {"kind": "openai", "base_url": f"{one.url}/v1", "api_key_env": "ONE_KEY", "api": api}
+        table = {"kind": "openai", "base_url": f"{one.url}/v1", "api_key_env": "ONE_KEY", "options": {"api": api}}
 
         async def work(manager: ConfiguredLLM) -> None:
             assert (await manager.generate("Hello")).cost == 0.625

@@ -76,7 +76,8 @@ STREAMS: dict[str, tuple[Callable[[str], StreamDecoder], Callable[[Iterable[str]
 
 
 def _response_of_text(pieces: Iterable[str]) -> list[bytes]:
-    told = ({"type": "response.output_text.delta", "delta": text, "output_index": 0} for text in pieces)
+    kind = "response.output_text.delta"
+    told: list[dict[str, object]] = [{"type": kind, "delta": text, "output_index": 0} for text in pieces]
     return responses_wire.stream(responses_wire.events(*told))
 
 

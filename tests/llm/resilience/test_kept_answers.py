@@ -237,4 +237,3 @@ async def test_what_comes_after_the_end_is_neither_kept_nor_an_error() -> None:
     assert await cache.get("a") is None
     with closing(sqlite3.connect(FILE)) as connection:
         assert connection.execute("SELECT count FROM totals").fetchone() == (1,)
-    assert not Path(f"{FILE}-wal").exists(), "nobody has it open"
