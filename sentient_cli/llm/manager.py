@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, overload
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
-from sentient_cli.errors import ConfigError, CredentialNotFoundError, SentientError
+from sentient_cli.errors import ConfigError, CredentialNotFoundError
 from sentient_cli.llm.call import AS_USUAL, Call, CallOptions, Price
 from sentient_cli.llm.conversation import as_conversation, distinct_tools
 from sentient_cli.llm.directory import Directory
@@ -205,7 +205,7 @@ class LLMManager:
 
         What is wrong with it, the first call will tell.
         """
-        with contextlib.suppress(SentientError):
+        with contextlib.suppress(Exception):  # an SDK that is broken raises whatever it likes
             provider, _ = self.resolve()
             await provider.initialize()
 

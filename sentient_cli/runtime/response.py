@@ -32,7 +32,6 @@ LONG_TEXT = 1024 * 1024
 """Characters from which on a chunk is looked at more closely: it may be too long."""
 
 Metadata = Mapping[str, MetadataValue]
-_TEXT_CHUNK = "text_chunk"
 
 
 class Response:
@@ -188,7 +187,7 @@ class Response:
         An answer that begins anew ends its text stream, with ``restarted`` as the finish reason, and gets another.
 
         Args:
-            event_name: What the client shows the text under. Left out, with the stream in its place: ``text_chunk``.
+            event_name: What the client shows the text under; with the stream alone it is ``text_chunk``.
             stream: The stream; it is closed at the end, whatever happens.
 
         Returns:
@@ -198,7 +197,7 @@ class Response:
             if stream is None:
                 raise TypeError("stream_llm needs a stream beside the name of its events")
             return await pipe(self.stream, event_name, stream)
-        return await pipe(self.stream, _TEXT_CHUNK, event_name)
+        return await pipe(self.stream, "text_chunk", event_name)
 
     async def respond(self, event_name: str, response: str | Mapping[str, object]) -> None:
         """Emit one event as the whole response.

@@ -278,7 +278,7 @@ class Transport:
                 timeout=_timeout(config),
             )
         except Exception as error:  # noqa: BLE001 - the seam sorts them, and gives back what is no error of the network
-            failure = closed(self._provider) if self._closed else failure_of(self._provider, error, config)
+            failure = self._failure_of(error, config)
         finally:
             if response is None:
                 pool.leave()
@@ -353,6 +353,9 @@ class Transport:
             pool.retired = True
             if not pool.in_use and not pool.loop.is_closed():
                 pool.loop.call_soon_threadsafe(pool.shut)
+
+    def _failure_of(self, error: Exception, config: RemoteConfig) -> Exception:
+        return closed(self._provider) if self._closed else failure_of(self._provider, error, config)
 
     async def aclose(self) -> None:
         """Close all connections; none is made from then on. May be called twice."""

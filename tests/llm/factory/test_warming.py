@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from typing_extensions import override
 
+from sentient_cli.llm import LLMManager, OfflineProvider
 from sentient_cli.llm.providers.kinds import KINDS
 from sentient_cli.llm.providers.preloading import modules_of
 from tests.cli.llm_command_kit import chat_answer
@@ -47,3 +49,17 @@ def test_the_first_call_imports_nothing_more(kind: str, model: str) -> None:
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
         assert len(server.requests) == int(model != "offline"), "warming asks nobody"
     assert done.stdout.strip() in {"[]", "['sentient_cli']"}
+
+
+class _Broken(OfflineProvider):
+    """Its SDK is half installed."""
+
+    @override
+    async def initialize(self) -> None:
+        raise AttributeError("partially initialized module")
+
+
+async def test_what_breaks_while_warming_is_left_to_the_first_call() -> None:
+    manager = LLMManager([_Broken()], default_model="offline:echo")
+    await manager.warm()
+    await manager.aclose()

@@ -225,7 +225,8 @@ async def test_other_policies_have_another_budget_at_once() -> None:
 
 
 async def test_retries_that_go_well_are_not_rationed() -> None:
-    actor = Actor(*([[ServerError("Down")], [*said("Hello"), STOP]] * 100))
+    down: list[Deed] = [ServerError("Down")]
+    actor = Actor(*[down, WELL] * 100)
     policies = ResiliencePolicies(breaker=NEVER, retry=RetryPolicy(base=0.0), retry_floor=1)
     stage = Stage(actor, policies=policies)
     for _ in range(100):
