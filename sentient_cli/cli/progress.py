@@ -189,8 +189,21 @@ def show_created(console: Console, created: Created, source: TemplateSource) -> 
     console.say(f"\n{wrapped(console, ready)}\n")
     _say_steps(console, steps)
     if (created.target / ".env.example").is_file():
-        key = "No key is needed offline; a provider's goes into .env (see .env.example)."
-        console.say("\n" + wrapped(console, key))
+        console.say("\n" + wrapped(console, _where_a_key_goes(created.target / "sentient.toml")))
+
+
+def _where_a_key_goes(settings: Path) -> str:
+    """What is to be done about a key, going by the model in the settings of a project that was just made."""
+    import tomllib
+
+    try:
+        llm: object = tomllib.loads(settings.read_text("utf-8")).get("llm")
+    except (OSError, ValueError):
+        llm = None
+    model = llm.get("model", "offline") if isinstance(llm, dict) else "offline"
+    if str(model).partition(":")[0] == "offline":
+        return "No key is needed offline; a provider's goes into .env (see .env.example)."
+    return "The key of its model goes into .env (see .env.example)."
 
 
 def _say_steps(console: Console, steps: list[str]) -> None:

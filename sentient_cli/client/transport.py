@@ -145,14 +145,21 @@ def unreachable(url: str, error: httpx.TransportError) -> NetworkError:
     if isinstance(error, httpx.ConnectError):
         return NetworkError(
             f"There is no agent at {url}",
-            why=sanitize_line(str(error)),
-            fix="Start one with `sentient serve`, or give its URL",
+            why=_why_unreachable(error),
+            fix="Start one with `sentient dev` in its project, or give the URL of another",
         )
     return NetworkError(
         f"The connection to {url} broke before the agent answered",
         why=sanitize_line(str(error)) or type(error).__name__,
         fix="Look at the server's log, then ask again",
     )
+
+
+def _why_unreachable(error: httpx.ConnectError) -> str:
+    told = sanitize_line(str(error))
+    if "All connection attempts failed" in told or "refused" in told:
+        return "Nothing listens there"
+    return "The name is not known" if "[Errno -" in told else told
 
 
 def refusal(url: str, status: int, headers: Mapping[str, str], body: bytes) -> SentientError:

@@ -71,6 +71,9 @@ class Directory:
         """Whose model it is, where somebody forgot the provider."""
         from sentient_cli.llm.models.facts import facts_of  # noqa: PLC0415 - only for those who err
 
+        before, slash, after = model.partition("/")
+        if slash and after and before in self.providers:
+            return f"Did you mean `{before}:{after:.60}`? "
         owner = next((name for name in self.providers if model and facts_of(name, model) is not None), None)
         return f"Did you mean `{owner}:{model:.60}`? " if owner else ""
 

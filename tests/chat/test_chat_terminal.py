@@ -264,7 +264,8 @@ def test_an_error_is_shown_and_the_chat_goes_on(free_port: int) -> None:
         chat.ask("hi")
         assert chat.leave() == 0
     assert chat.text().count(f"✗ There is no agent at http://127.0.0.1:{free_port}") == 2
-    assert "sentient serve" in chat.text()
+    assert "Nothing listens there" in chat.text()
+    assert "sentient dev" in chat.text()
 
 
 def test_commands() -> None:

@@ -277,7 +277,8 @@ def test_it_says_that_it_waits_for_what_is_piped_in() -> None:
     assert b"42" in out
 
 
-def test_a_model_without_its_provider(sentient: Sentient) -> None:
-    done = sentient("ask", "x", "-m", "gpt-5", "--json")
+@pytest.mark.parametrize("model", ["gpt-5", "openai/gpt-5"])
+def test_a_model_without_its_provider(sentient: Sentient, model: str) -> None:
+    done = sentient("ask", "x", "-m", model, "--json")
     assert done.returncode == 3
     assert "Did you mean `openai:gpt-5`?" in json.loads(done.stderr)["error"]["fix"]

@@ -56,6 +56,15 @@ def test_a_narrow_terminal_breaks_no_word(columns: int) -> None:
         assert text in words
 
 
+@pytest.mark.parametrize(
+    ("provider", "said"), [("offline", "No key is needed offline"), ("openai", "The key of its model")]
+)
+def test_where_a_key_goes(provider: str, said: str) -> None:
+    done = run_sentient("create", "x", "--yes", "--no-git", "--no-install", "-d", f"provider={provider}")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1].startswith(said)
+
+
 def test_a_project_that_is_none_of_python_is_said_once(tmp_path: Path) -> None:
     folder = template(tmp_path / "t", {"a.txt": "a"})
     done = run_sentient("create", "x", "--yes", "--trust", "--no-git", "-t", str(folder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import math
 import time
 from collections.abc import Mapping
 from typing import Final, TypeAlias
@@ -182,17 +183,23 @@ def error_of(
     # What has to be sent in another way is not sent again, whatever the provider says.
     final = status is not None and 400 <= status < 500 and status not in _AGAIN  # noqa: PLR2004 - the ranges of HTTP
     said = {"true": True, "false": False}.get(headers.get("x-should-retry", ""))
+    retry_after = retry_after_of(headers)
     error = kind(
         f"{what}{f' for {where}' if where else ''}",
         why=told,
-        fix=next((fix for known, fix in _FIXES if issubclass(kind, known)), "Try again"),
+        fix=_fix(kind, retry_after),
         provider=provider,
-        retry_after=retry_after_of(headers),
+        retry_after=retry_after,
         retryable=False if final else said,
     )
     if isinstance(error, ContextLengthExceededError) and counts is not None:
         error.tokens, error.limit = counts
     return error
+
+
+def _fix(kind: Kind, retry_after: float | None) -> str:
+    fix = next((fix for known, fix in _FIXES if issubclass(kind, known)), "Try again")
+    return fix if retry_after is None else fix.replace("Wait a moment", f"Wait {math.ceil(retry_after)} s")
 
 
 def _kind(status: int | None, refusal: Refusal) -> Kind:

@@ -6,6 +6,7 @@ import asyncio
 import email.utils
 import gzip
 import json
+import math
 import socket
 import time
 import zlib
@@ -238,6 +239,7 @@ async def test_when_to_come_back(wire: Wire, status: int, headers: dict[str, str
     assert error is not None
     assert error.retry_after is not None
     assert least <= error.retry_after <= most
+    assert status != 429 or f"Wait {math.ceil(error.retry_after)} s" in (error.fix or "")
 
 
 @wires
