@@ -82,7 +82,7 @@ async def test_a_page_is_no_agent() -> None:
 
 async def test_nobody_there(free_port: int) -> None:
     async with AgentClient(f"127.0.0.1:{free_port}") as client:
-        with pytest.raises(NetworkError, match=r"no agent at .*sentient serve"):
+        with pytest.raises(NetworkError, match=r"no agent at .*sentient dev"):
             await ask(client)
 
 
