@@ -119,7 +119,7 @@ def test_quiet_shows_only_what_is_wrong() -> None:
     Path("sentient.toml").write_text("[llm]\nmodel = 'nobody:x'\n")
     done = _doctor("-q")
     assert done.returncode == 1
-    assert "There is no provider 'nobody'" in done.stdout
+    assert "There is no provider 'nobody'" in " ".join(done.stdout.split())
     assert " ok " not in done.stdout
     assert "skip" not in done.stdout
 
