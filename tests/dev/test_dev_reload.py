@@ -178,7 +178,6 @@ def test_the_end_leaves_nothing_behind(tmp_path: Path) -> None:
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "no process is left")
 
 
-@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_it_works_where_forking_is_not_safe(tmp_path: Path) -> None:
     with developing(tmp_path / "project", env={"SENTIENT_DEV_START": "spawn"}) as dev:

@@ -72,7 +72,6 @@ def test_nothing_is_there_yet(tmp_path: Path) -> None:
     missed(created(Workspace(tmp_path)), f"There is no {PROJECT}")
 
 
-@pytest.mark.slow
 def test_a_project_whose_agent_is_gone(workspace: Workspace) -> None:
     assert created(workspace).done
     (workspace.project / workspace.agent_file).unlink()

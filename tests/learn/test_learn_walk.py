@@ -191,7 +191,6 @@ def test_from_end_to_end(free_port: int) -> None:
     assert (done.returncode, done.stdout.startswith("That was all.")) == (0, True)
 
 
-@pytest.mark.slow
 @pytest.mark.story("20.7")
 def test_it_is_left_and_gone_on_with(free_port: int) -> None:
     assert commands.run("create", "learn-agent", "--yes", "--no-install", "--no-git").returncode == 0

@@ -138,7 +138,6 @@ def test_a_run_of_no_worker(crew: Served) -> None:
         assert (status, body["code"]) == (404, "run-not-found")
 
 
-@pytest.mark.slow
 def test_a_worker_that_is_killed_under_load_is_replaced_and_harms_no_other(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server, ExitStack() as stack:
         victim, other = pids_of(server)
@@ -161,7 +160,6 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_harms_no_other(tmp_p
         assert victim not in replaced
 
 
-@pytest.mark.slow
 def test_a_run_of_a_worker_that_died_is_not_found(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server, ExitStack() as stack:
         with owned(server) as (puppet, run_id, frames, wire):
