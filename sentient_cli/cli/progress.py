@@ -6,7 +6,7 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sentient_cli.cli.wrapped import wrapped
 from sentient_cli.redact import redactor
@@ -197,11 +197,12 @@ def _where_a_key_goes(settings: Path) -> str:
     import tomllib
 
     try:
-        llm: object = tomllib.loads(settings.read_text("utf-8")).get("llm")
+        told: Mapping[str, object] = tomllib.loads(settings.read_text("utf-8"))
     except (OSError, ValueError):
-        llm = None
-    model = llm.get("model", "offline") if isinstance(llm, dict) else "offline"
-    if str(model).partition(":")[0] == "offline":
+        told = {}
+    llm = told.get("llm")
+    model = cast("Mapping[str, object]", llm).get("model") if isinstance(llm, dict) else None
+    if str(model or "offline").partition(":")[0] == "offline":
         return "No key is needed offline; a provider's goes into .env (see .env.example)."
     return "The key of its model goes into .env (see .env.example)."
 
