@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from bench import (
@@ -22,13 +21,13 @@ from bench import (
     startup,
     streams,
 )
+from bench.arguments import parser_of
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Short settings: a look, not a result.")
+    parser = parser_of(__doc__, "Short settings: a look, not a result.")
     quick = ["--quick"] if parser.parse_args(arguments).quick else []
     for figure in (
         startup,

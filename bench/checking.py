@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -11,14 +10,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from copier import run_copy
-
+from bench.arguments import parser_of
 from bench.ratio import abba, spread
 from bench.table import show
 
 __all__ = ["CHECKERS", "compare", "empty_project", "main", "new_project"]
 
-_TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "basic"
+_ROOT = Path(__file__).resolve().parents[1]
 _EMPTY = '"""A project with nothing in it."""\n\nfrom __future__ import annotations\n'
 CHECKERS: Sequence[tuple[str, float]] = (("mypy", 4.25), ("basedpyright", 3.5))
 """Each type checker, and how many times the CPU of the empty project it may take."""
@@ -26,7 +24,10 @@ CHECKERS: Sequence[tuple[str, float]] = (("mypy", 4.25), ("basedpyright", 3.5))
 
 def new_project(folder: Path) -> Path:
     """The basic project with its default answers, as ``sentient create`` makes it."""
-    run_copy(str(_TEMPLATE), folder, data={"name": "my-agent"}, defaults=True, quiet=True)
+    name = ("--data", "name=my-agent", "--template", "basic", "--yes", "--no-install", "--no-git")
+    command = (sys.executable, "-m", "sentient_cli", "create", str(folder), *name)
+    own = {"PYTHONPATH": str(_ROOT), "XDG_STATE_HOME": f"{folder}.state"}  # the answers are to be nobody's defaults
+    subprocess.run(command, env={**os.environ, **own}, check=True, capture_output=True)
     return _with_settings(folder)
 
 
@@ -101,8 +102,7 @@ def _middle(pairs: Iterable[tuple[float, float]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Fewer rounds: a look, not a result.")
+    parser = parser_of(__doc__, "Fewer rounds: a look, not a result.")
     parser.add_argument("--rounds", type=int, default=7)
     chosen = parser.parse_args(arguments)
     head = ("", "times an empty project", "target", "", "CPU s basic", "empty")

@@ -6,7 +6,6 @@ up, tested and answers over HTTP, with this machine's uv, if there is one on PAT
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -20,6 +19,7 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.arguments import parser_of
 from bench.ratio import abba, spread
 from bench.table import show
 from sentient_cli.scaffold.builtin import BUILTIN
@@ -117,8 +117,7 @@ def _ask(project: Path, python: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Fewer rounds: a look, not a result.")
+    parser = parser_of(__doc__, "Fewer rounds: a look, not a result.")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--first-project", action="store_true", help="Time a whole project; the network is used.")
     chosen = parser.parse_args(arguments)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from bench import dev_flow, dev_saves, dev_soak, dev_start, dev_stop
+from bench.arguments import parser_of
 from bench.servers import client_core
 
 __all__ = ["FIGURES", "main"]
@@ -14,8 +14,7 @@ FIGURES: Sequence[str] = ("saves", "start", "flow", "stop", "soak")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Fewer rounds: a look, not a result.")
+    parser = parser_of(__doc__, "Fewer rounds: a look, not a result.")
     parser.add_argument("--rounds", type=int, help="In the place of the number of each figure.")
     parser.add_argument("--figure", action="append", choices=FIGURES, help="Only this one; may be given again.")
     parser.add_argument("--peer", action="append", default=[], help="Compare with this one alone, such as `adk web`.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from bench.arguments import parser_of
 from bench.client import ask_all
 from bench.ratio import Spread, abba, spread
 from bench.servers import Kind, Server, client_core, start
@@ -117,8 +117,7 @@ def _row(kind: Kind, load: Load, result: Result, least: float) -> Sequence[objec
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Fewer rounds: a look, not a result.")
+    parser = parser_of(__doc__, "Fewer rounds: a look, not a result.")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--peer", action="append", choices=[kind for kind, _ in PEERS])
     chosen = parser.parse_args(arguments)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.arguments import parser_of
 from bench.client import Answer, ask_all
 from bench.ratio import abba, percentile, spread
 from bench.servers import Kind, Server, client_core, start
@@ -85,8 +85,7 @@ def _row(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Fewer rounds: a look, not a result.")
+    parser = parser_of(__doc__, "Fewer rounds: a look, not a result.")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--peer", action="append", choices=PEERS)
     chosen = parser.parse_args(arguments)

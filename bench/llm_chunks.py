@@ -8,7 +8,6 @@ pydantic-ai read in an environment of their own (`bench.peers`); ``--no-peers`` 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import subprocess
@@ -22,6 +21,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 import uvloop
 
+from bench.arguments import parser_of
 from bench.peers import peer_python, versions
 from bench.ratio import Pairs, abba
 from bench.servers import client_core
@@ -270,8 +270,7 @@ def _row(row: Row, rounds: int, ours: Callable[[], float], theirs: Callable[[], 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="A look, not a result.")
+    parser = parser_of(__doc__, "A look, not a result.")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-peers", action="store_true", help="Without LiteLLM and pydantic-ai.")
     chosen = parser.parse_args(arguments)

@@ -10,7 +10,6 @@ break in the middle: it is asked anew, and counts as exact.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import random
@@ -20,6 +19,7 @@ from typing import Final
 
 import uvloop
 
+from bench.arguments import parser_of
 from bench.llm_scenes import Models, provider, scene
 from bench.programs.prose import text_of
 from bench.servers import client_core
@@ -83,8 +83,7 @@ async def cut_answers(models: Models, manner: str, count: int, seed: int) -> Cou
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="100 answers each: a look, not a result.")
+    parser = parser_of(__doc__, "100 answers each: a look, not a result.")
     parser.add_argument("--cuts", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20261122)
     chosen = parser.parse_args(arguments)

@@ -14,7 +14,6 @@ Then a provider that always fails: how many requests reach it.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import time
@@ -24,6 +23,7 @@ from typing import Final
 
 import uvloop
 
+from bench.arguments import parser_of
 from bench.llm_scenes import Models, provider, scene
 from bench.programs.models import FAULTS
 from bench.programs.prose import text_of
@@ -184,8 +184,7 @@ def _always(requests: int) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="1,000 requests: a look, not a result.")
+    parser = parser_of(__doc__, "1,000 requests: a look, not a result.")
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--each", action="store_true", help="One in a hundred for each of 16 kinds.")
     parser.add_argument("--burst", type=int, default=BURST, help="Calls that come at once.")

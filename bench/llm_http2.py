@@ -7,7 +7,6 @@ measured: what is compared is the work of a call, CPU time of the client, and th
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from socket import create_connection
 from typing import IO, Final, NamedTuple
 
+from bench.arguments import parser_of
 from bench.peers import peer_python, versions
 from bench.ratio import Pairs, Spread, abba
 from bench.servers import client_core, free_port, spawn
@@ -120,8 +120,7 @@ def _ratio(taken: Sequence[tuple[tuple[Taken, Taken], tuple[Taken, Taken]]], pla
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="A look, not a result.")
+    parser = parser_of(__doc__, "A look, not a result.")
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args(arguments)
     calls, rounds = (100, 1) if chosen.quick else (200, chosen.rounds)

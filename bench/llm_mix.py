@@ -9,12 +9,12 @@ model. The other side always takes the flagship of the first provider. Nothing i
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
+from bench.arguments import parser_of
 from bench.table import show
 from sentient_cli.llm import (
     Capabilities,
@@ -138,8 +138,7 @@ async def _rows() -> list[Sequence[object]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Takes the same: it is quick.")
+    parser = parser_of(__doc__, "Takes the same: it is quick.")
     parser.parse_args(arguments)
     head = ("policy", "group", "cost", "less", "target", "", "answered by")
     show("Selection: what a mix of 1,000 requests costs", head, asyncio.run(_rows()))

@@ -7,13 +7,13 @@ is uvloop, as in the server.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
 import uvloop
 
+from bench.arguments import parser_of
 from bench.ratio import Spread, abba, spread
 from bench.table import show
 from sentient_cli.llm import (
@@ -135,8 +135,7 @@ def added(work: Work, floor: Work, rounds: int, times: int, parts: int) -> Sprea
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Fewer rounds: a look, not a result.")
+    parser = parser_of(__doc__, "Fewer rounds: a look, not a result.")
     parser.add_argument("--rounds", type=int, default=9)
     chosen = parser.parse_args(arguments)
     rounds, times = (3, 500) if chosen.quick else (chosen.rounds, 3000)

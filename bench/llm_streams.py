@@ -8,7 +8,6 @@ each wave if anything were kept.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Final
 
 import uvloop
 
+from bench.arguments import parser_of
 from bench.llm_scenes import Models, provider, scene
 from bench.process import memory_bytes
 from bench.servers import client_core
@@ -116,8 +116,7 @@ def _wave(outcomes: Counter[str], model: CompatibleProvider, cpu: float) -> Wave
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Three short waves: a look, not a result.")
+    parser = parser_of(__doc__, "Three short waves: a look, not a result.")
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--waves", type=int, default=6)
     parser.add_argument("--seconds", type=int, default=10, help="How long a stream takes.")

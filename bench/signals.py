@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 import sys
@@ -11,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.arguments import parser_of
 from bench.client import connect, request_body, run
 from bench.servers import Server, client_core, start
 from bench.table import show
@@ -85,8 +85,7 @@ def stop_once(scene: Scene, wait: float) -> Counter[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="12 signals: a look, not a result.")
+    parser = parser_of(__doc__, "12 signals: a look, not a result.")
     parser.add_argument("--signals", type=int, default=300)
     chosen = parser.parse_args(arguments)
     client_core()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.arguments import parser_of
 from bench.ratio import abba, spread
 from bench.table import show
 
@@ -66,8 +66,7 @@ def compare(command: Sequence[str], most: float, rounds: int) -> Sequence[object
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Fewer rounds: a look, not a result.")
+    parser = parser_of(__doc__, "Fewer rounds: a look, not a result.")
     parser.add_argument("--rounds", type=int, default=9)
     chosen = parser.parse_args(arguments)
     head = ("", "times import typer", "target", "", "CPU ms ours", "typer", "wall ms ours", "typer")

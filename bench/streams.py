@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.arguments import parser_of
 from bench.client import Answer, Call, ask_all, connect, request_body, run
 from bench.process import memory_bytes
 from bench.servers import Server, client_core, start
@@ -89,8 +89,7 @@ def allow_files() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="10 seconds: a look, not a result.")
+    parser = parser_of(__doc__, "10 seconds: a look, not a result.")
     parser.add_argument("--streams", type=int, default=2000)
     parser.add_argument("--seconds", type=int, default=60)
     chosen = parser.parse_args(arguments)

@@ -12,8 +12,8 @@ Example:
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # type checkers know this name for what it is, and importing it would cost more than all the rest
 if TYPE_CHECKING:
     from sentient_cli import llm, testing
     from sentient_cli.clock import Ulid

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 
 from sentient_cli.secret_forms import LONG, MAX_MATCH, LongForms, forms_of
 from sentient_cli.secret_names import ASSIGNED, is_secret_name
+from sentient_cli.secret_sources import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from sentient_cli.secret_sources import SecretSource
 
 __all__ = ["MAX_MATCH", "REDACTED", "Hidden", "Redactor", "redactor"]
 
@@ -101,6 +104,9 @@ _TRIGGERS = (
 class Redactor:
     """Replaces secrets by ``[redacted]``.
 
+    Args:
+        sources: Where more secrets are, which are read before the next text is looked at; the list is emptied then.
+
     Example:
         >>> redactor: Redactor = Redactor()
         >>> redactor.register("correct horse battery")
@@ -109,7 +115,10 @@ class Redactor:
         'pass=[redacted], max_tokens=5, Bearer [redacted]'
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sources: list[SecretSource] | None = None) -> None:
+        self._sources: list[SecretSource] = [] if sources is None else sources
+        self._reading = threading.RLock()
+        self._reads = False
         self._lock = threading.Lock()
         self._forms: frozenset[str] = frozenset()
         self._short: frozenset[str] = frozenset()
@@ -189,6 +198,8 @@ class Redactor:
             >>> Redactor().suspects("Hello"), Redactor().suspects("the key to it")
             (False, True)
         """
+        if self._sources:
+            self._read_sources()
         if self._has_trigger(text.lower()):
             return True
         beginnings = self._beginnings
@@ -202,9 +213,23 @@ class Redactor:
 
     def hidden(self, text: str, start: int = 0) -> Iterator[Hidden]:
         """The places of ``text`` that hold a secret, in order; those before ``start`` are not looked for."""
+        if self._sources:
+            self._read_sources()
         found = (_hidden(match) for match in self._compiled().finditer(text, start))
         long = [Hidden(at, at, end) for at, end in self._long.places(text, start)]
         return _joined(heapq.merge(found, long)) if long else found
+
+    def _read_sources(self) -> None:
+        with self._reading:
+            if self._reads:
+                return  # a source redacts something itself
+            self._reads = True
+            try:
+                for source in self._sources:
+                    self.register_environment(source())
+            finally:
+                self._sources.clear()
+                self._reads = False
 
     def _replaced(self, text: str) -> str:
         if not self._long.may_be_in(text):
@@ -231,6 +256,8 @@ class Redactor:
 
     def cut_value(self, text: str, start: int = 0) -> int:
         """The same for known values alone: enough where `suspects` says no, and cheaper."""
+        if self._sources:
+            self._read_sources()
         beginnings = self._beginnings
         if not beginnings:
             return len(text)
@@ -335,5 +362,5 @@ def _replace(match: re.Match[str]) -> str:
     return _kept(match) + REDACTED
 
 
-redactor: Redactor = Redactor()
+redactor: Redactor = Redactor(waiting)
 """The redactor of the process: what is registered here, every sink leaves out."""

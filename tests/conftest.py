@@ -4,11 +4,13 @@ from __future__ import annotations
 
 pytest_plugins = [
     "tests.plugins.measuring",  # first: it has effect when it is imported
+    "tests.plugins.alone",  # before anything is started
     "pytester",
     "tests.plugins.isolation",
     "tests.plugins.doors",
     "tests.plugins.leaks",
     "tests.plugins.coroutines",
     "tests.plugins.places",
+    "tests.plugins.programs",
     "tests.plugins.commands",
 ]

@@ -16,8 +16,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = _ROOT / "docs" / "coverage.md"
 _HEAD = """# What is proven
 
-Made from `docs/acceptance.toml` and the tests' `@pytest.mark.story` by `make docs`; do not edit. A test counts when it
-goes through the command line or a socket; the suite fails a mark on any other.
+Made from `docs/acceptance.toml` and the tests' `@pytest.mark.story` by `make docs`; do not edit. A test counts when it,
+or a fixture of it, runs our command line or opens a connection; the suite fails a mark on any other.
 
 """
 

@@ -9,8 +9,10 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from tests.llm.providers.fault_table import Fault, described, faults
+from tests.llm.providers.faulty import with_another_model
 from tests.llm.providers.wires import WIRES
 
 _PAGE = Path(__file__).resolve().parents[1] / "faults.md"
@@ -20,6 +22,7 @@ _NAMES = {
     "responses": "OpenAI, responses",
     "anthropic": "Anthropic",
 }
+_COLUMNS = "| what happens | where | what comes of it | with another model |\n|---|---|---|---|\n"
 _HEAD = """# What comes of a fault
 
 Made by `make docs` from calls that it lets fail on loopback, each against a compatible server, OpenAI by both of its
@@ -28,17 +31,24 @@ APIs, and Anthropic; do not edit. All four come to the same, or the row says who
 *First* is before the first byte or event of an answer, *middle* in its middle, *last* one byte or event before it is
 complete. What comes of it is the [code of the error](errors.md). *Again*: the [pipeline](resilience.md) may try once
 more, or go to another model. *The text so far* is in `error.partial_text`, and where a model answers again the
-pipeline goes on from it. Each time the connection is closed, no task is left, and no error shows the key.
+pipeline goes on from it. Each time the connection is closed, no task is left, and no error shows the key. *With another
+model*: the same call through a manager whose group has a second model, on a server of its own that works.
 """
+
+
+Row: TypeAlias = "tuple[Fault, Sequence[str], Sequence[str]]"
+"""What happens, what comes of it for each provider, and what where there is another model."""
 
 
 async def _cells(row: Fault) -> list[str]:
     return [described(await row.run(wire)) for wire in WIRES]
 
 
-async def rows() -> list[tuple[Fault, Sequence[str]]]:
+async def rows() -> list[Row]:
     """Let everything happen, one after another."""
-    return [(row, await _cells(row)) for row in faults()]
+    alone = [(row, await _cells(row)) for row in faults()]
+    async with with_another_model():
+        return [(row, cells, await _cells(row)) for row, cells in alone]
 
 
 def _told(cells: Sequence[str]) -> str:
@@ -47,15 +57,16 @@ def _told(cells: Sequence[str]) -> str:
     return "; ".join(f"{_NAMES[wire.name]}: {cell}" for wire, cell in zip(WIRES, cells, strict=True))
 
 
-def page(table: Sequence[tuple[Fault, Sequence[str]]]) -> str:
+def page(table: Sequence[Row]) -> str:
     """The whole page as Markdown."""
     lines: list[str] = [_HEAD]
     group = ""
-    for row, cells in table:
+    order = list(dict.fromkeys(row.group for row, _, _ in table))
+    for row, cells, helped in sorted(table, key=lambda each: order.index(each[0].group)):
         if row.group != group:
             group = row.group
-            lines.append(f"\n## {group}\n\n| what happens | where | what comes of it |\n|---|---|---|\n")
-        lines.append(f"| {row.name} | {row.place} | {_told(cells)} |\n")
+            lines.append(f"\n## {group}\n\n{_COLUMNS}")
+        lines.append(f"| {row.name} | {row.place} | {_told(cells)} | {_told(helped)} |\n")
     return "".join(lines)
 
 

@@ -6,11 +6,12 @@ Clocks and durations are always the same, so that a picture changes when what it
 
 from __future__ import annotations
 
+import difflib
 import html
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -111,20 +112,37 @@ def draw(screen: pyte.Screen, label: str) -> str:
     )
 
 
-def main() -> int:
-    """Run what is shown, and write the pictures."""
+def main(arguments: Sequence[str]) -> int:
+    """Run what is shown, and write the pictures; with ``--check``, say which show something else than is there now."""
     _PICTURES.mkdir(exist_ok=True)
-    _write("terminal", watch())
-    for name, screen in scenes():
-        _write(name, screen)
-    return 0
+    act = _compare if "--check" in arguments else _write
+    return max([act("terminal", watch()), *(act(name, screen) for name, screen in scenes())])
 
 
-def _write(name: str, screen: pyte.Screen) -> None:
+def _write(name: str, screen: pyte.Screen) -> int:
     file = _PICTURES / f"{name}.svg"
     file.write_text(draw(fixed(screen), _LABELS[name]), "utf-8")
     print(f"drawn: {file.relative_to(_ROOT)}")
+    return 0
+
+
+def _compare(name: str, screen: pyte.Screen) -> int:
+    file = _PICTURES / f"{name}.svg"
+    shown, now = _words(file.read_text("utf-8") if file.exists() else ""), _words(draw(fixed(screen), _LABELS[name]))
+    if shown == now:
+        return 0
+    differing = difflib.unified_diff(shown, now, str(file.relative_to(_ROOT)), "what is shown now", lineterm="", n=1)
+    print("\n".join(differing), "Draw it anew: make picture", sep="\n", file=sys.stderr)
+    return 1
+
+
+def _words(picture: str) -> list[str]:
+    """What can be read in a picture, line by line; its colours and measures are left out."""
+    lines: dict[str, list[str]] = {}
+    for row, text in re.findall(r'<text x="[^"]*" y="(\d+)"[^>]*>([^<]*)</text>', picture):
+        lines.setdefault(row, []).append(html.unescape(text))
+    return ["  ".join(pieces) for pieces in lines.values()]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -16,8 +16,10 @@ from sentient_cli.chat.live import LiveView
 from sentient_cli.chat.plain import PlainView
 from sentient_cli.chat.prompt import Prompt
 from sentient_cli.chat.screen import Screen, Size
+from sentient_cli.chat.timed import Timed
 from sentient_cli.config.names import readable
 from sentient_cli.errors import SentientError, UsageError, UserInterruptError
+from sentient_cli.redact import redactor
 from sentient_cli.sanitize import sanitize_line
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class ChatOptions:
         json: Show events as JSON lines.
         quiet: Leave out what is not the agent's.
         history: The file of earlier questions.
+        detail: Is told what each question took; None: nobody wants to know.
     """
 
     url: str
@@ -76,6 +79,7 @@ class ChatOptions:
     json: bool = False
     quiet: bool = False
     history: Path | None = None
+    detail: Callable[[str], None] | None = None
 
 
 def run_chat(options: ChatOptions, terminal: Terminal) -> int:
@@ -113,6 +117,11 @@ def _question(options: ChatOptions, terminal: Terminal) -> str:
     if not text.strip():
         raise UsageError("There is no question", fix='Give one: `sentient chat -m "Hello"`')
     return readable(text.strip())
+
+
+def _without_secrets(error: SentientError) -> SentientError:
+    what, why, fix = map(redactor.redact, (error.what, error.why, error.fix))
+    return SentientError(what, why=why, fix=fix)
 
 
 class _Chat:
@@ -186,12 +195,12 @@ class _Chat:
         self._gap()
 
     async def _answer(self, question: str, *, shown: bool = False) -> Outcome:
-        view = self._view()
+        view = Timed(self._view())
         try:
             outcome = await self._conversation.turn(question, view)
         except SentientError as error:
             if shown:
-                view.fail(error)
+                view.fail(_without_secrets(error))
             raise
         else:
             if shown and outcome is Outcome.STOPPED:
@@ -199,6 +208,8 @@ class _Chat:
             return outcome
         finally:
             view.end()
+            if self._options.detail is not None:
+                self._options.detail(view.told(self._conversation.url, self._conversation.run_id))
 
     def _view(self) -> View:
         terminal = self._terminal

@@ -48,6 +48,8 @@ class Conversation:
         self._client = AgentClient(url, token=token, timeouts=timeouts, observer=self._observer)
         self.url: str = self._client.url
         self.session: ClientSession = ClientSession()
+        self.run_id: str | None = None
+        """What the server calls the last run; None where it names none, or was not reached."""
 
     def renew(self) -> None:
         """Begin a new session."""
@@ -69,6 +71,7 @@ class Conversation:
         with on_signals([signal.SIGINT], lambda: turn.interrupt(task)):
             await asyncio.wait({task})
         await turn.settle()
+        self.run_id = turn.run_id
         if task.cancelled():
             view.end()  # no end of the open streams comes any more
             return Outcome.STOPPED
@@ -91,6 +94,10 @@ class _Turn:
         self._view = view
         self._answer: Answer | None = None
         self._stopping: asyncio.Task[bool] | None = None
+
+    @property
+    def run_id(self) -> str | None:
+        return self._answer.run_id if self._answer is not None else None
 
     async def run(self) -> None:
         self._view.waiting()

@@ -153,6 +153,8 @@ class _Command(HelpCommand):
     @override
     def invoke(self, ctx: Context) -> object:
         gc.enable()
+        if ctx.info_name != "serve":  # whose log may be JSON, and says it then
+            current().introduce()
         with variable(PYDANTIC_PLUGINS, current().environment.get(PYDANTIC_PLUGINS)):
             return super().invoke(ctx)
 
@@ -176,7 +178,8 @@ def _command(row: CommandRow) -> Command:
 def build() -> Command:
     """The command line as one command of Typer."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.callback(cls=_Root, help="Build, serve and talk to AI agents that speak the Sentient Chat protocol.")(_root)
+    about = "Build, serve and talk to AI agents that speak the Sentient Chat protocol."
+    app.callback(cls=_Root, help=about, context_settings={"help_option_names": ["-h", "--help"]})(_root)
     return typer.main.get_command(app)
 
 

@@ -54,6 +54,7 @@ class Answerer:
             ConfigError: the model leads nowhere, or its provider has no key.
             ProviderError: the call failed.
         """
+        from sentient_cli.cli.details import CallTeller
         from sentient_cli.clock import SystemClock, SystemIds
         from sentient_cli.host.llm import build_llm
         from sentient_cli.llm.parameters import Parameters
@@ -66,9 +67,11 @@ class Answerer:
             SystemIds(clock),
             environment=loaded.environment,
             profile=loaded.settings.profile,
+            hooks=[CallTeller(self._console.detail)] if self._console.verbose else [],
         )
         began = time.monotonic()
         try:
+            manager.check_stand_ins()
             parameters = Parameters(max_tokens=wanted.max_tokens, temperature=wanted.temperature)
             async with manager.stream(wanted.messages, parameters=parameters) as stream:
                 answer = await self._written(stream) if self._streams(wanted) else await stream.completion()

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentient_cli.cli.invocation import Invocation, current
+from sentient_cli.cli.options import EnvFileOption, NoEnvFileOption
 from sentient_cli.cli.streams import is_terminal
 
 if TYPE_CHECKING:
     from sentient_cli.chat.app import Terminal
+    from sentient_cli.config.envfile import Variables
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+TOKEN = "SENTIENT_AGENT_TOKEN"  # noqa: S105 - the name of the variable
 
 
 def chat(
@@ -37,6 +40,8 @@ def chat(
         str | None,
         typer.Option("--agent-token", metavar="TOKEN", help="The agent's token; else SENTIENT_AGENT_TOKEN."),
     ] = None,
+    env_file: EnvFileOption = None,
+    no_env_file: NoEnvFileOption = False,
 ) -> None:
     """Talk to a running agent.
 
@@ -44,6 +49,7 @@ def chat(
     `echo hi | sentient chat`. With --json each event is one line of JSON.
     """
     from sentient_cli.chat.app import ChatOptions, run_chat
+    from sentient_cli.config.envfile import read_variables
     from sentient_cli.errors import UsageError
     from sentient_cli.paths import state_dir
     from sentient_cli.redact import redactor
@@ -54,20 +60,35 @@ def chat(
             fix=f"Serve it with `sentient serve {url}`, and chat with the URL that it says",
         )
     here = current()
-    token = agent_token or here.environment.get("SENTIENT_AGENT_TOKEN") or None
+    variables = read_variables(here.project or Path(), here.environment, given=env_file, use_file=not no_env_file)
+    redactor.register_environment(variables.values)
+    token = agent_token or variables.values.get(TOKEN) or None
     if token:
         redactor.register(token)
+    address = url if url is not None else _find(here)
+    _tell_sources(here, address, variables, typed=bool(agent_token))
     options = ChatOptions(
-        url if url is not None else _find(here),
+        address,
         message=message,
         token=token,
         json=here.console.json,
         quiet=here.console.quiet,
         history=state_dir() / "chat_history",
+        detail=here.console.detail if here.console.verbose else None,
     )
     code = run_chat(options, _terminal(here))
     if code:
         raise typer.Exit(code)
+
+
+def _tell_sources(here: Invocation, address: str, variables: Variables, *, typed: bool) -> None:
+    """Say, if ``-v`` asks for it, where the agent is and where its token comes from."""
+    if not here.console.verbose:
+        return
+    place = "the shell" if here.environment.get(TOKEN) else variables.file
+    by = "by --agent-token" if typed else f"by {TOKEN} of {place}" if variables.values.get(TOKEN) else "without a token"
+    here.console.detail(f"Environment read from {variables.file}" if variables.file else "No .env is read")
+    here.console.detail(f"Agent: {address}, {by}")
 
 
 def _find(here: Invocation) -> str:

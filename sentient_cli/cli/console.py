@@ -41,6 +41,7 @@ class Console:
         quiet: Talk is left out.
         verbose: How much detail is wanted: 0, 1, 2.
         no_color: Never colour.
+        detailed: Whether what ``-v`` asks for is told here; a server whose log is JSON tells it in its log.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Console:
         self.quiet = False
         self.verbose = 0
         self.no_color = False
+        self.detailed = True
 
     @property
     def stdout(self) -> TextIO | None:
@@ -99,7 +101,7 @@ class Console:
 
     def detail(self, text: str, *, level: int = 1) -> None:
         """Tell the reader something that only ``-v`` (level 1) or ``-vv`` (level 2) asks for."""
-        if self.verbose >= level:
+        if self.verbose >= level and self.detailed:
             self._talk(text)
 
     def warn(self, text: str) -> None:

@@ -70,13 +70,24 @@ def run_create(here: Invocation, wishes: Wishes) -> None:
         target = _target(here, wishes, wizard)
         require_place(target, force=wishes.force)
         spec = _template(wishes, wizard) if wishes.template is None else wishes.template
+        here.console.detail(f"Project: {target}")
         with open_source(spec, limits=wishes.limits) as source, _opened(source, target, wishes, wizard, stop) as plan:
+            _tell_plan(here, plan)
             if wishes.dry_run:
                 show_preview(here.console, target, preview(plan))
                 return
             with make_reporter(here.console) as report:
                 created = create(plan, report, stop)
             show_created(here.console, created, source)
+
+
+def _tell_plan(here: Invocation, plan: Plan) -> None:
+    """Say, if ``-v`` asks for it, which template this is, and what it was answered."""
+    source = plan.source
+    version = " ".join(part for part in (source.version, source.ref) if part)
+    here.console.detail(f"Template: {source.id} {version}".rstrip() + f", read from {source.root}")
+    for name, answer in plan.kept_answers.items():
+        here.console.detail(f"{name} = {answer}")
 
 
 def _target(here: Invocation, wishes: Wishes, wizard: Wizard) -> Path:

@@ -101,6 +101,7 @@ class Layout:
         where = [f"profile {ready.environment}", self.path(ready.env_file) if ready.env_file else "no .env"]
         rows = [("Agent", ready.agent, ""), ("URL", ready.url, "cyan")]
         rows += [] if keys else [("Page", ready.inspect_url, "cyan")]
+        rows += [("Debugger", f"listens on {ready.debugger}", "")] if ready.debugger else []
         rows += [("Settings", f" {self._glyphs.dot} ".join(where), "")]
         rows += [] if narrow else [("Python", python, "")]
         lines: list[Line] = [(), self._cut(head), ()]

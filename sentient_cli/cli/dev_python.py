@@ -52,7 +52,7 @@ def use_project_python(start: Path, arguments: Sequence[str], environment: Mappi
     candidates = {folder for folder in (start, *start.parents) if environment_of(folder, environment) is not None}
     if not candidates:
         return  # Most have none; to know the project takes half a second of imports.
-    from sentient_cli.config.files import find_project_file
+    from sentient_cli.config.places import find_project_file
 
     file = find_project_file(start)
     project = file.parent if file is not None else start

@@ -88,6 +88,7 @@ def run_quickly(here: Invocation, arguments: Sequence[str]) -> int | None:
     console.quiet = not said.keys().isdisjoint(("-q", "--quiet"))
     console.no_color = "--no-color" in said
     console.verbose = len(said.keys() & {"-v", "--verbose"})
+    here.introduce()
     return run_dev(here, _options(said))
 
 

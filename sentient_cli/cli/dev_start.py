@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -31,6 +31,18 @@ if TYPE_CHECKING:
     from sentient_cli.config.discovery import RunningServer
 
 __all__ = ["DevOptions", "run_dev"]
+
+_FOR_SERVE: Final = (
+    "server.workers",
+    "server.drain_delay",
+    "server.drain_timeout",
+    "store.url",
+    "store.keep_runs",
+    "store.keep_seconds",
+    "store.keep_bytes",
+    "log.format",
+)
+"""Settings that mean nothing where each save gets a process of its own and runs are recorded."""
 
 
 class DevOptions(msgspec.Struct, frozen=True):
@@ -136,7 +148,7 @@ def _serve(here: Invocation, loaded: Loaded, options: DevOptions, began: float, 
         gone: list[Callable[[], None]] = []
         writer = stack.enter_context(_writer(here, loaded, home, lambda: [act() for act in gone]))
         stack.enter_context(_logging_to(writer))
-        _warn(writer, [moved, doubt, *loaded.warnings])
+        _warn(writer, [moved, doubt, *loaded.warnings], _unused(loaded) if here.console.verbose else "")
         request = HubRequest(
             listener=listener,
             settings=loaded.settings,
@@ -175,12 +187,20 @@ def _run(session: Session) -> int:
     return asyncio.run(session.run())
 
 
-def _warn(writer: Writer, warnings: Sequence[str]) -> None:
+def _warn(writer: Writer, warnings: Sequence[str], detail: str) -> None:
     from sentient_cli.dev.report import Notice
 
     for warning in warnings:
         if warning:
             writer.report(Notice(warning))
+    if detail:
+        writer.tell(detail)
+
+
+def _unused(loaded: Loaded) -> str:
+    """What is set and does nothing here; empty: nothing."""
+    found = [key for key in _FOR_SERVE if loaded.sources[key].layer != "default"]
+    return f"Only `sentient serve` uses what is set of {', '.join(found)}" if found else ""
 
 
 # -- the port --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentient_cli.cli.invocation import Invocation, current
-from sentient_cli.cli.options import ProfileOption
+from sentient_cli.cli.options import EnvFileOption, NoEnvFileOption, ProfileOption
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -25,6 +25,8 @@ def doctor(
         list[str] | None,
         typer.Option("--online", metavar="URL", help="Try to reach this address too; may be repeated."),
     ] = None,
+    env_file: EnvFileOption = None,
+    no_env_file: NoEnvFileOption = False,
 ) -> None:
     """Check this machine and this project, and say how to mend what is wrong.
 
@@ -40,7 +42,12 @@ def doctor(
         project=here.project,
         profile=profile,
         online=tuple(online or ()),
+        env_file=env_file,
+        use_env_file=not no_env_file,
     )
+    if surroundings.settings is not None:
+        for line in here.details_of(surroundings.settings):
+            here.console.detail(line)
     counts = dict.fromkeys(_STYLES, 0)
     drawn = None if here.console.json else here.console.rich()
     area = ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sentient_cli.cli.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from sentient_cli.config import FlagValue, Loaded
@@ -48,6 +48,7 @@ class Invocation:
         env_file: Path | None = None,
         no_env_file: bool = False,
         tell: bool = True,
+        details: bool = True,
     ) -> Loaded:
         """Load the settings for a command, and say which ``.env`` was read and what looks wrong.
 
@@ -57,6 +58,7 @@ class Invocation:
             env_file: The value of ``--env-file``.
             no_env_file: Whether ``--no-env-file`` was given.
             tell: Whether to say so now; otherwise `tell_sources` does it later.
+            details: Whether ``-v`` has every source told.
 
         Raises:
             ConfigError: a setting is missing, malformed or unknown.
@@ -74,7 +76,25 @@ class Invocation:
         )
         if tell:
             self.tell_sources(loaded)
+        if details:
+            for line in self.details_of(loaded, env_file=not tell or loaded.env_file is None):
+                self.console.detail(line)
         return loaded
+
+    def introduce(self) -> None:
+        """Say, if ``-v`` asks for it, which program this is."""
+        if self.console.verbose:
+            from sentient_cli.cli.details import program_told
+
+            self.console.detail(program_told())
+
+    def details_of(self, loaded: Loaded, *, env_file: bool = True) -> Iterable[str]:
+        """What ``-v`` says of the settings; nothing without it."""
+        if not self.console.verbose:
+            return ()
+        from sentient_cli.cli.details import sources_told
+
+        return sources_told(loaded, env_file=env_file)
 
     def tell_sources(self, loaded: Loaded) -> None:
         """Say which ``.env`` was read and what looks wrong."""

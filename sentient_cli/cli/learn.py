@@ -29,7 +29,7 @@ def learn(
     It needs no key and no network. You may leave at any time and go on later. Without a terminal it shows the current
     lesson, looks once whether it was done, and ends with 0 or 1.
     """
-    from sentient_cli.scaffold.learn.progress import forget
+    from sentient_cli.scaffold.learn.progress import forget, progress_file
 
     here = current()
     if reset:
@@ -37,6 +37,9 @@ def learn(
         here.console.say("Forgotten. `sentient learn` begins with the first lesson.")
         return
     progress = _progress(here)
+    if here.console.verbose:
+        here.console.detail(f"Progress: {progress_file()}")
+        here.console.detail(f"Projects are looked for in {progress.base}")
     if show_list:
         _show_list(here, progress)
         return

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, cast
 
 from sentient_cli.cli.console import Console
 from sentient_cli.cli.invocation import PROGRAMS, Invocation, start
+from sentient_cli.cli.secrets import know_secrets
 from sentient_cli.cli.version import print_version
 from sentient_cli.config.environ import process_environment
-from sentient_cli.errors import SentientError, UsageError, UserInterruptError
+from sentient_cli.errors import CredentialNotFoundError, SentientError, UsageError, UserInterruptError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,18 +36,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 ok, 1 failed, 2 usage, 3 configuration or credentials, 4 provider or network, 5 project or
         template, 6 a difference was found, 130 interrupted.
     """
+    began = time.monotonic()
     arguments = list(sys.argv[1:] if argv is None else argv)
     environment = process_environment()
     invocation = Invocation(Console(environment=environment), environment, program=_program())
     start(invocation)
+    know_secrets(invocation, arguments)
     try:
         code = _dispatch(invocation, arguments)
+        _tell_time(invocation.console, began)
         invocation.console.flush()
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 - here, and only here, every error ends
-        return _fail(invocation.console, arguments, error)
+        code = _fail(invocation.console, arguments, error)
+        with contextlib.suppress(OSError, SentientError):
+            _tell_time(invocation.console, began)
     return code
+
+
+def _tell_time(console: Console, began: float) -> None:
+    if console.verbose:
+        console.detail(f"Took {time.monotonic() - began:.2f} s")
+        console.flush()
 
 
 def _program() -> str:
@@ -90,6 +104,10 @@ def _fail(console: Console, arguments: list[str], error: BaseException) -> int:
         from sentient_cli.cli.crash import report_crash
 
         shown = report_crash(error, arguments, whole=console.verbose >= _VERBOSE)
+    if isinstance(shown, CredentialNotFoundError):
+        from sentient_cli.cli.local_models import name_local_models
+
+        name_local_models(shown)
     try:
         if isinstance(shown, UserInterruptError) and not console.json:
             console.say("Interrupted.")

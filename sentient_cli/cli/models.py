@@ -42,7 +42,7 @@ def models(
     here = current()
     loaded = here.load(profile=profile, env_file=env_file, no_env_file=no_env_file, tell=False)
     if live:
-        listed, faults = asyncio.run(live_models(loaded, name))
+        listed, faults = asyncio.run(live_models(loaded, name, tell=here.console.detail))
         if not listed and len(faults) == 1:
             raise next(iter(faults.values()))
         for provider, fault in faults.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from sentient_cli.errors import ConfigError, ProviderTimeoutError, SentientError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from sentient_cli.cli.console import Console
     from sentient_cli.config import Loaded
@@ -132,12 +133,15 @@ def _listed(provider: str, kind: str, model: str, facts: ModelFacts | None, *, h
     )
 
 
-async def live_models(loaded: Loaded, name: str | None) -> tuple[list[Listed], dict[str, SentientError]]:
+async def live_models(
+    loaded: Loaded, name: str | None, *, tell: Callable[[str], None]
+) -> tuple[list[Listed], dict[str, SentientError]]:
     """What the providers tell that have a key, and local servers; and what went wrong, by the provider's id.
 
     Args:
         loaded: The settings.
         name: Only this provider, if it is one.
+        tell: Is told who was asked and how long it took.
     """
     providers = _providers(loaded)
     named = name in {provider.provider_id for provider, _ in providers}
@@ -145,7 +149,7 @@ async def live_models(loaded: Loaded, name: str | None) -> tuple[list[Listed], d
         (provider, kind) for provider, kind in providers if _is_asked(provider, kind, loaded, name if named else None)
     ]
     try:
-        found = await asyncio.gather(*(_ask(provider, kind) for provider, kind in asked))
+        found = await asyncio.gather(*(_timed(provider, kind, tell) for provider, kind in asked))
     finally:
         for provider, _ in asked:
             await provider.aclose()
@@ -160,6 +164,14 @@ def _is_asked(provider: LLMProvider, kind: str, loaded: Loaded, only: str | None
     if only is not None:
         return provider.provider_id == only
     return _has_key(provider) and (kind not in _LOCAL or provider.provider_id in loaded.settings.llm.providers)
+
+
+async def _timed(provider: LLMProvider, kind: str, tell: Callable[[str], None]) -> list[Listed] | SentientError:
+    began = time.monotonic()
+    found = await _ask(provider, kind)
+    what = f"tells {len(found)} models" if isinstance(found, list) else f"does not tell its models: {found.what}"
+    tell(f"{time.monotonic() - began:7.3f} s  {provider.provider_id} {what}")
+    return found
 
 
 async def _ask(provider: LLMProvider, kind: str) -> list[Listed] | SentientError:

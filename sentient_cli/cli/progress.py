@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -34,8 +35,10 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last = ""
+        self._began = time.monotonic()
 
     def step(self, name: str, title: str) -> None:
+        self._began = time.monotonic()
         if name in _SLOW:
             self._console.say(f"{title} ...")
 
@@ -45,7 +48,8 @@ class _Lines:
             self._console.detail(f"  {text}")
 
     def done(self, title: str) -> None:
-        self._console.say(title)
+        took = f" ({time.monotonic() - self._began:.2f} s)" if self._console.verbose else ""
+        self._console.say(title + took)
 
     def note(self, text: str) -> None:
         self._console.say(text)
@@ -69,10 +73,10 @@ class _Json:
         self._event(title, status="done")
 
     def note(self, text: str) -> None:
-        self._console.json_line({"note": text})
+        self._console.json_line({"note": redactor.redact(text)})
 
     def _event(self, title: str, *, status: str) -> None:
-        self._console.json_line({"step": self._step, "status": status, "title": title})
+        self._console.json_line({"step": self._step, "status": status, "title": redactor.redact(title)})
         self._console.flush()
 
 
@@ -99,7 +103,7 @@ class _Live:
         from rich.text import Text
 
         self._status.stop()
-        self._rich.print(Text.assemble((self._mark, "green"), f" {title}", overflow="fold"))
+        self._rich.print(Text.assemble((self._mark, "green"), f" {redactor.redact(title)}", overflow="fold"))
 
     def note(self, text: str) -> None:
         self._status.stop()
@@ -125,7 +129,7 @@ def make_reporter(console: Console) -> Generator[Reporter]:
         yield _Json(console)
         return
     rich = console.rich(stderr=True)
-    if console.quiet or not rich.is_terminal:
+    if console.quiet or console.verbose or not rich.is_terminal:
         yield _Lines(console)
         return
     utf = rich.encoding.lower().startswith("utf")
@@ -190,6 +194,19 @@ def show_created(console: Console, created: Created, source: TemplateSource) -> 
     _say_steps(console, steps)
     if (created.target / ".env.example").is_file():
         console.say("\n" + wrapped(console, _where_a_key_goes(created.target / "sentient.toml")))
+    if _lacks_its_lock(created.target):
+        console.say(
+            wrapped(console, "Its image and its CI install from uv.lock: make it with `uv lock`, then commit it.")
+        )
+
+
+def _lacks_its_lock(project: Path) -> bool:
+    """Whether a project's image is built from a lock that is not there: pip makes none, nor does a checkout of ours."""
+    try:
+        image = (project / "Dockerfile").read_bytes()
+    except OSError:
+        return False
+    return b"uv.lock" in image and not (project / "uv.lock").exists()
 
 
 def _where_a_key_goes(settings: Path) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentient_cli.cli.invocation import current
+from sentient_cli.cli.invocation import Invocation, current
 from sentient_cli.cli.options import (
     EnvFileOption,
     HostOption,
@@ -20,9 +20,12 @@ from sentient_cli.cli.options import (
     ScriptOption,
     StoreOption,
 )
+from sentient_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from sentient_cli.config import FlagValue
+
+_OF_MODELS = frozenset({"model", "script"})
 
 
 def run(  # noqa: PLR0917 - one parameter an option
@@ -46,7 +49,9 @@ def run(  # noqa: PLR0917 - one parameter an option
 
     A file that was written for sentient-agent-framework runs without an edit. Where that package is not installed, a
     DefaultServer in it serves with our server, on the address of --host and --port if they are given; where it is
-    installed these two are refused. Options stand before the file; what stands after it is for the file.
+    installed these two are refused, and so are --store, --insecure and --log-level. --model and --script hold for the
+    server, and for what else asks `sentient_cli.llm`. A flag without an effect is exit code 2. Options stand before
+    the file; what stands after it is for the file.
     """
     flags: dict[str, FlagValue] = {
         "server.host": host,
@@ -58,26 +63,54 @@ def run(  # noqa: PLR0917 - one parameter an option
         "log.level": log_level,
     }
     given = arguments or []
+    from sentient_cli.cli.details import CallTeller
     from sentient_cli.cli.streams import is_terminal
-    from sentient_cli.compat import ServeOptions, run_script, serve_with
+    from sentient_cli.compat import ScriptModels, ServeOptions, run_script, serve_with
     from sentient_cli.config import export_environment
 
     here = current()
     loaded = here.load(flags, profile=profile, env_file=env_file, no_env_file=no_env_file)
     export_environment(loaded.environment)
-    fixed = [name for name in ("host", "port") if loaded.sources[f"server.{name}"].layer == "flag"]
+    typed = {_name_of(key) for key in flags if loaded.sources[key].layer == "flag"}
     options = ServeOptions(
         loaded.settings,
-        fixed=frozenset(fixed),
+        fixed=frozenset(typed),
         log_style="text" if is_terminal(here.console.stderr) else loaded.settings.log.format,
         on_ready=lambda name, url: here.console.say(f"Serving {name} on {url}"),
     )
-    with serve_with(options):
+    models = ScriptModels(loaded.settings, [CallTeller(here.console.detail)] if here.console.verbose else [])
+    if typed & _OF_MODELS:
+        models.prepare()  # what is wrong with them is said before anything is executed
+    with serve_with(options), models.given():
         code = run_script(
             file,
             given[given[:1] == ["--"] :],
             project_dir=loaded.project_dir or here.project,
-            for_our_server=[f"--{name}" for name in fixed],
+            for_our_server=[f"--{name}" for name in sorted(typed - _OF_MODELS)],
         )
+    heeded = options.heeded | _OF_MODELS if models.used else options.heeded
+    _require_heeded(here, file, typed - heeded, code)
     if code:
         raise typer.Exit(code)
+
+
+def _name_of(key: str) -> str:
+    """The flag of a setting, without its dashes."""
+    return "store" if key == "store.url" else key.rpartition(".")[2] if key != "log.level" else "log-level"
+
+
+def _require_heeded(here: Invocation, file: Path, passed_over: set[str], code: int) -> None:
+    """Whoever gives a flag means it, so one without an effect is an error, unless the file has one of its own."""
+    if not passed_over:
+        return
+    models, server = sorted(passed_over & _OF_MODELS), sorted(passed_over - _OF_MODELS)
+    missing = [("starts no server of ours", server), ("asks no model through `sentient_cli.llm`", models)]
+    why = ", and ".join(f"it {what} ({', '.join(f'--{name}' for name in names)})" for what, names in missing if names)
+    error = UsageError(
+        f"{' and '.join(f'--{name}' for name in server + models)} had no effect on {file}",
+        why=f"The file was executed, and {why}",
+        fix="Leave the flags out, or serve the agent that is in the file with `sentient serve`",
+    )
+    if code == 0:
+        raise error
+    here.console.warn(str(error))

@@ -28,7 +28,7 @@ from sentient_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sentient_cli.config import FlagValue
+    from sentient_cli.config import FlagValue, Loaded
 
 
 def serve(  # noqa: PLR0917 - one parameter an option
@@ -92,5 +92,8 @@ def serve(  # noqa: PLR0917 - one parameter an option
         "log.format": log_format,
     }
     here = current()
-    loaded = here.load(flags, profile=profile, env_file=env_file, no_env_file=no_env_file, tell=False)
-    run_server(here, loaded, worker=worker)
+
+    def load() -> Loaded:
+        return here.load(flags, profile=profile, env_file=env_file, no_env_file=no_env_file, tell=False, details=False)
+
+    run_server(here, load, worker=worker)

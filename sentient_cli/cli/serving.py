@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from sentient_cli.cli.details import program_told
 from sentient_cli.errors import SentientError
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ __all__ = ["run_server"]
 _logger = logging.getLogger(__name__)
 
 
-def run_server(here: Invocation, loaded: Loaded, *, worker: str | None = None) -> None:
+def run_server(here: Invocation, load: Callable[[], Loaded], *, worker: str | None = None) -> None:
     """Serve the agent that the settings name, until a signal says to stop.
 
     Args:
         here: The invocation, whose console is told what goes on.
-        loaded: The settings.
+        load: Reads the settings; those of models again at SIGHUP.
         worker: Given by a supervisor to each of its workers.
 
     Raises:
@@ -45,12 +46,15 @@ def run_server(here: Invocation, loaded: Loaded, *, worker: str | None = None) -
     from sentient_cli.server.logs import configure_logging
     from sentient_cli.server.sockets import bind
 
+    loaded = load()
     settings = loaded.settings
     doubt = check_exposure(settings.server)
-    export_environment(loaded.environment)
+    if worker is not None or settings.server.workers == 1:  # else workers would take what `.env` says for the shell's
+        export_environment(loaded.environment)
     people = loaded.sources["log.format"].layer == "default" and is_terminal(here.console.stderr)
     style = "text" if people else settings.log.format
     configure_logging(settings.log.level, style)
+    here.console.detailed = style == "text" and worker is None
     if worker is None:
         _tell_sources(here, loaded, as_json=style == "json")
         if doubt:
@@ -58,18 +62,24 @@ def run_server(here: Invocation, loaded: Loaded, *, worker: str | None = None) -
     if worker is not None:
         from sentient_cli.server.workers import WorkerLink
 
-        _serve_as_worker(here, loaded, WorkerLink.decode(worker))
+        _serve_as_worker(here, loaded, load, WorkerLink.decode(worker))
         return
     with bind(settings.server.host, settings.server.port) as listener:
         if settings.server.workers > 1:
-            raise typer.Exit(_supervise(here, settings, listener, as_json=style == "json"))
-        _serve_alone(here, loaded, listener, as_json=style == "json")
+            raise typer.Exit(_supervise(here, settings, load, listener, as_json=style == "json"))
+        _serve_alone(here, loaded, load, listener, as_json=style == "json")
 
 
 def _tell_sources(here: Invocation, loaded: Loaded, *, as_json: bool) -> None:
+    details = list(here.details_of(loaded, env_file=loaded.env_file is None))
     if not as_json:
+        here.introduce()
         here.tell_sources(loaded)
+        for line in details:
+            here.console.detail(line)
         return
+    for line in [program_told(), *details] if details else ():
+        _logger.info("%s", line)
     if loaded.env_file is not None:
         _logger.info("Environment read from %s", loaded.env_file)
     for warning in loaded.warnings:
@@ -86,7 +96,10 @@ def _announce(here: Invocation, message: str, url: str, *, as_json: bool) -> Non
         announce(f"{message} on {url}", url=url)
 
 
-def _serve_alone(here: Invocation, loaded: Loaded, listener: socket.socket, *, as_json: bool) -> None:
+def _serve_alone(
+    here: Invocation, loaded: Loaded, load: Callable[[], Loaded], listener: socket.socket, *, as_json: bool
+) -> None:
+    from sentient_cli.host.renewal import Renewal
     from sentient_cli.server.app import create_app
     from sentient_cli.server.serving import serve
 
@@ -98,13 +111,15 @@ def _serve_alone(here: Invocation, loaded: Loaded, listener: socket.socket, *, a
         settings.server,
         [listener],
         on_ready=lambda: _announce(here, f"Serving {host.agent_name}", _url(settings, listener), as_json=as_json),
+        renewal=Renewal(host, loaded, load),
     )
 
 
-def _serve_as_worker(here: Invocation, loaded: Loaded, link: WorkerLink) -> None:
+def _serve_as_worker(here: Invocation, loaded: Loaded, load: Callable[[], Loaded], link: WorkerLink) -> None:
     import asyncio
     import socket
 
+    from sentient_cli.host.renewal import Renewal
     from sentient_cli.server.app import create_app
     from sentient_cli.server.peers import Peers
     from sentient_cli.server.serving import serve
@@ -124,7 +139,8 @@ def _serve_as_worker(here: Invocation, loaded: Loaded, link: WorkerLink) -> None
         host = _host(here, loaded, index=link.index)
         app = create_app(host, settings.server, peers=peers)
         listeners = [socket.socket(fileno=link.listener), peers.listen()]
-        serve(app, host, settings.server, listeners, on_ready=link.ready, on_server=watch)
+        renewal = Renewal(host, loaded, load)
+        serve(app, host, settings.server, listeners, on_ready=link.ready, on_server=watch, renewal=renewal)
     except SentientError as error:
         if not link.claim_failure():
             raise typer.Exit(error.exit_code) from error
@@ -147,13 +163,21 @@ def _host(here: Invocation, loaded: Loaded, index: int | None = None) -> Host:
     return build_host(found.agent, loaded.settings, ids=ids)
 
 
-def _supervise(here: Invocation, settings: Settings, listener: socket.socket, *, as_json: bool) -> int:
+def _supervise(
+    here: Invocation, settings: Settings, load: Callable[[], Loaded], listener: socket.socket, *, as_json: bool
+) -> int:
     import asyncio
     import tempfile
 
     from sentient_cli.server.workers import Supervisor
 
     server = settings.server
+
+    def is_sound() -> bool:
+        from sentient_cli.host import renewal
+
+        return renewal.is_sound(load)
+
     with tempfile.TemporaryDirectory(prefix="sentient-") as directory:
         supervisor = Supervisor(
             _worker_command,
@@ -164,6 +188,7 @@ def _supervise(here: Invocation, settings: Settings, listener: socket.socket, *,
             on_ready=lambda: _announce(
                 here, f"Serving with {server.workers} workers", _url(settings, listener), as_json=as_json
             ),
+            on_hangup=is_sound,
         )
         return asyncio.run(supervisor.run())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,6 +64,7 @@ def update(
         raise UsageError("--force belongs to --undo", fix="An update needs none: what you changed stays")
     here = current()
     project = find_project(here.project or Path())
+    here.console.detail(f"Project: {project}")
     wish = Wish(project, template or "", _data(data or []), trust)
     with Interruption().listening() as stop:
         if undo:
@@ -87,7 +89,12 @@ def _data(given: list[str]) -> dict[str, JsonValue]:
 def _prepare(here: Invocation, wish: Wish, stop: Interruption) -> Prepared:
     from sentient_cli.scaffold.update import prepare
 
-    return prepare(wish, user=_Reader(here.console, asks=True) if here.console.interactive else None, interruption=stop)
+    began = time.monotonic()
+    user = _Reader(here.console, asks=True) if here.console.interactive else None
+    prepared = prepare(wish, user=user, interruption=stop)
+    versions = f"{prepared.before or 'no version'} to {prepared.now or 'no version'}"
+    here.console.detail(f"Template: {prepared.template}, {versions}; compared in {time.monotonic() - began:.2f} s")
+    return prepared
 
 
 def _update(here: Invocation, wish: Wish, stop: Interruption) -> None:

@@ -12,14 +12,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sentient_cli.compat.adapting import adapt, load_agent
     from sentient_cli.compat.finder import install, installed, uninstall
+    from sentient_cli.compat.models import ScriptModels
     from sentient_cli.compat.script import run_script
     from sentient_cli.compat.server import ServeOptions, serve_with
 
-__all__ = ["ServeOptions", "adapt", "install", "installed", "load_agent", "run_script", "serve_with", "uninstall"]
+__all__ = [
+    "ScriptModels",
+    "ServeOptions",
+    "adapt",
+    "install",
+    "installed",
+    "load_agent",
+    "run_script",
+    "serve_with",
+    "uninstall",
+]
 
 _HOMES = {
     "adapting": ("adapt", "load_agent"),
     "finder": ("install", "installed", "uninstall"),
+    "models": ("ScriptModels",),
     "script": ("run_script",),
     "server": ("ServeOptions", "serve_with"),
 }

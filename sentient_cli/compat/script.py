@@ -61,7 +61,8 @@ def run_script(
 def _not_heeded(flags: str) -> UsageError:
     return UsageError(
         f"{flags} cannot be heeded: sentient-agent-framework is installed here, and its own DefaultServer serves",
-        why="It listens where the file tells its run() to, and on 0.0.0.0:8000, which others can reach, unless told",
+        why="It knows none of our settings: it listens where the file tells its run() to, and on 0.0.0.0:8000, which "
+        "others can reach, unless told",
         fix="Leave the flags out and say it in the file, `run(host=..., port=...)`; or use `sentient serve FILE`",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -26,9 +27,10 @@ class ServeOptions:
 
     Args:
         settings: All settings.
-        fixed: Those of ``host`` and ``port`` that win over what the script says.
+        fixed: Those of ``host``, ``port`` and ``log-level`` that win over what the script says.
         log_style: What the log looks like, unless the script has set logging up.
         on_ready: Told the agent's name and the URL once requests are answered.
+        heeded: Takes the names of the flags of ``sentient run`` that a server was made with.
 
     Example:
         >>> options = ServeOptions(Settings(server=ServerSettings(port=9000)), fixed=frozenset({"port"}))
@@ -40,9 +42,12 @@ class ServeOptions:
     fixed: frozenset[str] = frozenset()
     log_style: Literal["json", "text"] = "json"
     on_ready: Callable[[str, str], None] | None = None
+    heeded: set[str] = field(default_factory=set, compare=False)
 
 
 _options = [ServeOptions()]
+_BY_APP = frozenset({"store", "model", "script"})
+_BY_SERVER = frozenset({"host", "port", "insecure", "log-level"})
 
 
 def _serving() -> ModuleType:
@@ -89,6 +94,7 @@ class DefaultServer:
     def _app(self) -> object:
         # Scripts that start a server of their own reach for this name.
         if self._built is None:
+            _options[-1].heeded.update(_BY_APP)
             self._built = _serving().make_app(self._agent, _options[-1].settings)
         return self._built
 
@@ -111,6 +117,9 @@ class DefaultServer:
                 fix='Call run() below `if __name__ == "__main__":`, or use `sentient run`',
             )
         options = _options[-1]
+        options.heeded.update(_BY_APP, _BY_SERVER)
+        if "log-level" in options.fixed:
+            logging.getLogger().setLevel(options.settings.log.level.upper())
         given = {"host": host, "port": port}
         changes = {name: value for name, value in given.items() if value is not None and name not in options.fixed}
         server = ServerSettings.model_validate({**dict(options.settings.server), **changes})

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
         DevSettings,
         LlmSettings,
         LogSettings,
+        MetricsSettings,
         ServerSettings,
         Settings,
         StoreSettings,
+        TelemetrySettings,
     )
     from sentient_cli.config.values import FlagValue, Source
 
@@ -25,11 +27,13 @@ __all__ = [
     "LlmSettings",
     "Loaded",
     "LogSettings",
+    "MetricsSettings",
     "Secret",
     "ServerSettings",
     "Settings",
     "Source",
     "StoreSettings",
+    "TelemetrySettings",
     "export_environment",
     "load",
     "process_environment",
@@ -39,7 +43,16 @@ _HOMES = {
     "environ": ("export_environment", "process_environment"),
     "loading": ("Loaded", "load"),
     "secret": ("Secret",),
-    "settings": ("DevSettings", "LlmSettings", "LogSettings", "ServerSettings", "Settings", "StoreSettings"),
+    "settings": (
+        "DevSettings",
+        "LlmSettings",
+        "LogSettings",
+        "MetricsSettings",
+        "ServerSettings",
+        "Settings",
+        "StoreSettings",
+        "TelemetrySettings",
+    ),
     "values": ("FlagValue", "Source"),
 }
 _MODULES = {name: f"sentient_cli.config.{module}" for module, names in _HOMES.items() for name in names}

@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
-from sentient_cli.config.files import read_text
+from sentient_cli.config.places import home_of, read_text
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-__all__ = ["ENV_FILE", "find_env_file", "read_env_file"]
+__all__ = ["ENV_FILE", "Variables", "find_env_file", "read_env_file", "read_variables"]
 
 ENV_FILE = ".env"
+
+
+class Variables(NamedTuple):
+    """The variables that a command sees.
+
+    Args:
+        values: Those of the process and, below them, those of the file.
+        file: The file that was read; None: none.
+    """
+
+    values: Mapping[str, str]
+    file: Path | None
+
+
+def read_variables(
+    start: Path, environment: Mapping[str, str], *, given: Path | None = None, use_file: bool = True
+) -> Variables:
+    r"""The variables of the process, and of the file of the project that ``start`` is in; for who needs no settings.
+
+    Args:
+        start: Where to look for the project, upward from there.
+        environment: The variables of the process. They win, but for those that are empty.
+        given: A file in the place of the project's.
+        use_file: Whether one is read at all.
+
+    Raises:
+        ConfigError: the file cannot be read or understood.
+        ConfigurationNotFoundError: a file was given and does not exist.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, ".env").write_text("NAME=Ann\nPLACE=here")
+        ...     dict(read_variables(Path(folder), {"PLACE": "there"}).values)
+        {'NAME': 'Ann', 'PLACE': 'there'}
+    """
+    file = find_env_file(home_of(start.absolute()), given) if use_file else None
+    found: Mapping[str, str] = read_env_file(file) if file is not None else {}
+    return Variables({**found, **{name: value for name, value in environment.items() if value}}, file)
 
 
 def find_env_file(directory: Path, given: Path | None) -> Path | None:

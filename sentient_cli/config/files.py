@@ -12,15 +12,13 @@ import msgspec
 
 from sentient_cli.config.keys import all_keys, nearest, open_tables, tables
 from sentient_cli.config.lines import key_lines, line_of
+from sentient_cli.config.places import PYPROJECT, read_text
 from sentient_cli.config.values import Layer, Source, Value
 from sentient_cli.errors import ConfigError
 
-__all__ = ["PROJECT_FILE", "SettingsFile", "find_project_file", "read_settings_file", "read_text"]
+__all__ = ["SettingsFile", "read_settings_file"]
 
-PROJECT_FILE = "sentient.toml"
-_PYPROJECT = "pyproject.toml"
 _IN_PYPROJECT = ("tool", "sentient")
-MAXIMUM_SIZE = 1024 * 1024
 _ENTRY = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _DOCS = "docs/configuration.md lists every setting"
 
@@ -154,29 +152,6 @@ def _wrong(where: str, key: str, expected: str) -> ConfigError:
     )
 
 
-def find_project_file(start: Path) -> Path | None:
-    """The settings file of the project that ``start`` is in: ``sentient.toml``, or a ``pyproject.toml`` with our table.
-
-    The nearest directory wins, and in one directory ``sentient.toml``.
-    """
-    for directory in (start, *start.parents):
-        own = directory / PROJECT_FILE
-        if own.is_file():
-            return own
-        shared = directory / _PYPROJECT
-        if shared.is_file() and _mentions_us(shared):
-            return shared
-    return None
-
-
-def _mentions_us(path: Path) -> bool:
-    # A pyproject.toml of somebody else may be broken or unreadable, which is no concern of ours.
-    try:
-        return re.search(r"tool[\"']?\s*\.\s*[\"']?sentient\b", read_text(path)) is not None
-    except ConfigError:
-        return False
-
-
 def read_settings_file(path: Path) -> SettingsFile:
     """Read a settings file.
 
@@ -190,7 +165,7 @@ def read_settings_file(path: Path) -> SettingsFile:
         raise _no_toml(path, error) from None
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply", fix="Flatten it") from None
-    prefix = _IN_PYPROJECT if path.name == _PYPROJECT else ()
+    prefix = _IN_PYPROJECT if path.name == PYPROJECT else ()
     table: object = document
     for part in prefix:
         table = table.get(part, {}) if _is_table(table) else {}
@@ -205,27 +180,3 @@ def _no_toml(path: Path, error: tomllib.TOMLDecodeError) -> ConfigError:
     fault = str(error)[: place.start()] if place else str(error)
     where = f"{path}:{place[1]}:{place[2]}" if place and place[1] else f"{path}, at its end"
     return ConfigError(f"{path.name} is not valid TOML", why=f"{fault}, in {where}", fix="Correct that line")
-
-
-def read_text(path: Path) -> str:
-    """The text of a small UTF-8 file, with its line ends made one.
-
-    Raises:
-        ConfigError: it cannot be read, is larger than 1 MiB, or is no UTF-8.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAXIMUM_SIZE + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read", why=error.strerror or "", fix="Check the path and its rights"
-        ) from None
-    if len(data) > MAXIMUM_SIZE:
-        raise ConfigError(f"{path} is larger than 1 MiB", fix="Check that it is the right file")
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"{path} is not UTF-8", why=f"Line {line} has another encoding", fix="Save it as UTF-8"
-        ) from None

@@ -9,24 +9,34 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from sentient_cli.config.fields import MIB, Count, Positive, PositiveSeconds, Seconds, Section, Text
+from sentient_cli.config.pools import Profile
 
 __all__ = [
     "BreakerSettings",
     "BudgetSettings",
     "CacheSettings",
     "ContextSettings",
+    "HedgingSettings",
     "LlmSettings",
     "OutageSettings",
+    "ProviderRetrySettings",
     "ProviderSettings",
     "RetrySettings",
     "SafetySettings",
+    "SharingSettings",
     "Strategy",
+    "Url",
 ]
 
 Strategy: TypeAlias = Literal[
     "order", "round-robin", "weighted", "latency", "least-busy", "cheapest", "complexity", "sticky"
 ]
 """How one model of several is chosen."""
+
+Growth: TypeAlias = Literal["exponential", "linear", "constant"]
+"""How waits grow from attempt to attempt."""
+Jitter: TypeAlias = Literal["full", "none"]
+"""Whether waits are random."""
 
 _LONGEST_WORD: Final = 200
 
@@ -64,8 +74,10 @@ def _check_pattern(text: str) -> str:
 
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """An amount in US dollars."""
+Attempts = Annotated[Positive, Field(le=20)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Url = Annotated[str, AfterValidator(_check_url)]
+"""An address."""
 Variables = Annotated[
     tuple[Annotated[str, Field(min_length=1), AfterValidator(_check_variable)], ...], BeforeValidator(_listed)
 ]
@@ -73,6 +85,21 @@ Variables = Annotated[
 Ids = Annotated[tuple[Text, ...], Field(min_length=1)]
 Word = Annotated[str, AfterValidator(_check_word)]
 Pattern = Annotated[str, Field(min_length=1), AfterValidator(_check_pattern)]
+
+
+class ProviderRetrySettings(Section):
+    """What one provider has otherwise than ``[llm.retry]``: ``[llm.providers.ID.retry]``.
+
+    Example:
+        >>> ProviderRetrySettings(attempts=1).cap is None
+        True
+    """
+
+    attempts: Attempts | None = Field(default=None, description="How often it is asked, the first time included.")
+    base: Seconds | None = Field(default=None, description="The longest wait before the second attempt.")
+    cap: Seconds | None = Field(default=None, description="The longest wait before any attempt.")
+    strategy: Growth | None = Field(default=None, description="How the wait grows.")
+    jitter: Jitter | None = Field(default=None, description="Whether it is waited at random within that.")
 
 
 class ProviderSettings(Section):
@@ -92,15 +119,24 @@ class ProviderSettings(Section):
     headers: dict[str, str] = Field(default_factory=dict, description="More headers of each request.")
     timeout: PositiveSeconds | None = Field(default=None, description="How long it may be silent.")
     connect_timeout: PositiveSeconds | None = Field(default=None, description="How long a connection may take.")
+    stall_timeout: PositiveSeconds | None = Field(
+        default=None, description="How long it may send signs of life and nothing of an answer; four times `timeout`."
+    )
     first_token_timeout: PositiveSeconds | None = Field(default=None, description="How long it may take to begin.")
     attempt_timeout: PositiveSeconds | None = Field(default=None, description="How long one attempt may take.")
+    http2: bool | None = Field(default=None, description="Whether HTTP/2 is spoken, which needs the extra `http2`.")
+    pool: Profile | None = Field(default=None, description="What the traffic is like that its connections are for.")
     max_connections: Positive | None = Field(default=None, description="How many connections there are at most.")
-    pool_timeout: PositiveSeconds | None = Field(default=None, description="How long a call waits for a connection.")
+    max_idle: Count | None = Field(default=None, description="How many unused connections stay open.")
     keepalive: PositiveSeconds | None = Field(default=None, description="How long an unused connection stays open.")
+    lifetime: PositiveSeconds | None = Field(default=None, description="How old a connection may get.")
+    pool_timeout: PositiveSeconds | None = Field(default=None, description="How long a call waits for a connection.")
+    warm_up: Count | None = Field(default=None, description="How many connections a server opens when it starts.")
     proxy: Url | None = Field(default=None, description="A proxy for all requests.")
     ca_file: Text | None = Field(default=None, description="Certificates to trust in the place of the system's.")
     requests_per_minute: Positive | None = Field(default=None, description="How many requests a minute are sent.")
     tokens_per_minute: Positive | None = Field(default=None, description="How many tokens a minute are sent.")
+    retry: ProviderRetrySettings | None = Field(default=None, description="How often it is tried, if otherwise.")
     weight: Positive | None = Field(default=None, description="Its share of the calls, for the strategy `weighted`.")
     options: dict[str, JsonValue] = Field(default_factory=dict, description="Settings that only its kind has.")
 
@@ -113,9 +149,16 @@ class RetrySettings(Section):
         8.0
     """
 
-    attempts: Positive = Field(default=3, description="How often a provider is asked, the first time included.")
-    base: Seconds = Field(default=0.5, description="The longest wait before the second attempt; it doubles.")
+    attempts: Attempts = Field(
+        default=3, description="How often a provider is asked, the first time included; at most 20."
+    )
+    base: Seconds = Field(default=0.5, description="The longest wait before the second attempt.")
     cap: Seconds = Field(default=8.0, description="The longest wait before any attempt.")
+    strategy: Growth = Field(
+        default="exponential",
+        description="How the wait grows: `exponential` (it doubles), `linear` (by `base`), `constant`.",
+    )
+    jitter: Jitter = Field(default="full", description="`full`: it is waited at random within that; `none`: just so.")
     budget: Share = Field(default=0.1, description="The share of calls that may be repetitions.")
 
 
@@ -143,6 +186,32 @@ class BudgetSettings(Section):
     session: Dollars | None = Field(default=None, description="What the calls of one session may cost.")
     day: Dollars | None = Field(default=None, description="What the calls of one day (UTC) may cost.")
     profile: Dollars | None = Field(default=None, description="What the calls of this profile may cost, ever.")
+
+
+class HedgingSettings(Section):
+    """When a model is asked a second time because it is late to begin: ``[llm.hedging]``.
+
+    Example:
+        >>> HedgingSettings(enabled=True).share
+        0.1
+    """
+
+    enabled: bool = Field(default=False, description="Whether it is.")
+    after: PositiveSeconds | None = Field(
+        default=None, description="How long it may be silent before; else what 95 of 100 answers take to begin."
+    )
+    share: Annotated[Share, Field(gt=0)] = Field(default=0.1, description="The share of calls that may be asked twice.")
+
+
+class SharingSettings(Section):
+    """Whether calls that ask the same at the same time get one answer: ``[llm.sharing]``.
+
+    Example:
+        >>> SharingSettings().enabled
+        False
+    """
+
+    enabled: bool = Field(default=False, description="Whether they do, unless a call says otherwise.")
 
 
 class CacheSettings(Section):
@@ -246,6 +315,8 @@ class LlmSettings(Section):
     retry: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
     budget: BudgetSettings = BudgetSettings()
+    hedging: HedgingSettings = HedgingSettings()
+    sharing: SharingSettings = SharingSettings()
     cache: CacheSettings = CacheSettings()
     outage: OutageSettings = OutageSettings()
     safety: SafetySettings = SafetySettings()

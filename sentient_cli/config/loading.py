@@ -11,8 +11,9 @@ from sentient_cli import paths
 from sentient_cli.config.check import check
 from sentient_cli.config.envfile import find_env_file, read_env_file
 from sentient_cli.config.environ import process_environment
-from sentient_cli.config.files import SettingsFile, find_project_file, read_settings_file
+from sentient_cli.config.files import SettingsFile, read_settings_file
 from sentient_cli.config.keys import PREFIX, all_keys, nearest, sections
+from sentient_cli.config.places import find_project_file
 from sentient_cli.config.values import FlagValue, Source, Value
 from sentient_cli.errors import ConfigurationNotFoundError, UsageError
 from sentient_cli.redact import redactor

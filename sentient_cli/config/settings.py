@@ -22,9 +22,18 @@ from sentient_cli.config.fields import (
     Text,
     Token,
 )
-from sentient_cli.config.llm import LlmSettings
+from sentient_cli.config.llm import LlmSettings, Url
 
-__all__ = ["DevSettings", "LlmSettings", "LogSettings", "ServerSettings", "Settings", "StoreSettings"]
+__all__ = [
+    "DevSettings",
+    "LlmSettings",
+    "LogSettings",
+    "MetricsSettings",
+    "ServerSettings",
+    "Settings",
+    "StoreSettings",
+    "TelemetrySettings",
+]
 
 
 class ServerSettings(Section):
@@ -99,6 +108,30 @@ class LogSettings(Section):
     format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or text for a reader.")
 
 
+class MetricsSettings(Section):
+    """What is counted of calls of models, for Prometheus.
+
+    Example:
+        >>> MetricsSettings().enabled
+        False
+    """
+
+    enabled: bool = Field(default=False, description="Whether `GET /metrics` answers; it needs the extra `metrics`.")
+
+
+class TelemetrySettings(Section):
+    """Where spans of calls of models go. What is left out, the variables ``OTEL_…`` of OpenTelemetry say.
+
+    Example:
+        >>> TelemetrySettings(enabled=True, endpoint="http://127.0.0.1:4318").service is None
+        True
+    """
+
+    enabled: bool = Field(default=False, description="Whether spans are sent; it needs the extra `otel`.")
+    endpoint: Url | None = Field(default=None, description="The collector, such as `http://127.0.0.1:4318`.")
+    service: Text | None = Field(default=None, description="What this service is called.")
+
+
 class DevSettings(Section):
     """What `sentient dev` watches and keeps.
 
@@ -113,6 +146,9 @@ class DevSettings(Section):
     ignore: tuple[Text, ...] = Field(default=(), description="Patterns of files and directories not to watch.")
     keep_runs: Count = Field(default=1000, description="How many finished runs are kept.")
     keep_bytes: Count = Field(default=256 * MIB, description="How much of finished runs is kept.")
+    grow_bytes: Count = Field(
+        default=1024 * MIB, description="How much its process may grow before a fresh one replaces it; 0: any."
+    )
     start: Literal["auto", "fork", "spawn"] = Field(
         default="auto", description="How new code gets its process: `fork` is quicker, `spawn` works everywhere."
     )
@@ -132,4 +168,6 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     llm: LlmSettings = LlmSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     dev: DevSettings = DevSettings()

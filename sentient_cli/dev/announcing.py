@@ -48,6 +48,7 @@ class Announcing:
                     time.monotonic() - self._assignment.began,
                     facts.profile,
                     facts.env_file,
+                    self._assignment.debugger,
                 )
             )
         moved = self._address not in {"", facts.address}

@@ -29,9 +29,10 @@ class Assignment(msgspec.Struct, frozen=True):
         profile: What ``--profile`` says.
         env_file: What ``--env-file`` says.
         use_env_file: Whether a file of variables is read at all.
-        debug: Whether a debugger can attach to the workers.
+        debugger: Where a debugger can attach to the workers; None: nowhere.
         page_token: What the page presents, in the place of the server's own token.
         patience: Seconds that a client may say nothing.
+        grow_bytes: How much a worker may grow; 0: as much as it likes.
         began: When the command began, on the monotonic clock.
     """
 
@@ -47,10 +48,16 @@ class Assignment(msgspec.Struct, frozen=True):
     profile: str | None = None
     env_file: Path | None = None
     use_env_file: bool = True
-    debug: bool = False
+    debugger: str | None = None
     page_token: str | None = None
     patience: float = 10.0
+    grow_bytes: int = 0
     began: float = 0.0
+
+    @property
+    def debug(self) -> bool:
+        """Whether a debugger can attach."""
+        return self.debugger is not None
 
     def order(self, generation: int, hub: int) -> Order:
         """What a worker is told."""

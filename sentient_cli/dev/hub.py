@@ -20,6 +20,7 @@ from sentient_cli.dev.changes import Changes
 from sentient_cli.dev.crashes import Crash
 from sentient_cli.dev.debugging import DebugRelay
 from sentient_cli.dev.generations import Generations, Stage
+from sentient_cli.dev.growth import Growth
 from sentient_cli.dev.latecomers import Latecomers
 from sentient_cli.dev.launch import Launcher
 from sentient_cli.dev.members import Member
@@ -106,6 +107,7 @@ class Hub:
         self._launched = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._latecomers = Latecomers()
+        self._growth = Growth(assignment.grow_bytes)
         self._announcing = Announcing(assignment, reporter)
         self._seconds: float | None = None
         self._stopping = False
@@ -183,6 +185,9 @@ class Hub:
             names = self._latecomers.due(self._loop.time())
             if names:
                 self._keep(self.renew(names))
+            if (told := self._growth.too_much(self.generations, self._members)) is not None:
+                self._reporter.report(told)
+                self.reload(())
 
     # -- decisions ---------------------------------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ class Member:
 
     def __init__(self, generation: int, launched: Launched, child: Child, owner: Owner) -> None:
         self.generation: int = generation
+        self.pid: int = child.pid
         self.runs: dict[str, Begun] = {}
         """What goes on there."""
         self.ready: bool = False

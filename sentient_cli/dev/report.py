@@ -60,6 +60,7 @@ class Ready(msgspec.Struct, frozen=True):
         seconds: Since the command began.
         environment: The profile.
         env_file: The ``.env`` that was read; None: none.
+        debugger: Where a debugger can attach; None: nowhere.
     """
 
     url: str
@@ -69,6 +70,7 @@ class Ready(msgspec.Struct, frozen=True):
     seconds: float
     environment: str
     env_file: str | None
+    debugger: str | None = None
 
 
 class Reloading(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sentient_cli import paths
-from sentient_cli.config.files import find_project_file
+from sentient_cli.config.places import find_project_file
 from sentient_cli.dev.assignment import Assignment
 from sentient_cli.dev.debugging import DebugRelay
 from sentient_cli.dev.dependencies import Dependencies
@@ -183,9 +183,10 @@ def _assignment(request: HubRequest, recordings: Path, url: str, token: str) -> 
         profile=request.profile,
         env_file=request.env_file,
         use_env_file=request.use_env_file,
-        debug=request.debugger is not None,
+        debugger=None if request.debugger is None else "{}:{}".format(*request.debugger),
         page_token=token,
         patience=request.settings.server.header_timeout,
+        grow_bytes=request.settings.dev.grow_bytes,
         began=request.began,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,14 @@ __all__ = [
 
 
 _PUBLIC = "sentient_cli.errors"
+
+
+class Told(TypedDict, total=False):
+    """What every error can be given besides what happened; for those that take more."""
+
+    why: str
+    fix: str
+    detail: str
 
 
 class SentientError(Exception):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from sentient_cli.errors.base import SentientError, faults_told
+from sentient_cli.errors.base import SentientError, Told, faults_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Unpack
 
 __all__ = [
     "AnswerRestartedError",
@@ -28,6 +29,13 @@ __all__ = [
     "RateLimitError",
     "ServerError",
 ]
+
+
+class _ToldOfProvider(Told, total=False):
+    provider: str
+    partial_text: str
+    retry_after: float | None
+    retryable: bool | None
 
 
 class ProviderError(SentientError, code="provider", exit_code=4):
@@ -117,15 +125,9 @@ class ContextLengthExceededError(BadRequestError, code="context-length"):
 
     Args:
         what: What happened.
-        why: The reason, when it is known.
-        fix: What the reader can do.
-        detail: Longer material.
-        provider: The id of the provider.
-        partial_text: The text received before the failure.
-        retry_after: Seconds to wait before another try, when the provider said so.
-        retryable: Whether the same request can succeed when sent again.
         tokens: How many tokens were asked for, where the provider told it.
         limit: How many it takes, where the provider told it.
+        told: All that `ProviderError` takes.
 
     Example:
         >>> error = ContextLengthExceededError("The prompt is too long", tokens=205_000, limit=200_000)
@@ -137,26 +139,11 @@ class ContextLengthExceededError(BadRequestError, code="context-length"):
         self,
         what: str,
         *,
-        why: str = "",
-        fix: str = "",
-        detail: str = "",
-        provider: str = "",
-        partial_text: str = "",
-        retry_after: float | None = None,
-        retryable: bool | None = None,
         tokens: int | None = None,
         limit: int | None = None,
+        **told: Unpack[_ToldOfProvider],
     ) -> None:
-        super().__init__(
-            what,
-            why=why,
-            fix=fix,
-            detail=detail,
-            provider=provider,
-            partial_text=partial_text,
-            retry_after=retry_after,
-            retryable=retryable,
-        )
+        super().__init__(what, **told)
         self.tokens = tokens
         self.limit = limit
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sentient_cli.errors.base import SentientError, faults_told
+from sentient_cli.errors.base import SentientError, Told, faults_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Unpack
 
 __all__ = [
     "CursorError",
@@ -115,8 +116,9 @@ class CursorExpiredError(CursorError, code="cursor-expired"):
     Args:
         what: What happened.
         first_seq: The first seq that can still be read.
+        told: All that `SentientError` takes.
     """
 
-    def __init__(self, what: str, *, first_seq: int, why: str = "", fix: str = "", detail: str = "") -> None:
-        super().__init__(what, why=why, fix=fix, detail=detail)
+    def __init__(self, what: str, *, first_seq: int, **told: Unpack[Told]) -> None:
+        super().__init__(what, **told)
         self.first_seq = first_seq

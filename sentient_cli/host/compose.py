@@ -10,6 +10,7 @@ from sentient_cli.host.hooks import RunHook
 from sentient_cli.host.host import Host
 from sentient_cli.host.limits import HostLimits
 from sentient_cli.host.llm import build_llm
+from sentient_cli.host.observing import observing
 from sentient_cli.host.retention import KeepLimits
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.run import RunLimits
@@ -64,9 +65,14 @@ def build_host(
     """
     clock = clock or SystemClock()
     ids = ids or SystemIds(clock)
+    observed = observing(settings, clock)
+    seeing = () if observed is None else observed.hooks
+    llm = build_llm(settings.llm, clock, ids, profile=settings.profile, hooks=seeing)
+    if observed is not None:
+        observed.watch(llm)
     return Host(
         agent,
-        llm=build_llm(settings.llm, clock, ids, profile=settings.profile),
+        llm=llm,
         stores=stores or open_stores(settings.store.url),
         hooks=hooks,
         clock=clock,
@@ -74,4 +80,5 @@ def build_host(
         limits=limits or host_limits(settings),
         session_memory=settings.server.session_memory,
         facts=facts,
+        observing=observed,
     )

@@ -9,6 +9,7 @@ import logging
 import platform
 from collections.abc import Coroutine, Generator, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import sentient_cli
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
@@ -39,6 +40,9 @@ from sentient_cli.store.memory import MemoryEventLog
 from sentient_cli.store.open import Stores
 from sentient_cli.store.writer import WriteBehind
 
+if TYPE_CHECKING:
+    from sentient_cli.host.observing import Observing
+
 __all__ = ["Host"]
 
 MADE_SOURCE = "sentient"
@@ -65,6 +69,7 @@ class Host:
         capture: Whether logging, warnings and prints of runs become entries.
         facts: More for the first entry of each run, such as which generation of the code answers.
         process: What the first entry of each run says of the process, in the place of what the system says of it.
+        observing: What sees the calls of models; closed with the host.
 
     Example:
         >>> import asyncio
@@ -98,6 +103,7 @@ class Host:
         capture: bool = True,
         facts: Mapping[str, object] | None = None,
         process: str | None = None,
+        observing: Observing | None = None,
     ) -> None:
         self.agent = agent
         self.agent_name: str = str(getattr(agent, "name", None) or type(agent).__name__)
@@ -105,6 +111,7 @@ class Host:
         self.ids: Ids = ids or SystemIds(self.clock)
         self.limits: HostLimits = limits or HostLimits()
         self.llm = llm
+        self.observing: Observing | None = observing
         self.stores = stores
         self.runs: RunTable = RunTable(self.limits.keep, self.clock)
         limit = self.limits.run.deadline + self.limits.run.cancel_grace + _CLOSE_TIMEOUT
@@ -224,8 +231,13 @@ class Host:
         await self.threads.aclose(_CLOSE_TIMEOUT)
         if self.stores is not None:
             await self.stores.aclose()
+        await self._close_models()
+
+    async def _close_models(self) -> None:
         if self.llm is not None:
             await self.llm.aclose()
+        if self.observing is not None:
+            await self.observing.aclose()
 
     # -- runs --------------------------------------------------------------------------------------------------------
 

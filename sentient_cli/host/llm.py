@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
+from types import MappingProxyType
+from typing import Final
 
 from typing_extensions import override
 
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.config.environ import process_environment
-from sentient_cli.config.llm import LlmSettings, ProviderSettings
+from sentient_cli.config.llm import LlmSettings, ProviderSettings, RetrySettings
 from sentient_cli.errors import BadRequestError, ConfigError, SentientError
 from sentient_cli.host.calls import RunCallHook
 from sentient_cli.host.llm_around import Closing, fitting, guarding, kept_answers, missing_for_filters, outage_policy
 from sentient_cli.host.llm_attempts import around_attempts
+from sentient_cli.host.llm_endings import Endings
+from sentient_cli.host.llm_live import Detected, Detecting
+from sentient_cli.host.llm_made import GoingOn, Made, Owner, made_of
 from sentient_cli.llm.hooks import CallHook
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.offline import OfflineProvider
 from sentient_cli.llm.offline.load import load_script
+from sentient_cli.llm.offline.script import Script
 from sentient_cli.llm.provider import LLMProvider
-from sentient_cli.llm.providers.factory import is_known, kind_of, provider_factory
+from sentient_cli.llm.providers.factory import is_known, kind_of, offline_provider, provider_factory
 from sentient_cli.llm.providers.kinds import KINDS
+from sentient_cli.llm.providers.lazy import LazyProvider
 from sentient_cli.llm.providers.preloading import modules_of
 from sentient_cli.llm.resilience.breaker import BreakerPolicy
 from sentient_cli.llm.resilience.deadlines import Deadlines
 from sentient_cli.llm.resilience.failover import FailoverPolicy
+from sentient_cli.llm.resilience.hedging import HedgePolicy
+from sentient_cli.llm.resilience.pipeline import Wrap
 from sentient_cli.llm.resilience.policies import ProviderPolicies, ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
 from sentient_cli.llm.resilience.targets import Target
@@ -41,6 +52,11 @@ from sentient_cli.llm.wire.loading import load
 
 __all__ = ["ConfiguredLLM", "build_llm"]
 
+_WARM: Final = 10.0
+"""Seconds that a start waits for connections."""
+
+_logger = logging.getLogger(__name__)
+
 
 class ConfiguredLLM(LLMManager):
     """The manager that settings describe, with its prices and its ledger."""
@@ -51,18 +67,54 @@ class ConfiguredLLM(LLMManager):
     """Where usage is written; None: nowhere."""
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
     """What is closed after the providers."""
+    warming: Mapping[str, int] = MappingProxyType({})
+    """How many connections to each provider stand before there is traffic."""
     missing: Callable[[], SentientError | None] = staticmethod(lambda: None)
     """What filters lack, so that every call would fail."""
+    going_on: GoingOn
+    """Knows its calls that have not ended."""
+    made: Made
+    """How the settings have made it."""
+    owner: Owner
+    """Leads what is around its calls to whoever has it."""
+
+    @override
+    def exchange(self, other: LLMManager) -> None:
+        """The same, with prices, ledger, and what the settings have made.
+
+        Raises:
+            TypeError: the other one was not made of settings.
+        """
+        if not isinstance(other, ConfiguredLLM):
+            raise TypeError("A manager that settings describe has more to exchange than others have")
+        super().exchange(other)
+        self.prices, other.prices = other.prices, self.prices
+        self.ledger, other.ledger = other.ledger, self.ledger
+        self.closing, other.closing = other.closing, self.closing
+        self.missing, other.missing = other.missing, self.missing
+        self.going_on, other.going_on = other.going_on, self.going_on
+        self.made, other.made = other.made, self.made
+        self.owner, other.owner = other.owner, self.owner
+        self.owner.manager, other.owner.manager = self, other
+
+    def check_stand_ins(self) -> None:
+        """Find out whether those that stand in for others are of known providers.
+
+        Raises:
+            ConfigError: one is not.
+        """
+        self._directory.check_members()
 
     @override
     def check_default(self) -> None:
-        """The same, and whether the filters have what they need.
+        """The same, with those that stand in for it, and whether the filters have what they need.
 
         Raises:
             ConfigError: the default model leads nowhere.
             CredentialNotFoundError: a key is missing.
         """
         super().check_default()
+        self.check_stand_ins()
         if (error := self.missing()) is not None:
             raise error
 
@@ -75,6 +127,11 @@ class ConfiguredLLM(LLMManager):
                 await load(lambda: _import(modules))
             await super().warm()
             await self.prices.ready(provider.provider_id, model)
+        await asyncio.gather(*(_connect(each, self.warming[each.provider_id]) for each in self._wanted_warm()))
+
+    def _wanted_warm(self) -> list[LazyProvider]:
+        wanted = [each for each in self.providers if self.warming.get(each.provider_id)]
+        return [each for each in wanted if isinstance(each, LazyProvider)]
 
     @override
     async def aclose(self) -> None:
@@ -82,6 +139,15 @@ class ConfiguredLLM(LLMManager):
         async with AsyncExitStack() as stack:
             for close in (*((self.ledger.aclose,) if self.ledger is not None else ()), *self.closing, super().aclose):
                 stack.push_async_callback(close)
+
+
+async def _connect(provider: LazyProvider, count: int) -> None:
+    try:
+        async with asyncio.timeout(_WARM):
+            await provider.warm_up(count)
+    except (SentientError, TimeoutError) as error:  # the first call tries again
+        why = error.what if isinstance(error, SentientError) else f"It took more than {_WARM:g} s"
+        _logger.warning("Connections to the provider %s could not be opened: %s", provider.provider_id, why)
 
 
 def _import(modules: Sequence[str]) -> None:
@@ -114,13 +180,20 @@ def build_llm(
 
     Raises:
         ConfigError: the script of the offline model is missing or malformed, it has no such model, or a provider is of
-            no known kind.
+            no known kind; or a budget needs the ledger, and there is none.
     """
+    _check_budgets(settings)
     environment = process_environment() if environment is None else environment
     kinds = {name: kind_of(name, table) for name, table in settings.providers.items()}
     prices = PriceBook(kinds=kinds)
     ledger = UsageLedger(ledger_file(), prices=prices, clock=clock) if settings.usage else None
-    told = [RunCallHook(), *hooks, *([UsageHook(ledger, profile=profile, clock=clock)] if ledger else [])]
+    going_on, owner = GoingOn(Endings(prices.kind).asked), Owner()
+    told: list[CallHook] = [
+        RunCallHook(),
+        going_on,
+        *hooks,
+        *([UsageHook(ledger, profile=profile, clock=clock)] if ledger else []),
+    ]
     observed = Observed()
     closing: list[Callable[[], Awaitable[None]]] = []
     slack = SLACK if settings.context.fit == "off" else math.inf
@@ -136,14 +209,20 @@ def build_llm(
         fallback=settings.fallback,
         choose=selector,
         price=prices.cost,
-        around_calls=guarding(settings, environment, profile, closing.append),
+        around_calls=[
+            *guarding(settings, environment, profile, closing.append),
+            _detecting(settings, kinds, lambda: owner.manager),
+        ],
         around_attempts=[
-            *around_attempts(settings, prices, ledger, observed, profile, clock, lambda: manager),
-            *fitting(settings, lambda: manager),  # outside of budgets: they are asked for what is sent
+            *around_attempts(settings, prices, ledger, observed, profile, clock, lambda: owner.manager),
+            *fitting(settings, lambda: owner.manager),  # outside of budgets: they are asked for what is sent
         ],
     )
     manager.prices, manager.ledger, manager.closing = prices, ledger, closing
+    manager.warming = {name: table.warm_up for name, table in settings.providers.items() if table.warm_up}
     manager.missing = lambda: missing_for_filters(settings, environment, profile)
+    manager.going_on, manager.owner, manager.made = going_on, owner, made_of(manager)
+    owner.manager = manager
     breakers = manager.breakers
 
     def healthy(target: Target) -> bool:
@@ -153,8 +232,37 @@ def build_llm(
     return manager
 
 
+def _detecting(settings: LlmSettings, kinds: Mapping[str, str], manager: Callable[[], LLMManager]) -> Wrap:
+    """What asks servers first what their models can do, where they tell."""
+    named = {**{name: name for name in KINDS}, **kinds}
+    detected = Detected([name for name, kind in named.items() if kind in KINDS and KINDS[kind].tells])
+    return lambda inner: Detecting(inner, detected, manager, always=settings.context.fit != "off")
+
+
+def _check_budgets(settings: LlmSettings) -> None:
+    """Budgets of more than a call or a process need the ledger: nothing else knows what was spent.
+
+    Raises:
+        ConfigError: they are to do without.
+    """
+    wanted = [name for name in ("session", "day", "profile") if getattr(settings.budget, name) is not None]
+    if settings.usage or not wanted:
+        return
+    named = " and ".join(f"`llm.budget.{name}`" for name in wanted)
+    raise ConfigError(
+        f"{named} cannot be kept without the ledger",
+        why="With `llm.usage = false` nobody writes down what was spent, so that each process would begin anew",
+        fix=f"Set `llm.usage = true`, or leave out {named}; `llm.budget.call` needs no ledger",
+    )
+
+
 def _providers(settings: LlmSettings, environment: Mapping[str, str], profile: str, clock: Clock) -> list[LLMProvider]:
-    made: dict[str, LLMProvider] = {OfflineProvider.ID: _offline(settings, clock)}
+    script = load_script(settings.script) if settings.script else None
+    offline = {name for name, table in settings.providers.items() if kind_of(name, table) == OfflineProvider.ID}
+    made: dict[str, LLMProvider] = {}
+    for name in sorted({OfflineProvider.ID, *offline}, key=lambda each: each != OfflineProvider.ID):
+        if name in offline or name not in settings.providers:
+            made[name] = _offline(name, settings, script, clock)
     named = [settings.model, *settings.fallback, *(model for group in settings.groups.values() for model in group)]
     wanted = [name for name in (model.partition(":")[0] for model in named) if name not in settings.groups]
     others = [name for name in wanted if name not in KINDS and name not in settings.providers and is_known(name)]
@@ -163,13 +271,20 @@ def _providers(settings: LlmSettings, environment: Mapping[str, str], profile: s
         if name not in made:
             table: ProviderSettings | None = settings.providers.get(name)
             made[name] = provider_factory(name, table, environment, profile=profile, clock=clock)
+    taken = next((name for name in settings.groups if name in made), None)
+    if taken is not None:
+        raise ConfigError(
+            f"The group {taken!r:.60} is called like a provider",
+            why=f"The model `{taken:.60}` is the default model of that provider, and never the group",
+            fix=f"Give the group another name in [llm.groups], and where it is used, such as `{taken:.60}-group`",
+        )
     return list(made.values())
 
 
-def _offline(settings: LlmSettings, clock: Clock) -> OfflineProvider:
-    offline = OfflineProvider(load_script(settings.script) if settings.script else None, clock=clock)
+def _offline(provider_id: str, settings: LlmSettings, script: Script | None, clock: Clock) -> OfflineProvider:
+    offline = offline_provider(provider_id, settings.providers.get(provider_id), script=script, clock=clock)
     provider, _, name = settings.model.partition(":")
-    if provider == OfflineProvider.ID and name:
+    if provider == provider_id and name:
         try:
             offline.check_model(name)
         except BadRequestError as error:
@@ -179,23 +294,34 @@ def _offline(settings: LlmSettings, clock: Clock) -> OfflineProvider:
 
 
 def _policies(settings: LlmSettings, clock: Clock, closing: Closing) -> ResiliencePolicies:
-    retry, breaker = settings.retry, settings.breaker
+    retry, breaker, hedging = settings.retry, settings.breaker, settings.hedging
     own: dict[str, ProviderPolicies] = {}
     for name, table in settings.providers.items():
+        bounds: Deadlines | None = None
         if table.first_token_timeout is not None or table.attempt_timeout is not None:
             first = table.first_token_timeout or Deadlines().first_token
             bounds = Deadlines(first_token=first, attempt=table.attempt_timeout, total=settings.deadline)
-            own[name] = ProviderPolicies(deadlines=bounds)
+        told = table.retry.model_dump(exclude_none=True) if table.retry is not None else {}
+        if bounds is not None or told:
+            own[name] = ProviderPolicies(
+                retry=_retry(retry.model_copy(update=told)) if told else None, deadlines=bounds
+            )
     return ResiliencePolicies(
-        retry=RetryPolicy(attempts=min(retry.attempts, 20), base=retry.base, cap=retry.cap),
+        retry=_retry(retry),
         breaker=BreakerPolicy(failures=breaker.failures, open_for=breaker.seconds),
         deadlines=Deadlines(total=settings.deadline),
         failover=FailoverPolicy(after_content=settings.failover),
+        hedging=HedgePolicy(after=hedging.after, share=hedging.share) if hedging.enabled else None,
+        shared=settings.sharing.enabled,
         cache=kept_answers(settings, clock, closing),
         outage=outage_policy(settings, clock, closing),
         retry_share=retry.budget,
         providers=own,
     )
+
+
+def _retry(told: RetrySettings) -> RetryPolicy:
+    return RetryPolicy(attempts=told.attempts, base=told.base, cap=told.cap, strategy=told.strategy, jitter=told.jitter)
 
 
 def _policy(settings: LlmSettings, prices: PriceBook, observed: Observed) -> ranking.Policy:

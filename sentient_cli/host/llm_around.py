@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
 
 from sentient_cli.clock import Clock
 from sentient_cli.config.llm import CacheSettings, ContextSettings, LlmSettings, ProviderSettings
 from sentient_cli.errors import ConfigError, CredentialNotFoundError, ProviderError
 from sentient_cli.llm.call import Call
-from sentient_cli.llm.context import ContextManager, Estimate, InContext, summary_request
+from sentient_cli.llm.context import AskedSummary, ContextManager, Estimate, InContext
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.models.facts import facts_of
-from sentient_cli.llm.provider import LLMProvider, Request, TokenCount
+from sentient_cli.llm.provider import LLMProvider, Request, TokenCount, capabilities_for
 from sentient_cli.llm.providers.factory import is_known, kind_of, unknown_provider
 from sentient_cli.llm.providers.keys import Keys, find_keys, missing_key
 from sentient_cli.llm.providers.kinds import KINDS, Kind
 from sentient_cli.llm.resilience.cache import AnswerCache, MemoryCache
 from sentient_cli.llm.resilience.outage import OutagePolicy
 from sentient_cli.llm.resilience.pipeline import Wrap
-from sentient_cli.llm.types import Message
+from sentient_cli.llm.types import Completion
 
 if TYPE_CHECKING:
     from sentient_cli.llm.safety import Finding, SafetyFilter, Verdict
@@ -144,7 +146,8 @@ def _moderation(
     if not keys.found:
         return _Keyless(missing_key(name, keys))
     told = table.model_dump(include=_OF_MODERATION, exclude_none=True) if table is not None else {}
-    config = with_changes(ModerationConfig(), {**told, "api_key": keys.found[0]}, name)
+    config = with_changes(ModerationConfig(), told, name)
+    config = msgspec.structs.replace(config, api_key=keys.found[0], api_keys=keys.found[1:])
     safety = settings.safety
     made = ModerationFilter(config, categories=safety.categories, when_down=safety.when_down)
     closing(made.aclose)
@@ -220,31 +223,32 @@ class _Contexts:
         self._settings: ContextSettings = settings.context
         self._tables: Mapping[str, ProviderSettings] = settings.providers
         self._manager = manager
-        self._made: dict[tuple[str, str, bool], ContextManager | None] = {}
+        self._made: dict[tuple[str, str, bool, int | None], ContextManager | None] = {}
 
     def of(self, request: Request, call: Call) -> ContextManager | None:
-        key = (call.provider, request.model, _is_summary.get())
+        provider = _named(self._manager(), call.provider)
+        if provider is None:
+            return None
+        told = capabilities_for(provider, request.model).max_input_tokens
+        key = (call.provider, request.model, _is_summary.get(), told)
         if key not in self._made:
             if len(self._made) >= _MOST_MODELS:
                 self._made.clear()
             self._made[key] = self._make(*key)
         return self._made[key]
 
-    def _make(self, provider_id: str, model: str, is_summary: bool) -> ContextManager | None:
+    def _make(self, provider_id: str, model: str, is_summary: bool, told: int | None) -> ContextManager | None:
         settings = self._settings
         manager = self._manager()
-        provider = _named(manager, provider_id)
-        if provider is None:
-            return None
         facts = facts_of(kind_of(provider_id, self._tables.get(provider_id)), model)
-        known = facts.context_tokens if facts is not None else provider.capabilities.max_input_tokens
+        known = facts.context_tokens if facts is not None else told
         wanted = None if is_summary else settings.tokens  # what is summarised is longer than what may be left
         sizes = [size for size in (wanted, known) if size is not None]
         if not sizes:
             return None
-        summary: _Summary | None = None
+        summary: AskedSummary | None = None
         if settings.fit == "summarise" and not is_summary:
-            summary = _Summary(manager, settings.summary_model or f"{provider_id}:{model}", settings.summary_tokens)
+            summary = _summary(manager, settings.summary_model or f"{provider_id}:{model}", settings.summary_tokens)
         counter = _Counted(manager, provider_id) if settings.count == "provider" else None
         return ContextManager(min(sizes), counter=counter, reserve=settings.reserve, summariser=summary)
 
@@ -254,28 +258,19 @@ def _named(manager: LLMManager, provider_id: str) -> LLMProvider | None:
     return next((each for each in manager.providers if each.provider_id == provider_id), None)
 
 
-class _Summary:
+def _summary(manager: LLMManager, model: str, max_tokens: int) -> AskedSummary:
     """Summaries by a model of the manager's, so that they are retried, counted and paid for as any call."""
 
-    def __init__(self, manager: LLMManager, model: str, max_tokens: int) -> None:
-        self._manager = manager
-        self._model = model
-        self._max_tokens = max_tokens
-
-    @property
-    def max_tokens(self) -> int:
-        return self._max_tokens
-
-    async def summarise(self, messages: Sequence[Message], before: str) -> str:
-        asked = summary_request(self._model, messages, before, self._max_tokens)
+    async def ask(request: Request) -> Completion:
         token = _is_summary.set(True)
         try:
-            answer = await self._manager.generate(asked.messages, model=self._model, parameters=asked.parameters)
+            return await manager.generate(request.messages, model=request.model, parameters=request.parameters)
         except ConfigError as error:
             raise ProviderError(error.what, why=error.why, fix=error.fix) from error
         finally:
             _is_summary.reset(token)
-        return answer.text.strip()
+
+    return AskedSummary(ask, model, max_tokens)
 
 
 class _Counted:

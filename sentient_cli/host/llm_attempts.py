@@ -103,8 +103,13 @@ class _Limits:
     def of(self, provider: str) -> Limiter | None:
         keys, table = self.keys(provider), self._settings.providers.get(provider) or ProviderSettings()
         count = keys.count if keys is not None else 1
-        limits = RateLimits(_times(table.requests_per_minute, count), _times(table.tokens_per_minute, count))
-        if provider == OfflineProvider.ID or (keys is not None and limits == RateLimits()):
+        found = self._find(provider)
+        known = found.capabilities.rate_limits if found is not None else RateLimits()
+        limits = RateLimits(
+            _times(table.requests_per_minute, count) or known.requests_per_minute,
+            _times(table.tokens_per_minute, count) or known.tokens_per_minute,
+        )
+        if limits == RateLimits() and (provider == OfflineProvider.ID or keys is not None):
             return None  # what a provider tells, its keys know
         limiter = self._limiters.get((provider, limits))
         if limiter is None:
@@ -113,7 +118,12 @@ class _Limits:
 
     def keys(self, provider: str) -> KeyRing | None:
         keys: object = getattr(self._find(provider), "keys", None)
-        return keys if isinstance(keys, KeyRing) else None
+        if not isinstance(keys, KeyRing):
+            return None
+        table = self._settings.providers.get(provider)
+        if table is not None and keys.count > 1:  # one has all that there is
+            keys.bound(RateLimits(table.requests_per_minute, table.tokens_per_minute))
+        return keys
 
     def told(self, provider: str) -> Mapping[str, str]:
         told: object = getattr(self._find(provider), "limits", None)

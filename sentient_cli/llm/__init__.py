@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sentient_cli.llm.batches import BatchProvider, BatchResult, BatchStatus
     from sentient_cli.llm.call import AfterContent, CallOptions
-    from sentient_cli.llm.current import current_manager, generate, get_manager, stream
+    from sentient_cli.llm.current import batch_provider, current_manager, generate, get_manager, stream
     from sentient_cli.llm.hooks import CallHook, CallRecord, RecordKind
     from sentient_cli.llm.loop import ToolStream
     from sentient_cli.llm.manager import LLMManager
@@ -132,6 +132,7 @@ __all__ = [
     "UsageLedger",
     "UsageRow",
     "UsageSink",
+    "batch_provider",
     "current_manager",
     "current_subject",
     "generate",
@@ -161,7 +162,7 @@ _MODULES = {
     "usage.rows": ("UsageRow",),
     "subject": ("CallSubject", "current_subject", "on_behalf_of"),
     "batches": ("BatchProvider", "BatchResult", "BatchStatus"),
-    "current": ("current_manager", "generate", "get_manager", "stream"),
+    "current": ("batch_provider", "current_manager", "generate", "get_manager", "stream"),
     "hooks": ("CallHook", "CallRecord", "RecordKind"),
     "manager": ("LLMManager",),
     "loop": ("ToolStream",),

@@ -41,7 +41,7 @@ class _OpenCall:
         self.arguments: list[str] = []
 
 
-class Assembly:
+class Assembly(msgspec.Struct, eq=False):
     """An answer in the making.
 
     Example:
@@ -52,22 +52,20 @@ class Assembly:
         ('Hello', 'stop')
     """
 
-    __slots__ = ("_calls", "_refusals", "_texts", "_thoughts", "extra", "finish_reason", "model", "usage")
-
-    def __init__(self) -> None:
-        self.model: str = ""
-        """The model that answers, as the provider says."""
-        self.void()
+    model: str = ""
+    """The model that answers, as the provider says."""
+    usage: Usage = Usage()
+    finish_reason: FinishReason | None = None
+    extra: dict[str, JsonValue] | None = None
+    _texts: list[str] = []
+    _calls: list[_OpenCall] = []
+    _thoughts: list[ThinkingPart] = []
+    _refusals: list[str] = []
 
     def void(self) -> None:
         """Begin anew: what came before does not count."""
-        self._texts: list[str] = []
-        self._calls: list[_OpenCall] = []
-        self._thoughts: list[ThinkingPart] = []
-        self._refusals: list[str] = []
-        self.usage: Usage = Usage()
-        self.finish_reason: FinishReason | None = None
-        self.extra: dict[str, JsonValue] | None = None
+        self._texts, self._calls, self._thoughts, self._refusals = [], [], [], []
+        self.usage, self.finish_reason, self.extra = Usage(), None, None
 
     @property
     def text(self) -> str:

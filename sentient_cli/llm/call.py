@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Protocol, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from sentient_cli.errors import BadRequestError
+from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.hooks import Recorder
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.subject import NOBODY, CallSubject
@@ -40,6 +42,9 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     after_content: AfterContent | None = None
     cache: bool | None = None
     shared: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, BadRequestError, "option")
 
 
 AS_USUAL = CallOptions()

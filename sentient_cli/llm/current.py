@@ -1,24 +1,54 @@
-"""The manager that plain calls use: that of the run they are made in, or one on the offline model."""
+"""The manager that plain calls use: that of the run they are made in, a standing one, or one on the offline model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, cast, overload
 
+from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.streaming import LLMStream
 from sentient_cli.llm.types import Completion, Messages, ToolLike, TypedCompletion
 
-__all__ = ["current_manager", "generate", "get_manager", "stream"]
+__all__ = ["batch_provider", "current_manager", "generate", "get_manager", "standing_manager", "stream"]
+
+if TYPE_CHECKING:
+    from sentient_cli.llm.batches import BatchProvider
 
 T = TypeVar("T")
 
 current_manager: ContextVar[LLMManager | None] = ContextVar("current_manager", default=None)
 """The manager of the current run; set by the host."""
+
+_standing: list[Callable[[], LLMManager]] = []
+
+
+@contextmanager
+def standing_manager(manager: Callable[[], LLMManager]) -> Generator[None]:
+    """Have calls outside of runs use a manager for as long as this is entered, in any thread.
+
+    Args:
+        manager: Gives it; called when somebody asks, again each time.
+
+    Example:
+        >>> from sentient_cli.llm import LLMManager, OfflineProvider
+        >>> mine = LLMManager([OfflineProvider()])
+        >>> with standing_manager(lambda: mine):
+        ...     get_manager() is mine
+        True
+        >>> get_manager() is mine
+        False
+    """
+    _standing.append(manager)
+    try:
+        yield
+    finally:
+        _standing.remove(manager)
 
 
 @cache
@@ -31,11 +61,41 @@ def _offline_manager() -> LLMManager:
 def get_manager() -> LLMManager:
     """The manager of the current run, or, outside of a run, one that has only the offline model.
 
+    In a file that ``sentient run`` executes it is, outside of a run, that of the settings.
+
     Example:
         >>> [provider.provider_id for provider in get_manager().providers]
         ['offline']
     """
-    return current_manager.get() or _offline_manager()
+    return current_manager.get() or (_standing[-1]() if _standing else _offline_manager())
+
+
+def batch_provider(model: str | None = None) -> tuple[BatchProvider, str]:
+    """Whom to hand requests to that are answered together, and the model as the requests have to name it.
+
+    What they cost is not in the ledger: the provider bills it apart.
+
+    Args:
+        model: A model id, ``provider:model``; the default model otherwise.
+
+    Raises:
+        ConfigError: the model id leads nowhere, or the provider has no key.
+        BadRequestError: its provider takes no batches.
+
+    Example:
+        >>> batch_provider("offline")
+        Traceback (most recent call last):
+        ...
+        sentient_cli.errors.BadRequestError: The provider 'offline' takes no batches...
+    """
+    provider, name = get_manager().resolve(model)
+    if not provider.capabilities.batches:
+        raise BadRequestError(
+            f"The provider {provider.provider_id!r} takes no batches",
+            fix="Ask it one request at a time, or use `openai` or `anthropic`, which do",
+            provider=provider.provider_id,
+        )
+    return cast("BatchProvider", provider), name
 
 
 def stream(

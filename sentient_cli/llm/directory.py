@@ -93,11 +93,41 @@ class Directory:
         Raises:
             ConfigError: there is no such provider.
         """
+        if not isinstance(wanted, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(
+                f"A model id is a text, not {type(wanted).__name__}",
+                fix=f"Write it as `provider:model`. {KEYLESS_HINT}",
+            )
         provider_id, _, name = wanted.partition(":")
-        if wanted in self.groups and wanted not in self.providers:
+        if self.groups and wanted in self.groups and wanted not in self.providers:
             return self._members(wanted)[0]
-        provider = self.find(provider_id)
+        provider = self.providers.get(provider_id)
+        if provider is None:
+            provider = self.find(provider_id)
         return Target(provider, name or provider.config.default_model)
+
+    def check_members(self) -> None:
+        """Find out whether groups and fallback name known providers: one that is not would be passed by in silence.
+
+        Raises:
+            ConfigError: one is not.
+        """
+        named = [("`llm.fallback`", member) for member in self.fallback]
+        named += [(f"the group `{group}`", member) for group, members in self.groups.items() for member in members]
+        for place, member in named:
+            provider = member.partition(":")[0]
+            if provider in self.providers:
+                continue
+            from difflib import get_close_matches  # noqa: PLC0415 - only for those who err
+
+            near = get_close_matches(provider, self.providers, 1)
+            rest = member[len(provider) :]
+            hint = f"Did you mean `{near[0]}{rest:.60}`? " if near else self._meant(provider)
+            raise ConfigError(
+                f"The model {member!r:.80} in {place} leads nowhere",
+                why=f"There is no provider {provider!r:.60}, so that it could never stand in for another",
+                fix=f"{hint}Write model ids as `provider:model`, or describe it in [llm.providers.{provider[:60]}]",
+            )
 
     def targets(self, wanted: str) -> tuple[Target, ...]:
         """The model that is meant, those that stand in for it, and those to fall back on.

@@ -106,7 +106,7 @@ def failure_as_json(error: SentientError) -> JsonValue:
     return {"code": error.code, "what": error.what}
 
 
-class Recorder:
+class Recorder(msgspec.Struct, eq=False):
     """Makes the records of one call and hands them to the hooks, with chunks in batches of at most 50 ms or 64.
 
     Args:
@@ -116,74 +116,64 @@ class Recorder:
         parent: The call that this one is part of.
     """
 
-    __slots__ = (
-        "_began",
-        "_clock",
-        "_context",
-        "_hooks",
-        "_parent",
-        "_pending",
-        "_timer",
-        "attempt",
-        "call",
-        "enabled",
-    )
+    hooks: Sequence[CallHook]
+    clock: Clock
+    call: str
+    parent: str | None = None
+    attempt: int = 0
+    enabled: bool = False
+    """Whether anybody listens."""
+    began: int = 0
+    context: contextvars.Context | None = None
+    pending: list[tuple[int, Chunk]] = []
+    timer: asyncio.TimerHandle | None = None
 
-    def __init__(self, hooks: Sequence[CallHook], clock: Clock, call: str, parent: str | None = None) -> None:
-        self._hooks = hooks
-        self.enabled: bool = bool(hooks)
-        """Whether anybody listens."""
-        self._clock = clock
-        self.call: str = call
-        self._parent = parent
-        self._began = clock.now_ns()
-        self._context = contextvars.copy_context() if hooks else None
-        self._pending: list[tuple[int, Chunk]] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self.attempt: int = 0
+    def __post_init__(self) -> None:
+        if self.hooks:
+            self.enabled, self.began, self.context = True, self.clock.now_ns(), contextvars.copy_context()
 
     @property
     def elapsed_ns(self) -> int:
-        """Nanoseconds since it was made."""
-        return self._clock.now_ns() - self._began
+        """Nanoseconds since it was made, if anybody listens."""
+        return self.clock.now_ns() - self.began
 
     def begin(self) -> None:
         """The call begins only now: offsets count from here."""
-        if self._hooks:
-            self._began = self._clock.now_ns()
+        if self.hooks:
+            self.began = self.clock.now_ns()
 
     def chunk(self, chunk: Chunk) -> None:
         """Take a chunk; it is told with its batch."""
-        if not self._hooks:
+        if not self.hooks:
             return
-        self._pending.append(((self._clock.now_ns() - self._began) // 1000, chunk))
-        if len(self._pending) >= BATCH_CHUNKS:
+        self.pending.append(((self.clock.now_ns() - self.began) // 1000, chunk))
+        if len(self.pending) >= BATCH_CHUNKS:
             self.flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(BATCH_SECONDS, self.flush)
+        elif self.timer is None:
+            self.timer = asyncio.get_running_loop().call_later(BATCH_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Tell the chunks that wait."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._pending:
-            pending, self._pending = self._pending, []
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        if self.pending:
+            pending, self.pending = self.pending, []
             chunks: list[JsonValue] = [[offset, msgspec.to_builtins(chunk)] for offset, chunk in pending]
             self._tell("llm.chunks", {"chunks": chunks})
 
     def tell(self, kind: RecordKind, data: dict[str, JsonValue]) -> None:
         """Tell something, after the chunks that came before it."""
-        if self._hooks:
+        if self.hooks:
             self.flush()
             self._tell(kind, data)
 
     def _tell(self, kind: RecordKind, data: dict[str, JsonValue]) -> None:
-        context = self._context
+        context = self.context
         if context is None:
             return
-        record = CallRecord(kind=kind, call=self.call, attempt=self.attempt, parent=self._parent, data=data)
-        for hook in self._hooks:
+        record = CallRecord(kind=kind, call=self.call, attempt=self.attempt, parent=self.parent, data=data)
+        for hook in self.hooks:
             try:
                 # A stream that was dropped is closed in a foreign context: its records still belong to its own run.
                 context.run(hook.on_record, record)

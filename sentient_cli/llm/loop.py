@@ -9,7 +9,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import msgspec
 
-from sentient_cli.errors import AnswerRestartedError, OutputError, ProviderError, ToolLimitError
+from sentient_cli.errors import AnswerRestartedError, BadRequestError, OutputError, ProviderError, ToolLimitError
 from sentient_cli.llm.streaming import LLMStream
 from sentient_cli.llm.types import Completion, Message, OutputSpec, ToolCall
 
@@ -37,6 +37,9 @@ class Asking(Generic[C]):
         parent: The id of the call that the tools' calls are part of.
         max_steps: How often the model is asked at most, as long as it wants tools.
         retries: How often it is asked again because its answer does not fit.
+
+    Raises:
+        BadRequestError: ``max_steps`` is below 1.
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class Asking(Generic[C]):
         max_steps: int = 1,
         retries: int = 0,
     ) -> None:
+        if type(max_steps) is not int or max_steps < 1:
+            raise BadRequestError(f"'max_steps' cannot be {max_steps!r:.40}", fix="Use a whole number from 1")
         self._ask = ask
         self._messages = messages
         self._finish = finish

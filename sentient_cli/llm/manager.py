@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar, overload
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.errors import ConfigError, CredentialNotFoundError
 from sentient_cli.llm.call import AS_USUAL, Call, CallOptions, Price
-from sentient_cli.llm.conversation import as_conversation, distinct_tools
+from sentient_cli.llm.conversation import as_conversation, check_choice, distinct_tools
 from sentient_cli.llm.directory import Directory
 from sentient_cli.llm.hooks import CallHook, Recorder
 from sentient_cli.llm.loop import Asking
@@ -80,11 +80,11 @@ class LLMManager:
         self._clock = clock or SystemClock()
         self._ids = ids or SystemIds(self._clock)
         self._hooks = tuple(hooks)
-        self._choose = choose
+        self._listeners: tuple[CallHook, ...] = ()
         self._price = price
         self._pipeline = Pipeline(
             policies or ResiliencePolicies(),
-            self._choice,
+            _choosing(choose, self._directory),
             self._clock,
             around_calls=around_calls,
             around_attempts=around_attempts,
@@ -100,7 +100,7 @@ class LLMManager:
 
     @policies.setter
     def policies(self, policies: ResiliencePolicies) -> None:
-        self._pipeline.policies = policies
+        self._pipeline.use(policies)
 
     @property
     def groups(self) -> Mapping[str, Sequence[str]]:
@@ -120,6 +120,15 @@ class LLMManager:
     def providers(self) -> tuple[LLMProvider, ...]:
         """Those known now, in the order of their registration."""
         return tuple(self._directory.providers.values())
+
+    def listen(self, hook: CallHook) -> None:
+        """Have somebody told about the calls that begin from now on, such as an agent in its ``setup``.
+
+        Args:
+            hook: Who is told; what it raises is logged, and harms no call.
+        """
+        self._listeners = (*self._listeners, hook)
+        self._hooks = (*self._hooks, hook)
 
     def register(self, provider: LLMProvider) -> None:
         """Add a provider.
@@ -176,8 +185,18 @@ class LLMManager:
         """
         return self._directory.targets(self._wanted(model))
 
-    def _choice(self, request: Request, call: Call) -> Choice:
-        return self._choose(request, call, self._directory.targets(call.wanted))
+    def exchange(self, other: LLMManager) -> None:
+        """Have what another manager has, from providers to policies, which gets what this one had.
+
+        Calls that have begun go on with what they began with, so close the other one only when they have ended.
+        """
+        self._directory, other._directory = other._directory, self._directory
+        self._pipeline, other._pipeline = other._pipeline, self._pipeline
+        added, others = self._listeners, other._listeners
+        mine, theirs = self._hooks[: len(self._hooks) - len(added)], other._hooks[: len(other._hooks) - len(others)]
+        self._hooks, other._hooks = (*theirs, *added), (*mine, *others)
+        self._price, other._price = other._price, self._price
+        self.default_model, other.default_model = other.default_model, self.default_model
 
     def check_default(self) -> None:
         """Find out, before anything is asked, whether the default model is one of a known provider that has a key.
@@ -245,10 +264,10 @@ class LLMManager:
             ConfigError: the model id leads nowhere.
             BadRequestError: there is no message, or two tools share a name.
         """
-        wanted = self._wanted(model)
+        wanted = model or self.default_model or self._wanted(model)
         target = self._directory.target(wanted)
         subject = current_subject.get()
-        recorder = self.recorder(parent=parent)
+        recorder = Recorder(self._hooks, self._clock, self._ids.ulid_text(), parent)
         request = Request(
             model=target.model,
             messages=as_conversation(messages),
@@ -260,13 +279,24 @@ class LLMManager:
             query=subject.query,
         )
         options = options or AS_USUAL
-        call = Call(recorder, subject=subject, options=options, price=self._price)
-        call.wanted, call.provider, call.model = wanted, target.provider.provider_id, target.model
+        call = Call(
+            recorder,
+            subject=subject,
+            options=options,
+            price=self._price,
+            wanted=wanted,
+            tier=request.parameters.service_tier,
+            provider=target.provider.provider_id,
+            model=target.model,
+        )
+        if request.parameters.tool_choice is not None:
+            check_choice(request.parameters.tool_choice, request.tools, output)
         if request.parameters.extra:
             call.notices.extend(self._directory.astray(request.parameters.extra))
         if output is not None:
             call.tools = adapted(request, target).tools
-        return LLMStream(self._pipeline.answering, request, call, options.timeout or self.policies.deadlines.total)
+        pipeline = self._pipeline
+        return LLMStream(pipeline.answering, request, call, options.timeout or pipeline.policies.deadlines.total)
 
     @overload
     async def generate(
@@ -347,9 +377,15 @@ class LLMManager:
         ).run()
 
     async def aclose(self) -> None:
-        """Close all providers. End the streams first. May be called twice."""
+        """Close all providers. End the streams first; who waits for a provider does so no more. May be called twice."""
+        self._pipeline.closing.close()
         for provider in self.providers:
             await provider.aclose()
+
+
+def _choosing(choose: Chooser, directory: Directory) -> Callable[[Request, Call], Choice]:
+    # Of what the manager had when the call began: it may have another's directory meanwhile.
+    return lambda request, call: choose(request, call, directory.targets(call.wanted))
 
 
 def plainly(answer: Completion) -> Completion:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, cast
 
 import msgspec
+from msgspec import Meta
 
 from sentient_cli.errors import BadRequestError
+from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.types import JsonValue
 
 __all__ = ["Effort", "Parameters"]
@@ -15,17 +17,9 @@ __all__ = ["Effort", "Parameters"]
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How long a model shall think before it answers."""
 
-_RANGES: dict[str, tuple[float, float]] = {
-    "temperature": (0, 2),
-    "top_p": (0, 1),
-    "presence_penalty": (-2, 2),
-    "frequency_penalty": (-2, 2),
-    "max_tokens": (1, 2**31 - 1),
-    "seed": (-(2**63), 2**63 - 1),
-    "top_k": (1, 2**31 - 1),
-    "top_logprobs": (0, 20),
-    "thinking_tokens": (0, 2**31 - 1),
-}
+_Word = Annotated[str, Meta(min_length=1)]
+_Penalty = Annotated[float, Meta(ge=-2, le=2)]
+_Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,44 +47,55 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         extra: More for one provider, by its id: what it takes by its own names. It never goes to another.
 
     Raises:
-        BadRequestError: a value is out of its range.
+        BadRequestError: a value is out of its range, or of another type.
 
     Example:
         >>> Parameters(temperature=0.2, max_tokens=100).max_tokens
         100
     """
 
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    seed: int | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    top_k: int | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    max_tokens: _Tokens | None = None
+    stop: tuple[_Word, ...] = ()
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    presence_penalty: _Penalty | None = None
+    frequency_penalty: _Penalty | None = None
+    top_k: _Tokens | None = None
     effort: Effort | None = None
-    thinking_tokens: int | None = None
-    tool_choice: str | None = None
+    thinking_tokens: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    tool_choice: _Word | None = None
     parallel_tools: bool | None = None
     logprobs: bool | None = None
-    top_logprobs: int | None = None
-    service_tier: str | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    service_tier: _Word | None = None
     user: str | None = None
     cache_key: str | None = None
     metadata: dict[str, str] | None = None
     extra: dict[str, dict[str, JsonValue]] | None = None
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value: float | None = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and low <= value <= high):
-                raise _out_of_range(name, f"from {low} to {high}", value)
-        stop: object = self.stop  # a plain string is the usual slip, and a sequence of strings as well
-        if isinstance(stop, str) or not all(self.stop):
-            raise _out_of_range("stop", "a tuple of strings that are not empty", self.stop)
+        check_fields(self, BadRequestError, "parameter")
+        if self.extra is not None:
+            _check_json(self.extra, "extra")
 
 
-def _out_of_range(name: str, allowed: str, value: object) -> BadRequestError:
-    return BadRequestError(
-        f"The parameter {name!r} is out of range", why=f"It is {value!r:.60}", fix=f"Use a value {allowed}"
-    )
+def _check_json(value: object, place: str) -> None:
+    """Find out whether a value is one that JSON can hold, and so can be sent."""
+    if isinstance(value, dict):
+        for name, inner in cast("dict[object, object]", value).items():
+            if not isinstance(name, str):
+                raise _not_json(f"{place} has the name {name!r:.60}", "Names are texts")
+            _check_json(inner, f"{place}.{name}")
+    elif isinstance(value, list | tuple):
+        for inner in cast("list[object]", value):
+            _check_json(inner, f"{place}[]")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise _not_json(f"{place} is {value!r}", "Use a number, or None")
+    elif value is not None and not isinstance(value, bool | int | str):
+        raise _not_json(f"{place} is of the type {type(value).__name__!r}", "Use what JSON can hold")
+
+
+def _not_json(why: str, fix: str) -> BadRequestError:
+    return BadRequestError("The parameter 'extra' cannot be sent", why=why, fix=fix)

@@ -20,6 +20,7 @@ _IMAGES = (
     (b"GIF89a", "image/gif"),
 )
 _AUDIO = ((b"RIFF", "wav"), (b"ID3", "mp3"), (b"\xff\xfb", "mp3"), (b"fLaC", "flac"), (b"OggS", "ogg"))
+_SCHEMES = frozenset({"http", "https", "data", "gs", "s3"})
 
 
 class TextPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="text", omit_defaults=True):
@@ -111,6 +112,7 @@ class AudioPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="au
     format: str = ""
 
     def __post_init__(self) -> None:
+        _check_bytes("A sound", self.data)
         found = self.format or next((name for start, name in _AUDIO if self.data.startswith(start)), "")
         if not self.data or not found:
             raise BadRequestError("This is no sound", fix="Give the bytes of a WAV or MP3 file, or name its `format`")
@@ -201,11 +203,27 @@ Part: TypeAlias = TextPart | ImagePart | AudioPart | DocumentPart | ThinkingPart
 """What the content of a message is made of, told apart by ``type``. More kinds will join; pass over others."""
 
 
-def _check_source(what: str, data: bytes, url: str) -> None:
+def _check_source(what: str, data: bytes, url: object) -> None:
+    _check_bytes(what, data)
     if bool(data) == bool(url):
         raise BadRequestError(
             f"{what} has {'both data and a URL' if data else 'neither data nor a URL'}",
             fix="Give its bytes as `data`, or its address as `url`",
+        )
+    scheme = url.partition(":")[0].lower() if isinstance(url, str) else ""  # a `Path` is a likely slip
+    if url and scheme not in _SCHEMES:
+        raise BadRequestError(
+            f"{what} cannot be at {str(url)!r:.80}",
+            why="A provider finds only what has an address in a network",
+            fix="Give an address that begins with `https:`; a file of this machine is read by `.read(path)`",
+        )
+
+
+def _check_bytes(what: str, data: object) -> None:
+    if not isinstance(data, bytes):
+        raise BadRequestError(
+            f"The `data` of {what.lower()} is bytes, not {type(data).__name__}",
+            fix="Give the bytes of the file, or use `.read(path)`; base64 is decoded by `base64.b64decode`",
         )
 
 

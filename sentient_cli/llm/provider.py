@@ -5,12 +5,13 @@ Retries, breakers, caches and replay are providers too, around another one; so w
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from typing import Annotated, Protocol
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Annotated, Protocol, cast
 
 import msgspec
 from msgspec import Meta
 
+from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.types import Chunk, Completion, JsonValue, Message, OutputSpec, ToolSpec
 
@@ -23,6 +24,7 @@ __all__ = [
     "RateLimits",
     "Request",
     "TokenCount",
+    "capabilities_for",
 ]
 
 
@@ -79,12 +81,12 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         models: The names it is known to have; a name that is not here may still work.
         max_input_tokens: Tokens that a request may have, when known.
         max_output_tokens: Tokens that an answer may have, when known.
-        streaming: Whether answers come piece by piece.
+        streaming: Whether answers come piece by piece; where they do not, a notice says so.
         tools: Whether models can ask for tools.
         structured_output: Whether models can be held to a JSON Schema.
         images: Whether models can read images.
-        system_prompts: Whether system messages are obeyed.
-        rate_limits: How much it takes.
+        system_prompts: Whether system messages are obeyed; where they are not, conversations with one go elsewhere.
+        rate_limits: How much it takes; calls wait for their turn where settings say nothing else.
         audio: Whether models can hear.
         documents: Whether models can read documents such as PDF files.
         thinking: Whether models think before they answer.
@@ -130,6 +132,9 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     default_model: str
     timeout: Annotated[float, Meta(gt=0, le=86_400)] = 30.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,3 +283,19 @@ class LLMProvider(Protocol):
     async def aclose(self) -> None:
         """Give everything back. May be called twice."""
         ...
+
+
+def capabilities_for(provider: LLMProvider, model: str) -> Capabilities:
+    """What a provider can do with one of its models: some know more of a model, since they have asked their server.
+
+    Args:
+        provider: The provider.
+        model: As it names it.
+
+    Example:
+        >>> from sentient_cli.llm.offline import OfflineProvider
+        >>> capabilities_for(OfflineProvider(), "echo").tools
+        True
+    """
+    known: object = getattr(provider, "capabilities_for", None)
+    return cast("Callable[[str], Capabilities]", known)(model) if callable(known) else provider.capabilities

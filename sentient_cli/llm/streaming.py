@@ -11,7 +11,7 @@ import msgspec
 
 from sentient_cli.errors import AnswerRestartedError, CredentialNotFoundError, ProviderError, SentientError
 from sentient_cli.llm.assembly import Assembly, tier_told, truncated
-from sentient_cli.llm.call import Answering, Call
+from sentient_cli.llm.call import Answering, Call, Price
 from sentient_cli.llm.hooks import as_json, failure_as_json
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.waste import wasted_usage
@@ -100,7 +100,7 @@ class LLMStream:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.aclose()
+        await self._chunks.aclose()
 
 
 def _restarted(known: Mapping[str, str | int | bool], void: str) -> AnswerRestartedError:
@@ -113,40 +113,28 @@ def _restarted(known: Mapping[str, str | int | bool], void: str) -> AnswerRestar
     )
 
 
-class _Call:
+class _Call(msgspec.Struct, eq=False):
     # Apart from LLMStream so that the generator does not hold the stream: a stream that is dropped closes its call.
 
-    __slots__ = (
-        "_answering",
-        "_assembly",
-        "_call",
-        "_error",
-        "_has_begun",
-        "_outcome",
-        "_request",
-        "_timeout",
-    )
-
-    def __init__(self, answering: Answering, request: Request, call: Call, timeout: float | None) -> None:
-        self._answering = answering
-        self._request = request
-        self._call = call
-        self._timeout = timeout
-        self._assembly = Assembly()
-        self._has_begun = False
-        self._outcome = "cancelled"
-        self._error: SentientError | None = None
+    answering: Answering
+    request: Request
+    call: Call
+    timeout: float | None
+    assembly: Assembly = msgspec.field(default_factory=Assembly)
+    has_begun: bool = False
+    outcome: str = "cancelled"
+    error: SentientError | None = None
 
     def is_read_whole(self) -> None:
         """Nobody reads pieces of it any more; if none was read yet, it may begin anew unseen."""
-        self._call.is_whole = self._call.is_whole or not self._has_begun
+        self.call.is_whole = self.call.is_whole or not self.has_begun
 
     async def run(self) -> AsyncGenerator[Chunk, None]:
         self._begin()
-        recorder = self._call.recorder
-        add, record = self._assembly.add, recorder.chunk if recorder.enabled else None
+        recorder = self.call.recorder
+        add, record = self.assembly.add, recorder.chunk if recorder.enabled else None
         try:
-            source = self._answering.stream(self._request, self._call)
+            source = self.answering.stream(self.request, self.call)
             try:
                 async for chunk in source:
                     add(chunk)
@@ -155,27 +143,27 @@ class _Call:
                     yield chunk
             finally:
                 await source.aclose()
-            self._check_end()
-            self._outcome = "done"
+            if self.assembly.finish_reason is None:
+                raise truncated(self.call.provider, self.assembly.text)  # noqa: TRY301 - as any other failure
+            self.outcome = "done"
         except SentientError as error:
             self._fail(error)
             raise
         except Exception:
-            self._outcome = "error"
+            self.outcome = "error"
             raise
         finally:
-            if self._outcome == "cancelled" and self._assembly.finish_reason is not None:
-                self._outcome = "done"  # closed after the terminal marker: nothing is missing
+            if self.outcome == "cancelled" and self.assembly.finish_reason is not None:
+                self.outcome = "done"  # closed after the terminal marker: nothing is missing
             self._end()
 
     def _begin(self) -> None:
-        self._has_begun = True
-        request, call = self._request, self._call
-        call.tier = request.parameters.service_tier
-        call.recorder.begin()
-        if self._timeout is not None:
-            call.deadline = asyncio.get_running_loop().time() + self._timeout
+        self.has_begun = True
+        request, call = self.request, self.call
+        if self.timeout is not None:
+            call.deadline = asyncio.get_running_loop().time() + self.timeout
         if call.recorder.enabled:
+            call.recorder.begin()
             asked: dict[str, JsonValue] = {
                 "provider": call.provider,
                 "model": call.model,
@@ -185,33 +173,32 @@ class _Call:
             }
             call.recorder.tell("llm.request", asked)
 
-    def _check_end(self) -> None:
-        if self._assembly.finish_reason is None:
-            raise truncated(self._call.provider, self._assembly.text)
-
     def _fail(self, error: SentientError) -> None:
-        self._outcome = "error"
-        self._error = error
+        self.outcome = "error"
+        self.error = error
         if isinstance(error, ProviderError):
-            error.provider = error.provider or self._call.provider
-            error.partial_text = self._assembly.text
+            error.provider = error.provider or self.call.provider
+            error.partial_text = self.assembly.text
         elif isinstance(error, CredentialNotFoundError) and "offline" not in error.fix:
             error.fix = f"{error.fix.rstrip('.')}. {KEYLESS_HINT}" if error.fix else KEYLESS_HINT
 
     def _end(self) -> None:
-        call, recorder = self._call, self._call.recorder
-        usage = self._assembly.usage = self._used()
-        if not call.splices:  # else what was told is that of the attempt before
-            call.tier = tier_told(self._assembly.extra) or call.tier
-        self._count_cost(usage)
+        call, recorder, assembly = self.call, self.call.recorder, self.assembly
+        if self.outcome != "done" or call.used is not None:
+            assembly.usage = self._used()
+        usage = assembly.usage
+        if assembly.extra is not None and not call.splices:  # else what was told is that of the attempt before
+            call.tier = tier_told(assembly.extra) or call.tier
+        if call.price is not None and call.cost is None:
+            self._count_cost(call.price, usage)
         if not recorder.enabled:
             return
         recorder.tell("llm.usage", msgspec.to_builtins(usage))
         data: dict[str, JsonValue] = {
-            "outcome": self._outcome,
+            "outcome": self.outcome,
             "provider": call.provider,
             "model": call.model,
-            "finish_reason": self._assembly.finish_reason,
+            "finish_reason": assembly.finish_reason,
             "attempts": call.attempts,
             "failovers": call.failovers,
             "cost": call.cost,
@@ -224,43 +211,41 @@ class _Call:
             data["wasted"] = as_json(call.wasted)
         if call.notices:
             data["notices"] = [*call.notices]
-        if self._error is not None:
-            data["error"] = failure_as_json(self._error)
+        if self.error is not None:
+            data["error"] = failure_as_json(self.error)
         recorder.tell("llm.finished", data)
 
     def _used(self) -> Usage:
         """The tokens of the attempt that the call ended with; what others took is wasted, and counted apart."""
-        call, assembly = self._call, self._assembly
+        call, assembly = self.call, self.assembly
         if call.used is not None:
             return call.used
-        if self._outcome == "error":
+        if self.outcome == "error":
             return Usage()
-        if self._outcome == "done" or call.cost is not None or not (written := _size_of(assembly)):
+        if call.cost is not None or not (written := _size_of(assembly)):
             return assembly.usage
-        return wasted_usage(self._request, assembly.usage, written)
+        return wasted_usage(self.request, assembly.usage, written)
 
-    def _count_cost(self, usage: Usage) -> None:
-        call = self._call
-        if call.price is None or call.cost is not None:
-            return
+    def _count_cost(self, price: Price, usage: Usage) -> None:
+        call = self.call
         if usage.total is None:
-            own = None if self._outcome == "done" else 0.0  # an answer has its price, and what never came has none
+            own = None if self.outcome == "done" else 0.0  # an answer has its price, and what never came has none
         else:
-            own = call.price(call.provider, call.model, usage, call.tier)
+            own = price(call.provider, call.model, usage, call.tier)
         call.cost = None if own is None or call.wasted_cost is None else own + call.wasted_cost
 
     def result(self) -> Completion:
-        if self._error is not None:
-            raise self._error
-        call = self._call
-        if self._outcome != "done":
+        if self.error is not None:
+            raise self.error
+        call = self.call
+        if self.outcome != "done":
             raise ProviderError(
                 "The stream was closed before its end",
                 fix="Read it to its end before closing it",
                 provider=call.provider,
-                partial_text=self._assembly.text,
+                partial_text=self.assembly.text,
             )
-        return self._assembly.completion(
+        return self.assembly.completion(
             call.provider,
             call.model,
             attempts=call.attempts,
@@ -272,7 +257,7 @@ class _Call:
         )
 
     def metadata(self) -> dict[str, str | int | bool]:
-        assembly, call = self._assembly, self._call
+        assembly, call = self.assembly, self.call
         known: dict[str, str | int | bool] = {
             "provider": call.provider,
             "model": call.model,

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sentient_cli.ops.call_metrics import CallMetrics
     from sentient_cli.ops.call_spans import CallSpans
+    from sentient_cli.ops.telemetry import Telemetry
 
-__all__ = ["CallMetrics", "CallSpans"]
+__all__ = ["CallMetrics", "CallSpans", "Telemetry"]
 
-_HOME = {"CallMetrics": "call_metrics", "CallSpans": "call_spans"}
+_HOME = {"CallMetrics": "call_metrics", "CallSpans": "call_spans", "Telemetry": "telemetry"}
 
 
 def __getattr__(name: str) -> object:

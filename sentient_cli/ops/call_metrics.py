@@ -91,6 +91,8 @@ class CallMetrics:
             self._seconds.labels(*labels).observe((row.total_ms or 0.0) / 1000)
         if row.first_ms is not None:
             self._first.labels(*labels).observe(row.first_ms / 1000)
+        if not row.cached and row.model not in self._states.get(row.provider, {}):
+            self.breaker(row.provider, row.model, "closed")  # nobody tells of one that has never opened
         self._count(labels, row)
 
     def _count(self, labels: tuple[str, str], row: UsageRow) -> None:
@@ -110,6 +112,12 @@ class CallMetrics:
         states[model] = _STATES[state]
         self._breakers.labels(provider, model).set(states[model])
         self._breaker.labels(provider).set(min(states.values(), key=_WORSE.index))
+
+    def forget_breakers(self) -> None:
+        """Show none of the breakers that were shown so far: others take their place."""
+        self._states.clear()
+        self._breaker.clear()
+        self._breakers.clear()
 
     def watch_pools(self, pools: Callable[[], Iterable[tuple[str, PoolFacts]]]) -> None:
         """Show connections too.

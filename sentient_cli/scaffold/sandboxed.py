@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -33,10 +34,11 @@ def main() -> None:
         opening = msgspec.json.decode(sys.stdin.buffer.readline(), type=Opening)
         limit(opening)
         sessions: list[_Session] = []
-        _attempt(replies, lambda: _open(opening, sessions))
+        root = Path(opening.root)
+        _attempt(replies, root, lambda: _open(opening, sessions))
         for line in sys.stdin.buffer if sessions else ():
             request = msgspec.json.decode(line, type=Ask)
-            _attempt(replies, partial(sessions[0].answer, request))
+            _attempt(replies, root, partial(sessions[0].answer, request))
 
 
 def limit(opening: Opening) -> None:
@@ -108,7 +110,7 @@ class _Session:
         )
 
 
-def _attempt(replies: IO[bytes], work: Callable[[], Reply]) -> None:
+def _attempt(replies: IO[bytes], root: Path, work: Callable[[], Reply]) -> None:
     try:
         reply = work()
     except SentientError as error:
@@ -116,9 +118,24 @@ def _attempt(replies: IO[bytes], work: Callable[[], Reply]) -> None:
     except MemoryError:
         reply = Reply(Failure("TemplateRenderError", "The template needs more memory than it may have"))
     except Exception as error:  # noqa: BLE001 - Copier and Jinja raise what a template makes them raise
-        why = f"{type(error).__name__}: {error}"[:2000]
-        reply = Reply(Failure("TemplateRenderError", "The template could not be rendered", why, "Correct the template"))
+        place = _place(error, root)
+        why = f"{place}: {type(error).__name__}: {error}" if place else f"{type(error).__name__}: {error}"
+        fix = f"Correct {place}" if place else "Correct the template"
+        reply = Reply(Failure("TemplateRenderError", "The template could not be rendered", why[:2000], fix[:2000]))
     replies.write(msgspec.json.encode(reply) + b"\n")
+
+
+def _place(error: Exception, root: Path) -> str:
+    """The file of a template, and its line, that an error is about; empty where neither Jinja nor Copier knows one."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        rendered = frame.f_locals.get("src_relpath")  # of Copier, which reads files and makes their names
+        if isinstance(rendered, Path):
+            place = rendered.as_posix()
+        file = Path(frame.f_code.co_filename)
+        if file.is_relative_to(root):  # Jinja puts frames of its own into a traceback
+            place = f"{file.relative_to(root).as_posix()}:{line}"
+    return place
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from sentient_cli.scaffold.tools import Ended, Interruption, run_tool
 __all__ = ["Reporter", "Workshop"]
 
 _COMMAND = "$ "
+_FULL = ("no space left on device", "disk quota exceeded", "not enough space on the disk")
+"""How programs say, on any system, that the disk is full."""
 _TAIL = 25
 _LOOKED_AT = 400
 
@@ -88,13 +90,11 @@ class Workshop:
 
     def failure(self, what: str, ended: Ended, *, fix: str) -> SetupFailedError:
         """The error for a program that failed, with the end of what it said."""
-        said = redactor.redact(sanitize(ended.output)).strip().splitlines()
-        return SetupFailedError(
-            what,
-            why=f"It took longer than {self.seconds:g} s" if ended.late else f"All that was said is in {self.log_file}",
-            fix=fix,
-            detail="\n".join(said[-_TAIL:]),
-        )
+        said = redactor.redact(sanitize(ended.output)).strip()
+        why = f"It took longer than {self.seconds:g} s" if ended.late else f"All that was said is in {self.log_file}"
+        if any(sign in said.lower() for sign in _FULL):
+            why, fix = "There is no space left", "Free some space and try again"
+        return SetupFailedError(what, why=why, fix=fix, detail="\n".join(said.splitlines()[-_TAIL:]))
 
     def must(self, what: str, command: Sequence[str | os.PathLike[str]], *, fix: str) -> Ended:
         """Run a program that has to succeed.

@@ -17,6 +17,7 @@ from sentient_cli.server.body import prepare
 from sentient_cli.server.endpoints import Endpoints
 from sentient_cli.server.gate import Gate, GateRules, is_loopback, local_path
 from sentient_cli.server.health import Health
+from sentient_cli.server.metrics import METRICS_PATH, Metrics
 from sentient_cli.server.openapi import openapi_document
 from sentient_cli.server.peers import Peers
 
@@ -89,6 +90,9 @@ def create_app(
         route("/openapi.json", openapi),
         *more_routes,
     ]
+    if (seen := host.observing) is not None and seen.metrics is not None:
+        is_open = token is not None or is_loopback(settings.host)
+        routes.append(route(METRICS_PATH, Metrics(seen.metrics.text, peers, is_open=is_open)))
     rules = GateRules(
         loopback=is_loopback(settings.host),
         allow_hosts=settings.allow_hosts,

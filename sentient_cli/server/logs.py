@@ -21,7 +21,10 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "co
 _NUMBERS = (int, float)
 _OUR_LOGGERS = "sentient_cli."
 _OUR_FIELDS = frozenset(
-    ("time", "level", "logger", "message", "exception", "stack", "run_id", "task", "request_id", "reference", "url")
+    (
+        *("time", "level", "logger", "message", "exception", "stack", "run_id", "session_id", "query_id"),
+        *("task", "request_id", "reference", "url"),
+    )
 )
 _UPGRADES = ("Unsupported upgrade request.", "No supported WebSocket library detected.")
 _warnings = logging.getLogger("sentient_cli.warnings")
@@ -60,7 +63,8 @@ class _JsonFormatter(logging.Formatter):
         data: dict[str, object] = {"time": time, "level": level, "logger": record.name, "message": message}
         run = current_run.get()
         if run is not None:
-            data["run_id"] = run.id
+            data["run_id"], data["query_id"] = run.id, str(run.query.id)
+            data["session_id"] = str(run.session.activity_id)
         return data
 
     def _fields(self, record: logging.LogRecord) -> dict[str, object]:

@@ -27,6 +27,8 @@ _SENT_ON = frozenset({b"host", b"origin", b"sec-fetch-site", b"authorization", b
 _PASSED_ON = frozenset(
     {b"content-type", b"cache-control", b"x-accel-buffering", b"sentient-run-id", b"allow", b"retry-after"}
 )
+_PATIENCE = 2.0
+"""Seconds that another worker may take for what all are asked."""
 _WITHOUT_BODY = frozenset({204, 304})
 
 _logger = logging.getLogger(__name__)
@@ -89,6 +91,35 @@ class Peers:
                 await _forward(*connection, scope, receive, send, send_timeout)
 
         return routed
+
+    async def ask_others(self, scope: Scope, path: str) -> list[bytes]:
+        """What the other workers answer to a ``GET``; one that does not answer at once is left out.
+
+        Args:
+            scope: The request that it is asked for, whose credentials are sent on.
+            path: What is asked for.
+        """
+        names = (file.stem for file in self._directory.glob("*.sock"))
+        others = sorted(int(name) for name in names if name.isdigit() and int(name) != self._index)
+        found = await asyncio.gather(*(self._ask(index, scope, path) for index in others))
+        return [body for body in found if body is not None]
+
+    async def _ask(self, index: int, scope: Scope, path: str) -> bytes | None:
+        connection = await self._connect(index)
+        if connection is None:
+            return None
+        reader, writer = connection
+        plain, _, query = path.partition("?")
+        asked = {**scope, "method": "GET", "raw_path": plain.encode(), "query_string": query.encode()}
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                writer.write(_request_head(asked))
+                head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+            return body if head.split(b" ", 2)[1:2] == [b"200"] else None
+        except (TimeoutError, ConnectionError):
+            return None
+        finally:
+            writer.close()
 
     async def _connect(self, index: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.host import Host
+from sentient_cli.server.hangup import obeying_hangups
 from sentient_cli.server.http_server import Config, Server
 from sentient_cli.server.laggards import Laggards
 from sentient_cli.server.loop import run_to_end
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from sentient_cli.host.renewal import Renewal
     from sentient_cli.server.header_limits import HeaderLimits
 
 __all__ = ["serve", "serve_until_stopped"]
@@ -118,6 +120,7 @@ async def serve_until_stopped(
     *,
     on_ready: Callable[[], None] | None = None,
     on_server: Callable[[DrainingServer], None] | None = None,
+    renewal: Renewal | None = None,
 ) -> None:
     """Serve an application until a signal says to stop, then drain.
 
@@ -128,6 +131,7 @@ async def serve_until_stopped(
         listeners: Listening sockets; closed at the end.
         on_ready: Called once requests are answered.
         on_server: Is given the server, to stop it otherwise.
+        renewal: Takes up other settings at SIGHUP.
 
     Raises:
         ConfigError: the default model is one of no known provider.
@@ -156,12 +160,19 @@ async def serve_until_stopped(
         server = DrainingServer(config, host, settings, on_ready)
         if on_server is not None:
             on_server(server)
-        await server.serve(sockets=list(listeners))
+        with _renewing(renewal, server):
+            await server.serve(sockets=list(listeners))
     finally:
         watchdog.stop()
         await host.aclose()
+        if renewal is not None:
+            await renewal.aclose()
         for listener in listeners:
             listener.close()
+
+
+def _renewing(renewal: Renewal | None, server: DrainingServer) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if renewal is None else obeying_hangups(renewal.begin, server.stop)
 
 
 def serve(
@@ -172,7 +183,8 @@ def serve(
     *,
     on_ready: Callable[[], None] | None = None,
     on_server: Callable[[DrainingServer], None] | None = None,
+    renewal: Renewal | None = None,
 ) -> None:
     """Run `serve_until_stopped` on the fastest loop that there is."""
-    main = serve_until_stopped(app, host, settings, listeners, on_ready=on_ready, on_server=on_server)
+    main = serve_until_stopped(app, host, settings, listeners, on_ready=on_ready, on_server=on_server, renewal=renewal)
     run_to_end(main)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentient_cli.errors import ConfigError
+from sentient_cli.server.hangup import obeying_hangups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -108,6 +109,7 @@ class Supervisor:
         directory: A private directory for their sockets.
         stop_within: Seconds that a worker may take to stop before it is killed.
         on_ready: Called once, when all of them answer.
+        on_hangup: Called at SIGHUP; whether the workers are to read their settings again.
 
     Raises:
         ConfigError: this system cannot run several.
@@ -122,6 +124,7 @@ class Supervisor:
         *,
         stop_within: float,
         on_ready: Callable[[], None],
+        on_hangup: Callable[[], bool] = lambda: True,
     ) -> None:
         if sys.platform == "win32" or not hasattr(socket, "AF_UNIX"):
             raise ConfigError(
@@ -134,6 +137,8 @@ class Supervisor:
         self._directory = directory
         self._stop_within = stop_within
         self._on_ready = on_ready
+        self._on_hangup = on_hangup
+        self._outdated: set[int] = set()
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._ready: set[int] = set()
         self._announced = False
@@ -150,9 +155,10 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
         try:
-            async with asyncio.TaskGroup() as group:
-                for index in range(self._count):
-                    group.create_task(self._keep(index))
+            with obeying_hangups(self._hung_up, lambda: self._signalled(signal.SIGTERM)):
+                async with asyncio.TaskGroup() as group:
+                    for index in range(self._count):
+                        group.create_task(self._keep(index))
         finally:
             self._kill()
         return self._failure
@@ -160,6 +166,15 @@ class Supervisor:
     def _signalled(self, number: signal.Signals) -> None:
         self._stopping.set()
         self._tell(number)
+
+    def _hung_up(self) -> None:
+        if self._stopping.is_set() or not self._on_hangup():
+            return
+        for index in self._processes:
+            if index in self._ready:
+                self._stop(index, signal.SIGHUP)
+            else:  # it would end it, and it may have read the settings already
+                self._outdated.add(index)
 
     def _give_up(self, code: int) -> None:
         self._failure = code
@@ -244,6 +259,9 @@ class Supervisor:
         channel.setblocking(False)
         if await asyncio.get_running_loop().sock_recv(channel, 1) == _READY:
             self._ready.add(index)
+            if index in self._outdated:
+                self._outdated.discard(index)
+                self._stop(index, signal.SIGHUP)
             if len(self._ready) == self._count and not self._announced:
                 self._announced = True
                 self._on_ready()

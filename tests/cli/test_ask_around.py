@@ -19,6 +19,7 @@ def _with(server: LLMServer, more: str) -> None:
     project(server, more)
 
 
+@pytest.mark.slow
 @pytest.mark.story("A4")
 def test_a_kept_answer_outlives_the_command(sentient: Sentient) -> None:
     with LLMServer(chat_answer("Hello")) as server:
@@ -112,6 +113,7 @@ def test_a_moderation_endpoint_is_asked(sentient: Sentient) -> None:
     assert "Did you mean `openai`" in unknown.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.story("E2.3")
 @pytest.mark.parametrize("fit", ["trim", "summarise"])
 def test_a_conversation_that_is_too_long(sentient: Sentient, fit: str) -> None:

@@ -55,6 +55,7 @@ def test_an_answer_of_a_server(sentient: Sentient) -> None:
     assert asked["messages"] == [{"role": "system", "content": "Be kind"}, {"role": "user", "content": "Greet"}]
 
 
+@pytest.mark.slow
 @pytest.mark.story("3.2")
 @pytest.mark.parametrize("flag", ["--no-stream", "--json"])
 def test_an_answer_that_is_whole(sentient: Sentient, flag: str) -> None:
@@ -185,6 +186,7 @@ api_key_env = "KEY_OF_MINE"
     assert "Nothing was sent" in error["why"]
 
 
+@pytest.mark.slow
 @pytest.mark.story("1.7", "3.7")
 def test_what_it_cost_is_told_and_written_down(sentient: Sentient) -> None:
     with LLMServer(chat_answer("Hi", usage=(1000, 500))) as server:
@@ -204,6 +206,7 @@ def test_what_it_cost_is_told_and_written_down(sentient: Sentient) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.story("4.3", "18.6")
 def test_an_interrupt_ends_the_call_at_the_provider() -> None:
     with LLMServer(chat_answer("Hello", " and more", how="stall")) as server:
@@ -247,6 +250,7 @@ def test_at_a_terminal() -> None:
     assert child.exitstatus == 2
 
 
+@pytest.mark.slow
 @pytest.mark.story("18.6")
 @pytest.mark.parametrize("variables", [{}, {"LC_ALL": "C"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}])
 def test_what_is_piped_in_and_is_no_text(variables: dict[str, str]) -> None:
@@ -265,6 +269,7 @@ def test_a_question_that_is_no_text(sentient: Sentient) -> None:
     assert (done.returncode, error["code"]) == (2, "usage")
 
 
+@pytest.mark.slow
 @pytest.mark.story("18.6")
 def test_it_says_that_it_waits_for_what_is_piped_in() -> None:
     command = [sys.executable, "-m", "sentient_cli", "ask", "What is this?"]
@@ -282,3 +287,12 @@ def test_a_model_without_its_provider(sentient: Sentient, model: str) -> None:
     done = sentient("ask", "x", "-m", model, "--json")
     assert done.returncode == 3
     assert "Did you mean `openai:gpt-5`?" in json.loads(done.stderr)["error"]["fix"]
+
+
+@pytest.mark.story("3.4")
+def test_a_stand_in_that_leads_nowhere_is_said_before_anything_is_asked(sentient: Sentient) -> None:
+    Path("sentient.toml").write_text('[llm]\nfallback = ["opnai:gpt-5"]\n')
+    done = sentient("ask", "Hello")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "'opnai:gpt-5' in `llm.fallback` leads nowhere" in done.stderr
+    assert "`openai:gpt-5`" in done.stderr

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.cli.processes import Sentient
 from tests.plugins.isolation import REPOSITORY
+from tests.support import commands
 
 _WORDS: dict[str, dict[str, str]] = {
     "bash": {"COMP_WORDS": "sentient comp", "COMP_CWORD": "1"},
@@ -83,3 +86,33 @@ def test_bash_itself_completes(sentient: Sentient, name: str, function: str) -> 
     ask = f'COMP_WORDS=({name} com); COMP_CWORD=1; {function} ./{name}; echo "${{COMPREPLY[@]}}"'
     done = subprocess.run([bash, "--norc", "-c", f"{script}\n{ask}"], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "completion", done.stderr
+
+
+def _shell(name: str) -> tuple[str, dict[str, str]]:
+    """A shell of this machine, and an environment in which it finds ``sentient``."""
+    shell = shutil.which(name)
+    if shell is None:
+        pytest.skip(f"there is no {name} on this machine")
+    return shell, {**os.environ, "PATH": f"{commands.programs()}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_fish_itself_completes(sentient: Sentient) -> None:
+    fish, environment = _shell("fish")
+    Path("script.fish").write_text(sentient("completion", "fish").stdout)
+    ask = ["-c", "source script.fish; complete --do-complete 'sentient com'"]
+    done = subprocess.run([fish, *ask], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == ["completion"], done.stderr
+
+
+def test_zsh_itself_completes(sentient: Sentient) -> None:
+    zsh, environment = _shell("zsh")
+    Path("script.zsh").write_text(sentient("completion", "zsh").stdout)
+    Path(".zshrc").write_text("autoload -Uz compinit; compinit -D -u; source ./script.zsh; PS1='ready> '\n")
+    own = {**environment, "ZDOTDIR": str(Path.cwd())}
+    child: pexpect.spawn[str] = pexpect.spawn(zsh, ["-o", "no_global_rcs", "-i"], env=own, encoding="utf-8", timeout=60)
+    try:
+        child.expect_exact("ready> ")
+        child.send("sentient com\t")
+        child.expect(r"sentient .*completion")
+    finally:
+        child.close(force=True)

@@ -87,6 +87,14 @@ def test_the_help_of_a_command_has_its_options_and_the_global_ones(commandline: 
     assert "--project DIR" in common
 
 
+@pytest.mark.parametrize("command", ["", *(row.name for row in COMMANDS)])
+def test_help_is_understood_by_its_short_name(commandline: Sentient, command: str) -> None:
+    arguments = [command] if command else []
+    done, whole = commandline(*arguments, "-h"), commandline(*arguments, "--help")
+    assert (done.returncode, done.stdout) == (0, whole.stdout)
+    assert "-h, --help" in done.stdout
+
+
 def test_usage_says_what_may_be_left_out(commandline: Sentient) -> None:
     usage = {name: commandline(name, "--help").stdout.splitlines()[0] for name in ("serve", "chat", "run")}
     assert [line.partition("[OPTIONS] ")[2] for line in usage.values()] == ["[AGENT]", "[URL]", "{FILE} [ARGS]..."]

@@ -70,6 +70,7 @@ def test_talk_that_nobody_hears_is_no_error(gone: int) -> None:
     assert (done.returncode, done.stdout) == (0, "data\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("completion", "bash")])
 def test_data_that_nobody_reads_ends_in_silence(gone: int, arguments: tuple[str, ...]) -> None:
     done = _start(["-m", "sentient_cli", *arguments], stdout=gone, stderr=subprocess.PIPE)

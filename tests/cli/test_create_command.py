@@ -192,6 +192,7 @@ def test_no_repository_within_another(sentient: Sentient) -> None:
     assert not Path("my-agent/.git").exists()
 
 
+@pytest.mark.usefixtures("needs_git")
 @pytest.mark.story("20.1")
 def test_git_without_an_identity_commits_all_the_same(sentient: Sentient) -> None:
     done = sentient("create", "my-agent", *_QUICK, env={"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"})
@@ -307,6 +308,7 @@ def test_help_imports_no_templates() -> None:
         assert f"'{name}'" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     [

@@ -16,6 +16,7 @@ from sentient_cli.scaffold.create import STEPS
 from tests.cli.processes import Sentient
 from tests.plugins.isolation import REPOSITORY
 from tests.scaffold.create_kit import FAILING, FAKE_UV, HANGING, ends, fake, shot, start, template, wait_for
+from tests.support import commands
 
 _BREAKERS = {"install": "uv", "verify": "", "commit": "git"}
 
@@ -97,6 +98,7 @@ def test_an_interruption(tmp_path: Path, step: str, number: signal.Signals) -> N
     assert ends(hanging)
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_an_interruption_while_a_template_is_rendered(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
@@ -124,6 +126,7 @@ def test_a_program_that_takes_too_long(sentient: Sentient, tmp_path: Path) -> No
     assert shot(Path.cwd()) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 @pytest.mark.usefixtures("unmeasured")  # its data would not fit either
 def test_no_room_while_it_is_written() -> None:
@@ -144,6 +147,60 @@ def test_no_room_while_it_is_written() -> None:
     assert error["code"] == "project"
     assert "File too large" in error["why"]
     assert shot(Path.cwd()) == {}
+
+
+@pytest.mark.story("20.1")
+@pytest.mark.parametrize("words", ["fatal: cannot write: No space left on device", "error: Disk quota exceeded"])
+def test_no_room_when_it_is_committed(sentient: Sentient, tmp_path: Path, words: str) -> None:
+    path = fake(tmp_path / "tools", "git", f"import sys\nprint({words!r})\nsys.exit(128)\n")
+    done = sentient("create", "x", "--yes", "--no-install", "--json", env={"PATH": path})
+    assert done.returncode == 5, done.stderr
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert (error["why"], error["fix"]) == ("There is no space left", "Free some space and try again")
+    assert words in error["detail"]
+    assert shot(Path.cwd()) == {}
+
+
+@pytest.mark.story("20.1")
+def test_an_interruption_while_a_template_is_fetched(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    env = {"PATH": fake(tmp_path / "tools", "git", HANGING), "TEST_FIFO": str(fifo)}
+    process = start("create", "x", "--yes", "--no-install", "-t", "https://127.0.0.1:1/templates.git", env=env)
+    hanging = wait_for(fifo)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=150)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert shot(Path.cwd()) == {}
+    assert ends(hanging)
+
+
+_INTERRUPTED_WRITING = """
+import os, signal
+from sentient_cli.scaffold import place
+def write(*arguments, original=place._write, left=[{after}]):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGINT)
+    original(*arguments)
+place._write = write
+"""
+
+
+@pytest.mark.story("20.1")
+@pytest.mark.parametrize("after", [1, 7])
+@pytest.mark.parametrize("existing", [False, True])
+def test_an_interruption_while_it_is_written(after: int, existing: bool) -> None:
+    if existing:
+        Path("x").mkdir()
+        Path("x/README.md").write_text("mine")
+    before = shot(Path.cwd())
+    arguments = ("create", "x", "--yes", "--no-install", "--no-git", "--force")
+    done = commands.run(*arguments, prelude=_INTERRUPTED_WRITING.format(after=after))
+    assert done.returncode == 130, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert shot(Path.cwd()) == before
 
 
 @pytest.mark.story("20.1")

@@ -79,6 +79,17 @@ def test_without_a_terminal_there_are_plain_lines_with_the_whole_link() -> None:
 
 
 @pytest.mark.story("20.5")
+def test_settings_that_do_nothing_here_are_named_for_those_who_want_details() -> None:
+    Path("sentient.toml").write_text('[server]\nworkers = 3\n[store]\nurl = "sqlite:runs.db"\n[log]\nformat = "json"\n')
+    for more, named in (("-v", True), ("--no-color", False)):
+        with developing("--port", "0", more) as (process, _, err):
+            running(process, err, "  URL ")
+            assert ended(process) == 0
+        said = " ".join(err.read_text().split())
+        assert ("Only `sentient serve` uses what is set of server.workers, store.url, log.format" in said) is named
+
+
+@pytest.mark.story("20.5")
 def test_a_second_one_says_so_and_takes_another_port(free_port: int) -> None:
     with (
         developing("--port", str(free_port)) as (first, _, err),
@@ -204,6 +215,7 @@ def test_a_debugger_has_to_be_installed(commandline: Sentient, monkeypatch: pyte
     assert "uv add --dev debugpy" in json.loads(done_.stderr)["error"]["fix"]
 
 
+@pytest.mark.slow
 def test_a_public_address_needs_a_token_or_a_word_for_it(commandline: Sentient) -> None:
     everywhere = ("--host", "::")
     refused = commandline("dev", *everywhere, "--json")
@@ -226,6 +238,7 @@ def chat(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     return commands.run("chat", "-m", "hi", *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_chat_finds_the_one_of_this_project() -> None:
     project = Path("weather/deep")

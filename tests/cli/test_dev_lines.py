@@ -111,6 +111,12 @@ def test_the_figures_stand_below_each_other() -> None:
     assert len({cell_len(line.partition("first")[0]) for line in lines[:2]}) == 1
 
 
+def test_a_debugger_is_told_where_to_attach() -> None:
+    text = shown([changed(READY, {"debugger": "127.0.0.1:5678"})], LIVE)
+    assert "  Debugger  listens on 127.0.0.1:5678" in seen(text)
+    assert "Debugger" not in shown([READY], LIVE)
+
+
 def test_what_is_broken_shows_the_line() -> None:
     text = shown([BROKEN], Looks(project="/home/ann/weather"))
     assert text == (

@@ -38,6 +38,7 @@ def fix(done: subprocess.CompletedProcess[bytes]) -> str:
     return str(json.loads(done.stderr)["error"]["fix"])
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_it_goes_on_in_the_environment_of_the_project() -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], check=True)

@@ -65,6 +65,7 @@ def test_a_name_narrows(sentient: Sentient) -> None:
     assert "No such model is known" in sentient("models", "zzzz").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.story("3.2")
 def test_what_a_server_tells(sentient: Sentient) -> None:
     with LLMServer(as_json({"object": "list", "data": [{"id": "small"}, {"id": "lar\u001b[31mge"}]})) as server:

@@ -29,6 +29,8 @@ def _fill() -> None:
                     provider=("openai", "anthropic", "mine")[number % 3],
                     model="m\x1b[31m" if number % 3 == 2 else "a-model-with-a-long-name-2026-01-01",
                     agent="Echo" if number % 2 else None,
+                    run=f"run-{number % 5}",
+                    tenant="a customer" if number % 2 else None,
                     input=1000 * (number + 1),
                     output=100,
                     cost=None if number % 3 == 2 else 0.25,
@@ -83,6 +85,7 @@ def test_a_cost_that_is_not_known_is_no_cost(sentient: Sentient) -> None:
     assert [line.split()[-1] for line in sentient("usage").stdout.splitlines() if "mine" in line] == ["?"]
 
 
+@pytest.mark.slow
 @pytest.mark.story("3.7", "18.6")
 @pytest.mark.parametrize("columns", ["20", "40", "59", "60", "200"])
 def test_any_width(sentient: Sentient, columns: str) -> None:
@@ -93,12 +96,13 @@ def test_any_width(sentient: Sentient, columns: str) -> None:
 
 
 @pytest.mark.story("3.7")
-@pytest.mark.parametrize("by", ["provider", "agent", "session", "profile", "day", "outcome"])
+@pytest.mark.parametrize("by", ["provider", "agent", "session", "run", "call", "tenant", "profile", "day", "outcome"])
 def test_by_everything(sentient: Sentient, by: str) -> None:
     _fill()
     rows = [json.loads(line) for line in sentient("usage", "--by", by, "--json").stdout.splitlines()]
     assert sum(row["calls"] for row in rows) == 12
     assert all(by in row for row in rows)
+    assert len(rows) == {"run": 5, "call": 12, "tenant": 2}.get(by, len(rows))
     if by == "day":
         assert [row["day"] for row in rows] == sorted(row["day"] for row in rows)
 

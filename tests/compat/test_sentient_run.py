@@ -245,7 +245,6 @@ def test_where_the_framework_is_present_it_is_used(reference_python: Path, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.story("F7")
 @pytest.mark.parametrize("name", ["catching", "remembering"])
 def test_its_own_agents_run_with_its_own_classes(name: str, reference_python: Path, tmp_path: Path) -> None:
     catching = CATCHING.replace("self.caught.append", "CAUGHT.append") + "\nCAUGHT = []\n"
@@ -262,3 +261,84 @@ def test_its_own_agents_run_with_its_own_classes(name: str, reference_python: Pa
         assert said == str(["no json", "stream closed", *["response closed"] * 5, "no stream"])
     else:
         assert said.startswith("['hi', 'hello', 'how?', 'well', True, True, 'chat', 'chat', 'chat', '")
+
+
+ASKING = """\
+import asyncio, threading
+from sentient_cli import llm
+ask = lambda: print(asyncio.run(llm.generate("What is 6 * 7?")).text, flush=True)
+ask()
+thread = threading.Thread(target=ask)
+thread.start()
+thread.join()
+"""
+
+
+def error_of(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    error: dict[str, str] = json.loads(done.stderr.splitlines()[-1])["error"]
+    return error
+
+
+@pytest.mark.story("F7")
+@pytest.mark.parametrize("framework", [False, True])
+def test_a_file_that_starts_no_server_of_ours_asks_the_model_that_is_named(tmp_path: Path, framework: bool) -> None:
+    file = tmp_path / "plain.py"
+    file.write_text(ASKING)
+    if framework:
+        (tmp_path / "sentient_agent_framework.py").touch()
+    (tmp_path / "script.toml").write_text('[[rule]]\nanswer = "SCRIPTED"\n')
+    assert run("--model", "offline:echo", str(file)).stdout == "What is 6 * 7?\n" * 2
+    assert run("--script", str(tmp_path / "script.toml"), str(file)).stdout == "SCRIPTED\n" * 2
+    Path("sentient.toml").write_text('[llm]\nmodel = "offline:echo"\n')
+    assert run("-v", str(file)).stderr.count("try 1: offline:echo is asked\n") == 2
+    assert run(str(file)).stdout == "What is 6 * 7?\n" * 2
+    keyless = run("--json", "--model", "openai:gpt-5", str(file))
+    assert (keyless.returncode, error_of(keyless)["code"]) == (3, "credential-not-found")
+
+
+@pytest.mark.story("F7")
+@pytest.mark.parametrize(
+    ("flags", "named", "why"),
+    [
+        (["--model", "offline:echo"], "--model", "asks no model"),
+        (["--store", "sqlite:runs.db", "--insecure"], "--insecure and --store", "starts no server of ours"),
+        (["--log-level", "debug", "--host", "::1"], "--host and --log-level", "starts no server of ours"),
+    ],
+)
+def test_a_flag_without_an_effect_is_refused(tmp_path: Path, flags: list[str], named: str, why: str) -> None:
+    file = tmp_path / "plain.py"
+    file.write_text("print('executed')\n")
+    done = run("--json", *flags, str(file))
+    assert (done.returncode, done.stdout) == (2, "executed\n")
+    assert error_of(done)["what"].startswith(f"{named} had no effect on ")
+    assert why in error_of(done)["why"]
+    file.write_text("raise SystemExit(7)\n")
+    done = run(*flags, str(file))
+    assert done.returncode == 7
+    assert f"Warning: {named} had no effect" in done.stderr
+    if why != "asks no model":
+        (tmp_path / "sentient_agent_framework.py").touch()
+        done = run("--json", *flags, str(file))
+        assert done.returncode == 2
+        assert error_of(done)["what"].startswith(f"{named} cannot be heeded")
+
+
+@pytest.mark.story("F7")
+def test_what_is_wrong_with_a_model_is_said_before_the_file_is_executed(tmp_path: Path) -> None:
+    file = tmp_path / "plain.py"
+    file.write_text("print('executed')\n")
+    for flags in (["--script", "gone.toml"], ["--model", "offline:gone"]):
+        done = run(*flags, str(file))
+        assert (done.returncode, done.stdout) == (3, "")
+
+
+@pytest.mark.story("F7")
+def test_a_server_of_ours_heeds_every_flag(tmp_path: Path, free_port: int) -> None:
+    file = tmp_path / "serve.py"
+    file.write_text("import logging\nlogging.basicConfig()\n" + SERVER.format(arguments=""))
+    flags = ["--host", "127.0.0.1", "--port", str(free_port), "--insecure", "--log-level", "debug"]
+    flags += ["--store", f"sqlite:{tmp_path}/runs.db", "--model", "offline:echo"]
+    with serving(*flags, str(file)) as (process, url):
+        assert '"content":"hi"' in ask(url, "hi")
+        assert ended(process) == 0
+    assert (tmp_path / "runs.db").is_file()

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.config import load
-from sentient_cli.config.files import MAXIMUM_SIZE
 from sentient_cli.config.keys import all_keys
 from sentient_cli.config.lines import key_lines, line_of
+from sentient_cli.config.places import MAXIMUM_SIZE
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError, UsageError
 from tests.cli.processes import run_sentient
 from tests.plugins.isolation import REPOSITORY
@@ -119,6 +119,7 @@ _WRONG = {
     ),
     **dict.fromkeys(("llm.outage.answer", "llm.safety.words", "llm.safety.categories", "llm.safety.moderation"), ""),
     "llm.context.summary_model": "",
+    "telemetry.service": "",
 }
 _RIGHT_FOR_ALL = {"llm.script", "dev.watch"}  # whatever it is, it can be the name of a file
 

@@ -262,7 +262,7 @@ def test_settings_are_frozen() -> None:
 
 
 def test_names() -> None:
-    assert sections() == {"server", "store", "llm", "log", "dev"}
+    assert sections() == {"server", "store", "llm", "log", "metrics", "telemetry", "dev"}
     assert nearest("server.prot", list(all_keys())) == "server.port"
     assert nearest("zzz", list(all_keys())) == ""
     assert all(key.description.endswith(".") for key in all_keys().values())

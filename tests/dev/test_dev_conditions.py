@@ -51,6 +51,26 @@ def test_an_import_of_two_gigabytes(tmp_path: Path) -> None:
         wait_until(lambda: len(dev.workers()) == 1, "what held so much is gone")
 
 
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.story("20.5")
+def test_a_hundred_thousand_files_are_watched(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    for folder in range(1000):
+        place = project / f"part{folder:03}"
+        place.mkdir(parents=True)
+        for number in range(100):
+            (place / f"data{number:02}.py").touch()
+    with developing(project) as dev:
+        assert dev.ask() == "one"
+        last = dev.wait("reloaded", since=dev.write("part999/data99.py", "VALUE = 1\n"))
+        assert last["changed"] == ["part999/data99.py"]
+        assert dev.save("two")["changed"] == ["agent.py"]
+        assert dev.ask() == "two"
+
+
 # -- time ------------------------------------------------------------------------------------------------------------
 
 _CLOCK = """
@@ -100,6 +120,7 @@ def test_a_clock_that_is_set_back_and_forth(tmp_path: Path) -> None:
 # -- runs of older code ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5", "18.6")
 def test_a_run_is_watched_again_and_cancelled_after_reloads(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:

@@ -109,6 +109,7 @@ def test_a_debugger_that_takes_long_to_listen_is_no_blocked_loop(tmp_path: Path,
     packages.mkdir()
     (packages / "debugpy.py").write_text(_SLOW)
     with developing(tmp_path / "project", "--debugpy-port", free_port, env={"PYTHONPATH": str(packages)}) as dev:
+        assert dev.wait("ready")["debugger"] == f"127.0.0.1:{free_port}"
         assert dev.ask() == "one"
         dev.wait("output", where=lambda event: event["text"] == "it listens")
         assert not any("blocked" in str(event) for event in dev.events)

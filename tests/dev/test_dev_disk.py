@@ -68,6 +68,7 @@ def test_no_place_for_anything_is_an_error_of_its_own(tmp_path: Path) -> None:
         dev.process.wait(PATIENCE)
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_place_for_what_is_kept_that_is_none(tmp_path: Path) -> None:
     state = tmp_path / "state"
@@ -81,6 +82,7 @@ def test_a_place_for_what_is_kept_that_is_none(tmp_path: Path) -> None:
         assert len(notices(dev, "Sessions are forgotten")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_disk_that_fills_while_runs_are_recorded(tmp_path: Path, small_disk: Path) -> None:
     with developing(tmp_path / "project", env={"XDG_STATE_HOME": str(small_disk)}) as dev:

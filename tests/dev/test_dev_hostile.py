@@ -52,6 +52,7 @@ def test_code_that_cannot_be_loaded_is_told_of_and_the_code_before_goes_on(tmp_p
         wait_until(lambda: len(dev.workers()) == 1, "nothing of the others is left")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_code_that_hangs_while_it_is_loaded_is_given_up_with_the_next_save(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
@@ -129,6 +130,7 @@ def test_saves_that_never_end_are_live_all_the_same(tmp_path: Path) -> None:
         wait_until(lambda: len(dev.workers()) == 1, "the others are gone")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
@@ -227,6 +229,7 @@ def test_a_machine_that_sleeps_goes_on_where_it_was(tmp_path: Path) -> None:
         wait_until(lambda: dev.ask() == "two", "the save is seen")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_two_in_one_project(tmp_path: Path) -> None:
     project = tmp_path / "project"
@@ -286,7 +289,7 @@ def test_a_package_that_starts_a_thread_is_not_imported_before_a_fork(tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.story("20.5")
-def test_packages_that_are_installed_while_it_runs(tmp_path: Path) -> None:
+def test_packages_that_are_installed_and_removed_while_it_runs(tmp_path: Path) -> None:
     packages = tmp_path / "site-packages"
     packages.mkdir()
     with developing(
@@ -305,6 +308,13 @@ def test_packages_that_are_installed_while_it_runs(tmp_path: Path) -> None:
         (packages / "newcomer" / "__init__.py").write_text("NAME = 'second'\n")
         dev.wait("reloaded", since=mark)
         wait_until(lambda: dev.ask() == "second", "the other one is imported")
+        mark = dev.mark()
+        shutil.rmtree(packages / "newcomer")  # for good
+        assert "newcomer" in str(_problem(dev.wait("broken", since=mark))["why"])
+        assert dev.ask() == "second"
+        (packages / "newcomer.py").write_text("NAME = 'third'\n")
+        dev.wait("reloaded", since=mark)
+        wait_until(lambda: dev.ask() == "third", "it is back")
 
 
 def _asks(dev: Developing, **headers: str) -> int:

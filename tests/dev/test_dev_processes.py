@@ -81,6 +81,7 @@ def _helper(dev: Developing) -> int:
     return int((dev.project / f"helper-{_process(dev)}").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 @pytest.mark.parametrize("script", ["exec sleep 600", "trap '' TERM; sleep 600 & sleep 600; sleep 600"])
 def test_what_an_agent_starts_ends_with_it(tmp_path: Path, script: str) -> None:

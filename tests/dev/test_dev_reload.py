@@ -131,6 +131,7 @@ async def counter(session, query, response):
         wait_until(lambda: count() != "0", "what was said before the reload is remembered")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_what_leaves_the_env_file_leaves_the_environment(tmp_path: Path) -> None:
     agent = AGENT.replace("VERSION + ", "str(os.environ.get('FROM_FILE')) + ")
@@ -145,6 +146,7 @@ def test_what_leaves_the_env_file_leaves_the_environment(tmp_path: Path) -> None
         assert dev.ask() == "None"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 @pytest.mark.parametrize("name", [".env", "other.env"])
 def test_a_secret_that_comes_into_the_env_file_is_masked_in_what_is_printed(tmp_path: Path, name: str) -> None:

@@ -96,6 +96,7 @@ def test_warnings_of_the_settings() -> None:
     assert "SENTIENT_SERVER_PROT is no setting; did you mean SENTIENT_SERVER_PORT?" in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "what"),
     [("import os; os._exit(3)", "code 3"), ("import os; os.kill(os.getpid(), 11)", "signal 11")],
@@ -122,15 +123,22 @@ def test_what_is_loaded_is_found(settings: str | None, found: dict[str, str]) ->
         Path("sentient.toml").write_text(settings)
         Path("broken.py").write_text("raise ValueError\n")
         Path("good.py").write_text("async def assist(session, query, response): ...\n")
-    assert {finding.name: finding.status for finding in loading._look(Path(), None)} == found
+    assert {finding.name: finding.status for finding in loading._look(loading.Wanted("", None, None, True))} == found
 
 
 def test_a_model_whose_key_is_missing_or_in_the_file_of_the_project() -> None:
     Path("sentient.toml").write_text('[llm]\nmodel = "openai:gpt-4o"\n')
-    keyless = next(iter(loading._look(Path(), None)))
+    keyless = next(iter(loading._look(loading.Wanted("", None, None, True))))
     assert (keyless.status, "OPENAI_API_KEY" in keyless.what, ".env" in keyless.fix) == ("fail", True, True)
     Path(".env").write_text("OPENAI_API_KEY=sk-one-1234\n")
-    assert next(iter(loading._look(Path(), None))).status == "ok"
+    assert next(iter(loading._look(loading.Wanted("", None, None, True)))).status == "ok"
+
+
+def test_a_model_that_is_to_end() -> None:
+    Path("sentient.toml").write_text('[llm]\nmodel = "openai:whisper-1"\n')
+    Path(".env").write_text("OPENAI_API_KEY=sk-one-1234\n")
+    found = next(iter(loading._look(loading.Wanted("", None, None, True))))
+    assert (found.status, "from 2027-02-28 on" in found.what) == ("warn", True)
 
 
 def test_an_agent_that_never_loads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +274,7 @@ def _git(*arguments: str) -> None:
     subprocess.run(["git", *names, *arguments], check=True, capture_output=True)
 
 
+@pytest.mark.usefixtures("needs_git")
 def test_git_and_the_secrets(tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     nothing.mkdir()

@@ -85,6 +85,7 @@ def test_no_secret_is_shown() -> None:
         assert "ANTHROPIC_API_KEY (.env)" in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.6")
 def test_on_a_terminal_it_is_calm() -> None:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SENTIENT_SERVER_PORT": "0"}
@@ -102,6 +103,7 @@ def test_on_a_terminal_it_is_calm() -> None:
     assert "xterm-256color, 80 columns, with colours" in text
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.6")
 def test_a_python_that_is_too_old() -> None:
     prelude = "import platform; platform.python_version = lambda: '3.9.18'"
@@ -114,6 +116,7 @@ def test_a_python_that_is_too_old() -> None:
     assert found["fix"] == "Install Python >=3.11"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.6")
 def test_quiet_shows_only_what_is_wrong() -> None:
     Path("sentient.toml").write_text("[llm]\nmodel = 'nobody:x'\n")
@@ -124,7 +127,7 @@ def test_quiet_shows_only_what_is_wrong() -> None:
     assert "skip" not in done.stdout
 
 
-@pytest.mark.story("E20.2")
+@pytest.mark.slow
 def test_an_address_is_reached_only_when_asked_to(free_port: int) -> None:
     done = _doctor("--json", "--online", f"http://127.0.0.1:{free_port}")
     reach = _findings(done)["reach"]

@@ -80,6 +80,7 @@ def test_names_in_the_settings_file_are_found(project: Path) -> None:
     assert error["what"] == "übung.py failed while it was imported"
 
 
+@pytest.mark.slow
 def test_a_name_that_is_nearly_right(project: Path) -> None:
     done = _start(project, "serve", "--json", "übunk.py", "--port", 0)
     error: dict[str, object] = json.loads(done.stderr)["error"]

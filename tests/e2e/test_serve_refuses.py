@@ -245,6 +245,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.story("14.8")
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it takes other means to give a privilege up")
 def test_a_privileged_port(tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ async def test_what_may_be_a_secret_comes_when_it_turns_out_to_be_none(monkeypat
     assert (await shown(monkeypatch, secret[:10], flush=True))[-1] == secret[:10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [8_150, 8_184, 8_190, 8_193, 16_374, 16_380])
 async def test_a_secret_where_a_long_line_is_cut_is_masked(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
     for secret in (_known(), _KEY):

@@ -247,6 +247,7 @@ async def test_many_sessions_take_no_more_room_than_a_few() -> None:
         assert most <= (20 + 32) * 8000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["memory", "sqlite:{}/runs.db"])
 async def test_sessions_are_kept_by_the_room_they_take(tmp_path: Path, url: str) -> None:
     stores = open_stores(url.format(tmp_path))

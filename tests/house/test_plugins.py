@@ -11,16 +11,24 @@ from collections import Counter
 
 import pytest
 
+from tests.plugins.alone import ALONE
 from tests.plugins.doors import is_loopback
 from tests.plugins.isolation import REPOSITORY
 
 _NAMES = ["measuring", "isolation", "doors", "leaks", "coroutines"]
 _SUITE = {
     "doors": """
-        import socket, subprocess, sys, pytest
+        import os, pty, socket, subprocess, sys, pytest
         pytestmark = pytest.mark.story("1.1")
+        @pytest.fixture(scope="module")
+        def served(): subprocess.run([sys.executable, "-m", "sentient_cli", "--version"], check=True)
         def test_neither(): pass
-        def test_process(): subprocess.run([sys.executable, "-c", ""], check=True)
+        def test_another_program(): subprocess.run(["git", "--version"], check=True)
+        def test_its_name_as_a_part(): subprocess.run([sys.executable, "-c", "'/a/sentient_cli'"], check=True)
+        def test_command(): subprocess.run([sys.executable, "-m", "sentient_cli", "--version"], check=True)
+        def test_command_in_a_child(): os.waitpid(pty.fork()[0] or os.execv("/bin/sh", ["sh", "-c", ": sentient"]), 0)
+        def test_fixture(served): pass
+        def test_fixture_that_was_there(served): pass
         def test_connection():
             with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()): pass
     """,
@@ -102,12 +110,20 @@ def _outcomes(said: str, name: str) -> Counter[str]:
     return Counter(re.findall(rf"^(PASSED|FAILED|ERROR) test_{name}\.py::", said, re.MULTILINE))
 
 
-def test_a_story_mark_needs_a_process_or_a_connection(said: str) -> None:
-    assert _outcomes(said, "doors") == {"FAILED": 1, "PASSED": 2}
+def test_a_story_mark_needs_our_command_line_or_a_connection(said: str) -> None:
+    assert _outcomes(said, "doors") == {"FAILED": 3, "PASSED": 5}
 
 
 def test_nothing_leaves_loopback(said: str) -> None:
     assert _outcomes(said, "network") == {"FAILED": 4}
+
+
+@pytest.mark.skipif(ALONE not in os.environ, reason="this system gives the suite no network of its own")
+def test_what_a_test_starts_does_not_leave_it_either() -> None:
+    tried = "import socket; print(*socket.if_nameindex()); socket.create_connection(('192.0.2.1', 80), 5)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", tried], capture_output=True, text=True, check=False)
+    assert done.stdout == "(1, 'lo')\n"
+    assert "Network is unreachable" in done.stderr
 
 
 def test_what_is_left_behind_fails_the_test(said: str) -> None:

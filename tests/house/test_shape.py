@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 
-import pytest
-
 from tests.plugins.isolation import REPOSITORY
 
 _TOP = {"pyproject.toml", "sentient_cli", "templates", "tests", "docs", "README.md", "LICENSE"}
 
 
-@pytest.mark.story("C1")
 def test_the_top_level_has_every_part() -> None:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)

@@ -29,7 +29,6 @@ def _fake_key(seed: int) -> str:
     return "gh" + "p_" + letters
 
 
-@pytest.mark.story("F9")
 def test_the_checks_look_for_vulnerabilities_faults_and_secrets() -> None:
     done = subprocess.run(
         ["make", "--dry-run", "checks", "sbom"], cwd=REPOSITORY, capture_output=True, text=True, check=True
@@ -45,7 +44,6 @@ def test_the_checks_look_for_vulnerabilities_faults_and_secrets() -> None:
         assert tool in done.stdout
 
 
-@pytest.mark.story("F9")
 def test_a_key_is_found_in_a_tracked_file_and_in_the_history(tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
         names = ["-c", "user.name=x", "-c", "user.email=x@localhost", "-c", "commit.gpgsign=false"]
@@ -71,6 +69,14 @@ def test_a_key_is_found_in_a_tracked_file_and_in_the_history(tmp_path: Path) -> 
     assert secret_scan.judge(found, {secret.digest for secret in found}) == []
 
 
+def test_without_git_it_is_said_that_no_secret_was_looked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert secret_scan.main() == 1
+    assert "NOT DONE: git is not installed" in capsys.readouterr().err
+
+
 def _schema() -> jsonschema_rs.Validator:
     def load(path: object) -> dict[str, object]:
         return cast("dict[str, object]", json.loads(Path(str(path)).read_text("utf-8")))
@@ -83,7 +89,6 @@ def _schema() -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(schema, registry=registry)
 
 
-@pytest.mark.story("F9")
 def test_the_bill_of_materials_is_valid_and_whole(tmp_path: Path) -> None:
     out = tmp_path / "bill.json"
     done = _tool("sbom", out)

@@ -14,6 +14,8 @@ import pytest
 from tests.house.sources import depth
 from tests.plugins.isolation import REPOSITORY
 from tests.plugins.places import make_environment
+from tests.support.served import Served, environment
+from tests.support.wire import ask_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.story("19.1", "19.2", "19.5", "19.6")]
 
@@ -69,9 +71,27 @@ _OLDEST = REPOSITORY / ".ci" / "lock" / "oldest.txt"
 
 @pytest.fixture(scope="module")
 def installed(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has the wheel, and nothing of this repository."""
+    """The Python of an environment that has the wheel, and nothing of this repository.
+
+    The program that is checked is one that works: what is installed there serves it.
+    """
     (wheel,) = wheelhouse.glob("sentient_agent_cli-*.whl")
-    return make_environment(tmp_path_factory.mktemp("installed") / "env", str(wheel))
+    python = make_environment(tmp_path_factory.mktemp("installed") / "env", str(wheel))
+    folder = tmp_path_factory.mktemp("served")
+    right, _ = _programs(folder)
+    command = [str(python.with_name("sentient")), "serve", f"{right.name}:echo", "--port", "0"]
+    quiet = subprocess.DEVNULL
+    server = Served(
+        subprocess.Popen(
+            command, stdin=quiet, stdout=quiet, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment(folder)
+        )
+    )
+    try:
+        server.port = int(server.wait_line(r"Serving .* on http://\S+:(\d+)")[1])
+        assert [frame.event for frame in ask_all(server.address, "hi")] == ["ANSWER", "done"]
+    finally:
+        server.stop_if_running()
+    return python
 
 
 @pytest.fixture(scope="module")
@@ -137,17 +157,15 @@ def test_the_oldest_type_checkers_see_the_same(installed: Path, oldest: Path, tm
     for checker in (_mypy, _basedpyright):
         assert checker(installed, right, "3.11", oldest) == set()
         assert checker(installed, wrong, "3.11", oldest) == _WRONG_LINES
-
-
-def test_the_oldest_type_checkers_are_those_of_the_documentation(oldest: Path) -> None:
-    def said(tool: str) -> list[str]:
-        done = subprocess.run([str(oldest), "-m", tool, "--version"], capture_output=True, text=True, check=True)
-        return re.findall(r"\d+\.\d+\.\d+", done.stdout)
-
     page = (REPOSITORY / "docs" / "agents.md").read_text("utf-8")
-    (mypy,) = said("mypy")
-    basedpyright, pyright = said("basedpyright")
+    (mypy,) = _version(oldest, "mypy")
+    basedpyright, pyright = _version(oldest, "basedpyright")
     assert f"mypy {mypy}, pyright {pyright} and basedpyright {basedpyright}" in page
+
+
+def _version(python: Path, tool: str) -> list[str]:
+    done = subprocess.run([str(python), "-m", tool, "--version"], capture_output=True, text=True, check=True)
+    return re.findall(r"\d+\.\d+\.\d+", done.stdout)
 
 
 _SIGNATURES = """\

@@ -170,6 +170,7 @@ async def test_a_stream_that_is_never_read_calls_nobody() -> None:
     assert (plain.open, records.kinds) == (0, [])
 
 
+@pytest.mark.slow
 async def test_a_stream_that_is_dropped_frees_its_call() -> None:
     plain, records = PlainProvider(ANSWER), Records()
     async for _ in manager(plain, hooks=[records]).stream("hi"):

@@ -140,10 +140,12 @@ def test_a_fault_in_json_lines_has_its_line(line: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_typed_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationNotFoundError, match="There is no offline script"):
-        load_script(tmp_path / "none.toml")
+    for missing in ("none.toml", "none.yaml", "none"):  # what is missing matters more than what it is called
+        with pytest.raises(ConfigurationNotFoundError, match="There is no offline script"):
+            load_script(tmp_path / missing)
+    (tmp_path / "script.yaml").write_text("", encoding="utf-8")
     with pytest.raises(ConfigError, match="suffix"):
-        load_script(tmp_path / "none.yaml")
+        load_script(tmp_path / "script.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_script("nul\0.toml")
     (tmp_path / "dir.toml").mkdir()

@@ -3,80 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
-from typing import Literal
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_cli.clock import SystemClock
-from sentient_cli.config.secret import Secret
-from sentient_cli.errors import (
-    ConfigError,
-    ContentFilterError,
-    CredentialNotFoundError,
-    ProviderConnectionError,
-    ProviderError,
-    ServerError,
-)
-from sentient_cli.llm import Chunk, Message, Request, ThinkingPart, ToolCallDelta, Usage
-from sentient_cli.llm.call import Call
-from sentient_cli.llm.hooks import Recorder
-from sentient_cli.llm.safety import (
-    Guarded,
-    LocalFilter,
-    ModerationConfig,
-    ModerationFilter,
-    PatternFilter,
-    SafetyFilter,
-    Verdict,
-)
-from sentient_cli.llm.safety.guarded import OnFinding
+from sentient_cli.errors import ConfigError, ContentFilterError, ServerError
+from sentient_cli.llm import Chunk, Message, Request, ThinkingPart, ToolCallDelta
+from sentient_cli.llm.safety import Guarded, LocalFilter, PatternFilter, SafetyFilter, Verdict
 from sentient_cli.llm.safety.words import Words
 from sentient_cli.redact import Redactor
-from tests.support.llm_server import Answer, LLMServer, Received, as_json
+from tests.llm.safety_kit import ASKED, END, Saying, call, read, shown, texts
 
-ASKED = Request(model="m", messages=(Message.user("Hello"),))
-END = Chunk(finish_reason="stop", usage=Usage(input=1, output=2))
 KEY = "sk-abcdefghijklmnop1234"
-
-
-class Saying:
-    """Answers with these pieces, and knows how far it was read and whether it was closed."""
-
-    def __init__(self, *chunks: Chunk | ProviderError) -> None:
-        self.chunks = chunks
-        self.given = 0
-        self.is_closed = False
-
-    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
-        try:
-            for chunk in self.chunks:
-                self.given += 1
-                if isinstance(chunk, ProviderError):
-                    raise chunk
-                yield chunk
-        finally:
-            self.is_closed = True
-
-
-def call() -> Call:
-    return Call(Recorder((), SystemClock(), "call"))
-
-
-async def read(guarded: Guarded, request: Request = ASKED, of: Call | None = None) -> list[Chunk]:
-    async with aclosing(guarded.stream(request, of or call())) as chunks:
-        return [chunk async for chunk in chunks]
-
-
-def texts(*pieces: str) -> list[Chunk]:
-    return [Chunk(piece) for piece in pieces]
-
-
-def shown(chunks: Sequence[Chunk]) -> str:
-    return "".join(chunk.text for chunk in chunks)
 
 
 async def test_what_is_harmless_passes_unchanged_and_at_once() -> None:
@@ -254,84 +194,6 @@ def test_what_may_have_begun_is_known_before_it_is_there(text: str, words: set[s
     before = text[:cut]
     if first is not None and found.find(before, is_end=False) is None:
         assert found.begun(before) <= first or first >= len(before)
-
-
-def judge(received: Received) -> Answer:
-    text = received.json()["input"]
-    assert isinstance(text, str)
-    flagged = "harm" in text
-    return as_json({"results": [{"flagged": flagged, "categories": {"violence": flagged, "hate": False}}]})
-
-
-def moderating(
-    server: LLMServer, categories: tuple[str, ...] = (), when_down: Literal["pass", "fail"] = "fail"
-) -> ModerationFilter:
-    config = ModerationConfig(base_url=f"{server.url}/v1", api_key=Secret("sk-test-moderation"))
-    return ModerationFilter(config, step=10, categories=categories, when_down=when_down)
-
-
-@pytest.mark.story("2.6")
-async def test_the_moderation_endpoint_is_asked_before_and_in_blocks_while_the_answer_comes() -> None:
-    with LLMServer(judge) as server:
-        moderation = moderating(server)
-        pieces = [*texts(*(f"word{number} " for number in range(6))), END]
-        assert await read(Guarded(Saying(*pieces), [LocalFilter(), moderation])) == pieces
-        asked = [request.json()["input"] for request in server.requests]
-        await moderation.aclose()
-        await moderation.aclose()
-        await asyncio.to_thread(server.wait_open, 0)
-    assert asked[0] == "Hello"
-    assert len(asked) == 4
-    assert server.requests[0].path == "/v1/moderations"
-    assert server.requests[0].headers["authorization"] == "Bearer sk-test-moderation"
-    assert server.requests[0].json()["model"] == "omni-moderation-latest"
-
-
-@pytest.mark.story("2.6")
-@pytest.mark.parametrize("policy", ["end", "raise"])
-async def test_what_the_endpoint_finds_harmful_is_not_shown(policy: OnFinding) -> None:
-    with LLMServer(judge) as server:
-        moderation = moderating(server)
-        saying = Saying(*texts("All is well. ", "Then he does ", "harm. ", "And more"), END)
-        guarded = Guarded(saying, [moderation], on_finding=policy)
-        if policy == "raise":
-            with pytest.raises(ContentFilterError, match="violence") as caught:
-                await read(guarded)
-            assert caught.value.partial_text == "All is well. Then he does "
-        else:
-            chunks = await read(guarded)
-            assert shown(chunks) == "All is well. Then he does "
-            assert chunks[-1].finish_reason == "content_filter"
-        await moderation.aclose()
-
-
-@pytest.mark.story("2.6")
-async def test_categories_that_do_not_count_pass() -> None:
-    with LLMServer(judge) as server:
-        moderation = moderating(server, categories=("hate",))
-        assert shown(await read(Guarded(Saying(*texts("harm"), END), [moderation]))) == "harm"
-        await moderation.aclose()
-
-
-@pytest.mark.story("2.6")
-async def test_an_endpoint_that_is_down_lets_nothing_pass_unless_told_so() -> None:
-    with LLMServer(as_json({"error": {"message": "Oops"}}, 500)) as server:
-        strict, easy = moderating(server), moderating(server, when_down="pass")
-        with pytest.raises(ServerError):
-            await read(Guarded(Saying(*texts("Hi"), END), [strict]))
-        of = call()
-        assert shown(await read(Guarded(Saying(*texts("Hi"), END), [easy]), of=of)) == "Hi"
-        assert of.notices == ["The answer was not checked: the moderation endpoint failed"]
-        server.answer(as_json(["nothing"]))
-        with pytest.raises(ProviderConnectionError, match="cannot be read"):
-            await strict.check_text("Hi", is_end=True)
-        await strict.aclose()
-        await easy.aclose()
-
-
-async def test_without_a_key_the_endpoint_is_not_asked() -> None:
-    with pytest.raises(CredentialNotFoundError, match="OPENAI_API_KEY"):
-        await ModerationFilter(ModerationConfig()).check_text("Hi", is_end=True)
 
 
 async def test_of_several_filters_the_slowest_decides_what_is_shown() -> None:

@@ -1,4 +1,4 @@
-"""No network but loopback for whatever tests start, in any language: the suite has a network of its own, with no way out.
+"""No network but loopback for whatever tests start, in any language: the suite has one of its own, with no way out.
 
 Linux lets root have one, and mostly everybody else. Elsewhere `tests.plugins.doors` still guards the tests' own
 processes; the head of the report says which it is. Run as a program this is the attempt, on a process that may be lost.
@@ -27,7 +27,7 @@ def leave_the_network() -> None:
     Raises:
         OSError: the system does not let us.
     """
-    import fcntl
+    import fcntl  # noqa: PLC0415 - Unix alone has it
 
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.geteuid(), os.getegid()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import mmap
 import os
 import shlex
@@ -21,6 +22,8 @@ _COMMANDS = frozenset({"sentient", "sentient-agent-cli", "attach.py"})
 """Our command line by its names, one of which is that of `tests.support.attach`."""
 _MODULES = frozenset({"sentient_cli", "docs.tools.demo"})
 """Those that are our command line when they are run, or drive nothing else."""
+_MAIN = "sentient_cli.cli.main"
+"""What a program has to import that runs it with something changed."""
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "pwsh", "tmux"})
 _opened = mmap.mmap(-1, 1)
 """Whether a door was opened since this was last asked; a child that is to become our command line tells of it too."""
@@ -64,7 +67,10 @@ def is_our_command(arguments: Iterable[str]) -> bool:
         words = [word for text in words for word in _words(text)]
     if not _COMMANDS.isdisjoint(Path(word).stem if word.endswith(".exe") else Path(word).name for word in words):
         return True
-    return any(option == "-m" and module in _MODULES for option, module in zip(words, words[1:], strict=False))
+    return any(
+        (option == "-m" and given in _MODULES) or (option == "-c" and _MAIN in given)
+        for option, given in itertools.pairwise(words)
+    )
 
 
 def _words(text: str) -> list[str]:

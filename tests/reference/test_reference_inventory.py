@@ -67,7 +67,6 @@ def _run(python: Path, code: str, given: str = "") -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.story("F7")
 def test_every_public_name_of_the_reference_is_there(reference_python: Path) -> None:
     listed = _run(reference_python, _LIST)
     inventory: dict[str, dict[str, list[str]]] = json.loads(listed)

@@ -21,6 +21,8 @@ from sentient_cli.scaffold.source import open_source
 from tests.cli.processes import run_sentient
 from tests.scaffold.create_kit import FAILING, fake, git, template
 
+pytestmark = pytest.mark.usefixtures("needs_git")
+
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
@@ -129,6 +131,7 @@ def test_what_unpacks_to_too_much_is_known_before(tmp_path: Path) -> None:
         _files(f"{work}@main", Limits(total=1 << 20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("leaf", "said", "seconds"), [("a file", "larger", 50), ("nothing", "long", 1)])
 def test_a_tree_of_billions_is_not_walked(tmp_path: Path, leaf: str, said: str, seconds: int) -> None:
     """A few hundred bytes: ten names for one tree, ten times over; nothing or a file at its end."""

@@ -68,6 +68,7 @@ def test_an_index_that_says_no_is_not_taken_for_no_network(tmp_path: Path, tool:
     assert shot(Path.cwd()) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.6")
 def test_a_python_that_is_too_old_is_said_before_anything_is_installed(tmp_path: Path) -> None:
     project = "[project]\nname = 'x'\nversion = '1'\nrequires-python = '>=3.99'\n"

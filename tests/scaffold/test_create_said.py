@@ -18,6 +18,7 @@ from tests.support import commands
 _ANSWERS = ("3d", "my-agent", "9", "basic", "", "Ann", "1", "", "x", "1,2")
 
 
+@pytest.mark.usefixtures("needs_git")
 @pytest.mark.story("20.1")
 @pytest.mark.parametrize("columns", [20, pytest.param(33, marks=pytest.mark.slow)])
 def test_a_narrow_terminal_breaks_no_word(columns: int) -> None:
@@ -63,6 +64,14 @@ def test_where_a_key_goes(provider: str, said: str) -> None:
     done = run_sentient("create", "x", "--yes", "--no-git", "--no-install", "-d", f"provider={provider}")
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1].startswith(said)
+
+
+def test_a_lock_that_an_image_needs_is_asked_for_where_there_is_none() -> None:
+    done = run_sentient("create", "x", "--yes", "--no-git", "--no-install", "-t", "production")
+    assert done.returncode == 0, done.stderr
+    end = done.stderr[done.stderr.index("x is ready") :].splitlines()
+    assert len(end) <= 8
+    assert end[-1] == "Its image and its CI install from uv.lock: make it with `uv lock`, then commit it."
 
 
 def test_a_project_that_is_none_of_python_is_said_once(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def test_a_link_within_it_becomes_a_file(tmp_path: Path) -> None:
     assert {str(name): file.content for name, file in files.items()} == {"a.txt": b"a", "b.txt": b"a"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "questions", ["_preserve_symlinks: true\nname: x\n", "_preserve_symlinks: true\n_tasks: [ln -s / out]\n"]
 )
@@ -91,6 +92,7 @@ def test_a_link_in_what_it_renders_is_refused(tmp_path: Path, questions: str) ->
         render(source, {}, trust=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["{{ '../' * 3 }}outside.txt.jinja", "{{ '..' }}/outside.txt", "{{ '/tmp/outside.txt' }}", "{{ '.git' }}/config"],
@@ -109,6 +111,7 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     assert {key for key in after if "outside" in key} == {key for key in before if "outside" in key}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -125,6 +128,7 @@ def test_what_takes_too_much_is_ended(tmp_path: Path, body: str) -> None:
         render(source, {}, limits=limits)
 
 
+@pytest.mark.slow
 def test_a_question_that_never_ends_is_ended(tmp_path: Path) -> None:
     loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     folder = template(tmp_path / "t", {"a.txt": "a"}, f"name: '{loop}'\n")
@@ -136,6 +140,7 @@ def test_a_question_that_never_ends_is_ended(tmp_path: Path) -> None:
         opened.next({})
 
 
+@pytest.mark.slow
 def test_many_files_are_too_many(tmp_path: Path) -> None:
     folder = template(tmp_path / "t", {"{% yield n from range(999) %}{{ n }}{% endyield %}.txt": "a"})
     with open_source(str(folder)) as source, pytest.raises(TemplateUnsafeError, match="larger"):
@@ -193,11 +198,22 @@ def test_a_configuration_with_a_mistake(tmp_path: Path, questions: str, error: s
 
 
 @pytest.mark.story("E20.3")
-def test_a_template_with_a_mistake_names_it() -> None:
-    folder = template(Path.cwd().parent / "t", {"a.txt.jinja": "{{ unclosed"})
+@pytest.mark.parametrize(
+    ("files", "place", "kind"),
+    [
+        ({"sub/a.txt.jinja": "\n{{ unclosed"}, "sub/a.txt.jinja:2", "TemplateSyntaxError"),
+        ({"a.txt.jinja": "{% include 'b' %}", "b": "\n\n{{ nope.attr }}"}, "b:3", "UndefinedError"),
+        ({"a.txt.jinja": b"\xff"}, "a.txt.jinja", "UnicodeDecodeError"),
+        ({"{{ nope.attr }}.txt": "a"}, "{{ nope.attr }}.txt", "UserMessageError"),
+    ],
+    ids=["syntax", "undefined", "encoding", "name"],
+)
+def test_a_template_with_a_mistake_names_it(files: dict[str, str | bytes], place: str, kind: str) -> None:
+    folder = template(Path.cwd().parent / "t", {**files, "well.txt.jinja": "{{ name }}"})
     error = _refusal("-t", str(folder))
     assert error["code"] == "template-render"
-    assert "TemplateSyntaxError" in error["why"]
+    assert error["why"].startswith(f"{place}: {kind}: ")
+    assert error["fix"] == f"Correct {place}"
 
 
 @pytest.mark.story("E20.3")
@@ -242,6 +258,7 @@ def test_its_facts_are_known_without_running_it(tmp_path: Path) -> None:
 _ALL = "_exclude: [copier.yml]\n"  # in the place of Copier's own exclusions, of which `.git` is one
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 @pytest.mark.parametrize("name", [".git/config", "sub/.git", "sub/.git/hooks/pre-commit", "{{ '.git' }}/config"])
 def test_a_template_that_renders_into_a_repository_is_refused(tmp_path: Path, name: str) -> None:
@@ -264,6 +281,7 @@ def test_what_copier_leaves_out_is_left_out(tmp_path: Path) -> None:
         assert set(map(str, render(source, {}).files)) == {"a.txt"}
 
 
+@pytest.mark.slow
 def test_a_repository_that_an_allowed_task_made_gives_way_to_ours(tmp_path: Path) -> None:
     folder = template(tmp_path / "t", {"a.txt": "a"}, "_tasks: [git init --quiet]\n")
     with open_source(str(folder)) as source:

@@ -21,6 +21,8 @@ from sentient_cli.scaffold.merge import marked, merge_text
 from tests.plugins.isolation import REPOSITORY
 from tests.scaffold.update_kit import Files, rendering, snapshot, write
 
+pytestmark = pytest.mark.usefixtures("needs_git")
+
 
 def _decide(old: Files, new: Files, project: Path) -> dict[str, Change]:
     return {str(change.path): change for change in decide(rendering(old), rendering(new), project)}
@@ -191,6 +193,7 @@ def _crashed(project: Path, after: int) -> None:
     assert subprocess.run(command, env=environment, check=False).returncode == -9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 2, 3])
 def test_a_crash_in_the_middle_is_healed(project: Path, after: int) -> None:
     _crashed(project, after)
@@ -205,6 +208,7 @@ def test_a_crash_in_the_middle_is_healed(project: Path, after: int) -> None:
     assert undo.heal(project) is None
 
 
+@pytest.mark.slow
 def test_what_was_edited_after_a_crash_is_left_alone(project: Path) -> None:
     _crashed(project, 2)
     (project / "a").write_text("mine now")
@@ -274,6 +278,7 @@ def _folder() -> Generator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.slow
 @given(old=_FILES, new=_FILES, mine=_FILES, own=st.dictionaries(st.sampled_from(_NAMES), _LINES))
 def test_nothing_of_the_users_is_lost(
     old: dict[str, str], new: dict[str, str], mine: dict[str, str], own: dict[str, list[str]]

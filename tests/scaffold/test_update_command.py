@@ -15,6 +15,8 @@ from tests.plugins.isolation import REPOSITORY
 from tests.scaffold.update_kit import QUESTIONS, actions, command, make_project, make_template, snapshot, update
 from tests.support import commands
 
+pytestmark = pytest.mark.usefixtures("needs_git")
+
 OLD = {
     "README.md": "# Title\n\none\ntwo\nthree\nfour\nfive\n",
     "agent.py": "a = 1\nb = 2\nc = 3\n",
@@ -120,6 +122,7 @@ def test_answers_and_questions() -> None:
     assert (project / "a.txt").read_text() == "mine\n"
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 def test_a_new_question_is_asked_at_a_terminal() -> None:
     make_template({"a.txt": "a\n"})
@@ -238,6 +241,7 @@ def test_text_for_a_reader() -> None:
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 def test_after_an_interruption() -> None:
     make_template({"a.txt": "a\n"})
@@ -258,6 +262,44 @@ def test_after_an_interruption() -> None:
             assert update("--undo").returncode == 0
 
 
+_INTERRUPTED = """
+import os, signal
+from sentient_cli.scaffold import undo
+def write(*arguments, original=undo._write, left=[{number}]):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.{name})
+    original(*arguments)
+undo._write = write
+"""
+
+
+@pytest.mark.story("E20.3")
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (1, "SIGINT"),
+        (2, "SIGTERM"),
+        (3, "SIGINT"),
+        *(pytest.param(n, "SIGINT", marks=pytest.mark.slow) for n in (2, 4)),
+    ],
+)
+def test_a_signal_in_the_middle_leaves_all_as_it_was(number: int, name: str) -> None:
+    """The first file that is written is the archive to be put back from, the others are those of the project."""
+    make_template(OLD)
+    project = make_project(OLD)
+    _edit(project)
+    before = snapshot(project)
+    make_template(NEW)
+    done = update(prelude=_INTERRUPTED.format(number=number, name=name))
+    assert done.returncode == 130, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert snapshot(project) == before
+    assert not (project / ".sentient/undo/pending.zip").exists()
+    assert actions(update("--json")) == _END_TO_END
+
+
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 @pytest.mark.usefixtures("unmeasured")
 def test_a_disk_that_fills_up() -> None:

@@ -13,7 +13,7 @@ from sentient_cli.errors import ProjectError
 from sentient_cli.scaffold import undo
 from sentient_cli.scaffold.pristine import load
 from tests.scaffold.create_kit import shot
-from tests.scaffold.update_kit import make_project, make_template, update
+from tests.scaffold.update_kit import make_project, make_template, snapshot, update
 
 
 def _project() -> Path:
@@ -152,6 +152,21 @@ def test_what_is_kept_lies_within_the_project(tmp_path: Path) -> None:
         archive.writestr("../a.txt", "a")
     with pytest.raises(ProjectError, match="damaged"):
         load(tmp_path)
+
+
+@pytest.mark.story("E20.3")
+def test_what_is_kept_and_would_unpack_to_too_much_is_not_unpacked() -> None:
+    project = _project()
+    packed = project / ".sentient/pristine.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("zeros", "w") as zeros:
+        for _ in range(65):
+            zeros.write(bytes(1 << 20))
+    assert packed.stat().st_size < 1 << 20
+    before = snapshot(project)
+    done = update("--json")
+    assert done.returncode == 5, done.stderr
+    assert "64 MiB" in done.stderr
+    assert snapshot(project) == before
 
 
 @pytest.mark.story("E20.3")

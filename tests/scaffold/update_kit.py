@@ -120,14 +120,16 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", _OURS, str(Path("template").absolute()), "update", *arguments]
 
 
-def update(*arguments: str, cwd: str = "mine", **environment: str) -> subprocess.CompletedProcess[str]:
-    """`sentient update` in the project."""
+def update(
+    *arguments: str, cwd: str = "mine", prelude: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`sentient update` in the project, after some Python of the test's own."""
     done = commands.run(
         "update",
         *arguments,
         directory=Path(cwd),
         environment={**os.environ, **environment},
-        prelude=_OURS_HERE.format(root=str(Path("template").absolute())),
+        prelude=_OURS_HERE.format(root=str(Path("template").absolute())) + prelude,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -89,6 +89,7 @@ def test_a_watcher_that_does_not_read_slows_nobody(patient: Served) -> None:
         assert [frame.event for frame in frames] == ["done"]
 
 
+@pytest.mark.slow
 def test_a_cursor_that_is_no_longer_kept_is_gone(patient: Served) -> None:
     with Puppet() as puppet, Wire(patient.address) as asking:
         answer = ask(asking, puppet.prompt)

@@ -11,7 +11,7 @@ import pytest
 from tests.support.agents.behaviours import KEY
 from tests.support.puppet import Puppet
 from tests.support.served import Served, assert_said_at_the_start, serve
-from tests.support.wire import Wire, ask, ask_all, fetch, fetch_json
+from tests.support.wire import ACTIVITY_ID, QUERY_ID, Wire, ask, ask_all, fetch, fetch_json
 
 pytestmark = pytest.mark.story("14.8")
 
@@ -90,7 +90,7 @@ def test_what_an_agent_logs_names_its_run(server: Served) -> None:
         answer = ask(wire, "tell")
         assert [frame.event for frame in answer.frames()] == ["TOLD", "done"]
     record = server.wait_record(logger="agent", run_id=answer.run_id)
-    assert record["level"] == "warning"
+    assert (record["level"], record["session_id"], record["query_id"]) == ("warning", ACTIVITY_ID, QUERY_ID)
     assert "a warning with" in str(record["message"])
 
 
@@ -226,6 +226,7 @@ def test_a_client_that_asks_for_a_websocket_is_no_concern(tmp_path: Path) -> Non
     assert "pip install" not in "\n".join(server.lines)
 
 
+@pytest.mark.slow
 def test_a_client_that_takes_nothing_is_dropped_with_one_line_that_says_so(tmp_path: Path) -> None:
     env = {"SENTIENT_SERVER_SEND_TIMEOUT": "0.2", "SENTIENT_SERVER_DRAIN_DELAY": "0"}
     with serve(tmp_path, env=env) as server, Wire(server.address, receive_buffer=4096) as wire:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import re
-import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterator
@@ -178,20 +177,3 @@ def test_what_is_not_http(address: Address) -> None:
     with Wire(address) as wire:
         wire.send(b"GET / HTTP/9.9\r\n\r\n")
         assert re.match(rb"HTTP/1.1 4\d\d ", wire.rest())
-
-
-def test_the_server_can_be_imported_without_the_parser_the_loop_and_unix_sockets() -> None:
-    lines = [
-        "import sys, socket",
-        "for name in ('httptools', 'uvloop', 'resource'):",
-        "    sys.modules[name] = None",
-        "from sentient_cli.server.protocol import make_protocol",
-        "from sentient_cli.server import descriptors, loop",
-        "assert 'h11' in str(make_protocol(1).__mro__)",
-        "descriptors.raise_descriptor_limit()",
-        "assert descriptors.descriptor_limit() > 0",
-        "loop._new_loop().close()",
-        "del socket.AF_UNIX",
-        "import sentient_cli.server.app, sentient_cli.server.workers, sentient_cli.server.peers",
-    ]
-    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=PATIENCE)

@@ -73,6 +73,7 @@ def await_stored(server: Served, path: str, seq: int) -> None:
     raise AssertionError(f"{path} does not get as far as {seq}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["sqlite:runs.db", "file:runs"])
 def test_a_run_of_another_server_is_followed_to_its_end(tmp_path: Path, url: str) -> None:
     with two_servers(tmp_path, url) as pair:

@@ -160,6 +160,38 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_harms_no_other(tmp_p
         assert victim not in replaced
 
 
+def _children(pid: int) -> set[int]:
+    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def _new_child(pid: int, known: set[int]) -> int:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if new := _children(pid) - known:
+            return new.pop()
+    raise AssertionError("no process is started")
+
+
+def test_a_worker_that_does_not_stay_up_ends_the_server_in_order(tmp_path: Path) -> None:
+    fewer = "from sentient_cli.server import workers; workers._MAX_EARLY_FAILURES = 1"  # the pauses between get long
+    server = start(tmp_path, "--workers", _COUNT, "--drain-delay", 0, "--drain-timeout", "0.1", prelude=fewer)
+    try:
+        server.port = int(server.wait_line(r"Serving .* on http://\S+:(\d+)")[1])
+        victim, other = pids_of(server)
+        with ExitStack() as stack:
+            frames = ask(connection_to(server, other, stack), "never").frames()
+            assert next(frames).event == "OPEN"
+            known = _children(server.process.pid)
+            os.kill(victim, signal.SIGKILL)
+            os.kill(_new_child(server.process.pid, known), signal.SIGKILL)
+            server.wait_line(r"Worker \d does not stay up")
+            assert [frame.event for frame in frames] == ["OPEN", "error", "done"]
+        assert server.wait() == 1
+    finally:
+        server.stop_if_running()
+    assert sum("is started again" in line for line in server.lines) == 1
+
+
 def test_a_run_of_a_worker_that_died_is_not_found(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server, ExitStack() as stack:
         with owned(server) as (puppet, run_id, frames, wire):
@@ -231,6 +263,7 @@ def test_a_signal_drains_all_workers(tmp_path: Path) -> None:
         assert server.wait() == 0
 
 
+@pytest.mark.slow
 def test_an_agent_that_does_not_load_ends_the_server(tmp_path: Path) -> None:
     agent = tmp_path / "broken.py"
     agent.write_text("import no_such_module_anywhere\n")
@@ -238,6 +271,7 @@ def test_an_agent_that_does_not_load_ends_the_server(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_what_is_said_at_the_start_is_json_said_once_and_no_secret_travels_on_a_command_line(tmp_path: Path) -> None:
     token = "a-token-that-nobody-should-see"
     (tmp_path / ".env").write_text("X=1\n")

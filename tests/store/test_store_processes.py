@@ -66,6 +66,7 @@ async def test_killed_while_appending(adapter: str, tmp_path: Path, repository: 
         assert (await log.read("r", limit=1_000_000))[:-2] == found
 
 
+@pytest.mark.slow
 async def test_two_processes_race(adapter: str, tmp_path: Path, repository: Path) -> None:
     with (
         start(repository, "race", adapter, str(tmp_path)) as one,

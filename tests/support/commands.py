@@ -147,13 +147,13 @@ def programs() -> Path:
     return folder
 
 
-def start(*arguments: str, directory: Path, environment: Mapping[str, str]) -> Forked:
-    """Start ``sentient`` without input, and with its standard error as a pipe."""
+def start(*arguments: str, directory: Path, environment: Mapping[str, str], prelude: str = "") -> Forked:
+    """Start ``sentient`` without input, and with its standard error as a pipe, after some Python that runs before."""
     reader, writer = os.pipe()
     nothing = os.open(os.devnull, os.O_RDWR)
     stderr = os.fdopen(reader, encoding="utf-8", errors="strict")
     try:
-        return Forked(_order(arguments, directory, environment, ""), [nothing, nothing, writer], stderr)
+        return Forked(_order(arguments, directory, environment, prelude), [nothing, nothing, writer], stderr)
     finally:
         os.close(writer)
         os.close(nothing)

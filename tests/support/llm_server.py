@@ -59,6 +59,7 @@ class Answer:
         cut: Send only so many bytes of the body; negative: all but so many.
         how: What comes then, or after the whole body.
         delay: Seconds before the first byte of the head.
+        gate: What has to be set before anything but the first piece is sent.
     """
 
     body: bytes | Sequence[bytes] = b""
@@ -69,6 +70,7 @@ class Answer:
     cut: int | None = None
     how: How = "end"
     delay: float = 0.0
+    gate: threading.Event | None = None
 
     def pieces(self) -> list[bytes]:
         """What is sent of the body; none is empty, since an empty one says that the body is over."""
@@ -273,7 +275,9 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
     headers = {"content-type": answer.content_type, "transfer-encoding": "chunked", **answer.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     writer.write(f"HTTP/1.1 {answer.status} Told\r\n{head}\r\n".encode("latin-1"))
-    for piece in answer.pieces():
+    for number, piece in enumerate(answer.pieces()):
+        if answer.gate is not None and number == 1:
+            await asyncio.to_thread(answer.gate.wait, _PATIENCE)
         if answer.pace:
             await writer.drain()
             await asyncio.sleep(answer.pace)

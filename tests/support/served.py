@@ -135,6 +135,7 @@ def start(
     env: Mapping[str, str] | None = None,
     port: int = 0,
     anew: bool = False,
+    prelude: str = "",
 ) -> Served:
     """Start ``sentient serve`` without waiting for anything.
 
@@ -145,10 +146,12 @@ def start(
         env: More of the environment.
         port: 0 takes a free one.
         anew: In an interpreter of its own, not forked from one that has imported it.
+        prelude: Python that runs before, where it is forked.
     """
     arguments = ("serve", agent, "--port", port, *flags)
     if not anew:
-        return Served(commands.start(*map(str, arguments), directory=home, environment=environment(home, env)))
+        given = environment(home, env)
+        return Served(commands.start(*map(str, arguments), directory=home, environment=given, prelude=prelude))
     return Served(
         subprocess.Popen(
             command(*arguments),

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.templates.projects import NAMES, render
+from tests.templates.projects import NAMES, create
 
 
 @pytest.fixture(scope="session")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """The projects by template. Tests leave their files as they are."""
     folder = tmp_path_factory.mktemp("projects")
-    return {name: render(name, folder / name) for name in NAMES}
+    return {name: create(name, folder / name) for name in NAMES}
 
 
 @pytest.fixture(params=NAMES)

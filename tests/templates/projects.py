@@ -13,6 +13,7 @@ from sentient_cli.scaffold.place import place
 from sentient_cli.scaffold.render import open_template
 from sentient_cli.scaffold.source import open_source
 from tests.plugins.isolation import REPOSITORY
+from tests.support import commands
 
 TEMPLATES = REPOSITORY / "templates"
 NAMES = ("basic", "advanced", "production")
@@ -30,10 +31,22 @@ def render(template: str, folder: Path, **answers: JsonValue) -> Path:
     return folder
 
 
+def create(template: str, folder: Path, **answers: str) -> Path:
+    """Make the same project with `sentient create`, and neither a repository nor an environment."""
+    given = {"name": "my-agent", **answers}
+    data = [part for name, answer in given.items() for part in ("--data", f"{name}={answer}")]
+    options = ["--template", template, "--yes", "--no-install", "--no-git"]
+    home = folder.parent / f".home-of-{folder.name}"
+    variables = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    done = commands.run_text("create", str(folder), *options, *data, directory=folder.parent, environment=variables)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 def tree(project: Path) -> list[str]:
-    """The files of a project, without what tools leave there."""
+    """The files of a project, without what tools leave there, and what is kept for its updates."""
     names = [file.relative_to(project).as_posix() for file in project.rglob("*") if file.is_file()]
-    return sorted(name for name in names if not re.search(r"(^|/)(\.\w+_cache|__pycache__|\.venv)/", name))
+    return sorted(name for name in names if not re.search(r"(^|/)(\.\w+_cache|__pycache__|\.venv|\.sentient)/", name))
 
 
 def python_lines(project: Path) -> int:

@@ -11,7 +11,7 @@ import pytest
 from copier import run_copy
 
 from sentient_cli import JsonValue, UsageError, __version__
-from tests.templates.projects import NAMES, TEMPLATES, check, render
+from tests.templates.projects import NAMES, TEMPLATES, check, create, render
 
 HOSTILE = """O'Brien "x" \\ <b> & {{ 7*7 }} ${x} %s 😀 \u2028"""
 
@@ -45,7 +45,7 @@ def test_the_licence_is_the_chosen_one(licence: str, tmp_path: Path) -> None:
     "licence", ["Proprietary", *(pytest.param(each, marks=pytest.mark.slow) for each in list(_LICENCES)[:-1])]
 )
 def test_a_wheel_holds_the_licence(licence: str, tmp_path: Path) -> None:
-    project = render("basic", tmp_path / "project", license=licence)
+    project = create("basic", tmp_path / "project", license=licence)
     check(project, "python", "-m", "hatchling", "build", "--target", "wheel")
     (built,) = (project / "dist").glob("*.whl")
     with zipfile.ZipFile(built) as wheel:
@@ -55,6 +55,7 @@ def test_a_wheel_holds_the_licence(licence: str, tmp_path: Path) -> None:
     assert held == (project / "LICENSE").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")  # Copier runs, and nothing of ours
 @pytest.mark.parametrize(
     ("provider", "variable"),
@@ -146,6 +147,7 @@ def test_an_answer_that_cannot_be_is_refused(question: str, answer: JsonValue, t
     assert not (tmp_path / "project").exists()
 
 
+@pytest.mark.slow
 def test_a_project_asks_for_the_version_that_made_it(project: Path, tmp_path: Path) -> None:
     dependencies = _project_table(project)["dependencies"]
     assert isinstance(dependencies, list)

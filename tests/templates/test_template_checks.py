@@ -15,7 +15,7 @@ from sentient_cli import config, errors, llm, testing
 from sentient_cli.llm import offline
 from sentient_cli.llm.usage.ledger import ledger_file
 from tests.plugins.isolation import REPOSITORY
-from tests.templates.projects import check, render, tree
+from tests.templates.projects import check, create, tree
 
 _PUBLIC = {
     "sentient_cli": sentient_cli.__all__,
@@ -61,7 +61,8 @@ def test_basedpyright_finds_nothing(projects: Mapping[str, Path], tmp_path: Path
     assert check(tmp_path, "basedpyright", "--project", "settings.json").startswith("0 errors, 0 warnings")
 
 
-@pytest.mark.story("16.5", "20.6")
+@pytest.mark.slow
+@pytest.mark.story("16.5", "19.8", "20.6")
 def test_the_projects_own_tests_pass(first_project: Path) -> None:
     said = check(first_project, "python", "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", "-q")
     assert " passed in " in said
@@ -72,7 +73,7 @@ def test_the_projects_own_tests_pass(first_project: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.story("16.5")
 def test_the_tests_of_a_project_find_a_broken_agent(tmp_path: Path) -> None:
-    project = render("basic", tmp_path / "project")
+    project = create("basic", tmp_path / "project")
     agent = project / "src" / "my_agent" / "agent.py"
     agent.write_text(agent.read_text("utf-8").replace("return [*messages, ", "return [messages[0], "), "utf-8")
     said = check(tmp_path, "sh", "-c", f"cd '{project}' && ! python -m pytest -q -p no:cacheprovider")

@@ -18,14 +18,14 @@ from sentient_cli.cli.dev import DEBUGPY_PORT
 from sentient_cli.config import load
 from sentient_cli.llm.offline import load_script
 from tests.support import commands
-from tests.templates.projects import check, render, tree
+from tests.templates.projects import check, tree
 
 _PINNED = re.compile(r"(\./[\w./-]+|[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)")
 
 
-@pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return render("production", tmp_path_factory.mktemp("files") / "production")
+@pytest.fixture
+def production(projects: Mapping[str, Path]) -> Path:
+    return projects["production"]
 
 
 def _yaml(file: Path) -> dict[str, object]:
@@ -104,6 +104,7 @@ def test_the_image_is_sound(production: Path) -> None:
     assert not re.search(r"\b(ADD|curl|wget|latest|sudo)\b", text)
 
 
+@pytest.mark.slow
 @pytest.mark.story("16.6", "20.2")
 def test_the_manifests_fit_the_schemas(production: Path) -> None:
     folder = production / "deploy" / "kubernetes"

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.llm_command_kit import chat_answer
 from tests.support import commands
+from tests.support.llm_server import Answer, LLMServer, Received, as_json
 from tests.support.served import Served, environment
 from tests.templates.projects import python_lines, render
 
@@ -39,6 +41,7 @@ def ask(home: Path, url: str, question: str) -> subprocess.CompletedProcess[str]
     return commands.run_text("chat", url, "-m", question, directory=home, environment=variables)
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.2", "E16.3")
 def test_the_tour_leads_where_it_says(first_project: Path, tmp_path: Path) -> None:
     copy = tmp_path / first_project.name
@@ -73,6 +76,26 @@ def test_each_stage_serves(profile: str, tmp_path: Path) -> None:
         done = ask(tmp_path, url, "How many miles are 10 kilometres?")
         assert done.stdout.count("6.21371 miles") >= 1, done.stderr
     assert (project / "runs.db").exists() == (profile == "staging")
+
+
+@pytest.mark.story("3.3", "20.2")
+def test_one_line_puts_a_local_model_in_the_place_of_the_offline_one(tmp_path: Path) -> None:
+    project = render("basic", tmp_path / "project")
+    settings = project / "sentient.toml"
+    text, changed = re.subn('(?m)^model = "offline"', 'model = "ollama:small"', settings.read_text("utf-8"))
+    assert changed == 1
+    with LLMServer(_local) as server:
+        # Ollama's own port may be taken here.
+        settings.write_text(f'{text}\n[llm.providers.ollama]\nbase_url = "{server.url}/v1"\n', "utf-8")
+        with serving(project) as url:
+            done = ask(tmp_path, url, "How are you?")
+    assert "Locally, thank you" in done.stdout, done.stderr
+    assert [each.json()["model"] for each in server.requests if each.path == "/v1/chat/completions"] == ["small"]
+
+
+def _local(received: Received) -> Answer:
+    """A server that answers, and tells nothing of itself."""
+    return chat_answer("Locally, ", "thank you") if received.path == "/v1/chat/completions" else as_json({}, 404)
 
 
 @pytest.mark.slow  # it is the larger template's own file, which seldom changes

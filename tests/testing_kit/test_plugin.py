@@ -43,6 +43,7 @@ def run_pytest(directory: Path, *arguments: str) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["test", "conftest"])
 def test_tests_of_framework_agents_run_unchanged(where: str, tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\nfilterwarnings = error\n")
@@ -56,6 +57,7 @@ def test_tests_of_framework_agents_run_unchanged(where: str, tmp_path: Path) -> 
     assert "warning" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 def test_unused_it_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_nothing.py").write_text(
@@ -67,6 +69,7 @@ def test_unused_it_costs_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_conftest_may_name_it(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("pytest_plugins = ['sentient_cli.testing.plugin']\n")
     (tmp_path / "test_it.py").write_text("import sentient_agent_framework\n\ndef test_it(run_agent): pass\n")

@@ -127,7 +127,6 @@ def test_my_provider(check):
 """
 
 
-@pytest.mark.story("19.8")
 @pytest.mark.slow
 def test_a_third_party_runs_the_checks_under_pytest(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(_MODULE)

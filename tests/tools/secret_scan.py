@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -140,6 +141,9 @@ def judge(found: Iterable[Secret], fakes: set[str]) -> list[str]:
 
 def main() -> int:
     """Print what is wrong and return 1, or say that there is nothing and return 0."""
+    if shutil.which("git") is None:
+        print("secret scan: NOT DONE: git is not installed, and it says which files are the project's", file=sys.stderr)
+        return 1
     try:
         wrong = judge(scan_repository(_ROOT), allowed())
     except (ScannerError, OSError, subprocess.SubprocessError) as error:

@@ -31,6 +31,7 @@ from sentient_cli.llm.batches import BatchResult, BatchState, BatchStatus
 from sentient_cli.llm.parts import ThinkingPart
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import Completion, JsonValue, ToolCall
+from sentient_cli.llm.wire.patience import Patience
 from sentient_cli.llm.wire.reading import Incoming
 
 __all__ = ["Batches", "completion_of"]
@@ -203,18 +204,34 @@ def _error(result: _Told, provider: str) -> ProviderError:
 async def _lines(incoming: Incoming, provider: str) -> AsyncGenerator[bytes, None]:
     """The lines of an answer, which is closed at the end."""
     rest = b""
+    patience = Patience(incoming.patience, incoming.close)
+    patience.begin()
     try:
-        while piece := await incoming.read_some():
+        while piece := await _piece(incoming, patience):
             *lines, rest = (rest + piece).split(b"\n")
             if len(rest) > _LONGEST_LINE:
                 raise ProviderConnectionError(f"A result of a batch of {provider!r} is too large", provider=provider)
+            patience.is_read = True
             for line in lines:
                 if line.strip():
                     yield line
+                    patience.moved = True
+            patience.is_read = False
         if rest.strip():
             yield rest
     finally:
+        patience.end()
         incoming.close()
+
+
+async def _piece(incoming: Incoming, patience: Patience) -> bytes:
+    """What came since, unless no line has come for too long."""
+    try:
+        return await incoming.read_some()
+    except ProviderError:
+        if patience.renew():
+            raise incoming.stalled() from None
+        raise
 
 
 def completion_of(message: WireMessage, provider: str) -> Completion:
@@ -225,19 +242,19 @@ def completion_of(message: WireMessage, provider: str) -> Completion:
         >>> completion_of(message, "anthropic").text
         'Hi'
     """
-    blocks = message.content or []
+    blocks, usage = message.content or [], message.usage or WireUsage()
     model = message.model or ""
     return Completion(
         text="".join(block.text or "" for block in blocks if block.type == "text"),
         tool_calls=tuple(_call(block) for block in blocks if block.type == "tool_use"),
-        usage=usage_of(message.usage or WireUsage()),
+        usage=usage_of(usage),
         finish_reason=finish_of(message.stop_reason),
         provider=provider,
         model=model,
         model_used=model,
         thinking=tuple(_thoughts(blocks)),
         refusal=refusal_of(message),
-        extra=said_besides(message),
+        extra=said_besides(message, usage.service_tier),
     )
 
 

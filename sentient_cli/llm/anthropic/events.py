@@ -46,6 +46,8 @@ class WireUsage(msgspec.Struct, frozen=True, gc=False):
     cache_creation_input_tokens: int | None = None
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
+    service_tier: str | None = None
+    """``standard``, ``priority`` or ``batch``: https://platform.claude.com/docs/en/api/service-tiers"""
 
 
 class StopDetails(msgspec.Struct, frozen=True, gc=False):
@@ -158,9 +160,9 @@ def refusal_of(stop: WireStop) -> str:
     )
 
 
-def said_besides(stop: WireStop) -> dict[str, JsonValue] | None:
-    """What else is said about the end, by Anthropic's names."""
-    told: dict[str, JsonValue] = {}
+def said_besides(stop: WireStop, tier: str | None = None) -> dict[str, JsonValue] | None:
+    """What else is said about the end, and the service tier, by Anthropic's names."""
+    told: dict[str, JsonValue] = {} if tier is None else {"service_tier": tier}
     if stop.stop_sequence is not None:
         told["stop_sequence"] = stop.stop_sequence
     if stop.stop_reason == "pause_turn" or (stop.stop_reason and stop.stop_reason not in _REASONS):

@@ -23,6 +23,8 @@ class ModelFacts(msgspec.Struct, frozen=True, gc=False):
         schemas: Whether it can be held to a JSON Schema.
         prefill: Whether it goes on with an answer that it is given the beginning of.
         max_output: Tokens that an answer may have, when known.
+        samples: Whether it takes ``temperature``, ``top_p`` and ``top_k``.
+        mixes: Whether it takes ``temperature`` and ``top_p`` in one request.
     """
 
     adaptive: bool = True
@@ -30,6 +32,8 @@ class ModelFacts(msgspec.Struct, frozen=True, gc=False):
     schemas: bool = True
     prefill: bool = False
     max_output: int | None = None
+    samples: bool = True
+    mixes: bool = True
 
 
 def facts_of(model: str) -> ModelFacts:
@@ -51,6 +55,9 @@ def facts_of(model: str) -> ModelFacts:
         schemas=version >= (4, 5),
         prefill=version < (4, 6),
         max_output=_max_output(version),
+        # One whose name is not Claude's speaks like Claude only.
+        samples=version < (4, 7) or "claude" not in model,
+        mixes=version < (4, 1) or "claude" not in model,
     )
 
 

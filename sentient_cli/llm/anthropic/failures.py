@@ -13,10 +13,9 @@ from sentient_cli.errors import (
     SentientError,
 )
 from sentient_cli.llm.anthropic.meaning import meaning_of, read_told
+from sentient_cli.llm.wire.reasons import reason_of, roots
 from sentient_cli.llm.wire.refusals import refusal_of
 from sentient_cli.llm.wire.seam import failure_of
-from sentient_cli.redact import redactor
-from sentient_cli.sanitize import sanitize
 
 if TYPE_CHECKING:
     import anthropic
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["foreign", "mapped", "no_key"]
 
-_LONGEST = 300
 _ELSEWHERE = range(300, 400)
 _IN_STREAM = 200
 """The status that the SDK gives to errors that came within a stream."""
@@ -93,9 +91,7 @@ def _broken(error: Exception, provider: str, config: RemoteConfig) -> SentientEr
     import anthropic  # noqa: PLC0415
     import httpx2  # noqa: PLC0415
 
-    first: BaseException = error
-    while first.__cause__ is not None:  # what the SDK says itself is "Connection error."
-        first = first.__cause__
+    first = roots(error)[-1]  # what the SDK says itself is "Connection error."
     if isinstance(first, aiohttp.ClientError | OSError | EOFError):
         ours = failure_of(provider, first, config)
         if isinstance(ours, SentientError):
@@ -113,10 +109,9 @@ def _broken(error: Exception, provider: str, config: RemoteConfig) -> SentientEr
             why="A header or the address has characters that are not allowed there",
             fix="Check its `api_key`, `headers` and `base_url`",
         )
-    told = sanitize(redactor.redact(str(first)))[:_LONGEST].strip()
     return ProviderConnectionError(
         f"The connection to the provider {provider!r} broke",
-        why=told or type(first).__name__,
+        why=reason_of(error),
         fix="Try again",
         provider=provider,
     )

@@ -1,4 +1,4 @@
-"""What Anthropic's refusals mean, where its types of errors say less than there is to know."""
+"""Whether Anthropic answers, and what its refusals mean, where its types of errors say less than there is to know."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Final
 
 import msgspec
 
-from sentient_cli.errors import ProviderError
+from sentient_cli.errors import ProviderConnectionError, ProviderError
 from sentient_cli.llm.wire.failures import Refusal, error_of, read_refusal
+from sentient_cli.llm.wire.reading import Incoming
+from sentient_cli.llm.wire.refusals import check_answer
 
-__all__ = ["meaning_of", "read_told"]
+__all__ = ["check_stream", "meaning_of", "read_told"]
+
+_LONGEST: Final = 256 * 1024
 
 _SPENT: Final = frozenset(
     {
@@ -69,3 +73,28 @@ def meaning_of(
     if refusal.code in _SPENT:
         refusal = msgspec.structs.replace(refusal, kind="billing_error")
     return error_of(provider, status, refusal, headers=headers)
+
+
+async def check_stream(incoming: Incoming, provider: str, where: str) -> None:
+    """Find out whether a stream follows.
+
+    Args:
+        incoming: The answer.
+        provider: Whose.
+        where: What was asked for, to be told.
+
+    Raises:
+        ProviderError: something else does.
+    """
+    if await check_answer(provider, incoming, where):
+        return
+    refusal = read_told(await incoming.read(_LONGEST))
+    if refusal.kind or refusal.code:
+        raise meaning_of(provider, None, refusal)
+    raise ProviderConnectionError(
+        f"The provider {provider!r} did not answer with a stream",
+        why="Its answer is JSON as a whole",
+        fix="Check its `base_url`",
+        provider=provider,
+        retryable=False,
+    )

@@ -15,9 +15,9 @@ from sentient_cli.config.secret import Secret
 from sentient_cli.llm.anthropic.batching import Batches
 from sentient_cli.llm.anthropic.client import Client, preload
 from sentient_cli.llm.anthropic.config import AnthropicConfig
-from sentient_cli.llm.anthropic.exchange import check_stream
 from sentient_cli.llm.anthropic.failures import no_key
 from sentient_cli.llm.anthropic.listing import listed, read_page, read_tokens
+from sentient_cli.llm.anthropic.meaning import check_stream
 from sentient_cli.llm.anthropic.reading import MessageReader
 from sentient_cli.llm.anthropic.request import COUNTED, Asked, ask
 from sentient_cli.llm.batches import BatchResult, BatchStatus

@@ -15,6 +15,7 @@ from sentient_cli.llm.anthropic.events import (
     Event,
     WireError,
     WireStop,
+    WireUsage,
     finish_of,
     refusal_of,
     said_besides,
@@ -59,13 +60,14 @@ class MessageReader(StreamDecoder):
         'stop'
     """
 
-    __slots__ = ("_others", "_signatures", "_stopped", "_tools")
+    __slots__ = ("_others", "_signatures", "_stopped", "_tier", "_tools")
 
     def __init__(self, provider: str, notices: Sequence[str] | None = None) -> None:
         super().__init__(provider, notices)
         self._tools: set[int | None] = set()
         self._signatures: dict[int | None, list[str]] = {}
         self._stopped = WireStop()
+        self._tier: str | None = None
         self._others: list[JsonValue] = []
 
     @override
@@ -104,7 +106,7 @@ class MessageReader(StreamDecoder):
         elif kind == "message_delta":
             self._stopped = event.delta or self._stopped
             if event.usage is not None:
-                self._spent(usage_of(event.usage, self.usage or Usage()))
+                self._count(event.usage, self.usage or Usage())
         elif kind == "message_stop":
             chunks.append(self._finish())
         elif kind == "error":
@@ -122,8 +124,13 @@ class MessageReader(StreamDecoder):
         if message is None:
             return
         if message.usage is not None:
-            self._spent(usage_of(message.usage))
-        chunks.append(Chunk(model=message.model, usage=self.usage, extra=self._told()))
+            self._count(message.usage, Usage())
+        tier: dict[str, JsonValue] = {"service_tier": self._tier} if self._tier else {}  # who leaves early pays it too
+        chunks.append(Chunk(model=message.model, usage=self.usage, extra={**tier, **(self._told() or {})} or None))
+
+    def _count(self, told: WireUsage, before: Usage) -> None:
+        self._spent(usage_of(told, before))
+        self._tier = told.service_tier or self._tier
 
     def _begin(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
         block = event.content_block or _NO_BLOCK
@@ -163,7 +170,7 @@ class MessageReader(StreamDecoder):
     def _finish(self) -> Chunk:
         self._complete()
         stop = self._stopped
-        extra = {**(said_besides(stop) or {}), **(self._told() or {})}
+        extra = {**(said_besides(stop, self._tier) or {}), **(self._told() or {})}
         if self._others:
             extra["events"] = self._others
         return Chunk(

@@ -21,6 +21,7 @@ COUNTED: Final = frozenset(
 _LEAST_THINKING: Final = 1024
 _THOUGHTLESS: Final[tuple[JsonValue, ...]] = (None, {"type": "disabled"})
 _UNKNOWN: Final = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "cache_key")
+_TIERS: Final = ("auto", "standard_only")
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 _SHARES: Final[dict[Effort, int]] = {"low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576, "max": 32_768}
 """Tokens to think for models that take no effort."""
@@ -134,6 +135,8 @@ class _Shaper:
 
     def _budget(self, effort: Effort | None, tokens: int | None) -> None:
         """Thoughts of so many tokens, which count as a part of the answer's."""
+        if tokens and effort is not None:
+            self._notices.append("`effort` is not sent: the model takes `thinking_tokens`, which say more")
         limit = self._body["max_tokens"]
         assert isinstance(limit, int)  # noqa: S101 - `limit` put it there
         wanted = tokens or _SHARES.get(effort or "low", _SHARES["low"])
@@ -158,6 +161,10 @@ class _Shaper:
             if not self._config.takes_sampling:
                 version = self._config.api_version
                 self._notices.append(f"`{name}` is not sent: the version {version} of the interface refuses it")
+            elif not self._facts.samples:
+                self._notices.append(f"`{name}` is not sent: the model refuses it")
+            elif name == "top_p" and "temperature" in self._body and not self._facts.mixes:
+                self._notices.append("`top_p` is not sent: the model takes one of it and `temperature`")
             elif thinks and name != "top_p":
                 self._notices.append(f"`{name}` is not sent: a model that thinks refuses it")
             elif name == "temperature" and value > 1:
@@ -200,8 +207,11 @@ class _Shaper:
             self._body["metadata"] = {"user_id": user}
         if metadata:
             self._notices.append("`metadata` is not sent: the provider keeps none but `user_id`")
-        if self._parameters.service_tier is not None:
-            self._body["service_tier"] = self._parameters.service_tier
+        tier = self._parameters.service_tier
+        if tier in _TIERS:
+            self._body["service_tier"] = tier
+        elif tier is not None:
+            self._notices.append(f"`service_tier` is not sent: the provider has {' and '.join(_TIERS)}")
 
     def _output_config(self) -> dict[str, JsonValue]:
         found = self._body.setdefault("output_config", {})

@@ -9,7 +9,8 @@ import msgspec
 from sentient_cli.llm.chatwire.dialect import Dialect
 from sentient_cli.llm.chatwire.messages import wire_messages
 from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
-from sentient_cli.llm.parameters import Effort
+from sentient_cli.llm.models.taken import taken_by
+from sentient_cli.llm.parameters import Effort, Parameters
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, ToolSpec
 
@@ -65,7 +66,7 @@ def body_of(
             told["stream_options"] = {"include_usage": True}
     if request.tools:
         told["tools"] = [_tool(tool) for tool in request.tools]
-    notices = settings_of(request, dialect, provider, told)
+    notices = settings_of(request, dialect, provider, told, model=model)
     _add_output(request, dialect, provider, told, notices)
     told.update((request.parameters.extra or {}).get(provider, {}))
     return Body(msgspec.json.encode(told), notices)
@@ -78,7 +79,9 @@ def _tool(tool: ToolSpec) -> JsonValue:
     return {"type": "function", "function": function}
 
 
-def settings_of(request: Request, dialect: Dialect, provider: str, told: dict[str, JsonValue]) -> list[str]:
+def settings_of(
+    request: Request, dialect: Dialect, provider: str, told: dict[str, JsonValue], *, model: str | None = None
+) -> list[str]:
     """Put the parameters into a body, each by the vendor's name.
 
     Args:
@@ -86,11 +89,14 @@ def settings_of(request: Request, dialect: Dialect, provider: str, told: dict[st
         dialect: The names.
         provider: Whose, for the notices.
         told: The body, which is added to.
+        model: The model, when it is not the one that the request names.
 
     Returns:
         What was left out or changed, for a reader.
     """
     parameters, notices = request.parameters, list[str]()
+    model = model or request.model
+    taken = taken_by(dialect.kind, model)
     for name in parameters.__struct_fields__:
         value: JsonValue = getattr(parameters, name)
         if value is None or name in _APART or (name == "stop" and not parameters.stop):
@@ -98,11 +104,18 @@ def settings_of(request: Request, dialect: Dialect, provider: str, told: dict[st
         if name in _WITH_TOOLS and not request.tools:
             continue
         theirs = dialect.parameters.get(name)
-        if theirs is None:
-            notices.append(f"The parameter {name!r} was left out: {provider!r} does not take it")
+        why = f"{provider!r} does not take it" if theirs is None else taken.why_not(name, parameters.effort, model)
+        why = why or _clash(name, parameters, dialect, provider)
+        if theirs is None or why:
+            notices.append(f"The parameter {name!r} was left out: {why}")
             continue
         if name == "effort":
-            value = _effort(parameters.effort or "medium", dialect, provider, notices)
+            value = _effort(parameters.effort or "medium", taken.efforts or dialect.efforts, provider, notices)
+        elif name == "stop" and dialect.stops is not None and len(parameters.stop) > dialect.stops:
+            value = list[JsonValue](parameters.stop[: dialect.stops])
+            notices.append(f"Only the first {dialect.stops} of `stop` were sent: {provider!r} takes no more")
+        elif name == "top_logprobs" and "logprobs" in dialect.parameters:
+            _put(told, dialect.parameters["logprobs"], True)
         _put(told, theirs, value)
     choice = parameters.tool_choice
     if choice is not None and request.tools:
@@ -110,6 +123,17 @@ def settings_of(request: Request, dialect: Dialect, provider: str, told: dict[st
     elif choice not in {None, "auto", "none"}:
         notices.append("The parameter 'tool_choice' was left out: no tool is offered")
     return notices
+
+
+def _clash(name: str, parameters: Parameters, dialect: Dialect, provider: str) -> str:
+    """Why one of several parameters that are each taken cannot go along with the others."""
+    if name == "effort" and parameters.thinking_tokens is not None and "thinking_tokens" in dialect.parameters:
+        return f"{provider!r} takes one of it and `thinking_tokens`, and that was sent"
+    if name == "top_logprobs" and parameters.logprobs is False:
+        return "`logprobs` is off"
+    if name == "service_tier" and dialect.tiers and parameters.service_tier not in dialect.tiers:
+        return f"{provider!r} has {', '.join(dialect.tiers)}"
+    return ""
 
 
 def _put(told: dict[str, JsonValue], path: str, value: JsonValue) -> None:
@@ -122,11 +146,11 @@ def _put(told: dict[str, JsonValue], path: str, value: JsonValue) -> None:
         held[inner] = value
 
 
-def _effort(wanted: Effort, dialect: Dialect, provider: str, notices: list[str]) -> Effort:
-    if wanted in dialect.efforts:
+def _effort(wanted: Effort, known: tuple[Effort, ...], provider: str, notices: list[str]) -> Effort:
+    if wanted in known:
         return wanted
     place = _EFFORTS.index(wanted)
-    nearest = min(dialect.efforts, key=lambda known: abs(_EFFORTS.index(known) - place))
+    nearest = min(known, key=lambda each: abs(_EFFORTS.index(each) - place))
     notices.append(f"The effort {wanted!r} became {nearest!r}: {provider!r} has no other near it")
     return nearest
 

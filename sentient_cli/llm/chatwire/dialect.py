@@ -64,6 +64,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         audio: Whether it takes sound.
         documents: Whether it takes documents; those that are text go as text anyway.
         cache_marks: Whether it takes marks up to where it shall keep a request in its cache.
+        kind: Whose models it has, to be looked up in the table of `taken_by`; empty: nobody's that we know.
+        stops: How many words of ``stop`` it takes; None: as many as there are.
+        tiers: The names of its service tiers; empty: any goes along.
         reasoning_apart: Whether it counts the tokens of reasoning beside those of the answer, not as part of them.
 
     Example:
@@ -82,4 +85,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     audio: bool = False
     documents: bool = False
     cache_marks: bool = False
+    kind: str = ""
+    stops: int | None = None
+    tiers: tuple[str, ...] = ()
     reasoning_apart: bool = False

@@ -47,12 +47,19 @@ def _ollama(told: dict[str, JsonValue], known: Capabilities) -> Capabilities:
     if isinstance(facts, dict):
         lengths = [value for name, value in facts.items() if name.endswith(".context_length")]
         context = next((value for value in lengths if isinstance(value, int)), None)
-    known = msgspec.structs.replace(known, max_input_tokens=context)
+    known = msgspec.structs.replace(known, max_input_tokens=_window(told.get("parameters")) or context)
     if not isinstance(can, list):
         return known
     return msgspec.structs.replace(
         known, tools="tools" in can, images="vision" in can, audio="audio" in can, thinking="thinking" in can
     )
+
+
+def _window(parameters: JsonValue) -> int | None:
+    """What a model was set to read at most, which may be less than it could."""
+    lines = parameters.splitlines() if isinstance(parameters, str) else ()
+    words = (line.split() for line in lines)
+    return next((int(told[1]) for told in words if told[:1] == ["num_ctx"] and told[1:] and told[1].isdecimal()), None)
 
 
 def _llamacpp(told: dict[str, JsonValue], known: Capabilities) -> Capabilities:

@@ -46,6 +46,7 @@ class CompatibleProvider(RemoteProvider[CompatibleConfig]):
         self._vendor = vendor_of(vendor) if isinstance(vendor, str) else vendor
         super().__init__(provider_id or self._vendor.id, complete(self._vendor, config))
         self._capabilities = _known(self._vendor, self._config)
+        self._detected: dict[str, Capabilities] = {}
         self._loaded: str | None = None
 
     @property
@@ -55,8 +56,16 @@ class CompatibleProvider(RemoteProvider[CompatibleConfig]):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do: by its row, and by what the server told when it was asked by `detect`."""
+        """What it can do: by its row, and by what the server told `detect` of its default model."""
         return self._capabilities
+
+    def capabilities_for(self, model: str) -> Capabilities:
+        """What it can do with a model: by what the server told of that, else as any.
+
+        Args:
+            model: As it names it.
+        """
+        return self._detected.get(model, self._capabilities)
 
     async def initialize(self) -> None:
         """See whether key and address are there.
@@ -122,11 +131,13 @@ class CompatibleProvider(RemoteProvider[CompatibleConfig]):
             ProviderError: it cannot be asked.
         """
         asking = self._asking()
-        model = model or self._config.default_model
-        if model == AUTO:
-            model = await first_model(asking)
-        self._capabilities = await live_capabilities(asking, model, _known(self._vendor, self._config))
-        return self._capabilities
+        wanted = model or self._config.default_model
+        model = await first_model(asking) if wanted == AUTO else wanted
+        told = await live_capabilities(asking, model, _known(self._vendor, self._config))
+        self._detected[wanted] = self._detected[model] = told
+        if wanted == self._config.default_model:
+            self._capabilities = told
+        return told
 
     async def count_tokens(self, request: Request) -> TokenCount:
         """The tokens of a request: counted by the server where it can, else about four characters each."""
@@ -158,6 +169,8 @@ class CompatibleProvider(RemoteProvider[CompatibleConfig]):
     def _changed(self, before: CompatibleConfig) -> None:
         if self._config.base_url != before.base_url:
             self._loaded = None
+            self._detected.clear()
+            self._capabilities = _known(self._vendor, self._config)
 
 
 def _known(vendor: Vendor, config: CompatibleConfig) -> Capabilities:

@@ -147,6 +147,8 @@ _ROWS: Final = (
             ),
             efforts=("none", "low", "medium", "high"),
             schema="none",
+            stops=4,
+            tiers=("auto", "on_demand", "flex", "performance"),
         ),
     ),
     Vendor(
@@ -166,7 +168,11 @@ _ROWS: Final = (
         default_model="deepseek-chat",
         thinking=True,
         dialect=Dialect(
-            parameters=_less(COMMON, "seed", "effort", "parallel_tools", "user"), schema="none", images=False
+            parameters=_less(COMMON, "seed", "effort", "parallel_tools", "user"),
+            schema="none",
+            images=False,
+            kind="deepseek",
+            stops=16,
         ),
     ),
     Vendor(
@@ -194,6 +200,7 @@ _ROWS: Final = (
             parameters=_less(COMMON, "parallel_tools", "logprobs", "top_logprobs", "user"),
             efforts=("none", "high"),
             schema="none",
+            stops=5,
         ),
     ),
     Vendor(
@@ -220,6 +227,8 @@ _ROWS: Final = (
             efforts=("none", "minimal", "low", "medium", "high", "xhigh"),
             schema="strict",
             audio=True,
+            kind="openai",
+            stops=4,
         ),
     ),
     Vendor(
@@ -230,7 +239,7 @@ _ROWS: Final = (
         default_model="grok-4",
         check="/api-key",
         thinking=True,
-        dialect=Dialect(parameters=COMMON, efforts=("low", "high"), reasoning_apart=True),
+        dialect=Dialect(parameters=COMMON, efforts=("low", "high"), kind="xai", reasoning_apart=True),
     ),
     Vendor(
         id="perplexity",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sentient_cli.llm.context.counting import Estimate, TokenCounter
 from sentient_cli.llm.context.fitting import ContextFor, InContext
 from sentient_cli.llm.context.manager import ContextManager, Fitted
-from sentient_cli.llm.context.summary import ModelSummary, Summariser, summary_request
+from sentient_cli.llm.context.summary import AskedSummary, ModelSummary, Summariser
 
 __all__ = [
+    "AskedSummary",
     "ContextFor",
     "ContextManager",
     "Estimate",
@@ -16,5 +17,4 @@ __all__ = [
     "ModelSummary",
     "Summariser",
     "TokenCounter",
-    "summary_request",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -12,9 +12,9 @@ import msgspec
 from sentient_cli.errors import ContextLengthExceededError
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.provider import LLMProvider, Request
-from sentient_cli.llm.types import Message
+from sentient_cli.llm.types import Completion, Message
 
-__all__ = ["ModelSummary", "Summaries", "Summariser", "summary_request"]
+__all__ = ["AskedSummary", "ModelSummary", "Summaries", "Summariser", "summary_request"]
 
 _LONGEST: Final = 4000
 _MOST: Final = 64
@@ -51,7 +51,42 @@ class Summariser(Protocol):
         ...
 
 
-class ModelSummary:
+class AskedSummary:
+    """Has whoever answers requests write the summary.
+
+    Args:
+        ask: Answers a request.
+        model: Who is asked.
+        max_tokens: Tokens that a summary may have.
+
+    Example:
+        >>> import asyncio
+        >>> async def ask(request: Request) -> Completion:
+        ...     return Completion(text="They greeted each other.", finish_reason="stop", provider="p", model="m")
+        >>> asyncio.run(AskedSummary(ask, "small", 400).summarise([Message.user("Hello")], ""))
+        'They greeted each other.'
+    """
+
+    def __init__(self, ask: Callable[[Request], Awaitable[Completion]], model: str, max_tokens: int) -> None:
+        self._ask = ask
+        self._model = model
+        self._max_tokens = max_tokens
+
+    @property
+    def max_tokens(self) -> int:
+        """So many tokens a summary has at most."""
+        return self._max_tokens
+
+    async def summarise(self, messages: Sequence[Message], before: str) -> str:
+        """A summary.
+
+        Raises:
+            ProviderError: nobody answers.
+        """
+        return (await self._ask(summary_request(self._model, messages, before, self._max_tokens))).text.strip()
+
+
+class ModelSummary(AskedSummary):
     """Has a model write the summary.
 
     Args:
@@ -66,24 +101,11 @@ class ModelSummary:
     """
 
     def __init__(self, provider: LLMProvider, model: str, *, max_tokens: int = 400) -> None:
-        self._provider = provider
-        self._model = model
-        self._max_tokens = max_tokens
+        async def ask(request: Request) -> Completion:
+            await provider.initialize()
+            return await provider.generate(request)
 
-    @property
-    def max_tokens(self) -> int:
-        """So many tokens a summary has at most."""
-        return self._max_tokens
-
-    async def summarise(self, messages: Sequence[Message], before: str) -> str:
-        """A summary.
-
-        Raises:
-            ProviderError: the model fails.
-        """
-        await self._provider.initialize()
-        request = summary_request(self._model, messages, before, self._max_tokens)
-        return (await self._provider.generate(request)).text.strip()
+        super().__init__(ask, model, max_tokens)
 
 
 def summary_request(model: str, messages: Sequence[Message], before: str, max_tokens: int) -> Request:

@@ -131,10 +131,14 @@ class Limiter:
 
 
 class Keys(Protocol):
-    """The keys of a provider, which know what it told: a `KeyRing`."""
+    """The keys of a provider, which know what each may send: a `KeyRing`."""
 
     def wait(self, request: Request) -> float:
         """Seconds until one of them has something left for a request; 0: one has now."""
+        ...
+
+    def settle(self, request: Request, used: int | None) -> None:
+        """A request is over and took so many tokens; None: nobody said."""
         ...
 
 
@@ -230,6 +234,8 @@ class Limited:
         finally:
             if used is not None:
                 limiter.settle(expected, used)
+            if keys is not None:
+                keys.settle(request, used)
             if keys is None and self._told is not None and (headers := self._told(provider)):
                 limiter.learn(headers)
             await source.aclose()
@@ -238,7 +244,7 @@ class Limited:
 def _out_of_keys(provider: str, wait: float) -> RateLimitError:
     return RateLimitError(
         f"The limit of the provider {provider!r} is reached",
-        why=f"By what it told, the next request can go out in {wait:.1f} s. Nothing was sent",
+        why=f"By what is set and what it told, the next request can go out in {wait:.1f} s. Nothing was sent",
         fix="Send less at once, or add another key or provider",
         provider=provider,
         retry_after=wait,

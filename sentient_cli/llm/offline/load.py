@@ -43,21 +43,21 @@ def load_script(path: Path | str) -> Script:
         'Hello!'
     """
     path = Path(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ConfigurationNotFoundError(
+            f"There is no offline script {str(path)!r}", fix="Check `--script`, or `script` in `[llm]`"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The offline script {str(path)!r} cannot be read", why=_plain(error)) from error
     form = _FORMATS.get(path.suffix.lower())
     if form is None:
         raise ConfigError(
             f"The offline script {path.name!r} has a suffix that is not known",
             fix="Call it `.toml`, `.json` or `.jsonl`",
         )
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise ConfigurationNotFoundError(
-            f"There is no offline script {str(path)!r}", fix="Check the setting `script` of `[llm]`"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"The offline script {str(path)!r} cannot be read", why=_plain(error)) from error
     return parse_script(data, form, name=str(path))
 
 

@@ -64,6 +64,7 @@ class OfflineProvider:
         script: What to answer to what; the built-in assistant answers the rest.
         config: Settings; those of the script win where both speak of the seed or the pace.
         clock: Gives the date and paces the stream.
+        provider_id: The first part of its model ids.
 
     Example:
         >>> import asyncio
@@ -77,8 +78,14 @@ class OfflineProvider:
     ID: ClassVar[str] = "offline"
 
     def __init__(
-        self, script: Script | None = None, *, config: OfflineConfig | None = None, clock: Clock | None = None
+        self,
+        script: Script | None = None,
+        *,
+        config: OfflineConfig | None = None,
+        clock: Clock | None = None,
+        provider_id: str = ID,
     ) -> None:
+        self._id = provider_id
         self._script = script
         self._config = config or OfflineConfig()
         self._clock = clock or SystemClock()
@@ -87,8 +94,8 @@ class OfflineProvider:
 
     @property
     def provider_id(self) -> str:
-        """``offline``."""
-        return self.ID
+        """``offline``, unless another was given."""
+        return self._id
 
     @property
     def config(self) -> OfflineConfig:
@@ -113,7 +120,7 @@ class OfflineProvider:
         Raises:
             ProviderError: the script says so, or the model is unknown.
         """
-        return await collect(self.ID, request.model, self.stream(request))
+        return await collect(self._id, request.model, self.stream(request))
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Answer token by token.
@@ -149,7 +156,7 @@ class OfflineProvider:
                 f"The offline model has no {name!r:.60}",
                 why=f"It has {', '.join(_MODELS)}",
                 fix="Use one of these, or load a script, with which every name works",
-                provider=self.ID,
+                provider=self._id,
             )
 
     def _play(self, request: Request) -> AsyncGenerator[Chunk, None]:

@@ -20,6 +20,8 @@ DIALECT: Final = Dialect(
     schema="strict",
     audio=True,
     documents=True,
+    kind="openai",
+    stops=4,
 )
 
 

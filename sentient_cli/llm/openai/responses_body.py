@@ -37,6 +37,7 @@ RESPONSES: Final = Dialect(
     ),
     efforts=DIALECT.efforts,
     schema="strict",
+    kind=DIALECT.kind,
 )
 """What this API takes, and by which names."""
 

@@ -15,6 +15,7 @@ from sentient_cli.errors import (
     SentientError,
 )
 from sentient_cli.llm.wire.failures import error_of, read_refusal
+from sentient_cli.llm.wire.reasons import reason_of
 from sentient_cli.llm.wire.refusals import refusal_of
 from sentient_cli.redact import redactor
 from sentient_cli.sanitize import sanitize
@@ -95,7 +96,7 @@ def _late(provider: str) -> ProviderTimeoutError:
 def _broken(provider: str, error: Exception) -> ProviderConnectionError:
     return ProviderConnectionError(
         f"The connection to the provider {provider!r} broke",
-        why=_told(error),
+        why=reason_of(error),
         fix="Try again, and check the network and its `base_url`",
         provider=provider,
     )

@@ -16,7 +16,7 @@ from sentient_cli.clock import Clock
 from sentient_cli.config.keys import nearest
 from sentient_cli.config.llm import ProviderSettings
 from sentient_cli.config.secret import Secret
-from sentient_cli.errors import ConfigError
+from sentient_cli.errors import BadRequestError, ConfigError
 from sentient_cli.llm.provider import LLMProvider
 from sentient_cli.llm.providers.keys import Keys, find_keys, missing_key, say_where
 from sentient_cli.llm.providers.kinds import KINDS, Kind
@@ -24,14 +24,26 @@ from sentient_cli.llm.providers.lazy import LazyProvider
 from sentient_cli.llm.types import JsonValue
 
 if TYPE_CHECKING:
+    from sentient_cli.llm.offline import OfflineProvider
+    from sentient_cli.llm.offline.script import Script
     from sentient_cli.llm.wire.settings import RemoteConfig
 
-__all__ = ["ENTRY_POINTS", "ThirdParty", "is_known", "kind_of", "provider_factory", "unknown_provider"]
+__all__ = [
+    "ENTRY_POINTS",
+    "ThirdParty",
+    "is_known",
+    "kind_of",
+    "offline_provider",
+    "provider_factory",
+    "unknown_provider",
+]
 
 ENTRY_POINTS: Final = "sentient.providers"
-_AROUND: Final = frozenset({"first_token_timeout", "attempt_timeout", "requests_per_minute", "tokens_per_minute"})
+_AROUND: Final = frozenset(
+    {"first_token_timeout", "attempt_timeout", "requests_per_minute", "tokens_per_minute", "warm_up"}
+)
 """Settings of what is around a provider."""
-_NOT_FOR_PROVIDERS: Final = _AROUND | {"kind", "api_key_env", "weight", "options"}
+_NOT_FOR_PROVIDERS: Final = _AROUND | {"kind", "api_key_env", "weight", "options", "retry"}
 _OURS: Final = frozenset({"openai", "anthropic"})
 
 C = TypeVar("C", bound="RemoteConfig")
@@ -162,9 +174,7 @@ def _make(
     provider_id: str, kind: str, about: Kind, settings: ProviderSettings | None, keys: Keys, clock: Clock | None
 ) -> LLMProvider:
     if kind == "offline":
-        from sentient_cli.llm.offline import OfflineProvider  # noqa: PLC0415 - what is not used is not loaded
-
-        return OfflineProvider(clock=clock)
+        return offline_provider(provider_id, settings, clock=clock)
     if about.needs_key and not keys.found:
         raise missing_key(provider_id, keys)
     changes = _changes(settings)
@@ -173,6 +183,44 @@ def _make(
     if kind == "anthropic":
         return _anthropic(provider_id, changes, keys, clock)
     return _compatible(provider_id, kind, changes, keys)
+
+
+def offline_provider(
+    provider_id: str, settings: ProviderSettings | None, *, script: Script | None = None, clock: Clock | None = None
+) -> OfflineProvider:
+    """The offline model with its settings.
+
+    Args:
+        provider_id: What it is called.
+        settings: Its table in the settings, if it has one.
+        script: What it answers to what.
+        clock: What the time is.
+
+    Raises:
+        ConfigError: it has no such setting, or no such default model.
+
+    Example:
+        >>> offline_provider("slow", ProviderSettings(options={"tokens_per_second": 40})).config.tokens_per_second
+        40.0
+    """
+    from sentient_cli.llm.offline import OfflineProvider  # noqa: PLC0415 - what is not used is not loaded
+
+    changes = _changes(settings)
+    if not changes:
+        return OfflineProvider(script, clock=clock, provider_id=provider_id)
+    from sentient_cli.llm.offline.provider import OfflineConfig  # noqa: PLC0415 - the same
+    from sentient_cli.llm.wire.settings import with_changes  # noqa: PLC0415 - the same
+
+    config = with_changes(OfflineConfig(), changes, provider_id)
+    made = OfflineProvider(script, config=config, clock=clock, provider_id=provider_id)
+    try:
+        made.check_model(config.default_model)
+    except BadRequestError as error:
+        fix = (
+            f"Correct `default_model` in [llm.providers.{provider_id[:60]}], or load a script: with it every name works"
+        )
+        raise ConfigError(error.what, why=error.why, fix=fix) from error
+    return made
 
 
 def _openai(provider_id: str, changes: Changes, keys: Keys) -> LLMProvider:

@@ -15,6 +15,7 @@ class Kind(msgspec.Struct, frozen=True):
     Args:
         variables: The variables of the environment that hold its key, the first that is set.
         needs_key: Whether it answers nobody without one.
+        tells: Whether its server tells what a model can do.
 
     Example:
         >>> KINDS["openai"].variables, KINDS["ollama"].needs_key
@@ -23,6 +24,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     variables: tuple[str, ...] = ()
     needs_key: bool = True
+    tells: bool = False
 
 
 KINDS: Final[dict[str, Kind]] = {
@@ -36,15 +38,15 @@ KINDS: Final[dict[str, Kind]] = {
     "fireworks": Kind(("FIREWORKS_API_KEY",)),
     "groq": Kind(("GROQ_API_KEY",)),
     "huggingface": Kind(("HF_TOKEN", "HUGGINGFACE_API_KEY")),
-    "llamacpp": Kind(("LLAMACPP_API_KEY",), needs_key=False),
+    "llamacpp": Kind(("LLAMACPP_API_KEY",), needs_key=False, tells=True),
     "lmstudio": Kind(("LMSTUDIO_API_KEY",), needs_key=False),
     "mistral": Kind(("MISTRAL_API_KEY",)),
     "nvidia": Kind(("NVIDIA_API_KEY",)),
-    "ollama": Kind(("OLLAMA_API_KEY",), needs_key=False),
+    "ollama": Kind(("OLLAMA_API_KEY",), needs_key=False, tells=True),
     "openrouter": Kind(("OPENROUTER_API_KEY",)),
     "perplexity": Kind(("PERPLEXITY_API_KEY",)),
     "together": Kind(("TOGETHER_API_KEY",)),
-    "vllm": Kind(("VLLM_API_KEY",), needs_key=False),
+    "vllm": Kind(("VLLM_API_KEY",), needs_key=False, tells=True),
     "xai": Kind(("XAI_API_KEY",)),
 }
 """By name; the first part of a model id without any settings."""

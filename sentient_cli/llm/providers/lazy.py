@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import cast
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
 
-from sentient_cli.errors import AuthenticationError
+from sentient_cli.errors import AuthenticationError, BadRequestError
 from sentient_cli.llm.provider import (
     Capabilities,
     LLMProvider,
@@ -14,11 +14,24 @@ from sentient_cli.llm.provider import (
     ProviderMetrics,
     Request,
     TokenCount,
+    capabilities_for,
 )
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
 from sentient_cli.llm.wire.closing import Closing
 
+if TYPE_CHECKING:
+    from sentient_cli.llm.batches import BatchProvider, BatchResult, BatchStatus
+    from sentient_cli.llm.wire.pool import PoolFacts
+
 __all__ = ["LazyProvider"]
+
+
+class _Remote(Protocol):
+    """What providers over a network have besides."""
+
+    async def warm_up(self, count: int = 1) -> int: ...
+
+    async def detect(self, model: str | None = None) -> Capabilities: ...
 
 
 def _say_nothing(error: AuthenticationError) -> None:
@@ -83,6 +96,19 @@ class LazyProvider:
     def capabilities(self) -> Capabilities:
         """What it can do."""
         return self.made.capabilities
+
+    def capabilities_for(self, model: str) -> Capabilities:
+        """What it can do with a model.
+
+        Args:
+            model: As it names it.
+        """
+        return capabilities_for(self.made, model)
+
+    @property
+    def pool(self) -> PoolFacts | None:
+        """How its connections are used; None: it has none, or was not asked anything yet."""
+        return cast("PoolFacts | None", getattr(self._made, "pool", None))
 
     @property
     def limits(self) -> Mapping[str, str]:
@@ -153,6 +179,72 @@ class LazyProvider:
     async def count_tokens(self, request: Request) -> TokenCount:
         """The tokens of a request."""
         return await self.made.count_tokens(request)
+
+    async def detect(self, model: str | None = None) -> Capabilities:
+        """What it can do, asked of its server where that tells.
+
+        Args:
+            model: Of which model; the default model otherwise.
+
+        Raises:
+            ProviderError: the server cannot be asked.
+        """
+        if hasattr(self.made, "detect"):
+            return await cast("_Remote", self.made).detect(model)
+        return self.made.capabilities
+
+    async def warm_up(self, count: int = 1) -> int:
+        """Open connections before there is traffic; how many stand then.
+
+        Args:
+            count: How many.
+
+        Raises:
+            ProviderError: they cannot be opened.
+        """
+        return await cast("_Remote", self.made).warm_up(count) if hasattr(self.made, "warm_up") else 0
+
+    async def submit_batch(self, requests: Sequence[Request]) -> str:
+        """Hand requests in, and get the id of the batch.
+
+        Raises:
+            BadRequestError: it takes no batches.
+            ProviderError: they are not taken.
+        """
+        return await self._batching().submit_batch(requests)
+
+    async def batch_status(self, batch: str) -> BatchStatus:
+        """How far a batch is.
+
+        Raises:
+            ProviderError: as for `submit_batch`.
+        """
+        return await self._batching().batch_status(batch)
+
+    def batch_results(self, batch: str) -> AsyncGenerator[BatchResult, None]:
+        """The results of a batch that ended, in any order.
+
+        Raises:
+            ProviderError: as for `submit_batch`.
+        """
+        return self._batching().batch_results(batch)
+
+    async def cancel_batch(self, batch: str) -> BatchStatus:
+        """Answer no more of a batch.
+
+        Raises:
+            ProviderError: as for `submit_batch`.
+        """
+        return await self._batching().cancel_batch(batch)
+
+    def _batching(self) -> BatchProvider:
+        if not self.made.capabilities.batches:
+            raise BadRequestError(
+                f"The provider {self._id!r} takes no batches",
+                fix="Ask it one request at a time, or use `openai` or `anthropic`, which do",
+                provider=self._id,
+            )
+        return cast("BatchProvider", self.made)
 
     async def update_config(self, changes: Mapping[str, JsonValue]) -> None:
         """Change settings by name, all or none.

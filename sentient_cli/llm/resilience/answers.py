@@ -17,8 +17,9 @@ import msgspec
 
 from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.errors import StoreError
-from sentient_cli.llm.resilience.answers_file import connect, is_damage, make_private, set_aside
+from sentient_cli.llm.resilience.answers_file import is_damage, open_answers, set_aside
 from sentient_cli.llm.resilience.cache import KeptAnswer
+from sentient_cli.llm.sqlite import make_private
 from sentient_cli.redact import Redactor, redactor
 from sentient_cli.store.lane import Lane
 
@@ -214,7 +215,7 @@ class SqliteCache:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self._inode = make_private(self.path)
-            self._connection = connect(self.path)
+            self._connection = open_answers(self.path)
         return self._connection
 
     def _set_aside(self, error: Exception) -> None:

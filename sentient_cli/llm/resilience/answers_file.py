@@ -1,20 +1,16 @@
-"""The file that keeps answers: its tables, its permissions, and what is wrong with it.
-
-WAL: https://www.sqlite.org/wal.html.
-"""
+"""The file that keeps answers: where it is, its tables, and what is wrong with it."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from sentient_cli import paths
-from sentient_cli.errors import StoreError
+from sentient_cli.llm.sqlite import connect
 
-__all__ = ["answers_file", "connect", "is_damage", "make_private", "set_aside"]
+__all__ = ["answers_file", "is_damage", "open_answers", "set_aside"]
 
 _VERSION: Final = 1
 _BUSY_SECONDS: Final = 1.0
@@ -53,56 +49,14 @@ def is_damage(error: sqlite3.Error) -> bool:
     return isinstance(code, int) and code & 0xFF in _DAMAGE
 
 
-def make_private(path: Path) -> int:
-    """Make the file if there is none, and give its number in the file system."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # SQLite gives its -wal and -shm files the permissions of the main file.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-    try:
-        return os.fstat(descriptor).st_ino
-    finally:
-        os.close(descriptor)
-
-
-def connect(path: Path) -> sqlite3.Connection:
+def open_answers(path: Path) -> sqlite3.Connection:
     """Open the file, and make its tables if there are none.
 
     Raises:
         StoreError: it was written by another version of this program.
         sqlite3.Error: it is damaged, or locked for too long.
     """
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last answers, never the file
-        connection.execute("PRAGMA trusted_schema = OFF")
-        _make_tables(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if _version(connection) == 0:  # another process may have been first
-                for statement in _SCHEMA:
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-            connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-            raise
-    if _version(connection) != _VERSION:
-        raise StoreError(f"{path} was written by another version of this program", fix="Move it away to begin anew")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    row: tuple[int] = connection.execute("PRAGMA user_version").fetchone()
-    return row[0]
+    return connect(path, _SCHEMA, _VERSION, busy_seconds=_BUSY_SECONDS)
 
 
 def set_aside(path: Path, inode: int) -> bool:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import current_task
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Final
 
-from sentient_cli.errors import ProviderError
+from sentient_cli.errors import ProviderError, ProviderTimeoutError
+from sentient_cli.llm.assembly import truncated
 from sentient_cli.llm.call import Call
 from sentient_cli.llm.provider import LLMProvider, Request
+from sentient_cli.llm.resilience.breaker import Breaker, Ticket
 from sentient_cli.llm.resilience.breaking import Guard
 from sentient_cli.llm.resilience.deadlines import Deadlines, Watch
-from sentient_cli.llm.resilience.gate import Gate
+from sentient_cli.llm.resilience.gate import is_content, without_notices
+from sentient_cli.llm.resilience.opening import Asked, Opened
 from sentient_cli.llm.resilience.waste import wasted_usage
-from sentient_cli.llm.types import Chunk
+from sentient_cli.llm.types import Chunk, Usage
 
 __all__ = ["Attempt"]
 
 AFTER_END: Final = 1.0
 """Seconds in which something may come after the end of an answer: usage does."""
+MOST_HELD: Final = 256
+"""Pieces without content that are held back; nobody sends that many."""
 
 
 class Attempt:
@@ -28,108 +33,166 @@ class Attempt:
     Args:
         provider: Who is asked.
         guard: The breakers of its models.
-        deadlines: How long it may take, at this moment.
+        deadlines: How long it may take.
     """
 
-    __slots__ = ("_deadlines", "_guard", "_id", "_provider")
+    __slots__ = ("_deadlines", "_provider", "guard", "id")
 
-    def __init__(self, provider: LLMProvider, guard: Guard, deadlines: Callable[[], Deadlines]) -> None:
+    def __init__(self, provider: LLMProvider, guard: Guard, deadlines: Deadlines) -> None:
         self._provider = provider
-        self._id = provider.provider_id
-        self._guard = guard
+        self.id: str = provider.provider_id
+        self.guard: Guard = guard
         self._deadlines = deadlines
 
-    async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:  # noqa: C901, PLR0912, PLR0915 - each generator more costs each chunk
-        """Ask.
+    def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        """Ask, once the first piece is read.
 
         Raises:
             CircuitOpenError: the model rests.
             ProviderError: of the class that fits, with the provider's id.
             ConfigError: the provider lacks what it needs.
         """
-        breaker, ticket = self._guard.enter(request.model, rescue=call.is_rescue)
-        outcome: ProviderError | bool = False
-        late: ProviderError | None = None
-        gate, watch = Gate(call), self._begin(request.model, call)
-        try:
-            await self._provider.initialize()
-            source = self._provider.stream(request)
-            try:
-                await gate.wait(source, self._id)
-                watch.begun()
-                for held in gate.held:
-                    yield held
-                is_short = gate.is_finished  # microseconds count from here on
-                if watch.is_over and not is_short:
-                    async for chunk in source:
-                        if chunk.finish_reason is None and chunk.extra is None:
-                            yield chunk
-                            continue
-                        yield gate.seen(chunk)
-                        if gate.is_finished:
-                            break
-                elif not is_short and not watch.resume():
-                    async for chunk in source:
-                        watch.task = None
-                        yield chunk if chunk.finish_reason is None and chunk.extra is None else gate.seen(chunk)
-                        watch.task = current_task(watch.loop)
-                        if watch.expired or gate.is_finished:
-                            break
-                if gate.is_finished or watch.expired:
-                    # All is said, or the time was over while the reader was busy: only what is there already counts.
-                    failure = await self._drain(source, gate, watch)
-                    late = failure if watch.expired else None
-                    for chunk in gate.late:
-                        yield chunk
-                    gate.fail(failure)
-                gate.end(self._id)
-            finally:
-                await source.aclose()
-        except ProviderError as error:
-            outcome = False if error is late else error  # who reads slowly is no failure of the provider
-            self._failed(error, gate, request, call)
-        except asyncio.CancelledError:
-            if not watch.interrupted():
-                self._left(gate, request, call)
-                raise
-            outcome = watch.error(self._id)
-            self._failed(outcome, gate, request, call)
-        finally:
-            watch.close()
-            self._guard.leave(request.model, breaker, ticket, gate.is_finished or outcome)
+        return Asked(partial(self.open, request, call))
 
-    async def _drain(self, source: AsyncGenerator[Chunk, None], gate: Gate, watch: Watch) -> ProviderError | None:
-        """Take what there is already, or comes within a moment; give the failure that ended it, if one did."""
-        watch.last(AFTER_END if gate.is_finished else 0.0)
+    async def open(self, request: Request, call: Call) -> Opened:
+        """Ask, and wait until the answer begins.
+
+        Raises:
+            CircuitOpenError: the model rests.
+            ProviderError: of the class that fits, with the provider's id.
+            ConfigError: the provider lacks what it needs.
+        """
+        breaker, ticket = self.guard.enter(request.model, rescue=call.is_rescue)
+        outcome: ProviderError | bool = False
+        watch = self._begin(request.model, call)
+        held: list[Chunk] | None = None
         try:
-            async for chunk in source:
-                gate.late.append(gate.seen(chunk))
+            try:
+                await self._provider.initialize()
+                held, source = [], self._provider.stream(request)
+                answer = _Attempted(
+                    held,
+                    source,
+                    attempt=self,
+                    call=call,
+                    model=request.model,
+                    breaker=breaker,
+                    ticket=ticket,
+                    time=watch,
+                )
+                try:
+                    async for chunk in source:
+                        held.append(answer.seen(chunk))
+                        if chunk.text or is_content(chunk) or len(held) >= MOST_HELD:
+                            watch.begun()
+                            answer.watch = None if watch.is_over else watch
+                            return answer
+                    raise truncated(self.id, "")  # noqa: TRY301 - the source is closed on all ways
+                except BaseException:
+                    await source.aclose()
+                    raise
+            except ProviderError as error:
+                outcome = self._failed(error, held, request, call)
+                raise
+            except asyncio.CancelledError:
+                if watch.interrupted():
+                    outcome = self._failed(watch.error(self.id), held, request, call)
+                    raise outcome from None
+                if held is not None:  # nobody waits any more: the request is paid for, and what was spoken of already
+                    call.used = wasted_usage(request, _usage_of(held))
+                raise
+        except BaseException:
+            watch.close()
+            self.guard.leave(request.model, breaker, ticket, outcome)
+            raise
+
+    def _begin(self, model: str, call: Call) -> Watch:
+        call.begin_attempt()
+        if call.recorder.enabled:
+            call.recorder.tell("llm.attempt", {"provider": self.id, "model": model})
+        limits = self._deadlines
+        return Watch(None if call.is_final else limits.first_token, limits.attempt, call.deadline)
+
+    def _failed(self, error: ProviderError, held: list[Chunk] | None, request: Request, call: Call) -> ProviderError:
+        error.provider = error.provider or self.id
+        if held:
+            call.waste(wasted_usage(request, _usage_of(held)))
+        return error
+
+
+class _Attempted(Opened, kw_only=True):
+    """An answer of an attempt, which is to be complete, and whose end the breaker is told.
+
+    Args:
+        attempt: Who asks.
+        call: Is told what providers have to say about it.
+        model: The model, as the provider names it.
+        breaker: Of the model.
+        ticket: What the breaker gave.
+        time: Bounds how long it takes.
+        failure: Why it ended before its end; it is raised once all is given on that came before.
+    """
+
+    attempt: Attempt
+    call: Call
+    model: str
+    breaker: Breaker
+    ticket: Ticket
+    time: Watch
+    failure: ProviderError | None = None
+    is_excused: bool = False
+
+    def seen(self, chunk: Chunk) -> Chunk:
+        if chunk.finish_reason is not None:
+            self.is_finished = True
+        return chunk if chunk.extra is None else without_notices(chunk, self.call)
+
+    async def rest(self) -> Sequence[Chunk]:
+        watch = self.time
+        if not self.is_finished and not watch.expired:
+            return ()
+        late: list[Chunk] = []
+        # All is said, or the time was over while the reader was busy: only what is there already counts.
+        watch.last(AFTER_END if self.is_finished else 0.0)
+        try:
+            async for chunk in self.source:
+                late.append(self.seen(chunk))
                 if watch.is_late():
                     watch.expired = True
                     break
         except ProviderError as error:
-            return error
+            self.failure = error
         except asyncio.CancelledError:
             if not watch.interrupted():
                 raise
-        watch.close()
-        return watch.error(self._id) if watch.expired else None
+        if watch.expired:  # who reads slowly is no failure of the provider
+            self.failure, self.is_excused = self.failure or watch.error(self.attempt.id), True
+        return late
 
-    def _begin(self, model: str, call: Call) -> Watch:
-        call.begin_attempt()
-        call.recorder.tell("llm.attempt", {"provider": self._id, "model": model})
-        limits = self._deadlines()
-        return Watch(None if call.is_final else limits.first_token, limits.attempt, call.deadline)
+    def check(self) -> None:
+        if not self.is_finished:
+            raise self.failure or truncated(self.attempt.id, "")
 
-    def _left(self, gate: Gate, request: Request, call: Call) -> None:
-        """Nobody waits any more: what the provider spoke of before its first content is paid for."""
-        if gate.held and not gate.is_open:
-            call.used = wasted_usage(request, gate.usage)
+    def interrupted(self) -> ProviderTimeoutError | None:
+        return self.time.error(self.attempt.id) if self.time.interrupted() else None
 
-    def _failed(self, error: ProviderError, gate: Gate, request: Request, call: Call) -> None:
-        if gate.is_finished:
-            return  # nothing is missing
-        error.provider = error.provider or self._id
-        if gate.held and not gate.is_open:
-            call.waste(wasted_usage(request, gate.usage))
-        raise error
+    async def close(self, failure: ProviderError | None = None) -> None:
+        outcome: ProviderError | bool = False
+        if self.is_finished:
+            outcome = True
+        elif failure is not None:
+            failure.provider = failure.provider or self.attempt.id
+            outcome = False if self.is_excused else failure
+        try:
+            await self.source.aclose()
+        except asyncio.CancelledError:
+            if not self.time.interrupted():
+                raise
+        finally:
+            self.time.close()
+            self.attempt.guard.leave(self.model, self.breaker, self.ticket, outcome)
+
+
+def _usage_of(chunks: list[Chunk]) -> Usage | None:
+    """The tokens that the provider spoke of already."""
+    return next((chunk.usage for chunk in reversed(chunks) if chunk.usage is not None), None)

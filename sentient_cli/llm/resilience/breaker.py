@@ -9,10 +9,12 @@ A pure state machine: what the time is comes with each call.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
+
+from sentient_cli.llm.checked import check_fields
 
 __all__ = ["Breaker", "BreakerPolicy", "BreakerState", "Ticket"]
 
@@ -20,11 +22,16 @@ BreakerState: TypeAlias = Literal["closed", "open", "half_open"]
 """Whether calls pass: all, none, or one to find out."""
 
 
+_USUAL: Final = 1 / 16
+"""The share of calls that may fail with no more to it."""
+
+
 class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a target rests, and for how long. Times are in seconds.
 
     Args:
-        failures: So many in a row are too many.
+        failures: So many in a row are too many; more, where more than one call in sixteen fails anyhow, so that chance
+            alone opens nothing.
         share: So large a part of the calls in the window is too much,
         minimum: if there were so many calls.
         window: How long calls are remembered, about.
@@ -44,6 +51,9 @@ class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True):
     open_for: Annotated[float, Meta(gt=0)] = 10.0
     longest: Annotated[float, Meta(gt=0)] = 300.0
     rescue: Annotated[float, Meta(gt=0)] = 1.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False):
@@ -82,20 +92,22 @@ class Breaker:
         "_probe",
         "_rescue_at",
         "_row",
-        "_ticket",
         "_trips",
-        "_until",
         "pending",
         "policy",
+        "ticket",
+        "until",
     )
 
     def __init__(self, policy: BreakerPolicy) -> None:
         self.policy: BreakerPolicy = policy
         self.pending: int = 0
         """Calls that go on now; whoever makes them counts them."""
+        self.until: float | None = None
+        """When the rest ends or ended; None: it is closed. To be read only."""
+        self.ticket: Ticket | None = Ticket(0)
+        """While it is closed what `admit` gives, the same for all calls between two changes. To be read only."""
         self._epoch = 0
-        self._ticket = Ticket(0)  # the same for all calls between two changes
-        self._until: float | None = None
         self._rescue_at = 0.0
         self._probe: Ticket | None = None
         self._trips = 0
@@ -105,29 +117,19 @@ class Breaker:
         self._failed = 0
 
     @property
-    def until(self) -> float | None:
-        """When the rest ends or ended; None: it is closed."""
-        return self._until
-
-    @property
-    def ticket(self) -> Ticket | None:
-        """What `admit` gives when it is closed; None: it is not."""
-        return self._ticket if self._until is None else None
-
-    @property
     def is_new(self) -> bool:
         """Whether it holds nothing that would be missed."""
-        return self._until is None and self._row == 0
+        return self.until is None and self._row == 0
 
     def state(self, now: float) -> BreakerState:
         """Whether calls pass now."""
-        if self._until is None:
+        if self.until is None:
             return "closed"
-        return "half_open" if self._probe is not None or now >= self._until else "open"
+        return "half_open" if self._probe is not None or now >= self.until else "open"
 
     def admits(self, now: float) -> bool:
         """Whether a call would pass now."""
-        return self._until is None or (self._probe is None and now >= self._until)
+        return self.until is None or (self._probe is None and now >= self.until)
 
     def admit(self, now: float, *, rescue: bool = False) -> Ticket | None:
         """Ask to make a call; None: not now.
@@ -136,9 +138,9 @@ class Breaker:
             now: What the time is, in seconds.
             rescue: Whether there is no other target left.
         """
-        if self._until is None:
-            return self._ticket
-        if self._probe is not None or (now < self._until and not (rescue and now >= self._rescue_at)):
+        if self.until is None:
+            return self.ticket
+        if self._probe is not None or (now < self.until and not (rescue and now >= self._rescue_at)):
             return None
         self._epoch += 1
         self._probe = Ticket(self._epoch, probe=True)
@@ -146,13 +148,15 @@ class Breaker:
 
     def succeeded(self, ticket: Ticket | None, now: float) -> None:
         """A call ended well. One that was begun before the target rested says nothing any more."""
-        if ticket is None or ticket.epoch != self._epoch:
+        if ticket is None:
             return
-        if ticket.probe:
-            self._close()
-        elif self._until is None:
+        if ticket is self.ticket:
             self._row = 0
-            self._count(now, failed=False)
+            if now - self._began >= self.policy.window:
+                self._forget(now)
+            self._passed += 1
+        elif ticket is self._probe:
+            self._close()
 
     def failed(self, ticket: Ticket | None, now: float, retry_after: float | None = None) -> None:
         """A call failed in a way that speaks against the target.
@@ -167,12 +171,14 @@ class Breaker:
         if ticket.probe and ticket is self._probe:
             self._trips += 1
             self._open(now, retry_after)
-        elif self._until is not None:
+        elif self.until is not None:
             if retry_after:
                 self._extend(now, retry_after)
-        elif ticket.epoch == self._epoch:
+        elif ticket is self.ticket:
             self._row += 1
-            self._count(now, failed=True)
+            if now - self._began >= self.policy.window:
+                self._forget(now)
+            self._failed += 1
             if self._is_too_much():
                 self._open(now, retry_after)
 
@@ -185,35 +191,37 @@ class Breaker:
         # What fails at once ends before what does not: of calls that began together the first to end have all failed. A
         # row of failures says something only if it is no shorter than the number of those that may still go well.
         policy, calls = self.policy, self._passed + self._failed
-        is_in_a_row = self._row >= max(policy.failures, self.pending)
+        is_in_a_row = self._row >= max(policy.failures, self.pending) and not self._is_chance(calls - self._row)
         return is_in_a_row or (calls >= policy.minimum and self._failed >= policy.share * (calls + self.pending))
 
-    def _count(self, now: float, *, failed: bool) -> None:
-        if now - self._began >= self.policy.window:
-            self._began, self._passed, self._failed = now, 0, 0
-        if failed:
-            self._failed += 1
-        else:
-            self._passed += 1
+    def _is_chance(self, before: int) -> bool:
+        """Whether so long a row is to be expected from what failed of the calls before it."""
+        if before < self.policy.minimum:
+            return False
+        share = max(0, self._failed - self._row) / before
+        return share**self._row > _USUAL**self.policy.failures
+
+    def _forget(self, now: float) -> None:
+        self._began, self._passed, self._failed = now, 0, 0
 
     def _open(self, now: float, retry_after: float | None) -> None:
         policy = self.policy
         self._epoch += 1
-        self._probe = None
+        self.ticket = self._probe = None
         length = min(policy.longest, policy.open_for * 2 ** min(self._trips, 30))
-        self._until = max(self._until or 0.0, now + length)
+        self.until = max(self.until or 0.0, now + length)
         self._rescue_at = max(self._rescue_at, now + policy.rescue)
         if retry_after:
             self._extend(now, retry_after)
 
     def _extend(self, now: float, seconds: float) -> None:
         until = now + min(seconds, self.policy.longest)
-        self._until = max(self._until or 0.0, until)
+        self.until = max(self.until or 0.0, until)
         self._rescue_at = max(self._rescue_at, until)
 
     def _close(self) -> None:
         self._epoch += 1
-        self._ticket = Ticket(self._epoch)
-        self._until = self._probe = None
+        self.ticket = Ticket(self._epoch)
+        self.until = self._probe = None
         self._trips = self._row = self._passed = self._failed = 0
         self._rescue_at = 0.0

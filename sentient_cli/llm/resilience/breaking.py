@@ -61,7 +61,8 @@ class Breakers:
 
     def __init__(self, policy: Callable[[str], BreakerPolicy], clock: Clock) -> None:
         self._policy = policy
-        self._clock = clock
+        self.clock: Clock = clock
+        """What the time is."""
         self._all: dict[tuple[str, str], Breaker] = {}
         self._told: dict[tuple[str, str], BreakerState] = {}
         self._listeners: list[BreakerListener] = []
@@ -72,7 +73,7 @@ class Breakers:
 
     def now(self) -> float:
         """What the time is, in seconds."""
-        return self._clock.now_ns() / 1e9
+        return self.clock.now_ns() / 1e9
 
     def state(self, provider: str, model: str) -> BreakerState:
         """Whether calls pass."""
@@ -165,9 +166,9 @@ class Guard:
         breakers = self._breakers
         breaker.pending -= 1
         if outcome is True:
-            was_closed = not ticket.probe and breaker.until is None
-            breaker.succeeded(ticket, breakers.now())
-            if was_closed:
+            is_closed = ticket is breaker.ticket
+            breaker.succeeded(ticket, breakers.clock.now_ns() / 1e9)
+            if is_closed:
                 return
         elif outcome is not False and speaks_against(outcome):
             breaker.failed(ticket, breakers.now(), outcome.retry_after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Protocol
 
 import msgspec
@@ -169,12 +169,12 @@ class Caching:
 
     Args:
         inner: Asks.
-        cache: Where answers are kept, at this moment; None: nowhere.
+        cache: Where answers are kept.
     """
 
     __slots__ = ("_cache", "_inner")
 
-    def __init__(self, inner: Answering, cache: Callable[[], AnswerCache | None]) -> None:
+    def __init__(self, inner: Answering, cache: AnswerCache) -> None:
         self._inner = inner
         self._cache = cache
 
@@ -184,13 +184,10 @@ class Caching:
         Raises:
             ProviderError: it was not there, and the call failed.
         """
-        cache = self._cache()
-        if cache is None or call.options.cache is False:
-            return self._inner.stream(request, call)
-        return self._stream(cache, request, call)
+        return self._inner.stream(request, call) if call.options.cache is False else self._stream(request, call)
 
-    async def _stream(self, cache: AnswerCache, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
-        key = key_of(request, call)
+    async def _stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
+        cache, key = self._cache, key_of(request, call)
         kept = await found(cache, key)
         if kept is not None:
             for chunk in kept.give(call):

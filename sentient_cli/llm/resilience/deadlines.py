@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import current_task, get_running_loop
+from collections.abc import Callable
 from typing import Annotated, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import msgspec
 from msgspec import Meta
 
 from sentient_cli.errors import ProviderTimeoutError
+from sentient_cli.llm.checked import check_fields
 
-__all__ = ["Deadlines", "Watch"]
+__all__ = ["Deadlines", "Round", "Watch", "round_of"]
 
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -20,8 +23,6 @@ COARSE: Final = 5.0
 QUARTER: Final = 0.25
 MOMENT: Final = 0.1
 """Seconds in which what came already is read."""
-
-_rounds: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, set[Watch]]] = WeakKeyDictionary()
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,9 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     first_token: Seconds | None = 60.0
     attempt: Seconds | None = None
     total: Seconds | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 class Watch:
@@ -74,35 +78,39 @@ class Watch:
     )
 
     def __init__(self, first: float | None, attempt: float | None, deadline: float | None) -> None:
-        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
-        loop = self.loop
-        self.task: asyncio.Task[object] | None = asyncio.current_task(loop)
+        loop = self.loop = get_running_loop()
+        self.task: asyncio.Task[object] | None = current_task(loop)
         self.expired: bool = False
         self.is_over: bool = False
         self._victim: asyncio.Task[object] | None = None
         self._cancelling = 0
-        self._timer: asyncio.TimerHandle | set[Watch] | None = None
+        self._timer: asyncio.TimerHandle | Round | None = None
         now = loop.time()
-        self._end, self._end_word = deadline, "The call took too long"
-        if attempt is not None and (deadline is None or now + attempt < deadline):
-            self._end, self._end_word = now + attempt, "The answer took too long"
-        self._at, self._word = self._end, self._end_word
-        if first is not None and (self._at is None or now + first < self._at):
-            self._at, self._word = now + first, "No answer began in time"
-        if self._at is not None:
-            self._timer = loop.call_at(self._at, self.ring) if self._at - now < COARSE else self._join(loop, self._at)
+        at, word = deadline, "The call took too long"
+        if attempt is not None and (at is None or now + attempt < at):
+            at, word = now + attempt, "The answer took too long"
+        self._end, self._end_word = at, word
+        if first is not None and (at is None or now + first < at):
+            at, word = now + first, "No answer began in time"
+        self._at, self._word = at, word
+        if at is not None:
+            if at - now < COARSE:
+                self._timer = loop.call_at(at, self.ring)
+            else:
+                self._timer = found = round_of(loop)
+                found.join(self)
 
     def begun(self) -> None:
         """The answer has begun: only its end is bounded now, if that is."""
         self.task = None
         self._at, self._word = self._end, self._end_word
-        self.is_over = self._at is None
-        if self.is_over:
+        if self._at is None:
+            self.is_over = True
             self.close()
 
     def resume(self) -> bool:
         """The provider is waited for again; say whether the time was over meanwhile."""
-        self.task = asyncio.current_task(self.loop)
+        self.task = current_task(self.loop)
         return self.expired
 
     def last(self, seconds: float) -> None:
@@ -112,33 +120,22 @@ class Watch:
         at = now + seconds if self._end is None else min(now + seconds, self._end)
         self._at = max(at, now + MOMENT)
         self.expired = self.is_over = False
-        self.task = asyncio.current_task(self.loop)
-        self._timer = self._join(self.loop, self._at)
+        self.task = current_task(self.loop)
+        self._timer = round_of(self.loop)
+        self._timer.join(self)
 
     def is_late(self) -> bool:
-        """Whether the time is over; `expired` says so only where the loop comes around."""
+        """Whether the time is over; `expired` says so only once the loop comes around."""
         return self._at is not None and self.loop.time() >= self._at
-
-    def _join(self, loop: asyncio.AbstractEventLoop, at: float) -> set[Watch]:
-        # A timer of its own costs ten microseconds; those of the same quarter of a second share one.
-        moment = int(at / QUARTER) + 1
-        rounds = _rounds.get(loop)
-        if rounds is None:
-            rounds = _rounds[loop] = {}
-        watches = rounds.get(moment)
-        if watches is None:
-            watches = rounds[moment] = set()
-            loop.call_at(moment * QUARTER, _ring_all, rounds, moment)
-        watches.add(self)
-        return watches
 
     def ring(self) -> None:
         """The time may be over."""
         self._timer = None
-        if self._at is None:
+        at = self._at
+        if at is None:
             return
-        if self._at > self.loop.time():
-            self._timer = self.loop.call_at(self._at, self.ring)
+        if at > self.loop.time():
+            self._timer = self.loop.call_at(at, self.ring)
             return
         self.expired = True
         if self.task is not None:
@@ -171,12 +168,53 @@ class Watch:
         if timer is None:
             return
         self._timer = None
-        if isinstance(timer, set):
-            timer.discard(self)
+        if isinstance(timer, Round):
+            timer.leave(self)
         else:
             timer.cancel()
 
 
-def _ring_all(rounds: dict[int, set[Watch]], moment: int) -> None:
-    for watch in rounds.pop(moment):
-        watch.ring()
+class Round:
+    """Looks after the watches of one loop every quarter of a second, while there are any."""
+
+    __slots__ = ("_timer", "_watches")
+
+    def __init__(self) -> None:
+        self._watches: set[Watch] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._watches)
+
+    def join(self, watch: Watch) -> None:
+        """Look after one more."""
+        self._watches.add(watch)
+        if self._timer is None:
+            self._timer = watch.loop.call_later(QUARTER, self.look)
+
+    def leave(self, watch: Watch) -> None:
+        """Look after one less, if it was there."""
+        self._watches.discard(watch)
+
+    def look(self) -> None:
+        """Ring those whose time is over."""
+        self._timer = None
+        for watch in [each for each in self._watches if each.is_late()]:
+            self._watches.discard(watch)
+            watch.ring()
+        if self._watches:
+            self._timer = get_running_loop().call_later(QUARTER, self.look)
+
+
+_rounds: WeakKeyDictionary[asyncio.AbstractEventLoop, Round] = WeakKeyDictionary()
+_latest: list[tuple[Callable[[], asyncio.AbstractEventLoop | None], Round]] = [(lambda: None, Round())]
+"""The loop that was asked for last, since nearly always there is but one."""
+
+
+def round_of(loop: asyncio.AbstractEventLoop) -> Round:
+    """What looks after the watches of a loop: a timer for each would cost ten microseconds."""
+    known, found = _latest[0]
+    if known() is not loop:
+        found = _rounds.setdefault(loop, Round())
+        _latest[0] = (ref(loop), found)
+    return found

@@ -1,20 +1,14 @@
-"""Holds an answer back until its first content: up to there another attempt can take its place unseen."""
+"""What of an answer is its content: it is held back up to there, so that another attempt can take its place unseen."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import msgspec
 
-from sentient_cli.errors import ProviderError
-from sentient_cli.llm.assembly import truncated
 from sentient_cli.llm.call import Call
-from sentient_cli.llm.types import Chunk, Usage
+from sentient_cli.llm.types import Chunk
 
-__all__ = ["NOTICES", "Gate", "is_content"]
+__all__ = ["NOTICES", "is_content", "without_notices"]
 
-MOST_HELD = 256
-"""Pieces without content that are held back; nobody sends that many."""
 NOTICES = "notices"
 """The key in ``Chunk.extra`` under which a provider says what it did not ask as it was wanted."""
 
@@ -35,72 +29,25 @@ def is_content(chunk: Chunk) -> bool:
     )
 
 
-class Gate:
-    """What an attempt gave so far: all of it before its first content, and then whether it is complete.
+def without_notices(chunk: Chunk, call: Call) -> Chunk:
+    """A piece without what its provider has to say about it; the call is told that.
 
     Args:
-        call: Is told what providers have to say about it.
+        chunk: The piece.
+        call: What it belongs to.
+
+    Example:
+        >>> from sentient_cli.clock import SystemClock
+        >>> from sentient_cli.llm.hooks import Recorder
+        >>> call = Call(Recorder((), SystemClock(), "1"))
+        >>> without_notices(Chunk("Hi", extra={NOTICES: ["It has no seed"], "id": 7}), call).extra, call.notices
+        ({'id': 7}, ['It has no seed'])
     """
-
-    __slots__ = ("_call", "held", "is_finished", "is_open", "late")
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self.held: list[Chunk] = []
-        """What came up to the first content, and that."""
-        self.late: list[Chunk] = []
-        """What came after the end, or was there already when the time was over."""
-        self.is_open: bool = False
-        """Whether there was content."""
-        self.is_finished: bool = False
-        """Whether the terminal marker was there: whatever comes now, nothing is missing."""
-
-    async def wait(self, source: AsyncGenerator[Chunk, None], provider: str) -> None:
-        """Read up to the first content.
-
-        Raises:
-            ProviderConnectionError: there was none.
-            ProviderError: the attempt failed.
-        """
-        async for chunk in source:
-            self.held.append(self.seen(chunk))
-            if is_content(chunk) or len(self.held) >= MOST_HELD:
-                self.is_open = True
-                return
-        raise truncated(provider, "")
-
-    def seen(self, chunk: Chunk) -> Chunk:
-        """Look at a piece that may be more than text, and give what of it goes on."""
-        if chunk.finish_reason is not None:
-            self.is_finished = True
-        extra = chunk.extra
-        if extra is None or NOTICES not in extra:
-            return chunk
-        told = extra[NOTICES]
-        for notice in told if isinstance(told, list) else (told,):
-            self._call.note(str(notice))
-        rest = {name: value for name, value in extra.items() if name != NOTICES}
-        return msgspec.structs.replace(chunk, extra=rest or None)
-
-    def fail(self, error: ProviderError | None) -> None:
-        """Raise an error, if there is one, unless nothing is missing.
-
-        Raises:
-            ProviderError: this one.
-        """
-        if error is not None and not self.is_finished:
-            raise error
-
-    def end(self, provider: str) -> None:
-        """There is nothing more.
-
-        Raises:
-            ProviderConnectionError: something is missing.
-        """
-        if not self.is_finished:
-            raise truncated(provider, "")
-
-    @property
-    def usage(self) -> Usage | None:
-        """The tokens that the provider spoke of already."""
-        return next((chunk.usage for chunk in reversed(self.held) if chunk.usage is not None), None)
+    extra = chunk.extra
+    if extra is None or NOTICES not in extra:
+        return chunk
+    told = extra[NOTICES]
+    for notice in told if isinstance(told, list) else (told,):
+        call.note(str(notice))
+    rest = {name: value for name, value in extra.items() if name != NOTICES}
+    return msgspec.structs.replace(chunk, extra=rest or None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
 from typing import Annotated
 
 import msgspec
@@ -12,6 +11,7 @@ from msgspec import Meta
 
 from sentient_cli.clock import Clock
 from sentient_cli.llm.call import Call
+from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.opening import Opened, Opening
 from sentient_cli.llm.resilience.waste import wasted_usage
@@ -35,6 +35,9 @@ class HedgePolicy(msgspec.Struct, frozen=True, kw_only=True):
     after: Annotated[float, Meta(gt=0)] | None = None
     learn: Annotated[int, Meta(ge=5)] = 20
     share: Annotated[float, Meta(gt=0, le=1)] = 0.1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 class Latencies:
@@ -78,7 +81,7 @@ class _Runner:
     async def close(self) -> None:
         """Close what it may have."""
         if self.task.done() and not self.task.cancelled() and self.task.exception() is None:
-            await self.task.result()[1].aclose()
+            await self.task.result().close()
 
 
 async def _end(runners: list[_Runner]) -> None:
@@ -98,13 +101,13 @@ class Hedging:
 
     Args:
         inner: Asks.
-        policy: When, at this moment; None: never.
+        policy: When.
         clock: Waits.
     """
 
     __slots__ = ("_calls", "_clock", "_hedged", "_inner", "_latencies", "_policy")
 
-    def __init__(self, inner: Opening, policy: Callable[[], HedgePolicy | None], clock: Clock) -> None:
+    def __init__(self, inner: Opening, policy: HedgePolicy, clock: Clock) -> None:
         self._inner = inner
         self._policy = policy
         self._clock = clock
@@ -112,21 +115,17 @@ class Hedging:
         self._calls = 0
         self._hedged = 0
 
-    def open(self, request: Request, call: Call) -> Coroutine[None, None, Opened]:
+    async def open(self, request: Request, call: Call) -> Opened:
         """Ask until an answer begins, perhaps twice at once.
 
         Raises:
             ProviderError: both failed.
         """
-        policy = self._policy()
-        return self._inner.open(request, call) if policy is None else self._open(policy, request, call)
-
-    async def _open(self, policy: HedgePolicy, request: Request, call: Call) -> Opened:
         self._calls += 1
         latencies, began = self._of(request.model), self._clock.now_ns()
         runners = [_Runner(self._inner, request, call.branch())]
         try:
-            delay = self._delay(policy, latencies)
+            delay = self._delay(latencies)
             if delay is not None and not await self._in_time(runners[0], delay):
                 self._hedged += 1
                 twin = msgspec.structs.replace(request, call=f"{request.call}-h" if request.call else "")
@@ -152,7 +151,8 @@ class Hedging:
             latencies = self._latencies[model] = Latencies()
         return latencies
 
-    def _delay(self, policy: HedgePolicy, latencies: Latencies) -> float | None:
+    def _delay(self, latencies: Latencies) -> float | None:
+        policy = self._policy
         if self._hedged + 1 > max(1.0, policy.share * self._calls):
             return None
         if policy.after is not None:

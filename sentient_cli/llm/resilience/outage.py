@@ -24,6 +24,7 @@ from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.cache import AnswerCache, KeptAnswer, found, is_worth, keep
 from sentient_cli.llm.resilience.keys import key_of
 from sentient_cli.llm.types import Chunk, Usage
+from sentient_cli.llm.wire.closing import Closing, slept
 
 __all__ = ["Outage", "OutagePolicy"]
 
@@ -64,9 +65,10 @@ class Outage:
         policy: What is done, at this moment; None: nothing.
         clock: Waits.
         draw: Gives random numbers, from 0 to below 1, so that those who waited do not all come back at once.
+        closing: Ends all waits: nobody is asked any more.
     """
 
-    __slots__ = ("_clock", "_draw", "_inner", "_policy", "_waiting")
+    __slots__ = ("_clock", "_closing", "_draw", "_inner", "_policy", "_waiting")
 
     def __init__(
         self,
@@ -74,7 +76,9 @@ class Outage:
         policy: Callable[[], OutagePolicy | None],
         clock: Clock,
         draw: Callable[[], float],
+        closing: Closing,
     ) -> None:
+        self._closing = closing
         self._inner = inner
         self._policy = policy
         self._clock = clock
@@ -108,7 +112,7 @@ class Outage:
                 wait = self._wait(policy.wait - waited, error, tries, call)
                 if wait is not None:
                     _tell(call, "wait", error)
-                    await self._sleep(wait)
+                    await self._sleep(wait, error)
                     waited, tries = waited + wait, tries + 1
                     call.degraded = f"{_WHY} at once, and this one was waited for"
                     continue
@@ -131,10 +135,12 @@ class Outage:
             left = min(left, call.deadline - asyncio.get_running_loop().time())
         return None if told > left else min(left, told * (1 + _SPREAD * self._draw()))
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float, error: ProviderError) -> None:
+        """Wait; raise the error when nobody can be asked then."""
         self._waiting += 1
         try:
-            await self._clock.sleep(seconds)
+            if not await slept(self._clock, seconds, self._closing.wait()):
+                raise error
         finally:
             self._waiting -= 1
 

@@ -10,18 +10,20 @@ from sentient_cli.clock import Clock
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.resilience.attempt import Attempt
+from sentient_cli.llm.resilience.breaker import BreakerPolicy
 from sentient_cli.llm.resilience.breaking import Breakers, Guard
 from sentient_cli.llm.resilience.cache import Caching
 from sentient_cli.llm.resilience.failover import Failover
 from sentient_cli.llm.resilience.hedging import Hedging
-from sentient_cli.llm.resilience.opening import Opening
+from sentient_cli.llm.resilience.opening import First, Opening
 from sentient_cli.llm.resilience.outage import Outage
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryBudget, Retrying
 from sentient_cli.llm.resilience.single_flight import SingleFlight
 from sentient_cli.llm.resilience.targets import Choice
+from sentient_cli.llm.wire.closing import Closing
 
-__all__ = ["Pipeline", "Wrap", "lane", "pipeline"]
+__all__ = ["Pipeline", "Wrap", "cached", "lane", "pipeline"]
 
 Wrap: TypeAlias = Callable[[Answering], Answering]
 """Puts something more around what answers."""
@@ -31,7 +33,7 @@ class Pipeline:
     """What answers the calls of a manager, and what its parts share.
 
     Args:
-        policies: What is done about failures; may be replaced at any time, for the calls that follow.
+        policies: What is done about failures; others may be put in their place with `use`.
         choose: Gives the targets of a call.
         clock: What the time is.
         around_calls: More around a whole call, the innermost first, such as budgets and filters.
@@ -49,27 +51,32 @@ class Pipeline:
         around_attempts: Sequence[Wrap] = (),
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self._policies = policies
+        self.policies: ResiliencePolicies = policies
+        """What is done about failures; `use` puts others in their place."""
         self.clock = clock
         self.draw = draw
-        self.breakers: Breakers = Breakers(policies.breaker_of, clock)
+        self.breakers: Breakers = Breakers(self._breaker_of, clock)
         self.budget: RetryBudget = RetryBudget(policies.retry_share, policies.retry_floor)
+        self.closing: Closing = Closing()
+        """Whether providers are closed, so that there is nothing to wait for."""
         self.around_attempts: tuple[Wrap, ...] = tuple(around_attempts)
         self._lanes: dict[str, tuple[LLMProvider, Opening]] = {}
-        self.answering: Answering = pipeline(self, choose, around_calls)
+        self._shared: Answering = pipeline(self, choose, around_calls)
+        self.answering: Answering = cached(self._shared, policies)
+        """What answers the calls that begin now."""
 
-    @property
-    def policies(self) -> ResiliencePolicies:
-        """What is done about failures."""
-        return self._policies
-
-    @policies.setter
-    def policies(self, policies: ResiliencePolicies) -> None:
-        self._policies = policies
+    def use(self, policies: ResiliencePolicies) -> None:
+        """Have other policies for the calls that follow."""
+        self.policies = policies
+        self._lanes.clear()  # they are made for the policies that there were
+        self.answering = cached(self._shared, policies)
         self.budget.share, self.budget.floor = policies.retry_share, policies.retry_floor
 
+    def _breaker_of(self, provider: str) -> BreakerPolicy:
+        return self.policies.breaker_of(provider)
+
     def lane_of(self, provider: LLMProvider) -> Opening:
-        """What is around one provider; made once."""
+        """What is around one provider; made once for it and the policies that there are."""
         known = self._lanes.get(provider.provider_id)
         if known is None or known[0] is not provider:
             known = self._lanes[provider.provider_id] = (provider, lane(self, provider))
@@ -90,19 +97,25 @@ def pipeline(parts: Pipeline, choose: Callable[[Request, Call], Choice], around:
         lambda: parts.policies.failover,
         lambda provider: parts.budget.take(provider, parts.clock.now_ns() / 1e9),
     )
-    answering = Outage(answering, lambda: parts.policies.outage, parts.clock, parts.draw)
+    answering = Outage(answering, lambda: parts.policies.outage, parts.clock, parts.draw, parts.closing)
     for wrap in around:
         answering = wrap(answering)
-    answering = SingleFlight(answering)
-    return Caching(answering, lambda: parts.policies.cache)
+    return SingleFlight(answering, lambda: parts.policies.shared)
+
+
+def cached(answering: Answering, policies: ResiliencePolicies) -> Answering:
+    """The outermost part, if answers are kept."""
+    return answering if policies.cache is None else Caching(answering, policies.cache)
 
 
 def lane(parts: Pipeline, provider: LLMProvider) -> Opening:
     """Compose what is around one provider, from the inside out; failover goes from one lane to another."""
-    name = provider.provider_id
-    guard = Guard(name, parts.breakers)
-    attempt: Answering = Attempt(provider, guard, lambda: parts.policies.deadlines_of(name))
+    name, policies = provider.provider_id, parts.policies
+    attempt = Attempt(provider, Guard(name, parts.breakers), policies.deadlines_of(name))
+    wrapped: Answering = attempt
     for wrap in parts.around_attempts:
-        attempt = wrap(attempt)
-    retrying = Retrying(attempt, provider, lambda: parts.policies.retry_of(name), parts.budget, parts.clock, parts.draw)
-    return Hedging(retrying, lambda: parts.policies.hedging_of(name), parts.clock)
+        wrapped = wrap(wrapped)
+    first = attempt if wrapped is attempt else First(wrapped)
+    retrying = Retrying(first, provider, policies.retry_of(name), parts.budget, parts.clock, parts.draw)
+    hedging = policies.hedging_of(name)
+    return retrying if hedging is None else Hedging(retrying, hedging, parts.clock)

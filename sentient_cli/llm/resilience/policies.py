@@ -46,6 +46,7 @@ class ResiliencePolicies(msgspec.Struct, frozen=True, kw_only=True):
         deadlines: How long things may take.
         failover: When another model takes over.
         hedging: When a model is asked a second time; None: never.
+        shared: Whether calls that ask the same at the same time get one answer, unless a call says otherwise.
         cache: Where answers are kept; None: nowhere.
         outage: What is done when every model that could answer is limited or down; None: the error is raised.
         retry_share: Retries for each call to a provider, at most,
@@ -63,6 +64,7 @@ class ResiliencePolicies(msgspec.Struct, frozen=True, kw_only=True):
     deadlines: Deadlines = Deadlines()
     failover: FailoverPolicy = FailoverPolicy()
     hedging: HedgePolicy | None = None
+    shared: bool = False
     cache: AnswerCache | None = None
     outage: OutagePolicy | None = None
     retry_share: float = 0.1

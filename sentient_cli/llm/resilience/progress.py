@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sentient_cli.llm.assembly import Assembly
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.replay import Replay
@@ -13,7 +15,7 @@ from sentient_cli.llm.types import Chunk, ToolCall, Usage
 __all__ = ["Progress"]
 
 
-class Progress:
+class Progress(msgspec.Struct, eq=False):
     """What was given on of an answer, and what the attempt took that goes on.
 
     Example:
@@ -27,35 +29,22 @@ class Progress:
         (0, 10)
     """
 
-    __slots__ = (
-        "_before",
-        "_before_tools",
-        "_said",
-        "_said_before",
-        "_size",
-        "_tools",
-        "has_arrived",
-        "has_ended",
-        "texts",
-    )
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        """The text that was given on."""
-        self.has_arrived: bool = False
-        """Whether the answer of this attempt has begun."""
-        self.has_ended: bool = False
-        """Whether the mark was there that nothing is missing."""
-        self._tools: Assembly | None = None
-        self._before_tools = 0
-        self._before = 0
-        """How many texts are of attempts before this one."""
-        self._size = 0
-        """The bytes of this attempt that are no text."""
-        self._said: Usage | None = None
-        """What the provider says that this attempt took."""
-        self._said_before = False
-        """Whether the reader was told what an attempt took before this one."""
+    texts: list[str] = []
+    """The text that was given on."""
+    has_arrived: bool = False
+    """Whether the answer of this attempt has begun."""
+    has_ended: bool = False
+    """Whether the mark was there that nothing is missing."""
+    tools: Assembly | None = None
+    before_tools: int = 0
+    before: int = 0
+    """How many texts are of attempts before this one."""
+    size: int = 0
+    """The bytes of this attempt that are no text."""
+    said: Usage | None = None
+    """What the provider says that this attempt took."""
+    said_before: bool = False
+    """Whether the reader was told what an attempt took before this one."""
 
     @property
     def written(self) -> int:
@@ -65,43 +54,44 @@ class Progress:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tools that were asked for."""
-        return self._tools.tool_calls if self._tools is not None else ()
+        return self.tools.tool_calls if self.tools is not None else ()
 
     @property
     def is_at_tools(self) -> bool:
         """Whether no text came after the last tool that was asked for."""
-        return self._tools is not None and len(self.texts) == self._before_tools
+        return self.tools is not None and len(self.texts) == self.before_tools
 
     @property
     def lacks_usage(self) -> bool:
         """Whether the tokens that the reader was told are those of an attempt before this one."""
-        return self._said_before and self._said is None
+        return self.said_before and self.said is None
 
     @property
     def is_counted(self) -> bool:
         """Whether the provider said all that there is to say."""
-        return self.has_ended and self._said is not None
+        return self.has_ended and self.said is not None
 
     def begin(self) -> None:
         """Another attempt begins."""
-        self._said_before = self._said_before or self._said is not None
-        self._said, self._size, self._before, self.has_arrived = None, 0, len(self.texts), False
+        self.said_before = self.said_before or self.said is not None
+        self.said, self.size, self.before, self.has_arrived = None, 0, len(self.texts), False
 
     def void(self) -> None:
         """The answer begins anew: what was given on does not count."""
-        self.texts, self._tools, self._before, self._said_before = [], None, 0, False
+        self.texts, self.tools, self.before, self.said_before = [], None, 0, False
 
     def take(self, chunk: Chunk) -> None:
         """See what else than text there is in a piece."""
-        self._size += written_in(chunk) - size_of(chunk.text)
         if chunk.finish_reason is not None:
             self.has_ended = True
-        if chunk.tool_call is not None:
-            self._tools = self._tools or Assembly()
-            self._tools.add(chunk)
-            self._before_tools = len(self.texts)
+        if chunk.thinking is not None or chunk.tool_call is not None or chunk.refusal:
+            self.size += written_in(chunk) - size_of(chunk.text)
+            if chunk.tool_call is not None:
+                self.tools = self.tools or Assembly()
+                self.tools.add(chunk)
+                self.before_tools = len(self.texts)
         if chunk.usage is not None:
-            self._said = chunk.usage
+            self.said = chunk.usage
 
     def taken(self, request: Request, splicer: Splicer | Replay | None) -> Usage:
         """What this attempt took so far.
@@ -110,7 +100,7 @@ class Progress:
             request: What it was asked.
             splicer: What reads it, if it is the rest of an answer.
         """
-        size = self._size + size_of("".join(self.texts[self._before :]))
+        size = self.size + size_of("".join(self.texts[self.before :]))
         if splicer is not None:  # what it repeated is in no text
             size += splicer.read if splicer.cut is None else splicer.cut
-        return wasted_usage(request, self._said, size)
+        return wasted_usage(request, self.said, size)

@@ -11,11 +11,13 @@ from msgspec import Meta
 
 from sentient_cli.clock import Clock
 from sentient_cli.errors import ProviderError
-from sentient_cli.llm.call import Answering, Call
+from sentient_cli.llm.call import Call
+from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.hooks import failure_as_json
 from sentient_cli.llm.provider import LLMProvider, Request
-from sentient_cli.llm.resilience.opening import Opened, opened
+from sentient_cli.llm.resilience.opening import Opened, Opening
 from sentient_cli.llm.types import JsonValue
+from sentient_cli.llm.wire.closing import slept
 
 __all__ = ["RetryBudget", "RetryContext", "RetryPolicy", "RetryStrategy", "Retrying"]
 
@@ -74,12 +76,13 @@ class RetryStrategy(Protocol):
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """Waits twice as long each time, at random within that, and at least as long as the provider asks for.
+    """Waits longer each time, at random within that, and at least as long as the provider asks for.
 
     Args:
         attempts: How many attempts there are at most.
         base: Seconds within which the first retry comes.
         cap: Seconds within which any comes.
+        strategy: ``exponential``: twice as long each time; ``linear``: longer by ``base``; ``constant``: the same.
         jitter: ``full``: at any moment from now to then; ``none``: just then.
         longest: Seconds that a provider may ask us to wait; when it asks for more, the call fails.
         patience: The same when another model can be asked instead.
@@ -96,9 +99,13 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     attempts: Annotated[int, Meta(ge=1, le=20)] = 3
     base: Annotated[float, Meta(ge=0)] = 0.5
     cap: Annotated[float, Meta(ge=0)] = 8.0
+    strategy: Literal["exponential", "linear", "constant"] = "exponential"
     jitter: Literal["full", "none"] = "full"
     longest: Annotated[float, Meta(ge=0)] = 30.0
     patience: Annotated[float, Meta(ge=0)] = 2.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def wait(self, context: RetryContext) -> float | None:
         """Seconds to wait; None: another attempt does not help, comes too late, or was the last."""
@@ -109,18 +116,25 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if error.retry_after is not None:
             wait = error.retry_after + context.draw * min(self.base, error.retry_after)
         else:
-            wait = share * min(self.cap, self.base * 2 ** (context.attempt - 1))
+            wait = share * min(self.cap, self.base * self._growth(context.attempt))
         if (error.retry_after or 0.0) > (self.patience if context.alternatives else self.longest):
             return None
         return None if context.remaining is not None and wait >= context.remaining else wait
 
+    def _growth(self, attempt: int) -> int:
+        if self.strategy == "exponential":
+            return 1 << (attempt - 1)
+        return attempt if self.strategy == "linear" else 1
+
 
 class _Traffic:
-    __slots__ = ("calls", "retries")
+    """Of one provider, in this window and with the one before."""
+
+    __slots__ = ("all_calls", "all_retries", "calls", "retries")
 
     def __init__(self) -> None:
-        self.calls = 0
-        self.retries = 0
+        self.calls = self.all_calls = 0
+        self.retries = self.all_retries = 0
 
 
 class RetryBudget:
@@ -149,50 +163,51 @@ class RetryBudget:
         self.floor = floor
         self._window = window
         self._began = 0.0
-        self._now: dict[str, _Traffic] = {}
-        self._before: dict[str, _Traffic] = {}
+        self._traffic: dict[str, _Traffic] = {}
 
     def count(self, provider: str, now: float) -> bool:
         """Count a call, and say whether it may be retried."""
         if now - self._began >= self._window:
             self._roll(now)
-        traffic = self._of(provider)
+        traffic = self._traffic.get(provider) or self._new(provider)
         traffic.calls += 1
-        return self._has_left(provider, traffic)
+        traffic.all_calls += 1
+        following = traffic.all_retries + 1
+        return following <= self.floor or following <= self.share * traffic.all_calls
 
     def has_left(self, provider: str, now: float) -> bool:
         """Whether there may be another retry."""
         if now - self._began >= self._window:
             self._roll(now)
-        return self._has_left(provider, self._of(provider))
-
-    def _has_left(self, provider: str, traffic: _Traffic) -> bool:
-        calls, retries, before = traffic.calls, traffic.retries, self._before.get(provider)
-        if before is not None:
-            calls, retries = calls + before.calls, retries + before.retries
-        return retries + 1 <= max(self.floor, self.share * calls)
+        traffic = self._traffic.get(provider) or self._new(provider)
+        return traffic.all_retries + 1 <= max(self.floor, self.share * traffic.all_calls)
 
     def take(self, provider: str, now: float) -> bool:
         """Take one, if there is one."""
         if not self.has_left(provider, now):
             return False
-        self._of(provider).retries += 1
+        traffic = self._traffic[provider]
+        traffic.retries += 1
+        traffic.all_retries += 1
         return True
 
     def give_back(self, provider: str) -> None:
         """Give one back that went well; more than were taken of late are not."""
-        traffic = self._of(provider)
-        traffic.retries = max(0, traffic.retries - 1)
+        traffic = self._traffic.get(provider)
+        if traffic is not None and traffic.retries:
+            traffic.retries -= 1
+            traffic.all_retries -= 1
 
-    def _of(self, provider: str) -> _Traffic:
-        traffic = self._now.get(provider)
-        if traffic is None:
-            traffic = self._now[provider] = _Traffic()
+    def _new(self, provider: str) -> _Traffic:
+        traffic = self._traffic[provider] = _Traffic()
         return traffic
 
     def _roll(self, now: float) -> None:
-        self._before = self._now if now - self._began < 2 * self._window else {}
-        self._now = {}
+        is_next = now - self._began < 2 * self._window
+        for traffic in self._traffic.values():
+            traffic.all_calls = traffic.calls if is_next else 0
+            traffic.all_retries = traffic.retries if is_next else 0
+            traffic.calls = traffic.retries = 0
         self._began = now
 
 
@@ -202,7 +217,7 @@ class Retrying:
     Args:
         inner: Makes one attempt.
         provider: Who is asked; one that tells when it is closed (``until_closed``) is not waited for then.
-        strategy: Decides, at this moment.
+        strategy: Decides.
         budget: Bounds all retries.
         clock: Waits.
         draw: Gives random numbers, from 0 to below 1.
@@ -212,9 +227,9 @@ class Retrying:
 
     def __init__(
         self,
-        inner: Answering,
+        inner: Opening,
         provider: LLMProvider,
-        strategy: Callable[[], RetryStrategy],
+        strategy: RetryStrategy,
         budget: RetryBudget,
         clock: Clock,
         draw: Callable[[], float],
@@ -233,27 +248,31 @@ class Retrying:
         Raises:
             ProviderError: the last attempt failed.
         """
-        strategy, provider = self._strategy(), self._provider
-        began = self._now()
-        has_left = self._count(call, began)
+        strategy, provider, budget = self._strategy, self._provider, self._budget
+        began = self._clock.now_ns() / 1e9
+        if call.counted == provider:  # who comes again for the rest of an answer is no new call
+            has_left = budget.has_left(provider, began)
+        else:
+            call.counted = provider
+            has_left = budget.count(provider, began)
         attempt = 0
         while True:
             attempt += 1
             if not call.alternatives:
                 call.is_final = attempt >= strategy.attempts or not has_left
             try:
-                answer = await opened(self._inner.stream(request, call))
+                answer = await self._inner.open(request, call)
             except ProviderError as error:
                 failure = error
             else:
                 if attempt > 1:
-                    self._budget.give_back(provider)
+                    budget.give_back(provider)
                 return answer
-            has_left = self._budget.has_left(provider, self._now())
-            await self._wait(failure, strategy, self._context(failure, attempt, request, call, began), call)
+            has_left = budget.has_left(provider, self._now())
+            await self._wait(failure, self._context(failure, attempt, request, call, began), call)
 
-    async def _wait(self, error: ProviderError, strategy: RetryStrategy, context: RetryContext, call: Call) -> None:
-        wait = strategy.wait(context)
+    async def _wait(self, error: ProviderError, context: RetryContext, call: Call) -> None:
+        wait = self._strategy.wait(context)
         if wait is None or not self._budget.take(self._provider, self._now()):
             raise error
         told: dict[str, JsonValue] = {
@@ -271,22 +290,7 @@ class Retrying:
         if self._closed is None:
             await self._clock.sleep(seconds)
             return True
-        closed = asyncio.ensure_future(self._closed())
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((closed, sleeping), return_when=asyncio.FIRST_COMPLETED)
-            return not closed.done()
-        finally:
-            closed.cancel()
-            sleeping.cancel()
-            await asyncio.gather(closed, sleeping, return_exceptions=True)
-
-    def _count(self, call: Call, now: float) -> bool:
-        # Whoever comes again for the rest of an answer is no new call.
-        if call.counted == self._provider:
-            return self._budget.has_left(self._provider, now)
-        call.counted = self._provider
-        return self._budget.count(self._provider, now)
+        return await slept(self._clock, seconds, self._closed())
 
     def _now(self) -> float:
         return self._clock.now_ns() / 1e9

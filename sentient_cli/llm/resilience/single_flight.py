@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from sentient_cli.llm.call import Answering, Call, CallOptions
 from sentient_cli.llm.provider import Request
@@ -77,6 +77,7 @@ class SingleFlight:
 
     Args:
         inner: Asks.
+        shared: Whether calls do that say nothing of it.
 
     Example:
         >>> import asyncio
@@ -91,10 +92,11 @@ class SingleFlight:
         1
     """
 
-    __slots__ = ("_flights", "_inner")
+    __slots__ = ("_flights", "_inner", "_is_shared")
 
-    def __init__(self, inner: Answering) -> None:
+    def __init__(self, inner: Answering, shared: Callable[[], bool] = lambda: False) -> None:
         self._inner = inner
+        self._is_shared = shared
         self._flights: dict[tuple[int, CallOptions, str], _Flight] = {}
 
     def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
@@ -103,7 +105,9 @@ class SingleFlight:
         Raises:
             ProviderError: the shared call failed.
         """
-        return self._shared(request, call) if call.options.shared else self._inner.stream(request, call)
+        wanted = call.options.shared
+        shared = self._is_shared() if wanted is None else wanted
+        return self._shared(request, call) if shared else self._inner.stream(request, call)
 
     async def _shared(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         # Tasks and events belong to their loop, so only calls of one loop share.

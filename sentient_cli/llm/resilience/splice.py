@@ -17,7 +17,7 @@ from sentient_cli.llm.resilience.replay import Replay
 from sentient_cli.llm.tokens import BYTES
 from sentient_cli.llm.types import Chunk, Message
 
-__all__ = ["ANCHOR", "HOLD", "LEAST", "Splicer", "anchor_of", "continuation", "find_cut", "spliced"]
+__all__ = ["ANCHOR", "HOLD", "LEAST", "LONGER", "Splicer", "anchor_of", "continuation", "find_cut", "spliced"]
 
 ANCHOR: Final = 40
 """Characters that the model is asked to repeat, about."""
@@ -25,12 +25,14 @@ HOLD: Final = 240
 """Characters of the new text that are held back to look for them, and for signs of doubt behind them."""
 LEAST: Final = 8
 """Characters, without white space, that both have to share at least."""
+LONGER: Final = 120
+"""So many where those were not enough: what comes again behind them does not with what stands before them."""
 LONGEST_ANCHOR: Final = 160
 _BEHIND: Final = 40
 """Characters behind the anchor that have to be seen, unless the text ends before."""
-_AGAIN: Final = 32
+_AGAIN: Final = 48
 """Characters, without white space, by which the beginning of the text is known when it comes again."""
-_AT_EDGE: Final = 16
+_AT_EDGE: Final = 24
 """As many do at the edge of what is held."""
 _CLOSING: Final = {
     '"': '"',
@@ -58,13 +60,14 @@ def _bare(text: str) -> str:
     return "".join(text.split())
 
 
-def anchor_of(partial: str) -> str | None:
+def anchor_of(partial: str, length: int = ANCHOR) -> str | None:
     """The end of a text, by which another text can be put to it; None: there is none that would do.
 
     It begins with a word, and occurs only once, so that it is clear which place is meant.
 
     Args:
         partial: The text so far.
+        length: Its characters, about; more where it occurs twice.
 
     Example:
         >>> anchor_of("It was the best of times, it was the worst of times, it was the age of wisdom")
@@ -73,7 +76,6 @@ def anchor_of(partial: str) -> str | None:
         (None, None)
     """
     text = partial.rstrip()
-    length = ANCHOR
     while True:
         start = max(0, len(text) - length)
         earliest = max(0, start - _WORD)
@@ -90,7 +92,7 @@ def anchor_of(partial: str) -> str | None:
             return anchor
         if start == 0 or length >= LONGEST_ANCHOR:
             return None
-        length *= 2
+        length = min(2 * length, LONGEST_ANCHOR)
 
 
 def find_cut(partial: str, anchor: str, held: str, *, is_end: bool) -> int | None:
@@ -158,23 +160,29 @@ def _is_comment(text: str, *, begins_line: bool) -> bool:
     inside, found, after = inner[1:].partition(close)
     if inside.strip(" *_").lower().startswith(_COMMENTS):
         return True
+    if " " not in inside.strip():
+        return False  # such as [llm.budget]
     is_alone = not after.lstrip("*_ \t") or after.lstrip("*_ \t").startswith("\n")
     return bool(found) and begins_line and is_alone and "\n" not in inside
 
 
 def _closes(partial: str, text: str, *, is_apart: bool) -> bool:
     mark, last, following = text[0], partial.rstrip()[-1:], text[1:2]
-    opening = _CLOSING[mark]
-    if opening == mark:
-        is_open = partial.count(mark) % 2 == 1
-    else:
-        is_open = sum(map(partial.count, opening)) > partial.count(mark)
-    if is_open or last in "([{=<":
+    # A text may begin within a quotation, and then each mark is taken for the other: its last line tells better.
+    if _is_open(mark, partial) or _is_open(mark, partial.rpartition("\n")[2]) or last in "([{=<":
         return False
+    if partial.endswith(mark * 2) and not is_apart:
+        return False  # the third of a fence, or of a docstring
     if mark in "'\u2019" and following.isalnum():
         return False  # an apostrophe
-    begins = bool(following) and not following.isspace() and following not in ",.;:!?"
+    begins = not following.isspace() and following not in ",.;:!?"
+    begins = begins or (following in {".", ":"} and text[2:3].isalnum())  # such as `.env`
     return not (begins and (is_apart or partial[-1:].isspace() or not (last.isalnum() or last in ".!?\u2026")))
+
+
+def _is_open(mark: str, text: str) -> bool:
+    opening = _CLOSING[mark]
+    return text.count(mark) % 2 == 1 if opening == mark else sum(map(text.count, opening)) > text.count(mark)
 
 
 def _introduces(before: str) -> bool:
@@ -219,13 +227,14 @@ class Splicer:
         'it was the worst'
     """
 
-    __slots__ = ("_anchor", "_gap", "_held", "_partial", "_space", "cut", "is_done")
+    __slots__ = ("_anchor", "_gap", "_has_ended", "_held", "_partial", "_space", "cut", "is_done")
 
     def __init__(self, partial: str, anchor: str) -> None:
         self._partial = partial
         self._anchor = anchor
         self._gap = partial[len(partial.rstrip()) :]
         self._held = self._space = ""
+        self._has_ended = False
         self.cut: int | None = None
         """How many characters of the new text were cut off; None: that is not clear yet."""
         self.is_done: bool = False
@@ -238,7 +247,7 @@ class Splicer:
     @property
     def is_refused(self) -> bool:
         """Whether enough was read and the place is not beyond doubt."""
-        return self.cut is None and len(self._held) >= HOLD
+        return self.cut is None and (self._has_ended or len(self._held) >= HOLD)
 
     def feed(self, text: str) -> str:
         """Take the next of the new text and give what of it goes on."""
@@ -257,6 +266,7 @@ class Splicer:
         """The new text is at its end: what is left of it; None: the place was not found."""
         if self.is_done:
             return ""
+        self._has_ended = True
         if self.cut is None:
             self.cut = find_cut(self._partial, self._anchor, self._held, is_end=True)
             if self.cut is None:

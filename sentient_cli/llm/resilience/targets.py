@@ -10,7 +10,7 @@ import msgspec
 from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.call import Call
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart
-from sentient_cli.llm.provider import Capabilities, LLMProvider, Request
+from sentient_cli.llm.provider import Capabilities, LLMProvider, Request, capabilities_for
 from sentient_cli.llm.types import JsonValue
 
 __all__ = ["Choice", "Chooser", "Target", "adapted", "first_capable"]
@@ -83,7 +83,8 @@ def first_capable(request: Request, call: Call, targets: Sequence[Target]) -> Ch
     if _is_text(request):
         return Choice(tuple(targets))
     needed = _needed(request)
-    capable = tuple(target for target in targets if all(_has(target.provider.capabilities, name) for name in needed))
+    offered = [(target, capabilities_for(target.provider, target.model)) for target in targets]
+    capable = tuple(target for target, can in offered if all(_has(can, name) for name in needed))
     if capable:
         return Choice(capable)
     raise BadRequestError(

@@ -7,8 +7,9 @@ from typing import Protocol
 import msgspec
 
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.types import Message
 
-__all__ = ["Finding", "SafetyFilter", "Verdict", "questions"]
+__all__ = ["Finding", "SafetyFilter", "Verdict", "asked", "questions"]
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -72,8 +73,8 @@ class SafetyFilter(Protocol):
         """So many new characters have to come before it is asked again; all of them are held back until then."""
         ...
 
-    async def check_request(self, request: Request) -> Finding | None:
-        """Look at what is asked, before it is sent.
+    async def check_request(self, request: Request) -> Finding | Verdict | None:
+        """Look at what is asked, before it is sent: a finding, or a verdict where there is a notice beside it.
 
         Raises:
             ProviderError: the filter itself failed, and nothing may pass without it.
@@ -101,10 +102,21 @@ def questions(request: Request) -> list[str]:
         >>> questions(Request(model="m", messages=(Message.system("Be brief"), Message.user("Hello"))))
         ['Hello']
     """
-    found: list[str] = []
+    return [message.text for message in asked(request) if message.text]
+
+
+def asked(request: Request) -> list[Message]:
+    """The messages of a request that nobody has checked yet: of users and tools, since the last answer.
+
+    Example:
+        >>> from sentient_cli.llm import Message
+        >>> len(asked(Request(model="m", messages=(Message.user("Hi"), Message.assistant("Hello"), Message.user("?")))))
+        1
+    """
+    found: list[Message] = []
     for message in reversed(request.messages):
         if message.role == "assistant":
             break
-        if message.role != "system" and message.text:
-            found.append(message.text)
+        if message.role != "system":
+            found.append(message)
     return found[::-1]

@@ -10,7 +10,7 @@ from sentient_cli.errors import ContentFilterError, ProviderError
 from sentient_cli.llm.assembly import Assembly
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.provider import Request
-from sentient_cli.llm.safety.filters import Finding, SafetyFilter
+from sentient_cli.llm.safety.filters import Finding, SafetyFilter, Verdict
 from sentient_cli.llm.safety.holding import Held
 from sentient_cli.llm.safety.seeing import texts_of, words_of_calls
 from sentient_cli.llm.types import Chunk, Usage
@@ -63,7 +63,7 @@ class Guarded:
             ContentFilterError: a filter has found something, and that is what findings do.
             ProviderError: of the class that fits; its text so far is what was shown.
         """
-        finding = await self._asked(request)
+        finding = await self._asked(request, call)
         if finding is not None:
             yield self._stopped(finding, "The request was stopped", "", None)
             return
@@ -82,11 +82,15 @@ class Guarded:
         if watch.finding is not None:
             yield self._stopped(watch.finding, "The answer was stopped", "".join(shown), watch.usage)
 
-    async def _asked(self, request: Request) -> Finding | None:
+    async def _asked(self, request: Request, call: Call) -> Finding | None:
         for each in self._filters:
-            finding = await each.check_request(request)
-            if finding is not None:
-                return finding
+            told = await each.check_request(request)
+            if isinstance(told, Verdict):
+                if told.notice:
+                    call.note(told.notice)
+                told = told.finding
+            if told is not None:
+                return told
         return None
 
     async def _watched(self, request: Request, call: Call, watch: _Watch) -> AsyncGenerator[Chunk, None]:

@@ -20,6 +20,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "documents": "cannot read documents",
     "tools": "cannot ask for tools",
     "structured_output": "cannot be held to a form of answer",
+    "system_prompts": "does not obey system messages",
 }
 
 
@@ -49,6 +50,8 @@ def needs_of(request: Request) -> Needs:
     """
     found: dict[str, None] = {}
     for message in request.messages:
+        if message.role == "system":
+            found["system_prompts"] = None
         if not isinstance(message.content, str):
             for part in message.content:
                 ability = _PARTS.get(type(part))

@@ -8,7 +8,7 @@ from typing import Final
 from sentient_cli.errors import BadRequestError, ConfigError, ContextLengthExceededError, CredentialNotFoundError
 from sentient_cli.llm.call import Call
 from sentient_cli.llm.models.facts import capabilities_of
-from sentient_cli.llm.provider import Capabilities, Request
+from sentient_cli.llm.provider import Capabilities, Request, capabilities_for
 from sentient_cli.llm.resilience.targets import Choice, Target
 from sentient_cli.llm.selection.needs import Needs, lacking, needs_of
 from sentient_cli.llm.selection.policies import Asked, InOrder, Policy
@@ -72,6 +72,7 @@ class Selector:
         missing: list[ConfigError] = []
         able = [target for target in targets if self._can(target, needs, faults, missing)]
         if len(able) == 1 == len(targets):
+            self._tell(able[0], call)
             return Choice((able[0],), self.policy.name)
         if not able and any(fault.startswith("takes ") for fault in faults.values()):
             # The number of tokens is our estimate: when nobody is left, those that it is close for are asked.
@@ -89,6 +90,7 @@ class Selector:
         unwell = [target for target in order if not self.healthy(target)]
         if unwell and len(unwell) < len(order):
             order = [*(target for target in order if target not in unwell), *unwell]
+        self._tell(order[0], call)
         told = _told(faults, reasons, unwell)
         return Choice(tuple(order), self.policy.name, told if len(targets) > 1 else None)
 
@@ -103,7 +105,7 @@ class Selector:
     ) -> bool:
         provider = target.provider
         try:
-            offered = provider.capabilities
+            offered = capabilities_for(provider, target.model)
         except ConfigError as error:
             faults[target.id] = error.what
             missing.append(error)
@@ -121,6 +123,11 @@ class Selector:
             made = capabilities_of(self._kinds.get(provider, provider), model, offered)
             known = self._known[provider, model] = (offered, made)
         return known[1]
+
+    def _tell(self, first: Target, call: Call) -> None:
+        known = self._known.get((first.provider.provider_id, first.model))
+        if known is not None and not known[1].streaming:
+            call.note(f"{first.id} gives its answers as a whole, not piece by piece")
 
     def _longest(self, targets: Sequence[Target]) -> int | None:
         """Tokens that the model takes that takes most, of those that were looked at."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 from sentient_cli.errors import RunError, ToolDefinitionError, ToolError
+from sentient_cli.llm.offered import check_tools
 from sentient_cli.llm.tools.definition import Tool
 from sentient_cli.llm.tools.results import result_text
 from sentient_cli.llm.types import Message, ToolCall
@@ -25,7 +27,7 @@ class Toolset:
         parallel: How many calls of one answer go on at a time.
 
     Raises:
-        ToolDefinitionError: two share a name.
+        ToolDefinitionError: two share a name, or something is no tool, such as a plain function.
 
     Example:
         >>> from sentient_cli.llm import ToolCall, tool
@@ -40,7 +42,7 @@ class Toolset:
     def __init__(self, tools: Iterable[Tool[..., object]] = (), *, parallel: int = 8) -> None:
         self._tools: dict[str, Tool[..., object]] = {}
         self._parallel = max(parallel, 1)
-        for each in tools:
+        for each in _checked(tools):
             if each.name in self._tools:
                 raise ToolDefinitionError(f"Two tools are called {each.name!r}", fix="Give each a `name` of its own")
             self._tools[each.name] = each
@@ -106,6 +108,16 @@ class Toolset:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return tuple(task.result() for task in tasks)
+
+
+def _checked(tools: object) -> Iterable[Tool[..., object]]:
+    if not isinstance(tools, Iterable) or isinstance(tools, str | Tool):
+        check_tools(tools)
+    given = tuple(cast("Iterable[Tool[..., object]]", tools))
+    if not all(isinstance(each, Tool) for each in given):  # pyright: ignore[reportUnnecessaryIsInstance]
+        check_tools(given)
+        raise ToolDefinitionError("A description of a tool cannot be called", fix="Give a tool made by `llm.tool`")
+    return given
 
 
 def _told(call: ToolCall, error: Exception) -> str:

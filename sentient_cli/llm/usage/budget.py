@@ -182,7 +182,7 @@ class Budget:
         for scope, account, limit in accounts:
             # What costs nothing is always allowed; so is what is left, to the last cent.
             if amount > 0 and account.spent + account.reserved + amount > limit * _TOLERANCE:
-                self._warn(scope, account, limit, session, account.spent + account.reserved + amount)
+                self._warn(scope, account, limit, session)
                 raise _exceeded(scope, amount, account.spent, limit)
         for _, account, _ in accounts:
             account.reserved += amount
@@ -199,7 +199,7 @@ class Budget:
             account.reserved = max(0.0, account.reserved - reserved.amount)
             account.spent += cost
         told = [
-            self._warn(scope, account, limit, reserved.session, account.spent)
+            self._warn(scope, account, limit, reserved.session)
             for scope, account, limit in self._accounts(reserved.session)
         ]
         return [warning for warning in told if warning is not None]
@@ -242,12 +242,16 @@ class Budget:
         spent = await spending.spent(since=account.since, session=wanted, profile=profile)
         # What is written late counts by what is known here; what others spent counts by what is written.
         account.spent = max(account.spent, spent)
+        if account.at is None:  # of what was spent before this process, another one has warned
+            account.warned = max(account.warned, _reached(spent, self._limit(scope)))
         account.at, account.reading = now, None
 
-    def _warn(
-        self, scope: Scope, account: _Account, limit: float, session: str | None, spent: float
-    ) -> BudgetWarning | None:
-        share = max((share for share in SHARES if limit > 0 and spent >= share * limit), default=0.0)
+    def _limit(self, scope: Scope) -> float:
+        limits = {"call": self.limits.call, "session": self.limits.session, "day": self.limits.day}
+        return limits.get(scope, self.limits.profile) or 0.0
+
+    def _warn(self, scope: Scope, account: _Account, limit: float, session: str | None) -> BudgetWarning | None:
+        share = _reached(account.spent, limit)
         if share <= account.warned:
             return None
         account.warned = share
@@ -260,6 +264,11 @@ class Budget:
         if self._on_warning is not None:
             self._on_warning(warning)
         return warning
+
+
+def _reached(spent: float, limit: float) -> float:
+    """The largest share of a limit, of those that are warned of, that is spent."""
+    return max((share for share in SHARES if limit > 0 and spent >= share * limit), default=0.0)
 
 
 class Reserved(msgspec.Struct, frozen=True):
@@ -282,7 +291,12 @@ def _exceeded(scope: Scope, amount: float, spent: float, limit: float) -> Budget
         why = f"It would cost up to ${amount:.4f}{tried}, and a call may cost ${limit:.4f}"
     else:
         why = f"${spent:.4f} of ${limit:.4f} are spent, and this call would cost up to ${amount:.4f}"
-    what = "This call is over the budget of a call" if scope == "call" else f"The budget of the {scope} is used up"
+    if scope == "call":
+        what = "This call is over the budget of a call"
+    elif spent * _TOLERANCE >= limit:
+        what = f"The budget of the {scope} is used up"
+    else:
+        what = f"This call is over what is left of the budget of the {scope}"
     return BudgetExceededError(
         what,
         why=f"{why}. Nothing was sent",

@@ -80,7 +80,8 @@ class Budgeted:
         finally:
             if used != tier:
                 rates = self._prices.used(provider, request.model, used)
-            cost = self._cost(request, rates, usage, written, finished=finished)
+            # Who leaves before its first content pays for what was asked.
+            cost = self._cost(request, rates, call.used if usage is None else usage, written, finished=finished)
             whole.set_aside = max(0.0, whole.set_aside - reserved.amount)
             whole.spent += cost
             for warning in self._budget.settle(reserved, cost):

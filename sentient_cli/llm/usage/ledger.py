@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sqlite3
 import threading
 from collections import deque
@@ -16,6 +15,7 @@ from sentient_cli import paths
 from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.errors import StoreError
 from sentient_cli.llm.models.prices import PriceBook
+from sentient_cli.llm.sqlite import check_version, connect, make_private, version_of
 from sentient_cli.llm.usage.rows import INSERT, SCHEMA, UsageRow, row_values
 from sentient_cli.store.lane import Lane
 
@@ -163,7 +163,8 @@ class UsageLedger:
     def _open(self) -> sqlite3.Connection | None:
         if self._connection is None and not self._broken:
             try:
-                self._connection = _connect(self.path)
+                make_private(self.path)
+                self._connection = connect(self.path, SCHEMA, _VERSION, busy_seconds=_BUSY_SECONDS)
                 old = self._clock.now_ns() - _KEEP_NS
                 self._connection.execute("DELETE FROM usage WHERE at < ?", (old,))
             except (sqlite3.Error, OSError, StoreError) as error:
@@ -186,49 +187,6 @@ class UsageLedger:
             self._connection = None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last rows, never the file
-        connection.execute("PRAGMA trusted_schema = OFF")
-        _migrate(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if _version(connection) == 0:  # another process may have been first
-                for statement in SCHEMA:
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-    _check_version(connection, path)
-
-
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) != _VERSION:
-        raise StoreError(
-            f"The ledger {path} was written by another version of this program",
-            fix="Upgrade this program, or move the file away to begin anew",
-        )
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    row: tuple[int] = connection.execute("PRAGMA user_version").fetchone()
-    return row[0]
-
-
 def open_for_reading(path: Path) -> sqlite3.Connection | None:
     """The ledger, for reading only; None: nothing was ever written.
 
@@ -243,10 +201,10 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
         )
         try:
             connection.execute("PRAGMA query_only = ON")
-            if _version(connection) == 0:
+            if version_of(connection) == 0:
                 connection.close()
                 return None
-            _check_version(connection, path)
+            check_version(connection, path, _VERSION)
         except BaseException:
             connection.close()
             raise

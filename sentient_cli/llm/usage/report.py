@@ -1,4 +1,4 @@
-"""Sums over the ledger: by provider, model, agent, session, profile or day, as a table, CSV or JSON."""
+"""Sums over the ledger: by provider, model, agent, session, run, tenant or day, as a table, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -16,18 +16,20 @@ from sentient_cli.errors import UsageError
 
 __all__ = ["BY", "By", "UsageSum", "as_csv", "parse_since", "sums"]
 
-By: TypeAlias = Literal["provider", "model", "agent", "session", "profile", "day", "outcome"]
-BY: Final[tuple[By, ...]] = ("provider", "model", "agent", "session", "profile", "day", "outcome")
+By: TypeAlias = Literal["provider", "model", "agent", "session", "run", "call", "tenant", "profile", "day", "outcome"]
+BY: Final[tuple[By, ...]] = get_args(By)
 """What can be summed up by."""
 
 _GROUPS: Final[dict[By, str]] = {
     "model": "provider || ':' || model",
     "day": "strftime('%Y-%m-%d', at / 1000000000, 'unixepoch')",
+    # How a call ended says its last attempt; those before it are part of it.
+    "outcome": "(SELECT last.outcome FROM usage AS last WHERE last.call = usage.call AND last.final)",
 }
 _SPAN: Final = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 _HOURS: Final = {"h": 1, "d": 24, "w": 24 * 7}
 _SUMS: Final = """
-    count(DISTINCT call), sum(NOT final), sum(final AND outcome = 'error'), sum(final AND cached),
+    sum(final), sum(NOT final), sum(final AND outcome = 'error'), sum(final AND cached),
     total(CASE WHEN final THEN input END), total(CASE WHEN final THEN cache_read END),
     total(CASE WHEN final THEN coalesce(cache_write, 0) + coalesce(cache_write_1h, 0) END),
     total(CASE WHEN final THEN output END), total(CASE WHEN final THEN reasoning END), total(wasted), total(cost),
@@ -41,8 +43,8 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         group: The provider, model, agent … that they have in common; empty: they have none.
-        calls: How many.
-        failed_attempts: Attempts that another one followed.
+        calls: How many; each is counted where it ended.
+        failed_attempts: Attempts that another one followed, which may have been elsewhere.
         errors: Calls that failed.
         cached: Calls that an earlier answer was given to.
         input: Tokens of requests that came from no cache.

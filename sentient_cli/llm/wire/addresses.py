@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sentient_cli.llm.wire.settings import RemoteConfig
 
-__all__ = ["check_address", "is_loopback", "tls_context"]
+__all__ = ["check_address", "is_loopback", "port_of", "tls_context"]
 
 _LOCAL: Final = "localhost"
 
@@ -31,6 +31,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def port_of(parts: SplitResult) -> int:
+    """The port of an address.
+
+    Example:
+        >>> port_of(urlsplit("https://models.example.com/v1"))
+        443
+    """
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def check_address(provider: str, url: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Final
 
 from sentient_cli.errors import ProviderError
 from sentient_cli.llm.types import Chunk
 from sentient_cli.llm.wire.decoding import StreamDecoder
 from sentient_cli.llm.wire.meter import Meter
+from sentient_cli.llm.wire.patience import Patience
 from sentient_cli.llm.wire.reading import Incoming
 
 __all__ = ["MAX_WHOLE", "Begun", "answer"]
@@ -30,7 +31,7 @@ class Begun:
         resume: Takes up an answer whose body broke off, where it broke off; None: it cannot be, or not again.
     """
 
-    __slots__ = ("decoder", "incoming", "refused", "resume", "streamed", "until")
+    __slots__ = ("decoder", "incoming", "patience", "refused", "resume", "streamed", "until")
 
     def __init__(
         self,
@@ -47,6 +48,10 @@ class Begun:
         self.refused: Callable[[ProviderError], None] | None = None
         """Told when it fails in the middle."""
         self.resume: Callable[[], Awaitable[Incoming | None]] | None = resume
+        self.patience: Patience = Patience(incoming.patience, self._stop)
+
+    def _stop(self) -> None:
+        self.incoming.close()
 
 
 async def answer(ask: Callable[[], Awaitable[Begun]], meter: Meter) -> AsyncGenerator[Chunk, None]:
@@ -65,10 +70,17 @@ async def answer(ask: Callable[[], Awaitable[Begun]], meter: Meter) -> AsyncGene
     try:
         begun = await ask()
         if begun.streamed:
-            feed = begun.decoder.feed
+            feed, patience = begun.decoder.feed, begun.patience
+            patience.begin()
             while data := await _piece(begun):
-                for chunk in feed(data):
+                if not (chunks := feed(data)):
+                    continue
+                patience.is_read = True
+                for chunk in chunks:
                     yield chunk
+                patience.is_read = False
+                if chunks[-1].text or _brings(chunks):
+                    patience.moved = True
         for chunk in await _last(begun):
             yield chunk
     except Exception as error:
@@ -78,8 +90,14 @@ async def answer(ask: Callable[[], Awaitable[Begun]], meter: Meter) -> AsyncGene
         raise
     finally:
         if begun is not None:
+            begun.patience.end()
             begun.incoming.close()
         meter.end(begun.decoder.usage if begun is not None else None, failed=failed)
+
+
+def _brings(chunks: Sequence[Chunk]) -> bool:
+    """Whether there is something of the answer in them."""
+    return any(one.text or one.tool_call or one.thinking or one.refusal or one.finish_reason for one in chunks)
 
 
 async def _piece(begun: Begun) -> bytes:
@@ -88,15 +106,19 @@ async def _piece(begun: Begun) -> bytes:
         return b""
     if begun.decoder.finished:
         return await _tail(begun)
+    data = b""
+    failure: ProviderError | None = None
     try:
         data = await begun.incoming.read_some()
     except ProviderError as error:
-        if await _taken_up(begun):
-            return await _piece(begun)
-        error.partial_text = begun.decoder.text
-        raise
+        failure = error
+    if begun.patience.renew():
+        data, failure = b"", begun.incoming.stalled()
     if not data and await _taken_up(begun):
         return await _piece(begun)
+    if failure is not None:
+        failure.partial_text = begun.decoder.text
+        raise failure
     return data
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
+from sentient_cli.clock import Clock
 from sentient_cli.errors import ProviderError
 
-__all__ = ["Closing", "closed"]
+__all__ = ["Closing", "closed", "slept"]
 
 
 class Closing:
@@ -59,6 +61,34 @@ def closed(provider: str) -> ProviderError:
     return ProviderError(
         f"The provider {provider!r} is closed", fix="Close it when its last call has ended", provider=provider
     )
+
+
+async def slept(clock: Clock, seconds: float, closing: Awaitable[None]) -> bool:
+    """Wait; whether what is waited for is still open then.
+
+    Args:
+        clock: Waits.
+        seconds: For how long, unless it is closed before.
+        closing: Ends when it is closed.
+
+    Example:
+        >>> from sentient_cli.clock import SystemClock
+        >>> async def main() -> tuple[bool, bool]:
+        ...     closing = Closing()
+        ...     stayed = await slept(SystemClock(), 0.0, closing.wait())
+        ...     closing.close()
+        ...     return stayed, await slept(SystemClock(), 60.0, closing.wait())
+        >>> asyncio.run(main())
+        (True, False)
+    """
+    closed, sleeping = asyncio.ensure_future(closing), asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait((closed, sleeping), return_when=asyncio.FIRST_COMPLETED)
+        return not closed.done()
+    finally:
+        closed.cancel()
+        sleeping.cancel()
+        await asyncio.gather(closed, sleeping, return_exceptions=True)
 
 
 def _wake(future: asyncio.Future[None]) -> None:

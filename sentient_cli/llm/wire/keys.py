@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from sentient_cli.config.secret import Secret
 from sentient_cli.errors import AuthenticationError, ProviderError, QuotaError, RateLimitError
 from sentient_cli.llm.limits.shares import Shares
-from sentient_cli.llm.provider import Request
+from sentient_cli.llm.provider import RateLimits, Request
 from sentient_cli.redact import redactor
 
 __all__ = ["KeyRing"]
@@ -85,8 +85,26 @@ class KeyRing:
             self._shares.take(key, request, now)
         return key
 
+    def bound(self, limits: RateLimits) -> None:
+        """Keep each key within limits, besides those that the provider tells; those that hold already change nothing.
+
+        Args:
+            limits: How much each may send.
+        """
+        if limits != self._shares.limits:
+            self._shares = Shares(limits)
+
+    def settle(self, request: Request, used: int | None) -> None:
+        """A request is over.
+
+        Args:
+            request: What was asked.
+            used: Tokens that it took; None: nobody said.
+        """
+        self._shares.settle(request, used, self._now())
+
     def wait(self, request: Request) -> float:
-        """Seconds until a key has something left for a request, by what the provider told; 0: one has now.
+        """Seconds until a key has something left for a request, by what is set and what was told; 0: one has now.
 
         Args:
             request: What is to be asked.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from sentient_cli.errors import ProviderConnectionError
+from sentient_cli.errors import ProviderConnectionError, ProviderTimeoutError
+from sentient_cli.llm.wire.patience import SLOWEST, stalled
 from sentient_cli.llm.wire.seam import failure_of
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse
-
+    from sentient_cli.llm.wire.pool import Answered
     from sentient_cli.llm.wire.settings import RemoteConfig
 
 __all__ = ["Incoming"]
@@ -26,23 +26,22 @@ class Incoming:
 
     Args:
         provider: Whose.
-        response: What the library gave.
+        answered: What the connection gave.
         freed: Called once, when it is closed.
         config: The settings of its call.
     """
 
-    __slots__ = ("_config", "_content", "_freed", "_provider", "_response", "headers", "status")
+    __slots__ = ("_answered", "_config", "_freed", "_provider", "_readany", "headers", "status")
 
-    def __init__(
-        self, provider: str, response: ClientResponse, freed: Callable[[], None], config: RemoteConfig
-    ) -> None:
+    def __init__(self, provider: str, answered: Answered, freed: Callable[[], None], config: RemoteConfig) -> None:
         self._provider = provider
-        self._response = response
-        self._content = response.content
+        self._answered = answered
+        self._readany = answered.readany
         self._freed: Callable[[], None] | None = freed
         self._config = config
-        self.status: int = response.status
-        self.headers: dict[str, str] = {name.lower(): value for name, value in response.headers.items()}
+        self.status: int = answered.status
+        self.headers: Mapping[str, str] = answered.headers
+        """With names in lower case."""
 
     async def read_some(self) -> bytes:
         """What has come since, at least a byte; nothing at the end.
@@ -51,7 +50,7 @@ class Incoming:
             ProviderError: the connection broke, or is silent for too long.
         """
         try:
-            return await self._content.readany()
+            return await self._readany()
         except Exception as error:  # noqa: BLE001 - the seam sorts them
             failure = failure_of(self._provider, error, self._config)
         raise failure
@@ -63,35 +62,54 @@ class Incoming:
             limit: Bytes that it may have.
 
         Raises:
-            ProviderError: as `read_some`, or it is too large.
+            ProviderError: as `read_some`, or it is too large, or takes too long for its size.
         """
+        loop, patience = asyncio.get_running_loop(), self._config.patience
+        until = loop.time() + patience
         pieces: list[bytes] = []
         size = 0
-        while piece := await self.read_some():
-            size += len(piece)
-            if size > limit:
-                raise ProviderConnectionError(
-                    f"An answer of the provider {self._provider!r} is too large",
-                    why=f"It has more than {limit} bytes",
-                    fix="Check its `base_url`",
-                    provider=self._provider,
-                    retryable=False,
-                )
-            pieces.append(piece)
+        try:
+            async with asyncio.timeout_at(until) as bound:
+                while piece := await self.read_some():
+                    size += len(piece)
+                    self._check_size(size, limit)
+                    pieces.append(piece)
+                    bound.reschedule(until + size / SLOWEST)
+        except TimeoutError:
+            raise self.stalled() from None
         return b"".join(pieces)
+
+    def _check_size(self, size: int, limit: int) -> None:
+        if size > limit:
+            raise ProviderConnectionError(
+                f"An answer of the provider {self._provider!r} is too large",
+                why=f"It has more than {limit} bytes",
+                fix="Check its `base_url`",
+                provider=self._provider,
+                retryable=False,
+            )
 
     async def settle(self) -> None:
         """All is said: wait a moment for the formal end, and drop what else comes. Never fails."""
-        if self._content.at_eof():
+        if self._answered.at_eof():
             return
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_GRACE):
-                while await self._content.readany():
+                while await self._readany():
                     pass
+
+    @property
+    def patience(self) -> float:
+        """Seconds without anything of an answer."""
+        return self._config.patience
+
+    def stalled(self) -> ProviderTimeoutError:
+        """The error when that is over."""
+        return stalled(self._provider, self._config.patience)
 
     def close(self) -> None:
         """Free the connection: for the next call when the answer was read to its end, else by closing it."""
         freed, self._freed = self._freed, None
         if freed is not None:
-            self._response.close()
+            self._answered.close()
             freed()

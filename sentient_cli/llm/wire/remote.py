@@ -15,8 +15,9 @@ from sentient_cli.llm.wire.answering import Begun, answer
 from sentient_cli.llm.wire.closing import Closing, closed
 from sentient_cli.llm.wire.keys import KeyRing
 from sentient_cli.llm.wire.meter import Meter
+from sentient_cli.llm.wire.pool import PoolFacts
 from sentient_cli.llm.wire.settings import RemoteConfig, with_changes
-from sentient_cli.llm.wire.transport import PoolFacts, Transport
+from sentient_cli.llm.wire.transport import Transport
 
 __all__ = ["RemoteProvider"]
 
@@ -55,7 +56,7 @@ class RemoteProvider(Generic[C]):
     @property
     def pool(self) -> PoolFacts:
         """How its connections are used."""
-        return self._transport.facts if self._transport else PoolFacts(limit=self._config.max_connections)
+        return self._transport.facts if self._transport else PoolFacts(limit=self._config.pooling.max_connections)
 
     @property
     def keys(self) -> KeyRing:

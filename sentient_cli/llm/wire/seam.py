@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import errno
+import socket
+import ssl
+import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sentient_cli.errors import ConfigError, ProviderConnectionError, ProviderError, ProviderTimeoutError, SentientError
-from sentient_cli.redact import redactor
-from sentient_cli.sanitize import sanitize
+from sentient_cli.llm.wire.addresses import port_of
+from sentient_cli.llm.wire.broken import (
+    GarbledError,
+    NoConnectionError,
+    NoHttp2Error,
+    NotReachedError,
+    ProxyFailedError,
+    StalledError,
+)
+from sentient_cli.llm.wire.patience import stalled
+from sentient_cli.llm.wire.reasons import reason_of
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from sentient_cli.llm.wire.settings import RemoteConfig
 
 __all__ = ["failure_of"]
-
-_LONGEST = 300
 
 
 def failure_of(provider: str, error: Exception, config: RemoteConfig, partial_text: str = "") -> Exception:
@@ -43,11 +51,11 @@ def failure_of(provider: str, error: Exception, config: RemoteConfig, partial_te
 
 
 def _late(provider: str, error: Exception, config: RemoteConfig) -> ProviderError | None:
-    import aiohttp  # noqa: PLC0415 - has raised it
-
     if not isinstance(error, TimeoutError):
         return None
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
+    if isinstance(error, StalledError):
+        return stalled(provider, config.patience)
+    if isinstance(error, NotReachedError) or _is(error, "ConnectionTimeoutError"):
         what, setting, seconds = "cannot be reached in time", "connect_timeout", config.connect_timeout
     else:
         what, setting, seconds = "fell silent", "timeout", config.timeout
@@ -59,13 +67,18 @@ def _late(provider: str, error: Exception, config: RemoteConfig) -> ProviderErro
     )
 
 
-def _unsendable(provider: str, error: Exception) -> ConfigError | None:
-    import aiohttp  # noqa: PLC0415 - has raised it
+def _is(error: Exception, *names: str) -> bool:
+    """Whether it is of one of these classes of the library, which has raised nothing where it was not imported."""
+    library = sys.modules.get("aiohttp")
+    kinds: list[object] = [getattr(library, name, None) for name in names]
+    return any(isinstance(kind, type) and isinstance(error, kind) for kind in kinds)
 
+
+def _unsendable(provider: str, error: Exception) -> ConfigError | None:
     # What it says may hold the header, and so the key.
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+    if _is(error, "InvalidURL", "NonHttpUrlClientError"):
         return ConfigError(f"The address of the provider {provider!r} is none", fix="Correct its `base_url`")
-    if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
+    if isinstance(error, ValueError) and not (isinstance(error, OSError) or _is(error, "ClientError")):
         return ConfigError(
             f"A request to the provider {provider!r} cannot be sent",
             why="A header or the address has characters that are not allowed there",
@@ -75,51 +88,31 @@ def _unsendable(provider: str, error: Exception) -> ConfigError | None:
 
 
 def _unreachable(provider: str, error: Exception, config: RemoteConfig) -> ProviderError | None:
-    import aiohttp  # noqa: PLC0415 - has raised it
-    from aiohttp.http_exceptions import HttpProcessingError  # noqa: PLC0415 - the same
-
-    if not isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError | EOFError):
+    garbled = isinstance(error, GarbledError) or _is(error, "ClientResponseError") or _is_malformed(error)
+    if not (garbled or isinstance(error, OSError | EOFError) or _is(error, "ClientError")):
         return None
     what, fix, retryable = "The connection to the provider {!r} broke", "Try again", True
-    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+    if isinstance(error, ProxyFailedError) or _is(error, "ClientProxyConnectionError", "ClientHttpProxyError"):
         what, fix = "The proxy to the provider {!r} does not work", "Check its setting `proxy`"
-    elif isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch) or _is_tls(error):
+    elif isinstance(error, NoHttp2Error):
+        what, fix, retryable = "The provider {!r} does not speak HTTP/2", "Remove `http2` from its settings", False
+    elif isinstance(error, ssl.SSLError) or _is(error, "ClientSSLError", "ServerFingerprintMismatch"):
         what, retryable = "The provider {!r} cannot be trusted", False
         fix = "Check its `base_url`; a certificate of your own goes into `ca_file`"
-    elif isinstance(error, aiohttp.ClientConnectorDNSError):
+    elif isinstance(error, socket.gaierror) or _is(error, "ClientConnectorDNSError"):
         what, fix = "The provider {!r} has a name that leads nowhere", "Check the network and its `base_url`"
-    elif isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
+    elif isinstance(error, ConnectionRefusedError | NoConnectionError) or _is(error, "ClientConnectorError"):
         what, fix = "The provider {!r} cannot be reached", "Check the network and its `base_url`"
         if config.base_url.startswith("http:"):
             fix = "Start it, or check its `base_url`"
-    elif isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+    elif garbled:
         what, fix = "The provider {!r} does not speak HTTP as it should", "Check its `base_url`"
-    return ProviderConnectionError(
-        what.format(provider), why=_told(error), fix=fix, provider=provider, retryable=retryable
-    )
+    place = urlsplit(config.proxy if what.startswith("The proxy") and config.proxy else config.base_url)
+    why = reason_of(error, f"{place.hostname}:{port_of(place)}")
+    return ProviderConnectionError(what.format(provider), why=why, fix=fix, provider=provider, retryable=retryable)
 
 
-def _is_tls(error: Exception) -> bool:
-    import ssl  # noqa: PLC0415 - only looked at when something failed
-
-    return isinstance(error, ssl.SSLError)
-
-
-def _told(error: Exception) -> str:
-    import aiohttp  # noqa: PLC0415 - has raised it
-
-    if isinstance(error, aiohttp.ClientResponseError):  # its text has the address with its query
-        return f"{type(error).__name__}: status {error.status}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        text = _of_connecting(error)
-    else:
-        text = str(error) or type(error).__name__
-    return sanitize(redactor.redact(text))[:_LONGEST]
-
-
-def _of_connecting(error: aiohttp.ClientConnectorError) -> str:
-    # The library's own words speak of its settings for TLS, also where there is none.
-    cause, place = error.os_error, f"{error.host}:{error.port}"
-    if isinstance(cause, ConnectionRefusedError) or cause.errno == errno.ECONNREFUSED:
-        return f"{place} refused the connection: nothing listens there"
-    return f"{place}: {cause.strerror or cause}"
+def _is_malformed(error: Exception) -> bool:
+    module = sys.modules.get("aiohttp.http_exceptions")
+    kind: object = getattr(module, "HttpProcessingError", None)
+    return isinstance(kind, type) and isinstance(error, kind)

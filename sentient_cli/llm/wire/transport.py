@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from sentient_cli.errors import PoolExhaustedError, ProviderConnectionError
 from sentient_cli.llm.wire.addresses import check_address, tls_context
 from sentient_cli.llm.wire.closing import closed
+from sentient_cli.llm.wire.http2.extra import check_http2
+from sentient_cli.llm.wire.pool import Outgoing, Pool, PoolFacts
 from sentient_cli.llm.wire.reading import Incoming
 from sentient_cli.llm.wire.seam import failure_of
 
 if TYPE_CHECKING:
     import ssl
 
-    from aiohttp import ClientResponse, ClientSession, ClientTimeout, TCPConnector
-
+    from sentient_cli.llm.wire.http1 import Http1Pool
+    from sentient_cli.llm.wire.http2.pool import Http2Pool
     from sentient_cli.llm.wire.settings import RemoteConfig
 
 __all__ = ["Fetched", "PoolFacts", "Transport"]
 
 MAX_BODY: Final = 64 * 1024 * 1024
 """Bytes that the body of an answer may have that is read as a whole, unpacked."""
-_POOLED: Final = ("base_url", "max_connections", "keepalive", "proxy", "ca_file")
-"""The settings that a pool is made with; the others can change while it is in use."""
-
-
-class PoolFacts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """How a pool is used at this moment.
-
-    Args:
-        open: Connections that stand, used or not.
-        in_use: Calls that have one, or are about to get it.
-        waiting: Calls that wait until there is room.
-        limit: How many there can be.
-
-    Example:
-        >>> PoolFacts(open=3, in_use=2, waiting=0, limit=1000).in_use
-        2
-    """
-
-    open: int = 0
-    in_use: int = 0
-    waiting: int = 0
-    limit: int = 0
+_POOLED: Final = ("base_url", "http2", "proxy", "ca_file")
+_SIZED: Final = ("max_connections", "max_idle", "keepalive", "lifetime")
+"""With these, the settings that a pool is made with; the others can change while it is in use."""
+AnyPool: TypeAlias = "Http1Pool | Http2Pool"
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -59,126 +42,8 @@ class Fetched(msgspec.Struct, frozen=True):
     """
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
-
-
-class _Pool:
-    """The connections of one event loop."""
-
-    __slots__ = (
-        "__weakref__",
-        "_ending",
-        "_responses",
-        "connector",
-        "gate",
-        "in_use",
-        "loop",
-        "retired",
-        "session",
-        "waiting",
-    )
-
-    def __init__(self, config: RemoteConfig, context: ssl.SSLContext | bool) -> None:
-        import aiohttp  # noqa: PLC0415 - a fifth of a second, for those that call a remote provider
-
-        self.loop = asyncio.get_running_loop()
-        self.connector: TCPConnector = aiohttp.TCPConnector(
-            limit=config.max_connections, keepalive_timeout=config.keepalive, ssl=context
-        )
-        self.session: ClientSession = aiohttp.ClientSession(
-            connector=self.connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            skip_auto_headers=("User-Agent",),
-            requote_redirect_url=False,
-        )
-        self.gate = asyncio.Semaphore(config.max_connections)
-        self.in_use = 0
-        self.waiting = 0
-        self.retired = False
-        self._ending: AsyncGenerator[None, None] | None = None
-        self._responses: set[ClientResponse] = set()
-
-    async def enter(self, provider: str, patience: float) -> None:
-        """Wait for room.
-
-        Raises:
-            PoolExhaustedError: there is none in time.
-        """
-        if self.gate.locked():
-            await self._wait(provider, patience)
-        else:
-            await self.gate.acquire()
-        self.in_use += 1
-
-    async def _wait(self, provider: str, patience: float) -> None:
-        self.waiting += 1
-        late = False
-        try:
-            async with asyncio.timeout(patience):
-                await self.gate.acquire()
-        except TimeoutError:
-            late = True
-        finally:
-            self.waiting -= 1
-        if late:
-            raise PoolExhaustedError(
-                f"No connection to the provider {provider!r} became free",
-                why=f"All {self.in_use} were in use for {patience:g} s",
-                fix="Raise `max_connections` or `pool_timeout`, or send less at once",
-                provider=provider,
-            )
-
-    def reading(self, response: ClientResponse) -> Callable[[], None]:
-        """An answer is read; what is given back is called when that is over."""
-        self._responses.add(response)
-
-        def freed() -> None:
-            self._responses.discard(response)
-            self.leave()
-
-        return freed
-
-    def leave(self) -> None:
-        """Make room again."""
-        self.in_use -= 1
-        self.gate.release()
-        if self.retired and not self.in_use:
-            self.shut()
-
-    def idle(self) -> int:
-        """Connections that stand and that nobody uses."""
-        # No public name tells them; without this one metrics lack a number, and nothing else.
-        kept: Mapping[object, list[tuple[object, float]]] = getattr(self.connector, "_conns", {})
-        return sum(1 for queue in kept.values() for proto, _ in queue if getattr(proto, "is_connected", bool)())
-
-    def shut(self) -> None:
-        """Close what stands, from within its own loop and without waiting."""
-        task = self.loop.create_task(self.close(), name="close a pool of connections")
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
-
-    async def attach(self) -> None:
-        """Have it closed when its loop ends, whether anybody thinks of it or not."""
-        self._ending = self._until_the_end()
-        await anext(self._ending)
-
-    async def _until_the_end(self) -> AsyncGenerator[None, None]:
-        # What ends a loop in an orderly way closes the generators that are open in it, while it still runs.
-        try:
-            yield
-        finally:
-            await self.session.close()
-
-    async def close(self) -> None:
-        """Close what stands, now."""
-        for response in tuple(self._responses):
-            response.close()  # the session would let those wait for ever who read it
-        await (self._ending.aclose() if self._ending is not None else self.session.close())
-
-
-_closing: set[asyncio.Task[None]] = set()
 
 
 class Transport:
@@ -189,16 +54,19 @@ class Transport:
         config: Where it is and how it may be reached.
 
     Raises:
-        ConfigError: the address is none, or is not encrypted and not of this machine.
+        ConfigError: the address is none, or is not encrypted and not of this machine; HTTP/2 is wanted, and its library
+            not installed.
     """
 
     __slots__ = ("_closed", "_config", "_context", "_pools", "_provider", "_retired")
 
     def __init__(self, provider: str, config: RemoteConfig) -> None:
         check_address(provider, config.base_url)
+        if config.http2:
+            check_http2(provider)
         self._provider = provider
         self._config = config
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self._pools: dict[asyncio.AbstractEventLoop, AnyPool] = {}
         self._context: ssl.SSLContext | bool | None = None
         self._retired = False
         self._closed = False
@@ -207,32 +75,43 @@ class Transport:
     def facts(self) -> PoolFacts:
         """How its pools are used."""
         pools = [pool for pool in self._pools.values() if not pool.loop.is_closed()]
-        in_use = sum(pool.in_use for pool in pools)
         return PoolFacts(
-            open=in_use + sum(pool.idle() for pool in pools),
-            in_use=in_use,
-            waiting=sum(pool.waiting for pool in pools),
-            limit=self._config.max_connections,
+            open=sum(pool.open for pool in pools),
+            in_use=sum(pool.in_use for pool in pools),
+            waiting=sum(len(pool.line) for pool in pools),
+            limit=self._config.pooling.max_connections,
         )
 
     def fits(self, config: RemoteConfig) -> bool:
         """Whether it can be used with other settings as it is."""
-        return all(getattr(self._config, name) == getattr(config, name) for name in _POOLED)
+        mine, other = self._config, config
+        return all(getattr(mine, name) == getattr(other, name) for name in _POOLED) and all(
+            getattr(mine.pooling, name) == getattr(other.pooling, name) for name in _SIZED
+        )
 
-    async def _pool(self) -> _Pool:
+    async def _pool(self) -> AnyPool:
         if self._closed:
             raise closed(self._provider)
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
-        if pool is None or pool.session.closed:
+        if pool is None or pool.closed:
             for dead in [one for one in self._pools if one.is_closed()]:
-                self._pools.pop(dead).session.detach()  # its connections went with it
+                self._pools.pop(dead).abandon()
             if self._context is None:
                 self._context = tls_context(self._provider, self._config)
-            pool = self._pools[loop] = _Pool(self._config, self._context)
+            pool = self._pools[loop] = self._made(self._context)
             pool.retired = self._retired
             await pool.attach()
         return pool
+
+    def _made(self, context: ssl.SSLContext | bool) -> AnyPool:
+        if self._config.http2:
+            from sentient_cli.llm.wire.http2.pool import Http2Pool  # noqa: PLC0415 - what is not used is not loaded
+
+            return Http2Pool(self._provider, self._config, context)
+        from sentient_cli.llm.wire.http1 import Http1Pool  # noqa: PLC0415 - a fifth of a second, for those that call
+
+        return Http1Pool(self._provider, self._config, context)
 
     async def open(
         self,
@@ -261,31 +140,14 @@ class Transport:
         """
         config = config or self._config
         pool = await self._pool()
-        await pool.enter(self._provider, config.pool_timeout)
-        if self._closed:  # while it was waited for
-            pool.leave()
-            raise closed(self._provider)
-        failure: Exception | None = None
-        response: ClientResponse | None = None
         try:
-            response = await pool.session.request(
-                method,
-                url,
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                proxy=config.proxy,
-                timeout=_timeout(config),
-            )
+            answered, freed = await pool.send(Outgoing(method, url, headers, body), config)
         except Exception as error:  # noqa: BLE001 - the seam sorts them, and gives back what is no error of the network
             failure = self._failure_of(error, config)
-        finally:
-            if response is None:
-                pool.leave()
-        if response is None:
-            # Outside of the handler: a foreign error may hold the request with its key, and shall not be chained.
-            raise failure or ProviderConnectionError("There is no answer", provider=self._provider)
-        return Incoming(self._provider, response, pool.reading(response), config)
+        else:
+            return Incoming(self._provider, answered, freed, config)
+        # Outside of the handler: a foreign error may hold the request with its key, and shall not be chained.
+        raise failure
 
     async def fetch(
         self,
@@ -333,7 +195,7 @@ class Transport:
             opened.append(await self.open("GET", url, headers))
 
         # All are held until the last one stands: else one connection would do for them all.
-        asked = [asyncio.ensure_future(one()) for _ in range(min(count, self._config.max_connections))]
+        asked = [asyncio.ensure_future(one()) for _ in range(min(count, self._config.pooling.max_connections))]
         try:
             await asyncio.gather(*asked)
             for incoming in opened:
@@ -367,12 +229,4 @@ class Transport:
                 await pool.close()
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(pool.shut)
-        await asyncio.gather(*(task for task in _closing if task.get_loop() is here))
-
-
-def _timeout(config: RemoteConfig) -> ClientTimeout:
-    from aiohttp import ClientTimeout  # noqa: PLC0415 - is loaded by now
-
-    return ClientTimeout(
-        total=None, connect=config.connect_timeout, sock_connect=config.connect_timeout, sock_read=config.timeout
-    )
+        await Pool.until_shut()

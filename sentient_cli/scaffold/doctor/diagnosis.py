@@ -11,7 +11,7 @@ from sentient_cli.errors import SentientError, UsageError
 from sentient_cli.scaffold.doctor.dependencies import check_dependencies
 from sentient_cli.scaffold.doctor.finding import Check, Finding, Surroundings, Terminal
 from sentient_cli.scaffold.doctor.machine import check_directories, check_limits, check_port, check_terminal
-from sentient_cli.scaffold.doctor.models import check_keyring, check_keys
+from sentient_cli.scaffold.doctor.models import check_keyring, check_keys, check_local
 from sentient_cli.scaffold.doctor.network import check_certificates, check_index, check_proxies
 from sentient_cli.scaffold.doctor.online import check_online
 from sentient_cli.scaffold.doctor.projects import check_agent, check_exposure, check_settings
@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     Check("Project", "agent", check_agent),
     Check("Keys", "keys", check_keys),
     Check("Keys", "keyring", check_keyring),
+    Check("Keys", "local", check_local),
     Check("Network", "proxies", check_proxies),
     Check("Network", "certificates", check_certificates),
     Check("Network", "packages", check_index),
@@ -50,6 +51,8 @@ def look_around(
     project: Path | None = None,
     profile: str | None = None,
     online: tuple[str, ...] = (),
+    env_file: Path | None = None,
+    use_env_file: bool = True,
 ) -> Surroundings:
     """Gather what the checks look at; settings that cannot be loaded are a finding, not an error.
 
@@ -59,6 +62,8 @@ def look_around(
         project: The directory of ``--project``.
         profile: The value of ``--profile``.
         online: Addresses to reach.
+        env_file: A file of variables in the place of the project's ``.env``.
+        use_env_file: Whether one is read at all.
 
     Raises:
         UsageError: ``project`` is no directory.
@@ -66,12 +71,14 @@ def look_around(
     start = (project or Path()).absolute()
     loaded, fault = None, None
     try:
-        loaded = load(project=start, profile=profile, environment=environment)
+        loaded = load(
+            project=start, profile=profile, env_file=env_file, use_env_file=use_env_file, environment=environment
+        )
     except UsageError:
         raise
     except SentientError as error:
         fault = error
-    return Surroundings(environment, start, terminal, loaded, fault, profile, online)
+    return Surroundings(environment, start, terminal, loaded, fault, profile, online, env_file, use_env_file)
 
 
 def diagnose(here: Surroundings) -> Iterator[Finding]:

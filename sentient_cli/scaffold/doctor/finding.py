@@ -69,6 +69,8 @@ class Surroundings:
         fault: Why they cannot.
         profile: The value of ``--profile``.
         online: Addresses to reach; nothing is contacted without one.
+        env_file: A file of variables in the place of the project's ``.env``.
+        use_env_file: Whether one is read at all.
     """
 
     environment: Mapping[str, str]
@@ -78,6 +80,8 @@ class Surroundings:
     fault: SentientError | None = None
     profile: str | None = None
     online: tuple[str, ...] = ()
+    env_file: Path | None = None
+    use_env_file: bool = True
 
     @property
     def project(self) -> Path:

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from sentient_cli.errors import AgentNotFoundError, SentientError
 from sentient_cli.scaffold.doctor.finding import Finding
@@ -17,25 +19,42 @@ from sentient_cli.scaffold.doctor.finding import Finding
 if TYPE_CHECKING:
     from sentient_cli.config import Loaded
 
-__all__ = ["main"]
+__all__ = ["Wanted", "main"]
 
 _MARK = "sentient-doctor "
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is to be loaded.
+
+    Args:
+        project: The directory of ``--project``, or the current one.
+        profile: The value of ``--profile``.
+        env_file: A file of variables in the place of the project's ``.env``.
+        use_env_file: Whether one is read at all.
+    """
+
+    project: str
+    profile: str | None
+    env_file: str | None
+    use_env_file: bool
 
 
 def main() -> None:
     """Load, and say what was found."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
         os.dup2(2, 1)  # what the user's code prints is not what we say
-        wanted = cast("dict[str, str | None]", json.load(sys.stdin))
+        wanted = msgspec.json.decode(sys.stdin.read(), type=Wanted)
         sys.stdin = io.StringIO()
-        found = [asdict(finding) for finding in _look(Path(wanted["project"] or ""), wanted["profile"])]
+        found = [asdict(finding) for finding in _look(wanted)]
         told.write(_MARK + json.dumps(found))
 
 
-def _look(start: Path, profile: str | None) -> Iterator[Finding]:
+def _look(wanted: Wanted) -> Iterator[Finding]:
     from sentient_cli.config import export_environment, load
 
-    loaded = load(project=start, profile=profile)
+    start, env_file = Path(wanted.project), Path(wanted.env_file) if wanted.env_file else None
+    loaded = load(project=start, profile=wanted.profile, env_file=env_file, use_env_file=wanted.use_env_file)
     export_environment(loaded.environment)
     yield _model(loaded)
     yield _agent(loaded, start)
@@ -44,6 +63,7 @@ def _look(start: Path, profile: str | None) -> Iterator[Finding]:
 def _model(loaded: Loaded) -> Finding:
     from sentient_cli.clock import SystemClock, SystemIds
     from sentient_cli.host.compose import build_llm
+    from sentient_cli.host.llm_endings import ending_of
 
     clock, settings = SystemClock(), loaded.settings
     try:
@@ -54,6 +74,9 @@ def _model(loaded: Loaded) -> Finding:
         provider, model = manager.resolve()
     except SentientError as error:
         return _failure("model", error)
+    if day := ending_of(manager.prices.kind(provider.provider_id), model):
+        what = f"{provider.provider_id}:{model} answers no more from {day} on, says its vendor"
+        return Finding("model", "warn", what, "Choose another one: `sentient models` has the day of the end of each")
     script = f", script {settings.llm.script}" if settings.llm.script else ""
     return Finding("model", "ok", f"{provider.provider_id}:{model}{script}")
 

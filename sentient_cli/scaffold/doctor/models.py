@@ -7,10 +7,13 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 
+from sentient_cli.sanitize import sanitize_line
 from sentient_cli.scaffold.doctor.asking import ask
 from sentient_cli.scaffold.doctor.finding import Finding, Surroundings
 
-__all__ = ["check_keyring", "check_keys"]
+__all__ = ["check_keyring", "check_keys", "check_local"]
+
+_MOST = 3
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*_API_KEY")
 _PLACEHOLDER = re.compile(
@@ -61,6 +64,21 @@ def _fault(value: str) -> str:
     if value[0] in "\"'" or not value.isascii():
         return "has quotes or other characters that no key has"
     return "is a placeholder, not a key" if _PLACEHOLDER.fullmatch(value) else ""
+
+
+def check_local(here: Surroundings) -> Iterator[Finding]:  # noqa: ARG001 - a check
+    """Servers of models on this machine, on their usual ports."""
+    import asyncio
+
+    from sentient_cli.llm.compatible import local
+
+    found = asyncio.run(local.find_local())
+    for server in found:
+        has = ", ".join(sanitize_line(f"{server.vendor}:{model}") for model in server.models[:_MOST]) or "no models"
+        more = f" and {len(server.models) - _MOST} more" if len(server.models) > _MOST else ""
+        yield Finding("local", "ok", f"{server.base_url} has {has}{more}")
+    if not found:
+        yield Finding("local", "skip", "No server of models listens on its usual port; the offline model needs none")
 
 
 def check_keyring(here: Surroundings) -> Iterator[Finding]:

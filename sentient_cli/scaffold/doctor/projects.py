@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+import msgspec
+
 from sentient_cli.scaffold.doctor.asking import ask
 from sentient_cli.scaffold.doctor.finding import Finding, Status, Surroundings
+from sentient_cli.scaffold.doctor.loading import Wanted
 
 __all__ = ["check_agent", "check_exposure", "check_settings"]
 
@@ -61,12 +65,13 @@ def check_agent(here: Surroundings) -> Iterator[Finding]:
     if here.settings is None:
         yield Finding("agent", "skip", "The settings come first")
         return
-    wanted = {"project": str(here.start), "profile": here.profile}
+    env_file = None if here.env_file is None else os.fspath(here.env_file.absolute())
+    wanted = Wanted(os.fspath(here.start), here.profile, env_file, here.use_env_file)
     answer = ask(
         [sys.executable, "-P", "-m", "sentient_cli.scaffold.doctor.loading"],
         where=here.start,
         environment=here.environment,
-        given=json.dumps(wanted),
+        given=msgspec.json.encode(wanted).decode(),
         seconds=SECONDS,
         quiet=True,
     )

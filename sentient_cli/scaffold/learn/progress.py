@@ -11,7 +11,7 @@ from typing import cast
 from sentient_cli.paths import state_dir
 from sentient_cli.scaffold.learn.lessons import LESSONS, Lesson
 
-__all__ = ["Progress", "forget", "recall", "remember"]
+__all__ = ["Progress", "forget", "progress_file", "recall", "remember"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,15 @@ class Progress:
         return replace(self, skipped=self.skipped | {lesson.name})
 
 
-def _file() -> Path:
+def progress_file() -> Path:
+    """Where it is kept how far somebody is."""
     return state_dir() / "learn.json"
 
 
 def recall() -> Progress | None:
     """What was kept; None when nothing was, or when it cannot be read."""
     try:
-        told = cast("dict[str, object]", json.loads(_file().read_text("utf-8")))
+        told = cast("dict[str, object]", json.loads(progress_file().read_text("utf-8")))
         done, skipped = (frozenset(cast("list[str]", told[name])) for name in ("done", "skipped"))
         return Progress(Path(str(told["base"])), done, skipped)
     except (OSError, ValueError, KeyError, TypeError):
@@ -58,7 +59,7 @@ def recall() -> Progress | None:
 
 def remember(progress: Progress) -> None:
     """Keep it, in one step; that it cannot be kept is no failure."""
-    file = _file()
+    file = progress_file()
     beside = file.with_name("learn.json.new")
     told = {"base": str(progress.base), "done": sorted(progress.done), "skipped": sorted(progress.skipped)}
     with contextlib.suppress(OSError):
@@ -69,4 +70,4 @@ def remember(progress: Progress) -> None:
 
 def forget() -> None:
     """Begin anew; the project stays."""
-    _file().unlink(missing_ok=True)
+    progress_file().unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from sentient_cli.clock import Clock, SystemClock, SystemIds
@@ -12,7 +12,7 @@ from sentient_cli.llm import CallHook, CallRecord
 from sentient_cli.testing import FixedClock
 from tests.support.llm_server import Answer, LLMServer, as_json
 
-__all__ = ["DOWN", "Records", "Waits", "configured", "pair", "refusal"]
+__all__ = ["DOWN", "Records", "Waits", "configured", "pair", "refusal", "table"]
 
 
 class Records:
@@ -49,12 +49,13 @@ def refusal(status: int, code: str = "", **headers: str) -> Answer:
 DOWN = refusal(503)
 
 
+def table(server: LLMServer, kind: str = "compatible", key: str = "") -> dict[str, object]:
+    """The settings of a provider that is a server, with the variable of its key."""
+    return {"kind": kind, "base_url": f"{server.url}/v1", **({"api_key_env": key} if key else {})}
+
+
 def pair(one: LLMServer, two: LLMServer, **more: object) -> dict[str, object]:
     """Settings with a group of two models, each on a server of its own; one attempt, no ledger."""
-
-    def table(server: LLMServer) -> dict[str, object]:
-        return {"kind": "compatible", "base_url": f"{server.url}/v1"}
-
     told: dict[str, object] = {
         "model": "pair",
         "groups": {"pair": ["one:large", "two:small"]},
@@ -67,7 +68,7 @@ def pair(one: LLMServer, two: LLMServer, **more: object) -> dict[str, object]:
 
 @asynccontextmanager
 async def configured(
-    told: dict[str, object], *hooks: CallHook, clock: Clock | None = None, keys: Sequence[str] = ()
+    told: Mapping[str, object], *hooks: CallHook, clock: Clock | None = None, keys: Sequence[str] = ()
 ) -> AsyncGenerator[ConfiguredLLM, None]:
     """The manager of these settings, closed at the end.
 
@@ -78,7 +79,7 @@ async def configured(
         keys: Variables that hold a key.
     """
     clock = clock or SystemClock()
-    environment = {name: f"sk-{name.lower()}-1234" for name in keys}
+    environment = {name: f"sk-{name.lower().removesuffix('_key')}-1234" for name in keys}
     manager = build_llm(LlmSettings.model_validate(told), clock, SystemIds(clock), environment=environment, hooks=hooks)
     try:
         yield manager

@@ -9,53 +9,30 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sentient_cli.clock import SystemClock, SystemIds
-from sentient_cli.config.llm import LlmSettings, ProviderSettings
 from sentient_cli.errors import AuthenticationError, BudgetExceededError, CredentialNotFoundError, RateLimitError
-from sentient_cli.host.llm import ConfiguredLLM, build_llm
-from sentient_cli.llm import CallRecord, Parameters
+from sentient_cli.host.llm import ConfiguredLLM
+from sentient_cli.llm import Parameters
 from sentient_cli.llm.usage.ledger import ledger_file
 from tests.cli.llm_command_kit import chat_answer
-from tests.support.llm_server import Answer, LLMServer, as_json, as_sse
+from tests.llm.factory.socket_kit import Records, configured, pair, refusal, table
+from tests.llm.providers import anthropic_wire
+from tests.support.llm_server import Answer, LLMServer, Received, as_json, as_sse
 
-ENVIRONMENT = {"ONE_KEY": "sk-one-1234", "TWO_KEY": "sk-two-1234"}
-
-
-class Records:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.records: list[CallRecord] = []
-
-    def on_record(self, record: CallRecord) -> None:
-        self.records.append(record)
-
-    def of(self, kind: str) -> list[dict[str, object]]:
-        return [dict(record.data) for record in self.records if record.kind == kind]
+KEYS = ("ONE_KEY", "TWO_KEY")
 
 
-def _settings(one: LLMServer, two: LLMServer, **more: object) -> LlmSettings:
-    def table(server: LLMServer, key: str) -> dict[str, object]:
-        return {"kind": "openai", "base_url": f"{server.url}/v1", "api_key_env": key}
-
-    told: dict[str, object] = {
-        "model": "pair",
-        "groups": {"pair": ["one:gpt-4o", "two:gpt-4o-mini"]},
-        "providers": {"one": table(one, "ONE_KEY"), "two": table(two, "TWO_KEY")},
-        "retry": {"attempts": 1},
-    }
-    return LlmSettings.model_validate(told | more)
+def _settings(one: LLMServer, two: LLMServer, **more: object) -> dict[str, object]:
+    providers = {"one": table(one, "openai", KEYS[0]), "two": table(two, "openai", KEYS[1])}
+    told: dict[str, object] = {"groups": {"pair": ["one:gpt-4o", "two:gpt-4o-mini"]}, "providers": providers}
+    return pair(one, two) | told | {"usage": True} | more
 
 
-def _with(settings: LlmSettings, work: Callable[[ConfiguredLLM], Awaitable[None]], hook: Records | None = None) -> None:
+def _with(
+    settings: dict[str, object], work: Callable[[ConfiguredLLM], Awaitable[None]], hook: Records | None = None
+) -> None:
     async def main() -> None:
-        clock = SystemClock()
-        hooks = [hook] if hook is not None else []
-        manager = build_llm(settings, clock, SystemIds(clock), environment=ENVIRONMENT, hooks=hooks)
-        try:
+        async with configured(settings, *([hook] if hook is not None else []), keys=KEYS) as manager:
             await work(manager)
-        finally:
-            await manager.aclose()
 
     asyncio.run(main())
 
@@ -209,6 +186,26 @@ def test_an_answer_has_the_price_of_the_tier_it_was_given_in(api: str, budget: d
         _with(_settings(one, two, model="one:gpt-5.1", groups={}, providers={"one": table}, budget=budget), work)
 
 
+@pytest.mark.story("1.7")
+def test_an_answer_of_anthropic_has_the_price_of_its_tier_too() -> None:
+    tiers = {"standard": 2.0, "batch": 1.0, "priority": None}  # what was agreed upon for that, nobody knows here
+    with LLMServer(*map(_of_anthropic, tiers)) as one, LLMServer() as two:
+        table = {"kind": "anthropic", "base_url": one.url, "api_key_env": "ONE_KEY"}
+
+        async def work(manager: ConfiguredLLM) -> None:
+            answers = [await manager.generate("Hello") for _ in tiers]
+            assert [answer.cost for answer in answers] == list(tiers.values())
+            assert [(answer.extra or {}).get("service_tier") for answer in answers] == list(tiers)
+
+        _with(_settings(one, two, model=f"one:{anthropic_wire.MODEL}", groups={}, providers={"one": table}), work)
+
+
+def _of_anthropic(tier: str) -> Answer:
+    said = anthropic_wire.block(0, {"type": "text", "text": "Hi"}, [])
+    begun = anthropic_wire.start(input_tokens=1_000_000, service_tier=tier)
+    return Answer(as_sse([begun, *said, *anthropic_wire.ending(output=0)], names=True))
+
+
 def _in_tier(api: str, tier: str) -> Answer:
     if api == "chat":
         choice = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}
@@ -230,10 +227,8 @@ def _in_tier(api: str, tier: str) -> Answer:
 def test_a_filter_without_a_key_is_said_before_anything_is_asked() -> None:
     with LLMServer() as one, LLMServer() as two:
         table = {"kind": "openai", "base_url": f"{two.url}/v1", "api_key_env": "NO_KEY"}
-        settings = _settings(one, two, safety={"moderation": "judge"})
-        judged = settings.model_copy(
-            update={"providers": {**settings.providers, "judge": ProviderSettings.model_validate(table)}}
-        )
+        judged = _settings(one, two, model="one:gpt-4o", groups={}, safety={"moderation": "judge"})
+        judged["providers"] = {"one": table | {"api_key_env": "ONE_KEY"}, "judge": table}
 
         async def work(manager: ConfiguredLLM) -> None:
             with pytest.raises(CredentialNotFoundError, match="'judge' has no key"):
@@ -249,7 +244,7 @@ def test_a_limit_that_is_set_is_one_of_each_key() -> None:
         async def work(manager: ConfiguredLLM) -> None:
             for _ in range(2):
                 await manager.generate("Hello")
-            with pytest.raises(RateLimitError, match="The limit of requests"):
+            with pytest.raises(RateLimitError, match=r"The limit .* is reached"):
                 await manager.generate("Hello")
 
         table = {"kind": "openai", "base_url": f"{one.url}/v1", "api_key_env": ["ONE_KEY", "TWO_KEY"]}
@@ -257,3 +252,22 @@ def test_a_limit_that_is_set_is_one_of_each_key() -> None:
         _with(_settings(one, two, model="one:gpt-4o", groups={}, providers=limited), work)
         assert {request.headers["authorization"][7:10] for request in one.requests} == {"sk-"}
         assert len({request.headers["authorization"] for request in one.requests}) == 2
+
+
+@pytest.mark.story("1.8")
+@pytest.mark.parametrize("limit", [{"requests_per_minute": 1}, {"tokens_per_minute": 1000}])
+def test_a_key_that_rests_leaves_its_share_to_no_other(limit: dict[str, int]) -> None:
+    def answer(request: Received) -> Answer:
+        is_one = request.headers["authorization"].endswith("sk-one-1234")
+        return refusal(429, **{"retry-after": "60"}) if is_one else chat_answer("Hi", usage=(1, 900))
+
+    with LLMServer(answer) as one, LLMServer() as two:
+
+        async def work(manager: ConfiguredLLM) -> None:
+            assert (await manager.generate("Hello")).text == "Hi"
+            with pytest.raises(RateLimitError, match="Nothing was sent"):
+                await manager.generate("Hello")
+
+        table = {"kind": "openai", "base_url": f"{one.url}/v1", "api_key_env": ["ONE_KEY", "TWO_KEY"], **limit}
+        _with(_settings(one, two, model="one:gpt-4o", groups={}, providers={"one": table}), work)
+        assert len(one.requests) == 2, "one with each key"

@@ -91,6 +91,7 @@ async def _ask(manager: ConfiguredLLM, number: int) -> str:
     return "exact" if text == _text(number) else "WRONG"
 
 
+@pytest.mark.slow
 @pytest.mark.story("F4", "3.4")
 async def test_nothing_of_it_is_seen() -> None:
     first, second = Faulty(down=True), Faulty(down=False)

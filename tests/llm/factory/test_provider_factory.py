@@ -218,6 +218,7 @@ def test_every_strategy_can_be_set(strategy: str) -> None:
     assert asyncio.run(main()) == "offline"
 
 
+@pytest.mark.slow
 def test_no_sdk_is_loaded_before_it_is_used() -> None:
     code = """
 import sys

@@ -13,8 +13,9 @@ from sentient_cli.llm import LLMManager, OfflineProvider
 from sentient_cli.llm.providers.kinds import KINDS
 from sentient_cli.llm.providers.preloading import modules_of
 from tests.cli.llm_command_kit import chat_answer
+from tests.llm.factory.socket_kit import configured, table
 from tests.plugins.isolation import REPOSITORY
-from tests.support.llm_server import LLMServer
+from tests.support.llm_server import LLMServer, as_json
 
 FIRST = """
 import asyncio, sys
@@ -41,6 +42,7 @@ def test_the_modules_of_each_kind_are_there(kind: str) -> None:
     assert missing == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(("kind", "model"), [("openai", "mine:gpt-4o"), ("vllm", "mine:small"), ("vllm", "offline")])
 def test_the_first_call_imports_nothing_more(kind: str, model: str) -> None:
@@ -63,3 +65,14 @@ async def test_what_breaks_while_warming_is_left_to_the_first_call() -> None:
     manager = LLMManager([_Broken()], default_model="offline:echo")
     await manager.warm()
     await manager.aclose()
+
+
+@pytest.mark.story("13.6")
+async def test_connections_stand_before_there_is_traffic(caplog: pytest.LogCaptureFixture) -> None:
+    with LLMServer(as_json({"data": []})) as server:
+        gone = {"kind": "compatible", "base_url": "http://127.0.0.1:1/v1", "warm_up": 1}
+        providers = {"mine": {**table(server), "warm_up": 3}, "gone": gone}
+        async with configured({"usage": False, "providers": providers}) as manager:
+            await manager.warm()
+            assert server.accepted == 3
+    assert "Connections to the provider gone could not be opened" in caplog.text

@@ -268,6 +268,9 @@ class _Waits:
     def wait(self, request: Request) -> float:
         return self.seconds.pop(0) if self.seconds else 0.0
 
+    def settle(self, request: Request, used: int | None) -> None:
+        pass
+
 
 @pytest.mark.parametrize("limiter", [None, Limiter(RateLimits(requests_per_minute=60), clock=FixedClock())])
 def test_a_call_waits_until_a_key_has_something_left(limiter: Limiter | None) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from functools import partial
 from unittest import mock
 
+from tests.llm.providers import anthropic_wire, chat_wire, responses_wire
 from tests.llm.providers.faulty import IMPATIENCE, PATIENCE, Outcome, answered, ask, greeting_server, opened
 from tests.llm.providers.wires import TEXT, Wire
-from tests.support.llm_server import Answer, How, LLMServer
+from tests.support.llm_server import Answer, How, LLMServer, as_sse
 
 __all__ = ["PLACES", "Fault", "described", "faults"]
 
+_LONG = 100
 PLACES = ("first", "middle", "last")
 """Before the first byte or event, in the middle, and before the one that completes the answer."""
 
@@ -44,8 +49,14 @@ def described(outcome: Outcome) -> str:
     'answer is cut'
     """
     if outcome.error is None:
+        if outcome.finish == "tool_call":
+            return f"{len(outcome.calls)} calls, each as the model wrote it"
+        if outcome.finish == "content_filter":
+            return "the text so far, and the reason `content_filter`"
         return "the whole answer" if (outcome.text, outcome.finish) == (TEXT, "stop") else "answer is cut"
-    again = ", again" if outcome.error.retryable else ""
+    wait = outcome.error.retry_after
+    after = "" if not wait else f" after {wait:g} s" if wait < _LONG else f" after {round(wait, -1):g} s"
+    again = f", again{after}" if outcome.error.retryable else ""
     kept = {"": "", TEXT: ", all the text"}.get(outcome.text, ", the text so far")
     assert outcome.error.partial_text == outcome.text
     return f"`{outcome.error.code}`{again}{kept}"
@@ -57,7 +68,10 @@ def faults() -> Iterator[Fault]:
     yield from _breaks()
     yield from _parts()
     yield from _forms()
+    yield from _packed()
+    yield from _contents()
     yield from _statuses()
+    yield from _waits()
 
 
 def _connections() -> Iterator[Fault]:
@@ -221,3 +235,81 @@ def _statuses() -> Iterator[Fault]:
     )
     stalls = _runs(lambda _: Answer(b'{"error"', 503, how="stall"), IMPATIENCE)
     yield Fault("Status", "503 whose text never ends", "", stalls)
+
+
+def _waits() -> Iterator[Fault]:
+    def told(value: Callable[[], str], name: str = "retry-after") -> Callable[[Wire], Awaitable[Outcome]]:
+        return _runs(lambda wire: wire.refusal(429, **{name.replace("-", "_"): value()}))
+
+    in_an_hour = partial(formatdate, usegmt=True)
+    yield Fault("Status", "429, in seconds", "", told(lambda: "7"))
+    yield Fault("Status", "429, in milliseconds", "", told(lambda: "1500", "retry-after-ms"))
+    yield Fault("Status", "429, a date in an hour", "", told(lambda: in_an_hour(time.time() + 3600)))
+    yield Fault("Status", "429, a date that is over", "", told(lambda: in_an_hour(0)))
+    yield Fault("Status", "429, no number and no date", "", told(lambda: "soon"))
+
+
+def _packed() -> Iterator[Fault]:
+    packed = {"content-encoding": "gzip"}
+
+    def cut(wire: Wire, place: str) -> Answer:
+        body = gzip.compress(wire.body)
+        return Answer(body, headers=packed, cut={"first": 0, "middle": len(body) // 2, "last": -9}[place], how="close")
+
+    for place in PLACES:
+        yield Fault("Break", "a packed answer is cut", place, _runs(partial(cut, place=place)))
+
+
+def _contents() -> Iterator[Fault]:
+    yield Fault("Content", "no usage is told", "", _runs(lambda wire: Answer(_without_usage(wire))))
+    yield Fault("Content", "the answer is filtered", "", _runs(lambda wire: Answer(_filtered(wire))))
+    bad = ("{", '{"a": 1}')
+    yield Fault(
+        "Content",
+        "arguments of a tool that are no JSON, then others",
+        "",
+        _runs(lambda wire: Answer(_calls(wire, bad))),
+    )
+
+
+def _without_usage(wire: Wire) -> list[bytes]:
+    return [re.sub(rb'"usage": (\{(?:[^{}]|\{[^{}]*\})*\}|null)', b'"usage": null', event) for event in wire.events]
+
+
+def _filtered(wire: Wire) -> list[bytes]:
+    if wire.name == "anthropic":
+        return anthropic_wire.message(
+            anthropic_wire.block(0, {"type": "text", "text": ""}, [{"type": "text_delta", "text": "One "}]),
+            reason="refusal",
+        )
+    if wire.name == "responses":
+        told = responses_wire.events(
+            responses_wire.words()[0], last="incomplete", incomplete_details={"reason": "content_filter"}
+        )
+        return responses_wire.stream(told)
+    return as_sse([chat_wire.text_frame("One "), *chat_wire.ending("content_filter")], done=True)
+
+
+def _calls(wire: Wire, arguments: Sequence[str]) -> list[bytes]:
+    """Calls of tools with these arguments."""
+    if wire.name == "anthropic":
+        blocks = [
+            anthropic_wire.block(
+                place,
+                {"type": "tool_use", "id": f"c{place}", "name": "add", "input": {}},
+                [{"type": "input_json_delta", "partial_json": text}],
+            )
+            for place, text in enumerate(arguments)
+        ]
+        return anthropic_wire.message(*blocks, reason="tool_use")
+    if wire.name == "responses":
+        told: list[dict[str, object]] = []
+        for place, text in enumerate(arguments):
+            item = {"type": "function_call", "id": f"f{place}", "call_id": f"c{place}", "name": "add", "arguments": ""}
+            told.append({"type": "response.output_item.added", "output_index": place, "item": item})
+            told.append({"type": "response.function_call_arguments.delta", "output_index": place, "delta": text})
+        return responses_wire.stream(responses_wire.events(*told))
+    frames = [
+        chat_wire.call_frame(place, f"c{place}", name="add", arguments=text) for place, text in enumerate(arguments)
+    ]
+    return as_sse([*frames, *chat_wire.ending("tool_calls")], done=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import msgspec
 import pytest
 
 from sentient_cli.config.secret import Secret
-from sentient_cli.errors import BadRequestError, ProviderConnectionError, ProviderError, ServerError
+from sentient_cli.errors import (
+    BadRequestError,
+    ProviderConnectionError,
+    ProviderError,
+    ProviderTimeoutError,
+    ServerError,
+)
 from sentient_cli.llm import Message, Request
 from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
 from tests.llm.providers.anthropic_wire import MODEL
@@ -85,6 +92,19 @@ async def test_a_batch_is_handed_in_watched_and_read() -> None:
         ("GET", "/v1/messages/batches/msgbatch_1/results"),
         ("POST", "/v1/messages/batches/msgbatch_1/cancel"),
     ]
+
+
+async def test_results_that_come_a_letter_at_a_time_are_waited_for_no_longer_than_others() -> None:
+    slow = Answer([json.dumps(RESULTS[0]).encode() + b"\n", *[b" "] * 2000], pace=0.01)
+    with LLMServer(lambda asked: slow if "/results" in asked.path else handle(asked)) as it:
+        provider = provider_of(it)
+        await provider.update_config({"stall_timeout": 0.05})
+        results = provider.batch_results("msgbatch_1")
+        assert (await anext(results)).index == 2
+        with pytest.raises(ProviderTimeoutError, match="does not get on"):
+            await anext(results)
+        await asyncio.to_thread(it.wait_open, 0)
+        await provider.aclose()
 
 
 async def test_leaving_the_results_frees_the_connection() -> None:

@@ -254,12 +254,35 @@ def test_sampling_is_sent_where_the_version_takes_it() -> None:
     new = with_parameters(NEW, {"temperature": 0.5, "top_p": 0.9, "top_k": 4})
     assert not new.body.keys() & {"temperature", "top_p", "top_k"}
     assert len(new.notices) == 3
-    old = with_parameters(OLD, {"temperature": 1.5, "top_p": 0.9, "top_k": 4}, "2023-06-01")
+    old = with_parameters(OLDEST, {"temperature": 1.5, "top_p": 0.9, "top_k": 4}, "2023-06-01")
     assert [old.body[name] for name in ("temperature", "top_p", "top_k")] == [1.0, 0.9, 4]
     assert old.notices == ["`temperature` is 1, the highest there is"]
     thinking = with_parameters(OLD, {"temperature": 0.5, "top_k": 4, "thinking_tokens": 2000}, "2023-06-01")
     assert not thinking.body.keys() & {"temperature", "top_k"}
     assert len(thinking.notices) == 2
+
+
+def test_sampling_is_sent_where_the_model_takes_it() -> None:
+    values: dict[str, object] = {"temperature": 0.5, "top_p": 0.9}
+    either = with_parameters(OLD, values, "2023-06-01")
+    assert "top_p" not in either.body
+    assert either.notices == ["`top_p` is not sent: the model takes one of it and `temperature`"]
+    newer = with_parameters("claude-opus-4-7", values, "2023-06-01")
+    assert not newer.body.keys() & values.keys()
+    assert newer.notices == [f"`{name}` is not sent: the model refuses it" for name in values]
+    assert not with_parameters("glm-9", values, "2023-06-01").notices  # speaks like Claude, and is none
+
+
+@pytest.mark.parametrize(("tier", "sent"), [("auto", True), ("standard_only", True), ("flex", False)])
+def test_a_tier_that_is_another_providers_is_not_sent(tier: str, sent: bool) -> None:
+    asked_for = with_parameters(NEW, {"service_tier": tier})
+    assert ("service_tier" in asked_for.body) == sent == (not asked_for.notices)
+
+
+def test_of_effort_and_tokens_one_goes_and_that_is_said() -> None:
+    assert with_parameters(OLD, {"effort": "low", "thinking_tokens": 2000}).notices == [
+        "`effort` is not sent: the model takes `thinking_tokens`, which say more"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from sentient_cli.llm.chatwire.dialect import Dialect
 from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
 from sentient_cli.llm.compatible import VENDORS
 from sentient_cli.llm.openai.config import DIALECT as OPENAI
+from sentient_cli.llm.openai.responses_body import responses_body
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, TextPart, ThinkingPart
 from sentient_cli.llm.provider import Request
@@ -138,6 +139,74 @@ def test_every_vendor_gets_or_is_said_not_to_get_each_parameter(vendor: str) -> 
         assert theirs is None or theirs.partition(".")[0] in value
     assert "own" not in value
     assert "not" not in value
+
+
+REASONING: dict[str, object] = {
+    "temperature": 0.2,
+    "top_p": 0.9,
+    "presence_penalty": 1.0,
+    "logprobs": True,
+    "stop": ("x",),
+}
+
+
+THINKERS: list[tuple[str, str | None, set[str]]] = [
+    ("gpt-5-mini", None, set(REASONING)),
+    ("o1", "high", {*REASONING} - {"stop"}),
+    ("o3-mini", None, set(REASONING)),
+    ("o4-mini", "low", set(REASONING)),
+    ("gpt-5.4-mini", None, set(REASONING)),
+    ("gpt-5.4-mini", "none", {"presence_penalty", "stop"}),
+    ("gpt-5-chat-latest", None, set()),
+    ("ft:gpt-5-mini:mine", None, set(REASONING)),
+    ("gpt-4o", None, set()),
+    ("gpt-99", None, set()),
+]
+
+
+@pytest.mark.parametrize(("model", "effort", "left_out"), THINKERS)
+def test_a_model_that_thinks_is_not_told_how_to_sample(model: str, effort: str | None, left_out: set[str]) -> None:
+    parameters = msgspec.convert({**REASONING, "effort": effort}, Parameters)
+    request = Request(model=model, messages=ASK, parameters=parameters)
+    value, notices = told(request)
+    assert {name for name in REASONING if name not in value} == left_out
+    assert len(notices) == len(left_out)
+    for name in left_out:
+        assert any(f"{name!r} was left out: the model {model!r}" in notice for notice in notices)
+    answers = responses_body(request, "openai")
+    assert not left_out & json.loads(answers.content).keys()
+    assert "temperature" not in left_out or any("'temperature'" in notice for notice in answers.notices)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "model", "values", "said"),
+    [
+        ("openai", "o1-mini", {"effort": "low"}, "'effort' was left out: the model 'o1-mini' does not take it"),
+        ("openai", "o3", {"effort": "xhigh"}, "'xhigh' became 'high'"),
+        ("openai", "gpt-4o", {"effort": "low"}, "'effort' was left out: the model 'gpt-4o'"),
+        ("openai", "gpt-4o", {"stop": tuple("abcdef")}, "Only the first 4 of `stop`"),
+        ("openai", "gpt-4o", {"top_logprobs": 2, "logprobs": False}, "'top_logprobs' was left out: `logprobs` is off"),
+        ("cohere", "command-a", {"stop": tuple("abcdef")}, "Only the first 5 of `stop`"),
+        ("groq", "llama", {"service_tier": "scale"}, "'service_tier' was left out: 'groq' has auto, on_demand"),
+        ("openrouter", "x/y", {"effort": "low", "thinking_tokens": 9}, "'effort' was left out: 'openrouter' takes one"),
+        ("xai", "grok-4", {"presence_penalty": 1}, "'presence_penalty' was left out: the model 'grok-4'"),
+        ("deepseek", "deepseek-reasoner", {"logprobs": True}, "'logprobs' was left out: the model"),
+        ("azure", "gpt-5-mini", {"temperature": 0.2}, "'temperature' was left out: the model 'gpt-5-mini'"),
+    ],
+)
+def test_what_a_model_or_vendor_does_not_take_so_is_said(
+    vendor: str, model: str, values: dict[str, object], said: str
+) -> None:
+    dialect = OPENAI if vendor == "openai" else VENDORS[vendor].dialect
+    parameters = msgspec.convert(values, Parameters)
+    _, notices = told(Request(model=model, messages=ASK, parameters=parameters), dialect, vendor)
+    assert len(notices) == 1
+    assert said in notices[0]
+
+
+def test_likely_tokens_come_with_log_probabilities() -> None:
+    value, notices = told(ask(Parameters(top_logprobs=2)))
+    assert (value["logprobs"], value["top_logprobs"], notices) == (True, 2, [])
 
 
 @given(st.sampled_from(["none", "minimal", "low", "medium", "high", "xhigh", "max"]), st.sampled_from(list(VENDORS)))

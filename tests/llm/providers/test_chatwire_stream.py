@@ -355,6 +355,7 @@ def test_an_empty_piece_after_whole_arguments_begins_no_call() -> None:
     assert [(call.id, call.arguments) for call in told] == [("x", '{"x":1}')]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.none() | st.integers(0, 3), st.none() | st.sampled_from("abc"), st.booleans()), max_size=12)
 )

@@ -357,21 +357,6 @@ async def test_closing_frees_the_connection(wire: Wire, read: int) -> None:
 
 
 @wires
-@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 13, 30])
-async def test_cancelling_frees_the_connection_at_every_await(wire: Wire, turns: int) -> None:
-    with LLMServer(Answer(wire.events[:4], how="stall")) as server:
-        async with opened(wire, server.url) as provider:
-            call = asyncio.create_task(ask(provider, wire))
-            for _ in range(turns):
-                await asyncio.sleep(0.001)
-            call.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await call
-            await asyncio.to_thread(server.wait_open, 0)
-            assert provider.metrics().active == provider.metrics().errors == 0
-
-
-@wires
 async def test_a_connection_is_used_again(wire: Wire) -> None:
     with LLMServer(wire.handle) as server:
         async with opened(wire, server.url) as provider:

@@ -27,6 +27,7 @@ def test_the_end_of_a_body_is_sent_once(body: bytes | list[bytes]) -> None:
     assert told.endswith(b"\r\n0\r\n\r\n")
 
 
+@pytest.mark.slow
 def test_it_ends_while_clients_come() -> None:
     for _ in range(20):
         with LLMServer(Answer(delay=3600.0)) as server:
@@ -38,6 +39,7 @@ def test_it_ends_while_clients_come() -> None:
     gc.collect()  # a socket of the server that nobody closed gives a warning, which is an error
 
 
+@pytest.mark.slow
 def test_it_ends_though_a_client_does_not_read() -> None:
     with LLMServer(Answer(b"x" * 2**24)) as server, socket.create_connection(("127.0.0.1", server.port), 20) as client:
         client.sendall(ASKED)

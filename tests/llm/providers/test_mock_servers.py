@@ -14,6 +14,7 @@ from sentient_cli.config.secret import Secret
 from sentient_cli.errors import ProviderError
 from sentient_cli.llm import LLMManager, LLMProvider, Message, Parameters, Request, ToolSpec
 from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
+from sentient_cli.llm.batches import BatchStatus
 from sentient_cli.llm.compatible import CompatibleConfig, CompatibleProvider
 from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
 from tests.support.mock_servers import aimock, has_aimock, llmock
@@ -43,6 +44,10 @@ def _openai(url: str) -> LLMProvider:
     return OpenAIProvider(OpenAIConfig(api_key=KEY, base_url=f"{url}/v1"))
 
 
+def _responses(url: str) -> LLMProvider:
+    return OpenAIProvider(OpenAIConfig(api_key=KEY, base_url=f"{url}/v1", api="responses"))
+
+
 def _anthropic(url: str) -> LLMProvider:
     return AnthropicProvider(AnthropicConfig(api_key=KEY, base_url=url))
 
@@ -56,6 +61,7 @@ def _compatible(vendor: str, path: str) -> Make:
 
 LLMOCK: Sequence[tuple[Make, str]] = (
     (_openai, "gpt-5"),
+    (_responses, "gpt-5"),
     (lambda url: _anthropic(f"{url}/anthropic"), "claude-sonnet-4-5"),
     (_compatible("groq", "/groq/openai/v1"), "llama"),
     (_compatible("together", "/together/v1"), "qwen"),
@@ -68,8 +74,13 @@ TELL_USAGE_WHEN_ASKED = ("openai", "anthropic", "groq", "together", "xai")
 LIST_MODELS = LLMOCK[:-1]
 AIMOCK: Sequence[tuple[Make, str]] = (
     (_openai, "gpt-5"),
+    (_responses, "gpt-5"),
     (_anthropic, "claude-sonnet-4-5"),
-    (_compatible("vllm", "/v1"), "anything"),
+    (_compatible("azure", ""), "gpt-5"),
+    *(
+        (_compatible(vendor, "/v1"), "anything")
+        for vendor in ("vllm", "ollama", "openrouter", "deepseek", "huggingface")
+    ),
 )
 
 
@@ -115,7 +126,7 @@ async def test_an_answer_streams(from_pypi: str, make: Make, model: str) -> None
 
 
 @pytest.mark.story("1.6", "2.4", "3.2")
-@pytest.mark.parametrize(("make", "model"), LLMOCK[:4])
+@pytest.mark.parametrize(("make", "model"), LLMOCK[:5])
 async def test_a_tool_is_called_and_its_result_answered(from_pypi: str, make: Make, model: str) -> None:
     called: list[str] = []
 
@@ -182,3 +193,32 @@ async def test_a_refusal_of_the_other_server(from_npm: str, make: Make, model: s
             await provider.generate(request)
     assert caught.value.code == "rate-limit"
     assert caught.value.provider == provider.provider_id
+
+
+async def _ended(provider: OpenAIProvider | AnthropicProvider, batch: str) -> BatchStatus:
+    """How a batch ended; each look at it brings it further."""
+    for _ in range(200):
+        status = await provider.batch_status(batch)
+        if status.is_over:
+            return status
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.story("3.6")
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+async def test_a_batch(from_pypi: str, kind: str) -> None:
+    provider = (
+        OpenAIProvider(OpenAIConfig(api_key=KEY, base_url=f"{from_pypi}/v1"))
+        if kind == "openai"
+        else AnthropicProvider(AnthropicConfig(api_key=KEY, base_url=f"{from_pypi}/anthropic"))
+    )
+    model = {"openai": "gpt-5", "anthropic": "claude-sonnet-4-5"}[kind]
+    async with opened(provider):
+        requests = [Request(model=model, messages=(Message.user(text),)) for text in ("First", "Second")]
+        batch = await provider.submit_batch(requests)
+        status = await _ended(provider, batch)
+        assert (status.state, status.succeeded, status.failed) == ("ended", 2, 0)
+        results = [result async for result in provider.batch_results(batch)]
+    told = {result.index: result.completion for result in results}
+    assert sorted(told) == [0, 1]
+    assert all(answer is not None and answer.text for answer in told.values())

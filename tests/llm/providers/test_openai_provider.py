@@ -309,6 +309,7 @@ def test_ours_within_the_sdks_is_found_again() -> None:
     assert not isinstance(mistake, SentientError)
 
 
+@pytest.mark.slow
 def test_the_sdk_is_loaded_when_it_is_needed_and_not_before() -> None:
     script = (
         "import sys, threading\n"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import ssl
-import subprocess
 import threading
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import cast
@@ -36,28 +34,13 @@ from sentient_cli.errors import (
 )
 from sentient_cli.llm.wire.keys import KeyRing
 from sentient_cli.llm.wire.seam import failure_of
-from sentient_cli.llm.wire.settings import RemoteConfig
 from sentient_cli.llm.wire.transport import Transport
 from sentient_cli.testing import FixedClock
+from tests.llm.providers.pool_kit import config, make_certificate, offering, opened
 from tests.support.llm_server import Answer, LLMServer, as_json
 
 SLOW = Answer([b"1", b"2"], pace=0.02)
 STUCK = Answer([b"1"], how="stall")
-
-
-def config(url: str, **settings: object) -> RemoteConfig:
-    import msgspec  # noqa: PLC0415
-
-    return msgspec.convert({"default_model": "", "base_url": url, **settings}, RemoteConfig)
-
-
-@asynccontextmanager
-async def opened(url: str, **settings: object) -> AsyncGenerator[Transport, None]:
-    transport = Transport("mine", config(url, **settings))
-    try:
-        yield transport
-    finally:
-        await transport.aclose()
 
 
 @pytest.fixture(name="server")
@@ -188,22 +171,13 @@ class _Hello(BaseHTTPRequestHandler):
 
 @pytest.fixture(name="certificate", scope="module")
 def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    made = folder / "both.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=DNS:localhost", "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
-        check=True, capture_output=True, timeout=150,
-    )  # fmt: skip
-    made.write_bytes((folder / "key.pem").read_bytes() + (folder / "cert.pem").read_bytes())
-    return made
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(name="secure")
 def _secure(certificate: Path) -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hello)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = offering(certificate)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -277,3 +277,16 @@ def test_the_first_to_end_of_calls_that_began_together_say_nothing_of_the_others
     for breaker, ticket in begun[4:6]:
         guard.leave("m", breaker, ticket, ServerError("Down"))
     assert breakers.state("one", "m") == "open"
+
+
+@pytest.mark.parametrize(("fails", "enough"), [(1, 5), (4, 8)])
+def test_where_some_calls_fail_anyhow_a_short_row_is_chance(fails: int, enough: int) -> None:
+    breaker = Breaker(BreakerPolicy(failures=5))
+    for number in range(100):
+        ticket = breaker.admit(0.0)
+        (breaker.succeeded if number % 25 >= fails else breaker.failed)(ticket, 0.0)
+    row = 0
+    while breaker.state(0.0) == "closed":
+        breaker.failed(breaker.admit(0.0), 0.0)
+        row += 1
+    assert row == enough

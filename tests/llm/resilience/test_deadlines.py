@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sentient_cli.errors import ProviderTimeoutError
 from sentient_cli.llm import Chunk
 from sentient_cli.llm.call import CallOptions
-from sentient_cli.llm.resilience.deadlines import QUARTER, Deadlines, Watch, _ring_all, _rounds
+from sentient_cli.llm.resilience.deadlines import Deadlines, Watch, round_of
 from sentient_cli.llm.resilience.policies import ProviderPolicies, ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
 from tests.llm.resilience.actors import HANG, STOP, Actor, Deed, Stage, said
@@ -143,20 +143,21 @@ async def test_a_provider_that_hides_the_interruption_does_not_leave_it_behind()
 
 
 async def test_long_bounds_share_a_timer_and_go_off_too() -> None:
-    watch = Watch(10.0, None, None)
-    rounds = _rounds.get(asyncio.get_running_loop())
-    assert rounds is not None
-    (moment,) = [each for each, watches in rounds.items() if watch in watches]
-    assert 0 <= moment * QUARTER - (asyncio.get_running_loop().time() + 10.0) <= QUARTER
+    round_ = round_of(asyncio.get_running_loop())
+    before = len(round_)
+    watch, other = Watch(10.0, None, None), Watch(10.0, None, None)
+    assert len(round_) == before + 2
+    round_.look()
+    assert [watch.expired, other.expired] == [False, False]
     watch._at = 0.0
-    _ring_all(rounds, moment)
+    round_.look()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.sleep(0)
     assert watch.interrupted()
-    assert watch.expired
-    other = Watch(10.0, None, None)
+    assert [watch.expired, other.expired] == [True, False]
+    assert len(round_) == before + 1
     other.close()
-    assert not any(other in watches for watches in rounds.values())
+    assert len(round_) == before
 
 
 @given(st.integers(0, 30), st.booleans())

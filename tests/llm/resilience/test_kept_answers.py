@@ -211,6 +211,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_two_processes_at_once() -> None:
     starting = [asyncio.create_subprocess_exec(sys.executable, "-c", OTHER, str(FILE), name) for name in "ab"]
     others = await asyncio.gather(*starting)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sentient_cli.errors import AuthenticationError, CircuitOpenError, RateLimitError, ServerError
@@ -68,6 +70,23 @@ async def test_waiting_has_an_end() -> None:
         await stage.manager.generate("hi")
     assert actor.calls <= 5
     assert sum(stage.clock.slept) <= 20
+
+
+async def test_nobody_waits_for_a_manager_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    actor, waits = Actor(DOWN), asyncio.Event()
+    stage = _stage(actor, wait=3600)
+
+    async def sleep(seconds: float) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(stage.clock, "sleep", sleep)
+    call = asyncio.create_task(stage.manager.generate("hi"))
+    await waits.wait()
+    await stage.manager.aclose()
+    with pytest.raises(ServerError):
+        await call
+    assert (actor.calls, len(asyncio.all_tasks())) == (1, 1)
 
 
 async def test_a_model_that_rests_is_waited_for() -> None:

@@ -261,6 +261,10 @@ def test_what_casts_doubt_behind_the_anchor_is_refused(told: str, more: str, siz
         ("for name in read_all_the_names(", '"names.txt"): pass'),
         ('{"the name of the place": ', '"London"}'),
         (f"{TALE}.", ".. and of foolishness"),
+        ("the name` of it, and more.\n\nThen you call `run_the_agent", "`, which returns at once"),
+        ('script = parse_the_script_of_it(r""', '"\n[[rule]]\nmatch = 1'),
+        ("The settings are those of all layers,", " `.env`; whether they are good, it says"),
+        (f"{TALE}:\n\n", "[llm.budget]\ncall = 1"),
     ],
 )
 def test_what_goes_on_in_earnest_is_joined(partial: str, rest: str) -> None:

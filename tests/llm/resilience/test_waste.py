@@ -21,7 +21,7 @@ from sentient_cli.llm import (
 )
 from sentient_cli.llm.types import JsonValue
 from tests.llm.parts import Records
-from tests.llm.resilience.actors import HANG, STOP, Actor, Script, said
+from tests.llm.resilience.actors import HANG, STOP, Actor, Deed, Script, said
 
 TEXT: Final = "It was the best of times, it was the worst of times, it was the age of wisdom"
 REST: Final = ", it was the age of foolishness"
@@ -114,8 +114,9 @@ async def test_what_was_thought_and_asked_of_tools_is_wasted_too() -> None:
     assert (wasted["input"], wasted["output"]) == (5, 102)
 
 
-async def test_what_was_said_before_the_first_word_is_paid_for() -> None:
-    actor = Actor([BEGUN, HANG])
+@pytest.mark.parametrize(("begun", "asked"), [([BEGUN], 1000), ([], 5)])
+async def test_what_came_before_the_first_word_is_paid_for(begun: list[Deed], asked: int) -> None:
+    actor = Actor([*begun, HANG])
     manager, records = _managed(actor)
     asking = asyncio.create_task(manager.generate("hi"))
     await actor.has_begun.wait()
@@ -124,8 +125,9 @@ async def test_what_was_said_before_the_first_word_is_paid_for() -> None:
     asking.cancel()
     await asyncio.wait([asking])
     usage, finished = _ended(records)
-    assert usage["input"] == 1000
-    assert finished["cost"] == pytest.approx(10.01)
+    assert (usage["input"], usage.get("estimated", False)) == (asked, not begun)
+    assert finished["outcome"] == "cancelled"
+    assert finished["cost"] == pytest.approx(10.01 if begun else 0.05)
 
 
 async def test_what_never_came_costs_nothing() -> None:

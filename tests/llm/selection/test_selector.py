@@ -57,6 +57,21 @@ def test_who_cannot_is_left_out_with_the_reason() -> None:
     assert choice.reasons == {"left_out": {"blind:m": "cannot read images"}}
 
 
+def test_who_does_not_obey_system_messages_is_not_given_any() -> None:
+    deaf, plain = a_target("deaf", system_prompts=False), a_target("plain")
+    asked = Request(model="m", messages=(Message.system("Be brief."), Message.user("Hi")))
+    choice = Selector()(asked, a_call(), (deaf, plain))
+    assert choice.targets == (plain,)
+    assert choice.reasons == {"left_out": {"deaf:m": "does not obey system messages"}}
+    assert Selector()(a_request(), a_call(), (deaf, plain)).targets == (deaf, plain)
+
+
+def test_an_answer_as_a_whole_is_said() -> None:
+    call = a_call()
+    Selector()(a_request(), call, (a_target("whole", streaming=False),))
+    assert call.notices == ["whole:m gives its answers as a whole, not piece by piece"]
+
+
 def test_what_is_known_of_a_model_counts_more_than_its_provider() -> None:
     old, new = a_target("openai", "o1-mini", images=True), a_target("openai", "gpt-5", images=True)
     assert Selector()(PICTURE, a_call(), (old, new)).targets == (new,)
@@ -109,7 +124,7 @@ def test_who_is_not_well_comes_last_and_is_still_there() -> None:
     selector = Selector(healthy=lambda target: target is not A)
     choice = selector(a_request(), a_call(), (A, B, C))
     assert choice.targets == (B, C, A)
-    assert choice.reasons == {"unwell": ["a:m"]}
+    assert choice.reasons == {"for": {"a:m": "named first"}, "unwell": ["a:m"]}
     selector.healthy = lambda target: False
     assert selector(a_request(), a_call(), (A, B)).targets == (A, B)
 

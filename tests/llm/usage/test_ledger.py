@@ -129,8 +129,11 @@ def test_attempts_have_rows_of_their_own() -> None:
         ("shop", "done", None, 1),
     ]
     assert (rows[2]["first_ms"], rows[2]["total_ms"], rows[2]["wasted"], rows[2]["cost"]) == (1.5, 2000.0, 7, 1.1)
-    (found,) = [each for each in _sums(Path("usage.db"), "provider") if each.group == "shop"]
+    path = Path("usage.db")
+    (found,) = [each for each in _sums(path, "provider") if each.group == "shop"]
     assert (found.calls, found.tokens, found.cost, found.unpriced) == (1, 100, 1.1, 0)
+    assert sum(each.calls for each in _sums(path, "provider")) == 1, "a call is counted where it ended"
+    assert [(each.group, each.calls, each.failed_attempts) for each in _sums(path, "outcome")] == [("done", 1, 2)]
 
 
 def _tell(hook: UsageHook, kind: str, attempt: int = 0, **data: object) -> None:
@@ -226,7 +229,7 @@ def test_a_ledger_of_another_version_is_refused() -> None:
     assert open_for_reading(Path("none.db")) is None
 
 
-@pytest.mark.story("3.7")
+@pytest.mark.slow
 def test_processes_write_to_one_ledger() -> None:
     code = """
 import asyncio, sys

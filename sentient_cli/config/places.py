@@ -1,0 +1,70 @@
+"""Where a project's files are, and their text: what is needed without the settings themselves."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sentient_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["MAXIMUM_SIZE", "PROJECT_FILE", "PYPROJECT", "find_project_file", "home_of", "read_text"]
+
+PROJECT_FILE = "sentient.toml"
+PYPROJECT = "pyproject.toml"
+MAXIMUM_SIZE = 1024 * 1024
+
+
+def find_project_file(start: Path) -> Path | None:
+    """The settings file of the project that ``start`` is in: ``sentient.toml``, or a ``pyproject.toml`` with our table.
+
+    The nearest directory wins, and in one directory ``sentient.toml``.
+    """
+    for directory in (start, *start.parents):
+        own = directory / PROJECT_FILE
+        if own.is_file():
+            return own
+        shared = directory / PYPROJECT
+        if shared.is_file() and _mentions_us(shared):
+            return shared
+    return None
+
+
+def _mentions_us(path: Path) -> bool:
+    # A pyproject.toml of somebody else may be broken or unreadable, which is no concern of ours.
+    try:
+        return re.search(r"tool[\"']?\s*\.\s*[\"']?sentient\b", read_text(path)) is not None
+    except ConfigError:
+        return False
+
+
+def home_of(start: Path) -> Path:
+    """The directory of the project that ``start`` is in; itself where it is in none."""
+    file = find_project_file(start)
+    return file.parent if file is not None else start
+
+
+def read_text(path: Path) -> str:
+    """The text of a small UTF-8 file, with its line ends made one.
+
+    Raises:
+        ConfigError: it cannot be read, is larger than 1 MiB, or is no UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAXIMUM_SIZE + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read", why=error.strerror or "", fix="Check the path and its rights"
+        ) from None
+    if len(data) > MAXIMUM_SIZE:
+        raise ConfigError(f"{path} is larger than 1 MiB", fix="Check that it is the right file")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path} is not UTF-8", why=f"Line {line} has another encoding", fix="Save it as UTF-8"
+        ) from None

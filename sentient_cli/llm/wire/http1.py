@@ -1,0 +1,161 @@
+"""Connections in HTTP/1.1, one call at a time on each. Imported on first use: the library takes a fifth of a second."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable
+from functools import partial
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import aiohttp
+from typing_extensions import override
+
+from sentient_cli.llm.wire.broken import StalledError
+from sentient_cli.llm.wire.patience import SLOWEST
+from sentient_cli.llm.wire.pool import Answered, Outgoing, Pool
+from sentient_cli.llm.wire.pooling import Pooling
+from sentient_cli.llm.wire.settings import RemoteConfig
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+
+__all__ = ["Http1Pool"]
+
+
+class _Connector(aiohttp.TCPConnector):
+    """The library's connections, of which none gets too old and not too many stand unused."""
+
+    def keep(self, pooling: Pooling) -> None:
+        """Hold to these sizes and times; to be called before anything else."""
+        self._pooling = pooling
+        self._time = asyncio.get_running_loop().time
+        self._born: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()
+        self._unused: set[ResponseHandler] = set()
+
+    @override
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[aiohttp.tracing.Trace], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.connector.Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol is None:
+                return connection
+            self._unused.discard(protocol)
+            if self._is_old(protocol):
+                connection.close()
+                continue
+            self._born.setdefault(protocol, self._time())
+            connection.add_callback(partial(self._released, protocol))
+            return connection
+
+    def _released(self, protocol: ResponseHandler) -> None:
+        """The connection goes back, or is closed."""
+        full = len(self._unused) >= self._pooling.max_idle and self.unused() >= self._pooling.max_idle
+        if full or self._is_old(protocol):
+            protocol.force_close()
+        else:
+            self._unused.add(protocol)
+
+    def _is_old(self, protocol: ResponseHandler) -> bool:
+        return self._time() - self._born.get(protocol, self._time()) >= self._pooling.lifetime
+
+    def unused(self) -> int:
+        """Connections that stand and that nobody uses."""
+        self._unused = {protocol for protocol in self._unused if protocol.is_connected()}
+        return len(self._unused)
+
+
+class _Answer:
+    """An answer, of which only what is needed is shown."""
+
+    __slots__ = ("_content", "_response", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._content = response.content
+        self.status: int = response.status
+        self.headers: dict[str, str] = {name.lower(): value for name, value in response.headers.items()}
+
+    def readany(self) -> Awaitable[bytes]:
+        return self._content.readany()
+
+    def at_eof(self) -> bool:
+        return self._content.at_eof()
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class Http1Pool(Pool[bool]):
+    """The connections of one event loop, each for one call at a time.
+
+    Args:
+        provider: Whose.
+        config: The settings that it is made with.
+        context: What is trusted; ``True``: the system's certificates.
+    """
+
+    def __init__(self, provider: str, config: RemoteConfig, context: ssl.SSLContext | bool) -> None:
+        super().__init__(provider, config)
+        self._connector = _Connector(
+            limit=self.pooling.max_connections, keepalive_timeout=self.pooling.keepalive, ssl=context
+        )
+        self._connector.keep(self.pooling)
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            skip_auto_headers=("User-Agent",),
+            requote_redirect_url=False,
+        )
+
+    @property
+    @override
+    def open(self) -> int:
+        return self.in_use + self._connector.unused()
+
+    @override
+    def _take(self) -> bool | None:
+        if self.in_use >= self.pooling.max_connections:
+            return None
+        self.in_use += 1
+        return True
+
+    @override
+    def _give_back(self, seat: bool) -> None:
+        pass
+
+    @override
+    async def _send(self, seat: bool, outgoing: Outgoing, config: RemoteConfig) -> Answered:
+        timeout = aiohttp.ClientTimeout(
+            total=None, connect=config.connect_timeout, sock_connect=config.connect_timeout, sock_read=config.timeout
+        )
+        seconds = config.connect_timeout + config.patience + len(outgoing.body or b"") / SLOWEST
+        bound = asyncio.timeout(seconds)
+        try:
+            async with bound:
+                response = await self._session.request(
+                    outgoing.method,
+                    outgoing.url,
+                    data=outgoing.body,
+                    headers=outgoing.headers,
+                    allow_redirects=False,
+                    proxy=config.proxy,
+                    timeout=timeout,
+                )
+        except TimeoutError as error:
+            if bound.expired():
+                raise StalledError from error  # a byte now and then is no head
+            raise
+        return _Answer(response)
+
+    @override
+    async def _end(self) -> None:
+        await self._session.close()
+
+    @override
+    def abandon(self) -> None:
+        self._session.detach()
