@@ -43,7 +43,7 @@ def check_fields(struct: msgspec.Struct, error: type[SentientError] = ConfigErro
         >>> Pace(seconds=-1)
         Traceback (most recent call last):
         ...
-        sentient_cli.errors.base.ConfigError: The setting 'seconds' cannot be -1...Use a number above 0
+        sentient_cli.errors.ConfigError: The setting 'seconds' cannot be -1. Use a number above 0.
     """
     kind = type(struct)
     values, defaults = msgspec.structs.astuple(struct), kind.__struct_defaults__

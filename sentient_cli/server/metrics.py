@@ -71,7 +71,7 @@ def added(texts: Iterable[str]) -> str:
         texts: What each process counts.
 
     Example:
-        >>> one = '# HELP a Of it.\n# TYPE a counter\na_total{model="m"} 1.0\n'
+        >>> one = '# HELP a_total Of it.\n# TYPE a_total counter\na_total{model="m"} 1.0\n'
         >>> print(added([one, one]), end="")
         # HELP a_total Of it.
         # TYPE a_total counter

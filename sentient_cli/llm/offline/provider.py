@@ -64,7 +64,7 @@ class OfflineProvider:
         script: What to answer to what; the built-in assistant answers the rest.
         config: Settings; those of the script win where both speak of the seed or the pace.
         clock: Gives the date and paces the stream.
-        provider_id: The first part of its model ids.
+        provider_id: The first part of its model ids; that of its class unless given.
 
     Example:
         >>> import asyncio
@@ -83,9 +83,9 @@ class OfflineProvider:
         *,
         config: OfflineConfig | None = None,
         clock: Clock | None = None,
-        provider_id: str = ID,
+        provider_id: str | None = None,
     ) -> None:
-        self._id = provider_id
+        self._id = provider_id or self.ID
         self._script = script
         self._config = config or OfflineConfig()
         self._clock = clock or SystemClock()
