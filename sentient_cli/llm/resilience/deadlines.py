@@ -78,7 +78,8 @@ class Watch:
     )
 
     def __init__(self, first: float | None, attempt: float | None, deadline: float | None) -> None:
-        loop = self.loop = get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = get_running_loop()
+        loop = self.loop
         self.task: asyncio.Task[object] | None = current_task(loop)
         self.expired: bool = False
         self.is_over: bool = False

@@ -121,7 +121,7 @@ class Http1Pool(Pool[bool]):
     def _take(self) -> bool | None:
         if self.in_use >= self.pooling.max_connections:
             return None
-        self.in_use += 1
+        self.count()
         return True
 
     @override

@@ -10,6 +10,7 @@ import msgspec
 
 from sentient_cli.errors import PoolExhaustedError
 from sentient_cli.llm.wire.closing import closed
+from sentient_cli.llm.wire.pooling import Pooling
 from sentient_cli.llm.wire.settings import RemoteConfig
 from sentient_cli.llm.wire.waiting import Line
 
@@ -89,13 +90,13 @@ class Pool(Generic[Seat]):
     """
 
     def __init__(self, provider: str, config: RemoteConfig) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.provider = provider
-        self.pooling = config.pooling
+        self.pooling: Pooling = config.pooling
         self.in_use: int = 0
         self.retired: bool = False
         self.closed: bool = False
-        self.line = Line()
+        self.line: Line = Line()
         self._ending: AsyncGenerator[None, None] | None = None
         self._answers: set[Answered] = set()
 
@@ -167,6 +168,10 @@ class Pool(Generic[Seat]):
         self.line.wake()
         if self.retired and not self.in_use:
             self.shut()
+
+    def count(self) -> None:
+        """One call more has a connection, or is about to get it."""
+        self.in_use += 1
 
     def _take(self) -> Seat | None:
         """Take room for a call, and count it in `in_use`; None: there is none."""

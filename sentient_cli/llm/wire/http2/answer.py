@@ -74,9 +74,9 @@ class Stream:
         self._timer: asyncio.TimerHandle | None = None
         self._since = 0.0
         self._unpacker: Unpacker | None = None
-        self.is_sent = False
+        self.is_sent: bool = False
         """Whether the request is sent as a whole."""
-        self.status = 0
+        self.status: int = 0
         self.headers: dict[str, str] = {}
 
     # ------------------------------------------------------------------------------------------------- what comes in

@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._paused = False
         self._heard = self._loop.time()
-        self.leaving = False
+        self.leaving: bool = False
         """Whether it takes no new calls."""
         self.ready: asyncio.Future[None] = self._loop.create_future()
         """Done when the other side has said what it allows."""

@@ -79,14 +79,14 @@ class Http2Pool(Pool[_Lane]):
     @override
     def _take(self) -> _Lane | None:
         if self.closed:
-            self.in_use += 1
+            self.count()
             return _Lane(0.0)  # whoever has it is told that all is closed
         self._replace_old()
         # The first that takes it, not the least busy: so those that a peak has opened become idle, and close.
         lane = next((lane for lane in self._lanes if lane.takes), None) or self._another()
         if lane is not None:
             lane.calls += 1
-            self.in_use += 1
+            self.count()
             if lane.timer is not None:
                 lane.timer.cancel()
                 lane.timer = None
