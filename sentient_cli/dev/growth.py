@@ -52,6 +52,15 @@ class Growth:
         self._generation = 0
         self._began: int | None = None
 
+    def begin(self, generation: int, pid: int) -> None:
+        """Remember how much the process of a generation has as it begins to answer.
+
+        Args:
+            generation: Which one.
+            pid: Its process.
+        """
+        self._generation, self._began = generation, self._memory(pid)
+
     def too_much(self, generations: Generations, members: Mapping[int, Member]) -> Notice | None:
         """What is to be said when the generation that answers has grown beyond the bound and has nothing to do.
 
@@ -64,7 +73,7 @@ class Growth:
         if current is None or member is None or not self._bound:
             return None
         if current != self._generation:
-            self._generation, self._began = current, self._memory(member.pid)
+            self.begin(current, member.pid)
         if member.runs or generations.loading is not None or generations.broken is not None:
             return None  # code that does not load could not take its place
         now = self._memory(member.pid)

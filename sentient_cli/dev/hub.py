@@ -235,6 +235,8 @@ class Hub:
         seconds = self._seconds = time.monotonic() - began
         mended = self.problem is not None
         self.problem = None
+        if (member := self._members.get(generation)) is not None:
+            self._growth.begin(generation, member.pid)
         if self._announcing.answered:
             self._reporter.report(report.Reloaded(generation, seconds, changed, mended))
         self._latecomers.wait(self._loop.time())

@@ -175,10 +175,14 @@ async def test_a_terminal_that_goes_away_ends_it(tmp_path: Path, monkeypatch: py
     terminal.touch()
     monkeypatch.setattr(hangup, "_TERMINAL", os.fspath(terminal))
     renewed, stopped = asyncio.Event(), asyncio.Event()
-    with hangup.obeying_hangups(renewed.set, stopped.set):
-        signal.raise_signal(signal.SIGHUP)
-        await renewed.wait()
-        assert not stopped.is_set()
-        terminal.unlink()
-        signal.raise_signal(signal.SIGHUP)
-        await stopped.wait()
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the suite under nohup
+    try:
+        with hangup.obeying_hangups(renewed.set, stopped.set):
+            signal.raise_signal(signal.SIGHUP)
+            await renewed.wait()
+            assert not stopped.is_set()
+            terminal.unlink()
+            signal.raise_signal(signal.SIGHUP)
+            await stopped.wait()
+    finally:
+        signal.signal(signal.SIGHUP, before)
