@@ -249,6 +249,7 @@ def _listen(path: str) -> None:
     _set_python_of_templates(fork_templates(path))
     running = _Commands()
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the suite under nohup
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or in the background of a script
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, os.path.dirname(path), ignore_errors=True)  # noqa: PTH120 - as it was given
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
