@@ -16,7 +16,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-all bench docs sbom lock picture format checks tests clean \
+.PHONY: help setup demo test test-all soak bench docs sbom lock picture format checks tests clean \
 	check-lint check-types-3.11 check-types-3.14 check-mypy-3.11 check-mypy-3.14 check-verifytypes check-imports \
 	check-audit check-secrets check-docs
 
@@ -39,8 +39,8 @@ $(VENV)/.stamp-project: pyproject.toml sentient_cli/__init__.py $(VENV)/.stamp-t
 $(WHEELS)/.stamp-locked: $(LOCK)/runtime.txt $(LOCK)/reference.txt $(LOCK)/build.txt | $(VENV)/.stamp-tools
 	@mkdir -p $(WHEELS)
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/runtime.txt
-	@# A lock for every platform needs to know this one too, which only another Python and system would install.
-	@sed -n '/^httpx2-jsfetch/,/[^\\]$$/p' $(LOCK)/runtime.txt | sed 's/ ; .* \\$$/ \\/' > $(WHEELS)/.others.txt
+	@# A lock for every platform needs to know these too, which only another Python and system would install.
+	@sed -nE "/^[^ ]+ ; .*(sys_platform ==|python_full_version)/,/[^\\]$$/p" $(LOCK)/runtime.txt | sed 's/ ; .* \\$$/ \\/' > $(WHEELS)/.others.txt
 	$(PIP) download --quiet --no-deps --require-hashes --only-binary :all: --python-version 3.13 --dest $(WHEELS) -r $(WHEELS)/.others.txt
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/reference.txt
 	$(PIP) download --quiet --no-deps --require-hashes --dest $(WHEELS) -r $(LOCK)/build.txt
@@ -89,7 +89,10 @@ test: setup ## Every check but the slow ones: some ten minutes on two cores
 
 test-all: setup $(WHEELS)/.stamp-slow ## What is slow: browser, generated requests, fresh installs, long runs, types at 3.14; more examples of properties
 	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target check-types-3.14 check-mypy-3.14
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m "slow or hypothesis" --timeout 900
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m "(slow or hypothesis) and not soak" --timeout 900
+
+soak: setup ## As often as the figures ask for: kills in the middle of writes, changes of an audit log; about an hour
+	$(BIN)/python -m pytest -n 2 -m soak --timeout 3600
 
 checks: check-types-3.11 check-mypy-3.11 check-verifytypes check-docs check-lint check-imports \
 	check-audit check-secrets

@@ -18,7 +18,7 @@ __all__ = ["CHECKERS", "compare", "empty_project", "main", "new_project"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _EMPTY = '"""A project with nothing in it."""\n\nfrom __future__ import annotations\n'
-CHECKERS: Sequence[tuple[str, float]] = (("mypy", 6.0), ("basedpyright", 3.5))
+CHECKERS: Sequence[tuple[str, float]] = (("mypy", 4.25), ("basedpyright", 3.5))
 """Each type checker, and how many times the CPU of the empty project it may take."""
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench import dev_flow, dev_saves, dev_soak, dev_start, dev_stop
+from bench import dev_flow, dev_idle, dev_saves, dev_soak, dev_start, dev_stop
 from bench.arguments import parser_of
 from bench.servers import client_core
 
 __all__ = ["FIGURES", "main"]
 
-FIGURES: Sequence[str] = ("saves", "start", "flow", "stop", "soak")
+FIGURES: Sequence[str] = ("saves", "start", "flow", "idle", "stop", "soak")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             dev_start.run(rounds(7, 2), chosen.peer)
         elif figure == "flow":
             dev_flow.run(rounds(7, 2), quick=chosen.quick)
+        elif figure == "idle":
+            dev_idle.run(rounds(5, 2))
         elif figure == "stop":
             dev_stop.run(rounds(20, 3))
         else:

@@ -27,10 +27,12 @@ class Models:
     Args:
         port: Where it listens.
         pid: Its process.
+        tls: Where it listens with TLS, if it does.
     """
 
     port: int
     pid: int
+    tls: int = 0
 
     def url(self, name: str) -> str:
         """The base of a provider's address."""
@@ -49,7 +51,7 @@ class Models:
 
 
 @contextmanager
-def scene(name: str, **options: float | bool) -> Generator[Models, None, None]:
+def scene(name: str, **options: float | bool | str) -> Generator[Models, None, None]:
     """Play a scene until the end of the block.
 
     Args:
@@ -66,7 +68,8 @@ def scene(name: str, **options: float | bool) -> Generator[Models, None, None]:
             assert process.stdout is not None
             line = process.stdout.readline()
             if line:
-                yield Models(int(line), process.pid)
+                port, *tls = map(int, line.split())
+                yield Models(port, process.pid, *tls)
         finally:
             process.kill()
             process.wait()

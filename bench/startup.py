@@ -1,4 +1,4 @@
-"""CPU of the command line's first answer, against ``import typer``. ``python -m bench.startup [--quick]``."""
+"""CPU of the first answer, against importing what it cannot do without. ``python -m bench.startup [--quick]``."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from pathlib import Path
 from bench.arguments import parser_of
 from bench.ratio import abba, spread
 from bench.table import show
+from sentient_cli.credentials.catalogue import Card, Catalogue
 
 __all__ = ["COMMANDS", "cpu_of", "main"]
 
 _SCRIPT = str(Path(sys.executable).with_name("sentient"))
-_FLOOR = (sys.executable, "-c", "import typer")
-COMMANDS: Sequence[tuple[Sequence[str], float]] = (
-    (("--help",), 1.5),
-    (("chat", "--help"), 3.0),
-    (("--version",), 0.6),
+_TYPER = "import typer"
+_KEYS = "import keyring, typer"
+COMMANDS: Sequence[tuple[Sequence[str], float, str]] = (
+    (("--help",), 1.5, _TYPER),
+    (("chat", "--help"), 3.0, _TYPER),
+    (("--version",), 0.6, _TYPER),
+    (("keys", "list"), 2.0, _KEYS),
 )
-"""Each command, and how many times the CPU of the floor it may take."""
+"""Each command, how many times the CPU of the floor it may take, and the floor."""
 
 
 def cpu_of(command: Sequence[str], repeat: int = 3) -> tuple[float, float]:
@@ -32,11 +35,14 @@ def cpu_of(command: Sequence[str], repeat: int = 3) -> tuple[float, float]:
     Raises:
         RuntimeError: the command fails.
     """
-    cpu, wall = 0.0, time.perf_counter()
+    nowhere = subprocess.DEVNULL
     with tempfile.TemporaryDirectory() as folder:
+        _store_keys(Path(folder, "sentient", "credentials.json"))
+        environment = {**os.environ, "XDG_DATA_HOME": folder}
+        cpu, wall = 0.0, time.perf_counter()
         for _ in range(repeat):
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
+                command, stdin=nowhere, stdout=nowhere, stderr=nowhere, cwd=folder, env=environment
             )
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -46,15 +52,29 @@ def cpu_of(command: Sequence[str], repeat: int = 3) -> tuple[float, float]:
     return cpu / repeat * 1e3, (time.perf_counter() - wall) / repeat * 1e3
 
 
-def compare(command: Sequence[str], most: float, rounds: int) -> Sequence[object]:
+def _store_keys(path: Path) -> None:
+    """A list of keys as somebody has who works with many."""
+    names = ("openai", "anthropic", "groq", "mistral", "a-customer.eu-west")
+    profiles = ("default", "dev", "staging", "production")
+    Catalogue(path).put(
+        *(
+            Card(profile=profile, name=name, store="keyring", fingerprint="0f2c10bf3d12", changed_at=time.time_ns())
+            for profile in profiles
+            for name in names
+        )
+    )
+
+
+def compare(command: Sequence[str], most: float, imports: str, rounds: int) -> Sequence[object]:
     """ABBA rounds of one command and the floor; return the row of the table."""
-    ours = (_SCRIPT, *command)
-    for warm in (ours, _FLOOR):
+    ours, floor_of = (_SCRIPT, *command), (sys.executable, "-c", imports)
+    for warm in (ours, floor_of):
         cpu_of(warm, 1)
-    taken = abba(rounds, lambda: cpu_of(ours), lambda: cpu_of(_FLOOR))
+    taken = abba(rounds, lambda: cpu_of(ours), lambda: cpu_of(floor_of))
     ratio = spread([sum(cpu for cpu, _ in mine) / sum(cpu for cpu, _ in floor) for mine, floor in taken])
     return (
         " ".join(("sentient", *command)),
+        imports,
         ratio,
         f"<= {most:g}",
         "ok" if ratio.middle <= most else "MISSED",
@@ -69,9 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = parser_of(__doc__, "Fewer rounds: a look, not a result.")
     parser.add_argument("--rounds", type=int, default=9)
     chosen = parser.parse_args(arguments)
-    head = ("", "times import typer", "target", "", "CPU ms ours", "typer", "wall ms ours", "typer")
+    head = ("", "floor", "times the floor", "target", "", "CPU ms ours", "floor", "wall ms ours", "floor")
     rounds = 3 if chosen.quick else chosen.rounds
-    show("Start: CPU of a command", head, [compare(command, most, rounds) for command, most in COMMANDS])
+    show("Start: CPU of a command", head, [compare(*row, rounds) for row in COMMANDS])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ TYPE_CHECKING = False  # type checkers know this name for what it is, and import
 if TYPE_CHECKING:
     from sentient_cli import llm, testing
     from sentient_cli.clock import Ulid
+    from sentient_cli.credentials.manager import CredentialManager
     from sentient_cli.errors import (
         AgentLoadError,
         AnswerRestartedError,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         ToolTimeoutError,
         UsageError,
     )
+    from sentient_cli.host.credentials import open_credentials
     from sentient_cli.llm.call import CallOptions
     from sentient_cli.llm.manager import LLMManager
     from sentient_cli.llm.parameters import Parameters
@@ -105,6 +107,7 @@ __all__ = [
     "ConfigError",
     "ContentFilterError",
     "ContextLengthExceededError",
+    "CredentialManager",
     "CredentialNotFoundError",
     "DocumentPart",
     "DoneEvent",
@@ -170,12 +173,14 @@ __all__ = [
     "is_text_block",
     "is_text_chunk",
     "llm",
+    "open_credentials",
     "testing",
     "tool",
 ]
 
 _HOMES = {
     "clock": "Ulid",
+    "credentials.manager": "CredentialManager",
     "errors": (
         "AgentLoadError AnswerRestartedError AuthenticationError BadRequestError BudgetExceededError "
         "CircuitOpenError ConfigError ContentFilterError ContextLengthExceededError "
@@ -185,6 +190,7 @@ _HOMES = {
         "ServerError StateError StoreError ToolArgumentsError ToolDefinitionError ToolError "
         "ToolLimitError ToolResultError ToolTimeoutError UsageError"
     ),
+    "host.credentials": "open_credentials",
     "llm.call": "CallOptions",
     "llm.manager": "LLMManager",
     "llm.parameters": "Parameters",

@@ -18,6 +18,7 @@ def test_every_public_name_is_there(name: str) -> None:
     assert name in dir(sentient_cli)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", config.__all__)
 def test_every_name_of_the_settings_is_there(name: str) -> None:
     assert getattr(config, name) is not None

@@ -56,6 +56,7 @@ def redactor() -> Redactor:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -142,6 +143,7 @@ def test_a_known_secret_within_base64(before: bytes, after: bytes) -> None:
     assert REDACTED in redactor.redact(whole)
 
 
+@pytest.mark.slow
 @given(secret=st.text(min_size=MIN_SECRET, max_size=40).filter(lambda text: len(text.strip()) >= MIN_SECRET))
 def test_no_registered_value_is_left(secret: str) -> None:
     redactor = Redactor()
@@ -254,6 +256,7 @@ def test_a_word_alone_may_be_anything(name: str) -> None:
     assert not is_secret_name(name)
 
 
+@pytest.mark.slow
 @given(value=st.text(string.ascii_letters + string.digits, min_size=8, max_size=60))
 def test_what_is_assigned_to_a_key_is_masked(value: str) -> None:
     redactor = Redactor()
@@ -293,6 +296,7 @@ _USERS = st.text(
 ).filter(lambda text: not any(map(str.isspace, text)))
 
 
+@pytest.mark.slow
 @given(
     scheme=st.sampled_from(["http", "https", "HTTPS", "git+https", "ws", "wss"]),
     user=_USERS,

@@ -51,6 +51,7 @@ _FORBIDDEN = re.compile(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hostile", "safe"),
     [

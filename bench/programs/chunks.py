@@ -1,6 +1,6 @@
 """A server of models that does nothing but send chunks, each in a packet of its own. Prints its port.
 
-It is told the pause between two of them, and whose wire it speaks: ``openai`` or ``anthropic``.
+It is told the pause between two of them, whose wire it speaks, ``openai`` or ``anthropic``, and how many there are.
 """
 
 from __future__ import annotations
@@ -42,18 +42,19 @@ def _chunked(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _of_openai() -> list[bytes]:
-    texts = [_FRAME % (b'{"content":" token%d"}' % number, b"null") for number in range(CHUNKS)]
+def _of_openai(count: int) -> list[bytes]:
+    texts = [_FRAME % (b'{"content":" token%d"}' % number, b"null") for number in range(count)]
     return [_FRAME % (b'{"role":"assistant","content":""}', b"null"), *texts, _FRAME % (b"{}", b'"stop"'), _USAGE]
 
 
-def _of_anthropic() -> list[bytes]:
-    return [_BEGINNING, *(_DELTA % number for number in range(CHUNKS)), _ENDING]
+def _of_anthropic(count: int) -> list[bytes]:
+    return [_BEGINNING, *(_DELTA % number for number in range(count)), _ENDING]
 
 
-def pieces(wire: str) -> list[bytes]:
+def pieces(wire: str, count: int) -> list[bytes]:
     """The body of an answer, in what is sent at a time."""
-    return [*map(_chunked, _of_anthropic() if wire == "anthropic" else _of_openai()), b"0\r\n\r\n"]
+    said = _of_anthropic(count) if wire == "anthropic" else _of_openai(count)
+    return [*map(_chunked, said), b"0\r\n\r\n"]
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float, answer: list[bytes]) -> None:
@@ -78,8 +79,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, paus
         writer.close()
 
 
-async def main(pause: float, wire: str) -> None:
-    answer = pieces(wire)
+async def main(pause: float, wire: str, count: int) -> None:
+    answer = pieces(wire, count)
 
     async def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve(reader, writer, pause, answer)
@@ -90,4 +91,5 @@ async def main(pause: float, wire: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1]), *(sys.argv[2:] or ["openai"])))
+    _, how_long, *more = sys.argv
+    asyncio.run(main(float(how_long), more[0] if more else "openai", int(more[1]) if more[1:] else CHUNKS))

@@ -1,6 +1,7 @@
 """A server of chat completions that does as a scene says, and counts. ``python -m bench.programs.models SCENE [JSON]``.
 
-Prints its port. The path begins with the name of a provider: ``/a/v1/chat/completions``; ``/stats`` tells the counts.
+Prints its port, and that with TLS. The path begins with the name of a provider: ``/a/v1/chat/completions``; ``/stats``
+tells the counts.
 The first message of a request is JSON that says what to answer. Scenes:
 
 - ``paced``: ``{"pieces": 20, "pause": 0.5}``, so many pieces, so many seconds apart.
@@ -16,6 +17,7 @@ import asyncio
 import json
 import random
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -78,6 +80,8 @@ class Options(msgspec.Struct):
     down: float = 0.0
     cycle: float = 12.0
     seed: int = 1
+    certificate: str = ""
+    """A file with key and certificate: with it another port has TLS."""
 
 
 class Reply(NamedTuple):
@@ -269,10 +273,15 @@ class Server:
 
 
 async def main(name: str, options: str = "{}") -> None:
-    server = Server(Scene(name, msgspec.json.decode(options, type=Options)))
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=4096)
-    print(cast("tuple[str, int]", listening.sockets[0].getsockname())[1], flush=True)
-    await listening.serve_forever()
+    chosen = msgspec.json.decode(options, type=Options)
+    server = Server(Scene(name, chosen))
+    ports = [await asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=4096)]
+    if chosen.certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(chosen.certificate)
+        ports.append(await asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=4096, ssl=context))
+    print(*(cast("tuple[str, int]", port.sockets[0].getsockname())[1] for port in ports), flush=True)
+    await ports[0].serve_forever()
 
 
 if __name__ == "__main__":

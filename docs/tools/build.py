@@ -22,6 +22,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _DOCS = _ROOT / "docs"
 _WORK = _ROOT / ".cache" / "docs"
 _PAGES = _WORK / "pages"
+_NAMED = 2
+"""From so many dots on a module is named on the overview of the reference only."""
 _NOT_PAGES = {"tools", "reference"}
 _WARNING = re.compile(r"warning|error|not found|unresolved", re.IGNORECASE)
 _FOREIGN = re.compile(r"""(?:src|href)=["']?(https?:)?//[^"'> ]+\.(?:css|js|woff2?)""")
@@ -42,9 +44,11 @@ def _navigation(modules: list[str]) -> str:
     codes: list[_Tree] = []
     for page in sorted((_PAGES / "errors").glob("*.md")):
         codes.append({page.stem: f"errors/{page.name}"})  # noqa: PERF401 the type of a recursive list is invariant
+    # Each page holds the whole navigation: with every module in it they would be 190 MB. The overview lists all.
     reference: list[_Tree] = [{"Overview": "reference/index.md"}]
     for name in modules:
-        reference.append({name: f"reference/{name}.md"})  # noqa: PERF401 the type of a recursive list is invariant
+        if name.count(".") < _NAMED:
+            reference.append({name: f"reference/{name}.md"})  # noqa: PERF401 the type of a recursive list is invariant
     return "nav = " + _toml([*order, {"Error codes": codes}, {"Reference": reference}])
 
 

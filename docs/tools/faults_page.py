@@ -9,10 +9,10 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 from tests.llm.providers.fault_table import Fault, described, faults
-from tests.llm.providers.faulty import with_another_model
+from tests.llm.providers.faulty import over_http2, with_another_model
 from tests.llm.providers.wires import WIRES
 
 _PAGE = Path(__file__).resolve().parents[1] / "faults.md"
@@ -22,7 +22,7 @@ _NAMES = {
     "responses": "OpenAI, responses",
     "anthropic": "Anthropic",
 }
-_COLUMNS = "| what happens | where | what comes of it | with another model |\n|---|---|---|---|\n"
+_COLUMNS = "| what happens | where | what comes of it | in HTTP/2 | with another model |\n|---|---|---|---|---|\n"
 _HEAD = """# What comes of a fault
 
 Made by `make docs` from calls that it lets fail on loopback, each against a compatible server, OpenAI by both of its
@@ -31,13 +31,22 @@ APIs, and Anthropic; do not edit. All four come to the same, or the row says who
 *First* is before the first byte or event of an answer, *middle* in its middle, *last* one byte or event before it is
 complete. What comes of it is the [code of the error](errors.md). *Again*: the [pipeline](resilience.md) may try once
 more, or go to another model. *The text so far* is in `error.partial_text`, and where a model answers again the
-pipeline goes on from it. Each time the connection is closed, no task is left, and no error shows the key. *With another
-model*: the same call through a manager whose group has a second model, on a server of its own that works.
+pipeline goes on from it. Each time the connection is closed, no task and no open file is left, and no error shows the
+key. *In HTTP/2*: the same with the setting `http2`, where it is not as in HTTP/1.1; instead of the connection, one call
+of it is reset. *With another model*: the same call through a manager whose group has a second model, on a server of its
+own that works; which of the providers has that one makes no difference.
+
+A call that is cancelled, at whichever of its awaits, leaves nothing either.
 """
 
 
-Row: TypeAlias = "tuple[Fault, Sequence[str], Sequence[str]]"
-"""What happens, what comes of it for each provider, and what where there is another model."""
+class Row(NamedTuple):
+    """What happens, and what comes of it for each provider: alone, in HTTP/2, and where there is another model."""
+
+    fault: Fault
+    alone: Sequence[str]
+    http2: Sequence[str]
+    helped: Sequence[str]
 
 
 async def _cells(row: Fault) -> list[str]:
@@ -46,9 +55,13 @@ async def _cells(row: Fault) -> list[str]:
 
 async def rows() -> list[Row]:
     """Let everything happen, one after another."""
-    alone = [(row, await _cells(row)) for row in faults()]
+    table = [*faults()]
+    alone = [await _cells(row) for row in table]
+    async with over_http2():
+        http2 = [await _cells(row) for row in table]
     async with with_another_model():
-        return [(row, cells, await _cells(row)) for row, cells in alone]
+        helped = [await _cells(row) for row in table]
+    return [*map(Row, table, alone, http2, helped)]
 
 
 def _told(cells: Sequence[str]) -> str:
@@ -61,12 +74,13 @@ def page(table: Sequence[Row]) -> str:
     """The whole page as Markdown."""
     lines: list[str] = [_HEAD]
     group = ""
-    order = list(dict.fromkeys(row.group for row, _, _ in table))
-    for row, cells, helped in sorted(table, key=lambda each: order.index(each[0].group)):
-        if row.group != group:
-            group = row.group
+    order = list(dict.fromkeys(row.fault.group for row in table))
+    for fault, alone, http2, helped in sorted(table, key=lambda each: order.index(each.fault.group)):
+        if fault.group != group:
+            group = fault.group
             lines.append(f"\n## {group}\n\n{_COLUMNS}")
-        lines.append(f"| {row.name} | {row.place} | {_told(cells)} | {_told(helped)} |\n")
+        other = "" if http2 == alone else _told(http2)
+        lines.append(f"| {fault.name} | {fault.place} | {_told(alone)} | {other} | {_told(helped)} |\n")
     return "".join(lines)
 
 

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typing_extensions import override
 
-from sentient_cli.cli.commands import COMMANDS, CommandRow, find_command, load_command
+from sentient_cli.cli.commands import COMMANDS, CommandRow, commands_of, find_command, load_command
 from sentient_cli.cli.help import HelpCommand, write_help, write_usage
 from sentient_cli.cli.invocation import current
 from sentient_cli.config.environ import PYDANTIC_PLUGINS, variable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "run"]
 
 MAXIMUM_WIDTH = 100
+_LIKE_A_SECRET = ("key", "value", "secret", "token", "passw")
 _EXTRA = "Got unexpected extra argument"
 _KINDS = {"a valid integer": "a whole number", "a valid number": "a number"}
 
@@ -105,25 +106,34 @@ def _root(
     """The parameters are the global options; their callbacks do the work."""
 
 
-class _Root(TyperGroup):
+class _Table(TyperGroup):
     """A group whose commands are rows of a table until one is called."""
+
+    named: str = ""
+    rows: Sequence[CommandRow] = ()
+
+    def find(self, name: str) -> CommandRow | None:
+        """The row of a command."""
+        return next((row for row in self.rows if row.name == name), None)
 
     @override
     def list_commands(self, ctx: Context) -> list[str]:
-        return [row.name for row in COMMANDS]
+        return [row.name for row in self.rows]
 
     @override
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-        row = find_command(cmd_name)
+        row = self.find(cmd_name)
         if row is None:
             return None
-        command = _command(row)
+        command = _group(row) if row.group else _command(row, self.named)
         command.params.extend(param for param in self.params if param.name != "version")
         return command
 
     @override
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        if not args or find_command(args[0]) is None:
+        if not args:
+            args = ["--help"]
+        if self.find(args[0]) is None:
             return super().parse_args(ctx, args)
         # With a command in front there are no options to parse, and Typer would import Pydantic to find that out.
         params, self.params, self.add_help_option = self.params, [], False
@@ -134,8 +144,8 @@ class _Root(TyperGroup):
 
     @override
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
-        if not ctx.resilient_parsing and find_command(args[0]) is None:
-            raise _unknown_command(args[0])
+        if not ctx.resilient_parsing and self.find(args[0]) is None:
+            raise _unknown_command(args[0], self)
         return super().resolve_command(ctx, args)
 
     @override
@@ -144,7 +154,7 @@ class _Root(TyperGroup):
 
     @override
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
-        write_help(self, ctx, formatter, commands=[(row.name, row.help) for row in COMMANDS])
+        write_help(self, ctx, formatter, commands=[(row.name, row.help) for row in self.rows])
 
 
 class _Command(HelpCommand):
@@ -159,27 +169,50 @@ class _Command(HelpCommand):
             return super().invoke(ctx)
 
 
-def _unknown_command(name: str) -> UsageError:
-    near = difflib.get_close_matches(name, [row.name for row in COMMANDS], n=1)
+def _unknown_command(name: str, table: _Table) -> UsageError:
+    path = f"{table.named} {name}".strip()
+    near = difflib.get_close_matches(name, [row.name for row in table.rows], n=1)
     return UsageError(
-        f"There is no command {name!r}",
+        f"There is no command {path!r}",
         why=f"Did you mean `{near[0]}`?" if near else "",
-        fix="Run `sentient --help` for the list of commands",
+        fix=f"Run `{f'sentient {table.named}'.strip()} --help` for the list of commands",
     )
 
 
-def _command(row: CommandRow) -> Command:
+def _command(row: CommandRow, group: str) -> Command:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     settings = {"allow_interspersed_args": not row.hands_on}
-    app.command(row.name, cls=_Command, context_settings=settings)(load_command(row))
+    app.command(row.name, cls=_Command, context_settings=settings)(load_command(row, group))
     return typer.main.get_command(app)
+
+
+def _group(row: CommandRow) -> Command:
+    about = (load_command(row).__doc__ or "").strip()
+
+    class Group(_Table):
+        named: str = row.name
+        rows: Sequence[CommandRow] = commands_of(row)
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback(cls=Group, help=about, context_settings={"help_option_names": ["-h", "--help"]})(lambda: None)
+    group = typer.main.get_command(app)
+    group.name = row.name
+    return group
 
 
 def build() -> Command:
     """The command line as one command of Typer."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     about = "Build, serve and talk to AI agents that speak the Sentient Chat protocol."
-    app.callback(cls=_Root, help=about, context_settings={"help_option_names": ["-h", "--help"]})(_root)
+
+    class Root(_Table):
+        rows: Sequence[CommandRow] = COMMANDS
+
+        @override
+        def find(self, name: str) -> CommandRow | None:
+            return find_command(name)
+
+    app.callback(cls=Root, help=about, context_settings={"help_option_names": ["-h", "--help"]})(_root)
     return typer.main.get_command(app)
 
 
@@ -223,11 +256,17 @@ def _usage_error(error: TyperException) -> UsageError:
     message = error.message if named else error.format_message()
     if getattr(error, "option_name", None) == "--token":
         near, fix = "", "A token is a secret, which a command line would show: set SENTIENT_SERVER_TOKEN"
+    elif path.endswith((" keys set", " keys rotate")) and _names_a_secret(error):
+        near, fix = "", f"A key is never an argument. If one stood there, revoke it, and run `{path} NAME`, which asks"
     elif path.endswith(" ask") and message.startswith(_EXTRA):
         fix = f'Put the question in quotes: `{path} "…"`'
     else:
         fix = f"Run `{path} --help`"
     return UsageError(_plain(message), why=f"Did you mean {near}?" if near else "", fix=fix)
+
+
+def _names_a_secret(error: TyperException) -> bool:
+    return any(part in str(getattr(error, "option_name", "")) for part in _LIKE_A_SECRET)
 
 
 def _hidden(context: object) -> set[str]:

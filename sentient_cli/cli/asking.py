@@ -56,6 +56,7 @@ class Answerer:
         """
         from sentient_cli.cli.details import CallTeller
         from sentient_cli.clock import SystemClock, SystemIds
+        from sentient_cli.host.key_stores import stored_keys
         from sentient_cli.host.llm import build_llm
         from sentient_cli.llm.parameters import Parameters
 
@@ -67,6 +68,7 @@ class Answerer:
             SystemIds(clock),
             environment=loaded.environment,
             profile=loaded.settings.profile,
+            stores=stored_keys(loaded.settings, environment=loaded.environment, project=loaded.project_dir),
             hooks=[CallTeller(self._console.detail)] if self._console.verbose else [],
         )
         began = time.monotonic()

@@ -28,6 +28,9 @@ decorated nowhere::
 - Other parameters are declared in place: ``name: Annotated[str | None, typer.Option(help="...")] = None``.
 - At import a command module imports the standard library, typer and `sentient_cli.cli`, and nothing heavier.
 - The docstring is help for a reader: no ``Args:`` section.
+
+A command with commands of its own is a row with ``group=True``: its module has a function of its name, whose docstring
+is the help of all of them, and a table ``COMMANDS``. The function of a row ``list`` under ``keys`` is ``keys_list``.
 """
 
 from __future__ import annotations
@@ -38,19 +41,21 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["COMMANDS", "CommandRow", "find_command", "load_command"]
+__all__ = ["COMMANDS", "CommandRow", "commands_of", "find_command", "load_command"]
 
 
 class CommandRow(NamedTuple):
     """One command: its name, the module that holds it, and one line of help that needs no import.
 
     A command that ``hands_on`` has options only before its first argument; what follows that is for what it executes.
+    One that is a ``group`` has commands of its own.
     """
 
     name: str
     module: str
     help: str
     hands_on: bool = False
+    group: bool = False
 
 
 COMMANDS: tuple[CommandRow, ...] = (
@@ -61,6 +66,8 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("ask", "sentient_cli.cli.ask", "Ask a model one question."),
     CommandRow("models", "sentient_cli.cli.models", "List models: what they can do and what they cost."),
     CommandRow("usage", "sentient_cli.cli.usage", "Show what models were used for, and what it cost."),
+    CommandRow("keys", "sentient_cli.cli.keys", "Keep the keys of providers: store, check, rotate.", group=True),
+    CommandRow("audit", "sentient_cli.cli.audit", "Check and read the audit log.", group=True),
     CommandRow("run", "sentient_cli.cli.run", "Execute an agent file as it is.", hands_on=True),
     CommandRow("update", "sentient_cli.cli.update", "Bring the changes of the template into this project."),
     CommandRow("learn", "sentient_cli.cli.learn", "Learn to make and test an agent, step by step."),
@@ -80,8 +87,20 @@ def find_command(name: str) -> CommandRow | None:
     return next((row for row in COMMANDS if row.name == name), None)
 
 
-def load_command(row: CommandRow) -> Callable[..., None]:
-    """Import the module of a command and return its function."""
+def load_command(row: CommandRow, group: str = "") -> Callable[..., None]:
+    """Import the module of a command and return its function.
+
+    Args:
+        row: The command.
+        group: The command that it belongs to.
+    """
     module = importlib.import_module(row.module)
-    function: Callable[..., None] = getattr(module, row.name.replace("-", "_"))
+    name = f"{group}_{row.name}" if group else row.name
+    function: Callable[..., None] = getattr(module, name.replace("-", "_"))
     return function
+
+
+def commands_of(row: CommandRow) -> tuple[CommandRow, ...]:
+    """The commands of a group; none, where it is none."""
+    rows: tuple[CommandRow, ...] = importlib.import_module(row.module).COMMANDS if row.group else ()
+    return rows

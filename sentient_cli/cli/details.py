@@ -85,6 +85,8 @@ class CallTeller:
                 self._say(f"try {record.attempt} failed, the next is in {_seconds(data)} s: {_what(data.get('error'))}")
             case "llm.failover":
                 self._say(f"{data.get('from')} failed, so {data.get('to')} is asked: {_what(data.get('error'))}")
+            case "llm.wait":
+                self._say(f"it is waited for {_seconds(data, 'seconds')} s: {_why(data)}")
             case "llm.chunks" if self._first:
                 self._first = False
                 self._say("the answer begins")
@@ -97,8 +99,14 @@ class CallTeller:
         self._tell(f"{time.monotonic() - self._began:7.3f} s  {text}")
 
 
-def _seconds(data: Mapping[str, object]) -> str:
-    after = data.get("after")
+def _why(data: Mapping[str, JsonValue]) -> str:
+    if data.get("for") == "limit":
+        return f"the limit of {data.get('limit')} of {data.get('provider')} is reached"
+    return f"no model could answer: {_what(data.get('error'))}"
+
+
+def _seconds(data: Mapping[str, object], name: str = "after") -> str:
+    after = data.get(name)
     return f"{after:.1f}" if isinstance(after, int | float) else "a few"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sentient_cli.cli.models_told import facts_told
 from sentient_cli.errors import ConfigError, ProviderTimeoutError, SentientError
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from sentient_cli.cli.console import Console
     from sentient_cli.config import Loaded
-    from sentient_cli.llm import LLMProvider
+    from sentient_cli.llm import LLMProvider, ModelInfo
+    from sentient_cli.llm.compatible.live import LiveFacts
     from sentient_cli.llm.models.facts import ModelFacts
 
 __all__ = ["Listed", "known", "live_models", "pick", "show"]
@@ -73,16 +75,18 @@ def known(loaded: Loaded, *, everything: bool) -> list[Listed]:
         loaded: The settings.
         everything: Those of providers without a key too.
     """
+    from sentient_cli.host.key_stores import is_stored
     from sentient_cli.llm.models.facts import facts_of, known_models
 
     found: list[Listed] = []
     for provider, kind in _providers(loaded):
-        has_key = _has_key(provider)
+        is_ready = _has_key(provider)
+        has_key = is_ready or is_stored(provider.provider_id)
         mine = provider.provider_id in loaded.settings.llm.providers
         if not has_key and not everything and not mine:
             continue
         rows = list(known_models(kind))
-        default = provider.config.default_model if has_key else ""
+        default = provider.config.default_model if is_ready else ""
         if default not in {"", "auto", "default", *(row.name for row in rows)} and (
             facts_of(kind, default) is None or mine
         ):
@@ -179,11 +183,16 @@ async def _ask(provider: LLMProvider, kind: str) -> list[Listed] | SentientError
         async with asyncio.timeout(_PATIENCE):
             await provider.initialize()
             told = await provider.models()
+            rows = await _with_facts(provider, await _rows(provider, kind, told))
     except SentientError as error:
         return error
     except TimeoutError:
         what = f"The provider {provider.provider_id!r} did not tell its models within {_PATIENCE:.0f} s"
         return ProviderTimeoutError(what, fix="Try again later", provider=provider.provider_id)
+    return rows
+
+
+async def _rows(provider: LLMProvider, kind: str, told: Sequence[ModelInfo]) -> list[Listed]:
     # The prices are read here, and not in the loop, where the other providers are being asked.
     made = await asyncio.to_thread(lambda: [_listed(provider.provider_id, kind, model.id, None) for model in told])
     return [
@@ -192,15 +201,34 @@ async def _ask(provider: LLMProvider, kind: str) -> list[Listed] | SentientError
     ]
 
 
+async def _with_facts(provider: LLMProvider, rows: list[Listed]) -> list[Listed]:
+    """Models with what their server tells of them, where it does."""
+    told = await facts_told(provider, [row.model for row in rows])
+    return [_with_told(row, told[row.model]) if row.model in told else row for row in rows]
+
+
+def _with_told(row: Listed, told: LiveFacts) -> Listed:
+    can = [name for name in row.capabilities if getattr(told, name, None) is not False]
+    can += [name for name in _LETTERS.values() if getattr(told, name, None) and name not in can]
+    context = told.max_input_tokens or row.context_tokens
+    return msgspec.structs.replace(row, context_tokens=context, capabilities=tuple(can))
+
+
 async def _local(known_already: set[str]) -> list[Listed]:
+    from sentient_cli.llm.compatible import CompatibleConfig, CompatibleProvider
     from sentient_cli.llm.compatible.local import find_local
 
-    return [
-        _listed(server.vendor, server.vendor, model, None)
-        for server in await find_local()
-        if server.vendor not in known_already
-        for model in server.models
-    ]
+    found: list[Listed] = []
+    for server in await find_local():
+        if server.vendor in known_already:
+            continue
+        rows = [_listed(server.vendor, server.vendor, model, None) for model in server.models]
+        provider = CompatibleProvider(server.vendor, CompatibleConfig(base_url=server.base_url))
+        try:
+            found += await _with_facts(provider, rows)
+        finally:
+            await provider.aclose()
+    return found
 
 
 def pick(listed: Iterable[Listed], name: str | None) -> list[Listed]:
@@ -264,9 +292,8 @@ def _row(name: str, cells: tuple[str, str, str, str], first: int, *, wide: bool)
 
 
 def _remark(row: Listed) -> str:
-    if row.shutdown:
-        return f"  ends {row.shutdown}"
-    return "" if row.has_key else "  no key"
+    said = [*([] if row.has_key else ["no key"]), *([f"ends {row.shutdown}"] if row.shutdown else [])]
+    return f"  {', '.join(said)}" if said else ""
 
 
 def _size(tokens: int | None) -> str:

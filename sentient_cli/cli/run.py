@@ -23,7 +23,12 @@ from sentient_cli.cli.options import (
 from sentient_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sentient_cli.config import FlagValue
+    from sentient_cli.config.settings import Settings
+    from sentient_cli.llm.hooks import CallHook
+    from sentient_cli.llm.manager import LLMManager
 
 _OF_MODELS = frozenset({"model", "script"})
 
@@ -78,7 +83,8 @@ def run(  # noqa: PLR0917 - one parameter an option
         log_style="text" if is_terminal(here.console.stderr) else loaded.settings.log.format,
         on_ready=lambda name, url: here.console.say(f"Serving {name} on {url}"),
     )
-    models = ScriptModels(loaded.settings, [CallTeller(here.console.detail)] if here.console.verbose else [])
+    hooks = [CallTeller(here.console.detail)] if here.console.verbose else []
+    models = ScriptModels(lambda: _models_of(loaded.settings, hooks))
     if typed & _OF_MODELS:
         models.prepare()  # what is wrong with them is said before anything is executed
     with serve_with(options), models.given():
@@ -92,6 +98,16 @@ def run(  # noqa: PLR0917 - one parameter an option
     _require_heeded(here, file, typed - heeded, code)
     if code:
         raise typer.Exit(code)
+
+
+def _models_of(settings: Settings, hooks: Sequence[CallHook]) -> LLMManager:
+    from sentient_cli.clock import SystemClock, SystemIds
+    from sentient_cli.host.key_stores import stored_keys
+    from sentient_cli.host.llm import build_llm
+
+    clock = SystemClock()
+    keys = stored_keys(settings)
+    return build_llm(settings.llm, clock, SystemIds(clock), profile=settings.profile, hooks=hooks, stores=keys)
 
 
 def _name_of(key: str) -> str:

@@ -160,7 +160,7 @@ def _host(here: Invocation, loaded: Loaded, index: int | None = None) -> Host:
     typed = loaded.sources["agent"].layer == "flag"
     found = load_agent(loaded.settings.agent, project_dir=project, base=Path.cwd() if typed else None)
     ids = WorkerIds(SystemClock(), index) if index is not None else None
-    return build_host(found.agent, loaded.settings, ids=ids)
+    return build_host(found.agent, loaded.settings, ids=ids, project=project)
 
 
 def _supervise(

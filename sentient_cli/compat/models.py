@@ -1,4 +1,4 @@
-"""The models of a file that starts no server of ours: those of the settings, made when it first asks for them."""
+"""The models of a file that starts no server of ours, made when it first asks for them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from sentient_cli.llm.current import standing_manager
 
 if TYPE_CHECKING:
-    from sentient_cli.config.settings import Settings
-    from sentient_cli.host.llm import ConfiguredLLM
-    from sentient_cli.llm.hooks import CallHook
+    from sentient_cli.llm.manager import LLMManager
 
 __all__ = ["ScriptModels"]
 
@@ -22,16 +20,15 @@ _logger = logging.getLogger(__name__)
 
 
 class ScriptModels:
-    """Gives plain calls, such as ``llm.generate``, the model and the script of the settings.
+    """Gives plain calls, such as ``llm.generate``, a model of ours.
 
     Args:
-        settings: All settings.
-        hooks: Who is told about calls.
+        make: Makes what answers; called once, and what it gives is closed at the end. It raises a `ConfigError` where
+            a setting leads nowhere.
 
     Example:
         >>> from sentient_cli import llm
-        >>> from sentient_cli.config.settings import LlmSettings, Settings
-        >>> models = ScriptModels(Settings(llm=LlmSettings(model="offline:echo", usage=False)))
+        >>> models = ScriptModels(lambda: llm.LLMManager([llm.OfflineProvider()], default_model="offline:echo"))
         >>> with models.given():
         ...     print(asyncio.run(llm.generate("Hello")).text)
         Hello
@@ -39,28 +36,22 @@ class ScriptModels:
         True
     """
 
-    def __init__(self, settings: Settings, hooks: Sequence[CallHook] = ()) -> None:
+    def __init__(self, make: Callable[[], LLMManager]) -> None:
         self.used: bool = False
         """Whether anybody asked for them."""
-        self._settings = settings
-        self._hooks = hooks
+        self._make = make
         self._lock = threading.Lock()
-        self._manager: ConfiguredLLM | None = None
+        self._manager: LLMManager | None = None
 
-    def prepare(self) -> ConfiguredLLM:
+    def prepare(self) -> LLMManager:
         """Make them now.
 
         Raises:
             ConfigError: a setting leads nowhere.
         """
-        from sentient_cli.clock import SystemClock, SystemIds  # noqa: PLC0415 - most files ask no model
-        from sentient_cli.host.llm import build_llm  # noqa: PLC0415
-
         with self._lock:
             if self._manager is None:
-                clock, settings = SystemClock(), self._settings
-                ids = SystemIds(clock)
-                self._manager = build_llm(settings.llm, clock, ids, profile=settings.profile, hooks=self._hooks)
+                self._manager = self._make()
             return self._manager
 
     @contextlib.contextmanager
@@ -73,11 +64,11 @@ class ScriptModels:
             if self._manager is not None:
                 self._close(self._manager)
 
-    def _asked(self) -> ConfiguredLLM:
+    def _asked(self) -> LLMManager:
         self.used = True
         return self.prepare()
 
-    def _close(self, manager: ConfiguredLLM) -> None:
+    def _close(self, manager: LLMManager) -> None:
         try:
             asyncio.run(manager.aclose())
         except Exception as error:  # noqa: BLE001 - connections of event loops that are gone cannot say farewell

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sentient_cli.config.loading import Loaded, load
     from sentient_cli.config.secret import Secret
     from sentient_cli.config.settings import (
+        CredentialSettings,
         DevSettings,
         LlmSettings,
         LogSettings,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sentient_cli.config.values import FlagValue, Source
 
 __all__ = [
+    "CredentialSettings",
     "DevSettings",
     "FlagValue",
     "LlmSettings",
@@ -44,6 +46,7 @@ _HOMES = {
     "loading": ("Loaded", "load"),
     "secret": ("Secret",),
     "settings": (
+        "CredentialSettings",
         "DevSettings",
         "LlmSettings",
         "LogSettings",

@@ -51,9 +51,12 @@ def _key(location: tuple[int | str, ...], values: Mapping[str, Value]) -> str:
     return next((path for path in paths if path in values or path in all_keys()), paths[0])
 
 
+_FILES = {"llm.script", "audit.checkpoint", "credentials.encrypted_file", "credentials.passphrase_file"}
+
+
 def _settled(key: str, value: Value) -> object:
     raw = value.raw
-    if key == "llm.script" and isinstance(raw, str | Path):
+    if key in _FILES and isinstance(raw, str | Path):
         return _absolute(value, raw)
     if key.startswith("llm.providers.") and key.endswith(".ca_file") and isinstance(raw, str) and raw:
         return str(_absolute(value, raw))

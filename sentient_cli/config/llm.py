@@ -310,6 +310,10 @@ class LlmSettings(Section):
         default="continue", description="What happens when a provider fails in the middle of an answer."
     )
     deadline: PositiveSeconds | None = Field(default=None, description="How long a call may take, attempts included.")
+    limit_wait: Seconds = Field(
+        default=10.0,
+        description="How long a call waits for its turn where a limit is reached and nobody else can answer.",
+    )
     script: Path | None = Field(default=None, description="A script for the offline model.")
     usage: bool = Field(default=True, description="Whether tokens and costs are written to this machine's ledger.")
     retry: RetrySettings = RetrySettings()

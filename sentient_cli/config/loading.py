@@ -15,7 +15,7 @@ from sentient_cli.config.files import SettingsFile, read_settings_file
 from sentient_cli.config.keys import PREFIX, all_keys, nearest, sections
 from sentient_cli.config.places import find_project_file
 from sentient_cli.config.values import FlagValue, Source, Value
-from sentient_cli.errors import ConfigurationNotFoundError, UsageError
+from sentient_cli.errors import ConfigError, ConfigurationNotFoundError, UsageError
 from sentient_cli.redact import redactor
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ __all__ = ["Loaded", "load"]
 
 DEFAULT_PROFILE = "default"
 SECRET_KEYS = ("server.token",)
+USERS_KEYS = ("audit.checkpoint",)
+"""What a project decides for none of those who work in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def load(
     values = _from_files(files, project_file)
     values |= _from_profile(files, {**values, **upper}.get("profile"))
     values |= upper
+    _require_users_own(values, project_file, found_env)
     settings = check(values)
     for key in SECRET_KEYS:
         _register(settings, key)
@@ -138,6 +141,17 @@ def _from_files(files: Sequence[SettingsFile], project_file: Path | None) -> dic
     for file in files:
         values |= file.values("project" if file.path == project_file else "user")
     return values
+
+
+def _require_users_own(values: Mapping[str, Value], project_file: Path | None, env_file: Path | None) -> None:
+    for key in USERS_KEYS:
+        where = str(values[key].source) if key in values else ""
+        if (project_file and where.startswith(f"{project_file}:")) or (env_file and where.endswith(f" in {env_file}")):
+            raise ConfigError(
+                f"The setting `{key}` is not for a project to make",
+                why=f"It stands in {where}",
+                fix=f"Write it into {paths.user_config_file()}, or set {all_keys()[key].variable} in the shell",
+            )
 
 
 def _from_profile(files: Sequence[SettingsFile], chosen: Value | None) -> dict[str, Value]:

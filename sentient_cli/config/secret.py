@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from typing import NoReturn, Self
 
 from typing_extensions import override
 
@@ -10,7 +11,10 @@ __all__ = ["Secret"]
 
 
 class Secret:
-    """Text that ``repr``, ``str`` and formatting hide, and that no pickle or copy of settings prints by accident.
+    """Text that ``repr``, ``str`` and formatting hide, and that does not leave the process by accident.
+
+    Whoever writes values down shows the mask or refuses: JSON and msgspec know no such type, pickle gets a `TypeError`.
+    A copy is the secret itself, which does not change.
 
     Args:
         value: The secret; may itself be a `Secret`.
@@ -32,7 +36,8 @@ class Secret:
 
     def matches(self, text: str) -> bool:
         """Whether ``text`` is the secret, in a time that does not tell how much of it is right."""
-        return hmac.compare_digest(self.__value.encode(errors="surrogateescape"), text.encode(errors="surrogateescape"))
+        # A lone surrogate must not raise: that error would have the whole text in it.
+        return hmac.compare_digest(self.__value.encode("utf-8", "surrogatepass"), text.encode("utf-8", "surrogatepass"))
 
     @override
     def __repr__(self) -> str:
@@ -52,3 +57,22 @@ class Secret:
     @override
     def __hash__(self) -> int:
         return hash(self.__value)
+
+    @override
+    def __dir__(self) -> list[str]:
+        # Without the slot: whoever prints all that an object has, as inspectors do, would print it.
+        return [name for name in super().__dir__() if name != "_Secret__value"]
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    @override
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret is not pickled: whoever needs it gets it another way")
+
+    @override
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a secret has no state to write down")

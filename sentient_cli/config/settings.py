@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sentient_cli.config.credentials import CredentialSettings
 from sentient_cli.config.fields import (
     MIB,
     Count,
@@ -25,6 +26,8 @@ from sentient_cli.config.fields import (
 from sentient_cli.config.llm import LlmSettings, Url
 
 __all__ = [
+    "AuditSettings",
+    "CredentialSettings",
     "DevSettings",
     "LlmSettings",
     "LogSettings",
@@ -132,6 +135,19 @@ class TelemetrySettings(Section):
     service: Text | None = Field(default=None, description="What this service is called.")
 
 
+class AuditSettings(Section):
+    """Where the audit log is signed for.
+
+    Example:
+        >>> AuditSettings().checkpoint is None
+        True
+    """
+
+    checkpoint: Path | None = Field(
+        default=None, description="The file of its signed checkpoint, best on another disk; beside the log if not set."
+    )
+
+
 class DevSettings(Section):
     """What `sentient dev` watches and keeps.
 
@@ -171,3 +187,5 @@ class Settings(Section):
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     dev: DevSettings = DevSettings()
+    audit: AuditSettings = AuditSettings()
+    credentials: CredentialSettings = CredentialSettings()

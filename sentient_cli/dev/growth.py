@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Growth", "memory_of"]
 
 _MIB: Final = 1024 * 1024
+_LOOK_EVERY: Final = 4
+"""Times that it is asked to one look: the system takes a while to add up the memory of a process."""
 _COUNTED: Final = ("RssAnon:", "VmSwap:")
 """What proc(5) calls the memory that is a process's own: files that it has mapped are in nobody's way."""
 
@@ -51,6 +53,7 @@ class Growth:
         self._memory = memory
         self._generation = 0
         self._began: int | None = None
+        self._asked = 0
 
     def begin(self, generation: int, pid: int) -> None:
         """Remember how much the process of a generation has as it begins to answer.
@@ -64,6 +67,8 @@ class Growth:
     def too_much(self, generations: Generations, members: Mapping[int, Member]) -> Notice | None:
         """What is to be said when the generation that answers has grown beyond the bound and has nothing to do.
 
+        To be asked about twice a second; it looks each fourth time.
+
         Args:
             generations: Which one answers.
             members: Their processes.
@@ -76,7 +81,8 @@ class Growth:
             self.begin(current, member.pid)
         if member.runs or generations.loading is not None or generations.broken is not None:
             return None  # code that does not load could not take its place
-        now = self._memory(member.pid)
+        self._asked += 1
+        now = None if self._asked % _LOOK_EVERY else self._memory(member.pid)
         if now is None or self._began is None or now - self._began <= self._bound:
             return None
         return Notice(

@@ -42,6 +42,7 @@ from sentient_cli.dev.processes.preload import base_packages
 from sentient_cli.dev.recording.stores import open_recordings
 from sentient_cli.dev.summaries import Summaries
 from sentient_cli.host.compose import build_host, host_limits
+from sentient_cli.host.renewal import Renewal
 from sentient_cli.runtime.loader import LoadedAgent
 from sentient_cli.runtime.loading.fresh import import_from_source
 from sentient_cli.server.adopting import AdoptingServer
@@ -134,8 +135,8 @@ def _line_stream(descriptor: int) -> TextIO:
     return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
 
 
-def _load(order: Order) -> tuple[LoadedSettings, LoadedAgent]:
-    loaded = load(
+def _settings_of(order: Order) -> LoadedSettings:
+    return load(
         order.flags,
         project=Path(order.project) if order.project is not None else Path(order.home),
         profile=order.profile,
@@ -143,6 +144,10 @@ def _load(order: Order) -> tuple[LoadedSettings, LoadedAgent]:
         use_env_file=order.use_env_file,
         environment=order.environment,
     )
+
+
+def _load(order: Order) -> tuple[LoadedSettings, LoadedAgent]:
+    loaded = _settings_of(order)
     import_from_source()
     configure_logging(loaded.settings.log.level, "text")
     logging.getLogger("sentient_cli.access").setLevel(logging.WARNING)  # the hub tells of each run
@@ -204,6 +209,8 @@ class _Worker:
             app = create_app(self._host, settings, headers=self._headers, close=True, also_token=self._order.page_token)
             self._server = AdoptingServer(app, settings)
             await self._server.start()
+            self._renewal = Renewal(self._host, self._loaded, lambda: _settings_of(self._order))
+            self._renewal.watch_keys()
             keep_from_copies(self._server.descriptors)
         except Exception as error:  # noqa: BLE001 - the user's setup can raise anything
             await self._fail(error)
@@ -240,6 +247,7 @@ class _Worker:
             stores=stores,
             facts={"generation": generation},
             limits=host_limits(settings, show_errors=True, cancel_grace=_CANCEL_GRACE),
+            project=self._loaded.project_dir or Path(self._order.home),
         )
 
     def _headers(self) -> Sequence[tuple[bytes, bytes]]:
@@ -359,6 +367,7 @@ class _Worker:
         await self._until_idle()
         await self._server.aclose()
         await self._host.aclose()
+        await self._renewal.aclose()
         with contextlib.suppress(ConnectionError):
             await self._channel.flush()
         self._channel.close()

@@ -5,7 +5,10 @@
     │   └── ProjectNameError             2    project-name
     ├── ConfigError                      3    config
     │   ├── ConfigurationNotFoundError   3    config-not-found
-    │   └── CredentialNotFoundError      3    credential-not-found
+    │   ├── CredentialNotFoundError      3    credential-not-found
+    │   └── CredentialStoreError         3    credential-store
+    │       └── CredentialConflictError  3    credential-conflict
+    ├── AuditError                       3    audit
     ├── NetworkError                     4    network
     │   ├── AddressInUseError            4    address-in-use
     │   └── AddressNotAllowedError       4    address-not-allowed
@@ -70,9 +73,12 @@ from __future__ import annotations
 from sentient_cli.errors.base import (
     AddressInUseError,
     AddressNotAllowedError,
+    AuditError,
     ConfigError,
     ConfigurationNotFoundError,
+    CredentialConflictError,
     CredentialNotFoundError,
+    CredentialStoreError,
     DifferenceFoundError,
     InternalError,
     NetworkError,
@@ -145,6 +151,7 @@ __all__ = [
     "AgentNotFoundError",
     "AgentSignatureError",
     "AnswerRestartedError",
+    "AuditError",
     "AuthenticationError",
     "BadRequestError",
     "BudgetExceededError",
@@ -153,7 +160,9 @@ __all__ = [
     "ConfigurationNotFoundError",
     "ContentFilterError",
     "ContextLengthExceededError",
+    "CredentialConflictError",
     "CredentialNotFoundError",
+    "CredentialStoreError",
     "CursorError",
     "CursorExpiredError",
     "DifferenceFoundError",

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AddressInUseError",
     "AddressNotAllowedError",
+    "AuditError",
     "ConfigError",
     "ConfigurationNotFoundError",
+    "CredentialConflictError",
     "CredentialNotFoundError",
+    "CredentialStoreError",
     "DifferenceFoundError",
     "InternalError",
     "NetworkError",
@@ -115,6 +118,18 @@ class ConfigurationNotFoundError(ConfigError, code="config-not-found"):
 
 class CredentialNotFoundError(ConfigError, code="credential-not-found"):
     """No credential was found for a provider that needs one."""
+
+
+class CredentialStoreError(ConfigError, code="credential-store"):
+    """A credential store cannot be used: it is not there, is locked, refuses, is sealed, or does not answer."""
+
+
+class CredentialConflictError(CredentialStoreError, code="credential-conflict"):
+    """A credential was changed by somebody else meanwhile; nothing was changed."""
+
+
+class AuditError(SentientError, code="audit", exit_code=3):
+    """The audit log could not be kept, or is not as it was signed: whoever has to be told to it hands out nothing."""
 
 
 class NetworkError(SentientError, code="network", exit_code=4):

@@ -101,7 +101,12 @@ class PermissionDeniedError(ProviderError, code="permission-denied", exit_code=3
 
 
 class RateLimitError(ProviderError, code="rate-limit", retryable=True):
-    """The provider asks for fewer requests; ``retry_after`` says when to come back."""
+    """The provider asks for fewer requests; ``retry_after`` says when to come back.
+
+    ``nothing_sent`` is true where it was not asked at all, since a limit that is kept here is reached.
+    """
+
+    nothing_sent: bool = False
 
 
 class QuotaError(ProviderError, code="quota"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.config.settings import Settings
 from sentient_cli.host.hooks import RunHook
 from sentient_cli.host.host import Host
+from sentient_cli.host.key_stores import stored_keys
 from sentient_cli.host.limits import HostLimits
 from sentient_cli.host.llm import build_llm
 from sentient_cli.host.observing import observing
@@ -47,6 +49,7 @@ def build_host(
     stores: Stores | None = None,
     facts: Mapping[str, object] | None = None,
     limits: HostLimits | None = None,
+    project: Path | None = None,
 ) -> Host:
     """A host for an agent.
 
@@ -59,6 +62,7 @@ def build_host(
         stores: Where runs are kept, in the place of what the settings say.
         facts: More for the first entry of each run.
         limits: Bounds, in the place of what the settings say.
+        project: The directory of the project, which may be bound to a profile of credentials.
 
     Raises:
         ConfigError: a setting leads nowhere.
@@ -67,7 +71,8 @@ def build_host(
     ids = ids or SystemIds(clock)
     observed = observing(settings, clock)
     seeing = () if observed is None else observed.hooks
-    llm = build_llm(settings.llm, clock, ids, profile=settings.profile, hooks=seeing)
+    keys = stored_keys(settings, project=project)
+    llm = build_llm(settings.llm, clock, ids, profile=settings.profile, hooks=seeing, stores=keys)
     if observed is not None:
         observed.watch(llm)
     return Host(

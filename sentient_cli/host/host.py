@@ -9,7 +9,6 @@ import logging
 import platform
 from collections.abc import Coroutine, Generator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import sentient_cli
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
@@ -18,6 +17,7 @@ from sentient_cli.host.hooks import GuardedHooks, RunHook, RunInfo
 from sentient_cli.host.intake import Intake
 from sentient_cli.host.limits import HostLimits
 from sentient_cli.host.llm_subject import subject_of
+from sentient_cli.host.observer import Observer
 from sentient_cli.host.owner import this_process
 from sentient_cli.host.pieces import RedactedPieces
 from sentient_cli.host.redacted import RedactedLog
@@ -39,9 +39,6 @@ from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.memory import MemoryEventLog
 from sentient_cli.store.open import Stores
 from sentient_cli.store.writer import WriteBehind
-
-if TYPE_CHECKING:
-    from sentient_cli.host.observing import Observing
 
 __all__ = ["Host"]
 
@@ -103,7 +100,7 @@ class Host:
         capture: bool = True,
         facts: Mapping[str, object] | None = None,
         process: str | None = None,
-        observing: Observing | None = None,
+        observing: Observer | None = None,
     ) -> None:
         self.agent = agent
         self.agent_name: str = str(getattr(agent, "name", None) or type(agent).__name__)
@@ -111,7 +108,7 @@ class Host:
         self.ids: Ids = ids or SystemIds(self.clock)
         self.limits: HostLimits = limits or HostLimits()
         self.llm = llm
-        self.observing: Observing | None = observing
+        self.observing: Observer | None = observing
         self.stores = stores
         self.runs: RunTable = RunTable(self.limits.keep, self.clock)
         limit = self.limits.run.deadline + self.limits.run.cancel_grace + _CLOSE_TIMEOUT
@@ -124,8 +121,11 @@ class Host:
         self.threads: Threads = Threads()
         """For what would hold the loop; closed with the host."""
         self._masking = Threads()
-        self._process = process
-        self._facts = dict(facts or {})
+        self._facts: Mapping[str, object] = {
+            "versions": {"sentient": sentient_cli.__version__, "python": _PYTHON},
+            "process": process,
+            **(facts or {}),
+        }
         self._hooks = GuardedHooks(hooks)
         self._capture = process_capture if capture else None
         self._writer: WriteBehind[LogEntry] | None = None
@@ -160,8 +160,8 @@ class Host:
                 return
             if self.stores is not None and self._writer is None:
                 self._open_writer(self.stores)
-            if self._process is None:
-                self._process = this_process()
+            if self._facts["process"] is None:
+                self._facts = {**self._facts, "process": this_process()}
             if self.stores is not None:
                 await self.stores.ready()
             with self._models(), user_code(f"The setup of {self.agent_name} failed"):
@@ -297,11 +297,7 @@ class Host:
             clock=self.clock,
             ids=self.ids,
             agent_name=self.agent_name,
-            facts={
-                "versions": {"sentient": sentient_cli.__version__, "python": _PYTHON},
-                "process": self._process,
-                **self._facts,
-            },
+            facts=self._facts,
             on_ending=self._capture.finish if self._capture is not None else None,
             on_finished=self._run_finished,
         )

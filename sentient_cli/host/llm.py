@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from sentient_cli.config.environ import process_environment
 from sentient_cli.config.llm import LlmSettings, ProviderSettings, RetrySettings
 from sentient_cli.errors import BadRequestError, ConfigError, SentientError
 from sentient_cli.host.calls import RunCallHook
+from sentient_cli.host.key_stores import StoredKeys
 from sentient_cli.host.llm_around import Closing, fitting, guarding, kept_answers, missing_for_filters, outage_policy
 from sentient_cli.host.llm_attempts import around_attempts
 from sentient_cli.host.llm_endings import Endings
@@ -46,6 +48,8 @@ from sentient_cli.llm.resilience.targets import Target
 from sentient_cli.llm.selection import policies as ranking
 from sentient_cli.llm.selection.observed import Observed
 from sentient_cli.llm.selection.selector import SLACK, Selector
+from sentient_cli.llm.usage.batched import BatchBook
+from sentient_cli.llm.usage.budget import Budget, BudgetLimits
 from sentient_cli.llm.usage.hook import UsageHook
 from sentient_cli.llm.usage.ledger import UsageLedger, ledger_file
 from sentient_cli.llm.wire.loading import load
@@ -71,6 +75,10 @@ class ConfiguredLLM(LLMManager):
     """How many connections to each provider stand before there is traffic."""
     missing: Callable[[], SentientError | None] = staticmethod(lambda: None)
     """What filters lack, so that every call would fail."""
+    prepare: Callable[[], None] = staticmethod(lambda: None)
+    """Looks for the keys that calls are sure to need where they are kept; it may block, and be called twice."""
+    retire: Callable[[], None] = staticmethod(lambda: None)
+    """Leaves out what rotations of keys have kept and whose grace is over; it may block."""
     going_on: GoingOn
     """Knows its calls that have not ended."""
     made: Made
@@ -92,6 +100,8 @@ class ConfiguredLLM(LLMManager):
         self.ledger, other.ledger = other.ledger, self.ledger
         self.closing, other.closing = other.closing, self.closing
         self.missing, other.missing = other.missing, self.missing
+        self.prepare, other.prepare = other.prepare, self.prepare
+        self.retire, other.retire = other.retire, self.retire
         self.going_on, other.going_on = other.going_on, self.going_on
         self.made, other.made = other.made, self.made
         self.owner, other.owner = other.owner, self.owner
@@ -120,7 +130,8 @@ class ConfiguredLLM(LLMManager):
 
     @override
     async def warm(self) -> None:
-        """The same, and have the prices of the default model read."""
+        """The same, have the prices of the default model read, and look for keys where they are kept."""
+        await asyncio.to_thread(self.prepare)
         with contextlib.suppress(SentientError):
             provider, model = self.resolve()
             if modules := modules_of(self.prices.kind(provider.provider_id)):
@@ -164,6 +175,7 @@ def build_llm(
     environment: Mapping[str, str] | None = None,
     profile: str = "default",
     hooks: Sequence[CallHook] = (),
+    stores: StoredKeys | None = None,
 ) -> ConfiguredLLM:
     """The manager that agents use, with what it does in a run written to the run's log.
 
@@ -177,6 +189,7 @@ def build_llm(
         environment: Where keys are looked for; that of the process unless given.
         profile: The profile of settings that was chosen.
         hooks: Who else is told about calls.
+        stores: Where keys are kept beside the environment; closed with the manager.
 
     Raises:
         ConfigError: the script of the offline model is missing or malformed, it has no such model, or a provider is of
@@ -188,18 +201,15 @@ def build_llm(
     prices = PriceBook(kinds=kinds)
     ledger = UsageLedger(ledger_file(), prices=prices, clock=clock) if settings.usage else None
     going_on, owner = GoingOn(Endings(prices.kind).asked), Owner()
-    told: list[CallHook] = [
-        RunCallHook(),
-        going_on,
-        *hooks,
-        *([UsageHook(ledger, profile=profile, clock=clock)] if ledger else []),
-    ]
+    told: list[CallHook] = [RunCallHook(), going_on, *hooks]
+    if ledger is not None:
+        told.append(UsageHook(ledger, profile=profile, clock=clock))
     observed = Observed()
-    closing: list[Callable[[], Awaitable[None]]] = []
+    closing: list[Callable[[], Awaitable[None]]] = [stores.aclose] if stores is not None else []
     slack = SLACK if settings.context.fit == "off" else math.inf
     selector = Selector(_policy(settings, prices, observed), kinds=kinds, slack=slack)
     manager = ConfiguredLLM(
-        _providers(settings, environment, profile, clock),
+        _providers(settings, environment, profile, stores, clock, _batches(settings, prices, ledger, profile, clock)),
         default_model=settings.model,
         hooks=told,
         clock=clock,
@@ -221,6 +231,9 @@ def build_llm(
     manager.prices, manager.ledger, manager.closing = prices, ledger, closing
     manager.warming = {name: table.warm_up for name, table in settings.providers.items() if table.warm_up}
     manager.missing = lambda: missing_for_filters(settings, environment, profile)
+    if stores is not None:
+        manager.prepare = functools.partial(stores.prepare, _sure_providers(settings))
+        manager.retire = stores.retire_due
     manager.going_on, manager.owner, manager.made = going_on, owner, made_of(manager)
     owner.manager = manager
     breakers = manager.breakers
@@ -232,11 +245,26 @@ def build_llm(
     return manager
 
 
+def _sure_providers(settings: LlmSettings) -> list[str]:
+    """The providers of the models that settings name for calls."""
+    models = [settings.model, *settings.fallback, *(model for group in settings.groups.values() for model in group)]
+    return list(dict.fromkeys(model.partition(":")[0] for model in models))
+
+
 def _detecting(settings: LlmSettings, kinds: Mapping[str, str], manager: Callable[[], LLMManager]) -> Wrap:
     """What asks servers first what their models can do, where they tell."""
     named = {**{name: name for name in KINDS}, **kinds}
     detected = Detected([name for name, kind in named.items() if kind in KINDS and KINDS[kind].tells])
     return lambda inner: Detecting(inner, detected, manager, always=settings.context.fit != "off")
+
+
+def _batches(
+    settings: LlmSettings, prices: PriceBook, ledger: UsageLedger | None, profile: str, clock: Clock
+) -> BatchBook:
+    told = settings.budget  # what a single call may cost says nothing about a batch
+    limits = BudgetLimits(session=told.session, day=told.day, profile=told.profile)
+    budget = Budget(limits, spending=ledger, profile=profile, clock=clock) if limits else None
+    return BatchBook(prices, ledger, budget=budget, profile=profile, clock=clock)
 
 
 def _check_budgets(settings: LlmSettings) -> None:
@@ -256,7 +284,14 @@ def _check_budgets(settings: LlmSettings) -> None:
     )
 
 
-def _providers(settings: LlmSettings, environment: Mapping[str, str], profile: str, clock: Clock) -> list[LLMProvider]:
+def _providers(
+    settings: LlmSettings,
+    environment: Mapping[str, str],
+    profile: str,
+    stores: StoredKeys | None,
+    clock: Clock,
+    book: BatchBook,
+) -> list[LLMProvider]:
     script = load_script(settings.script) if settings.script else None
     offline = {name for name, table in settings.providers.items() if kind_of(name, table) == OfflineProvider.ID}
     made: dict[str, LLMProvider] = {}
@@ -270,7 +305,9 @@ def _providers(settings: LlmSettings, environment: Mapping[str, str], profile: s
     for name in (*settings.providers, *known, *others):
         if name not in made:
             table: ProviderSettings | None = settings.providers.get(name)
-            made[name] = provider_factory(name, table, environment, profile=profile, clock=clock)
+            made[name] = provider_factory(
+                name, table, environment, profile=profile, stores=stores, clock=clock, batches=book
+            )
     taken = next((name for name in settings.groups if name in made), None)
     if taken is not None:
         raise ConfigError(
@@ -297,10 +334,7 @@ def _policies(settings: LlmSettings, clock: Clock, closing: Closing) -> Resilien
     retry, breaker, hedging = settings.retry, settings.breaker, settings.hedging
     own: dict[str, ProviderPolicies] = {}
     for name, table in settings.providers.items():
-        bounds: Deadlines | None = None
-        if table.first_token_timeout is not None or table.attempt_timeout is not None:
-            first = table.first_token_timeout or Deadlines().first_token
-            bounds = Deadlines(first_token=first, attempt=table.attempt_timeout, total=settings.deadline)
+        bounds = _deadlines(table, settings)
         told = table.retry.model_dump(exclude_none=True) if table.retry is not None else {}
         if bounds is not None or told:
             own[name] = ProviderPolicies(
@@ -318,6 +352,15 @@ def _policies(settings: LlmSettings, clock: Clock, closing: Closing) -> Resilien
         retry_share=retry.budget,
         providers=own,
     )
+
+
+def _deadlines(table: ProviderSettings, settings: LlmSettings) -> Deadlines | None:
+    """How long a provider may take, if otherwise than the rest."""
+    stall = table.stall_timeout or (4 * table.timeout if table.timeout is not None else None)
+    if table.first_token_timeout is None and table.attempt_timeout is None and stall is None:
+        return None
+    first = table.first_token_timeout or Deadlines().first_token
+    return Deadlines(first_token=first, attempt=table.attempt_timeout, total=settings.deadline, stall=stall)
 
 
 def _retry(told: RetrySettings) -> RetryPolicy:

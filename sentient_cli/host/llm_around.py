@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Closing", "fitting", "guarding", "kept_answers", "missing_for_filters", "outage_policy"]
 
-_NOT_OF_ANSWERS: Final = {"retry", "breaker", "budget", "cache", "outage", "usage", "deadline", "strategy", "failover"}
+_NOT_OF_ANSWERS: Final = {
+    *("retry", "breaker", "budget", "cache", "outage", "usage", "deadline", "limit_wait", "strategy", "failover")
+}
 """Settings on which no answer depends."""
 _OF_MODERATION: Final = {
     "base_url",

@@ -53,7 +53,11 @@ def around_attempts(
     if settings.strategy in _NEEDS_WATCHING:
         around.append(lambda inner: Observing(inner, observed, lambda: clock.now_ns() / 1e9))
     limits = _Limits(settings, clock, manager)
-    around.append(lambda inner: Limited(inner, limits.of, keys_of=limits.keys, told=limits.told, clock=clock))
+    around.append(
+        lambda inner: Limited(
+            inner, limits.of, max_wait=settings.limit_wait, keys_of=limits.keys, told=limits.told, clock=clock
+        )
+    )
     budget = settings.budget
     allowed = BudgetLimits(call=budget.call, session=budget.session, day=budget.day, profile=budget.profile)
     if allowed:

@@ -22,8 +22,8 @@ def ending_of(kind: str, model: str) -> str:
         model: As the provider names it.
 
     Example:
-        >>> ending_of("openai", "gpt-5")
-        ''
+        >>> ending_of("openai", "gpt-5-mini"), ending_of("openai", "gpt-5.4-mini")
+        ('2026-12-11', '')
     """
     facts = facts_of(kind, model)
     return (facts.shutdown if facts is not None else None) or ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from sentient_cli.clock import Clock
@@ -30,14 +30,23 @@ class Observing:
     """
 
     def __init__(self, metrics: CallMetrics | None, telemetry: Telemetry | None, profile: str, clock: Clock) -> None:
-        self.metrics: CallMetrics | None = metrics
+        self._metrics = metrics
         self._telemetry = telemetry
         sinks: list[UsageSink] = [] if metrics is None else [metrics]
         if telemetry is not None:
             sinks.append(telemetry.spans)
-        self.hooks: Sequence[CallHook] = (UsageHook(*sinks, profile=profile, clock=clock),)
-        """For the manager whose calls they are."""
+        self._hooks = (UsageHook(*sinks, profile=profile, clock=clock),)
         self._manager: LLMManager | None = None
+
+    @property
+    def hooks(self) -> Sequence[CallHook]:
+        """For the manager whose calls they are."""
+        return self._hooks
+
+    @property
+    def metrics_text(self) -> Callable[[], str] | None:
+        """Gives all metrics in the format of Prometheus; None: nobody counts."""
+        return None if self._metrics is None else self._metrics.text
 
     def watch(self, manager: LLMManager) -> None:
         """See the breakers and the connections of a manager too, in the place of those that were seen before.
@@ -45,13 +54,13 @@ class Observing:
         Args:
             manager: The one that has the `hooks`.
         """
-        if self.metrics is None:
+        if self._metrics is None:
             return
         if self._manager is None:
-            self.metrics.watch_pools(self._pools)
+            self._metrics.watch_pools(self._pools)
         self._manager = manager
-        self.metrics.forget_breakers()
-        manager.breakers.listen(self.metrics.breaker)
+        self._metrics.forget_breakers()
+        manager.breakers.listen(self._metrics.breaker)
 
     def _pools(self) -> Iterator[tuple[str, PoolFacts]]:
         for provider in () if self._manager is None else self._manager.providers:

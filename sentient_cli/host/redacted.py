@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
-from sentient_cli.host.lines import ChunkShape, MaskedBatch
+from sentient_cli.host.lines import ChunkShape, MaskedBatch, stream_of
 from sentient_cli.host.threads import Threads
 from sentient_cli.redact import Redactor
 from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
@@ -55,6 +55,8 @@ class RedactedLog:
         return await self._log.head(run_id)
 
     async def _masked(self, entries: Sequence[LogEntry]) -> MaskedBatch:
+        if stream_of(entries) is not None and self._is_public(cast("ChunkEntry", entries[0])):
+            return MaskedBatch(entries, self._shape_of, of_one_stream=True)
         unmasked: list[LogEntry] = []
         last: ChunkEncoder | None = None
         for entry in entries:

@@ -10,6 +10,8 @@ from sentient_cli.config import Loaded
 from sentient_cli.config.settings import Settings
 from sentient_cli.errors import ConfigError, SentientError
 from sentient_cli.host.host import Host
+from sentient_cli.host.key_stores import stored_keys
+from sentient_cli.host.key_watch import KeyWatch
 from sentient_cli.host.llm import ConfiguredLLM, build_llm
 from sentient_cli.host.llm_made import carry_over
 
@@ -36,6 +38,7 @@ class Renewal:
         self._load = load
         self._old: dict[ConfiguredLLM, asyncio.Task[None]] = {}
         self._working: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._again = False
 
     def begin(self) -> None:
@@ -43,6 +46,16 @@ class Renewal:
         self._again = True
         if self._working is None:
             self._working = asyncio.get_running_loop().create_task(self._work())
+
+    def watch_keys(self) -> None:
+        """Take other values of credentials up too, from now on: whoever rotates one tells no server of it."""
+        watch = KeyWatch(self._settings.credentials.watch, self.begin, self._retire)
+        self._watching = asyncio.get_running_loop().create_task(watch.run())
+
+    def _retire(self) -> None:
+        current = self._host.llm
+        if isinstance(current, ConfiguredLLM):
+            current.retire()
 
     async def _work(self) -> None:
         try:
@@ -66,6 +79,7 @@ class Renewal:
                 self._host.ids,
                 environment=loaded.environment,
                 profile=loaded.settings.profile,
+                stores=stored_keys(loaded.settings, environment=loaded.environment, project=loaded.project_dir),
                 hooks=() if self._host.observing is None else self._host.observing.hooks,
             )
         except SentientError as error:
@@ -74,6 +88,7 @@ class Renewal:
         shared = carry_over(current, current.made, new)
         source = loaded.sources["llm.model"]
         try:
+            await asyncio.to_thread(new.prepare)
             new.check_default()
             await new.warm()
         except SentientError as error:
@@ -109,7 +124,7 @@ class Renewal:
 
     async def aclose(self) -> None:
         """Close what calls were waited for; they must have ended."""
-        working = [] if self._working is None else [self._working]
+        working = [task for task in (self._working, self._watching) if task is not None]
         for task in (*working, *self._old.values()):
             task.cancel()
         await asyncio.gather(*working, *self._old.values(), return_exceptions=True)

@@ -117,26 +117,10 @@ class Assembly(msgspec.Struct, eq=False):
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk."""
-        if chunk.text:
-            self._texts.append(chunk.text)
-        # Nearly all chunks are text and nothing else, and one look is cheaper than eight.
-        if (
-            chunk.tool_call
-            or chunk.usage
-            or chunk.finish_reason
-            or chunk.thinking
-            or chunk.refusal
-            or chunk.restarted
-            or chunk.model
-            or chunk.extra
-        ):
-            self._add_rest(chunk)
-
-    def _add_rest(self, chunk: Chunk) -> None:
         if chunk.restarted:
             self.void()
-            if chunk.text:
-                self._texts.append(chunk.text)
+        if chunk.text:
+            self._texts.append(chunk.text)
         if chunk.tool_call is not None:
             self._add_call(chunk.tool_call)
         if chunk.usage is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from typing import Annotated, Literal, Protocol, TypeAlias
+from typing import Annotated, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -48,6 +48,13 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 AS_USUAL = CallOptions()
+
+
+_SHARED: Final = (
+    *("wanted", "tier", "provider", "model"),
+    *("alternatives", "is_last_left", "is_final", "is_rescue", "is_whole"),
+)
+"""What a branch of a call begins with."""
 
 
 class Call(msgspec.Struct, eq=False, repr_omit_defaults=True):
@@ -109,6 +116,8 @@ class Call(msgspec.Struct, eq=False, repr_omit_defaults=True):
     """Those of the notices that are about this call alone, and not about its answer."""
     alternatives: int = 0
     """How many other models can be asked instead of the one that is asked now."""
+    is_last_left: bool = False
+    """Whether there were other models to ask, which have failed or rest."""
     is_final: bool = False
     """Whether nothing comes after this attempt."""
     is_rescue: bool = False
@@ -136,7 +145,7 @@ class Call(msgspec.Struct, eq=False, repr_omit_defaults=True):
     def branch(self) -> Call:
         """A second way to the same answer: its attempts and its waste count here, the rest is its own."""
         copy = Call(self.recorder, subject=self.subject, deadline=self.deadline, options=self.options, price=self.price)
-        for name in ("wanted", "tier", "provider", "model", "alternatives", "is_final", "is_rescue", "is_whole"):
+        for name in _SHARED:
             setattr(copy, name, getattr(self, name))
         copy.origin = self.origin or self
         return copy

@@ -6,11 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, cast, get_args
 
 from sentient_cli.errors import BadRequestError
-from sentient_cli.llm.offered import check_tools
+from sentient_cli.llm.offered import check_call, check_tools
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, TextPart, ThinkingPart
-from sentient_cli.llm.types import Message, Messages, OutputSpec, Role, ToolLike, ToolSpec
+from sentient_cli.llm.types import Message, Messages, OutputSpec, Role, ToolCall, ToolLike, ToolSpec
 
-__all__ = ["as_conversation", "check_choice", "distinct_tools"]
+__all__ = [
+    "as_conversation",
+    "check_choice",
+    "check_given",
+    "check_said",
+    "distinct_tools",
+    "has_content",
+    "nothing_to_answer",
+]
 
 _ROLES: Final = get_args(Role)
 _PARTS: Final = (TextPart, ImagePart, AudioPart, DocumentPart, ThinkingPart)
@@ -21,34 +29,139 @@ def as_conversation(messages: Messages) -> tuple[Message, ...]:
     """The messages of a prompt or a conversation.
 
     Raises:
-        BadRequestError: there is none, or something else is among them.
+        BadRequestError: there is none, something else is among them, or there is nothing in them to be answered.
 
     Example:
         >>> [message.role for message in as_conversation("Hello")]
         ['user']
     """
     if isinstance(messages, str):
+        if not messages or messages.isspace():
+            raise nothing_to_answer()
         if not messages.isascii():
             _check_text(messages)
         return (Message("user", messages),)
     conversation = _listed(messages)
+    is_said = False
     for message in conversation:
         if not isinstance(message, Message):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadRequestError(
                 f"A message is a `Message`, not {type(message).__name__}", fix='Write `Message.user("…")`, for example'
             )
-        if message.role not in _ROLES:
-            raise BadRequestError(
-                f"There is no role {message.role!r:.40}",
-                fix=f"The roles are {', '.join(f'`{role}`' for role in _ROLES)}",
-            )
-        if type(message.content) is not str:
-            _check_parts(message.role, message.content)
-        if not message.text.isascii():
-            _check_text(message.text)
+        _check(message)
+        is_said = is_said or (message.role != "system" and has_content(message))
     if not conversation:
         raise BadRequestError("The conversation is empty", fix="Give at least one message")
+    if not is_said:
+        raise nothing_to_answer()
     return conversation
+
+
+def _check(message: Message) -> None:
+    role = message.role
+    if role not in _ROLES:
+        raise BadRequestError(
+            f"There is no role {role!r:.40}", fix=f"The roles are {', '.join(f'`{known}`' for known in _ROLES)}"
+        )
+    if type(message.content) is not str:
+        _check_parts(role, message.content)
+    if not message.text.isascii():
+        _check_text(message.text)
+    if message.tool_calls or message.tool_call_id is not None or message.name is not None or role == "tool":
+        _check_calls(message)
+
+
+def has_content(message: Message) -> bool:
+    r"""Whether there is more in a message than white space; one without is sent to nobody.
+
+    Args:
+        message: Of anybody.
+
+    Example:
+        >>> has_content(Message.user("Hi")), has_content(Message.user("\n"))
+        (True, False)
+    """
+    content = message.content
+    if isinstance(content, str) and content and not content.isspace():
+        return True
+    return (
+        bool(message.tool_calls)
+        or message.role == "tool"
+        or any(not isinstance(part, TextPart) or (part.text and not part.text.isspace()) for part in message.parts)
+    )
+
+
+def check_said(messages: Iterable[Message], provider: str = "") -> None:
+    """See whether there is something to answer.
+
+    Args:
+        messages: A conversation.
+        provider: Who would be asked.
+
+    Raises:
+        BadRequestError: nobody says anything but the system.
+
+    Example:
+        >>> check_said([Message.system("Be brief"), Message.user("Hi")])
+    """
+    if not any(message.role != "system" and has_content(message) for message in messages):
+        raise nothing_to_answer(provider)
+
+
+def nothing_to_answer(provider: str = "") -> BadRequestError:
+    """The error of a conversation in which nobody says anything but the system.
+
+    Args:
+        provider: Who would have been asked, if that is known.
+
+    Example:
+        >>> print(nothing_to_answer().what)
+        There is nothing to answer
+    """
+    return BadRequestError(
+        "There is nothing to answer",
+        why="No message but those of the system has any content",
+        fix="Add a message of the user with more than white space in it",
+        provider=provider,
+    )
+
+
+def _check_calls(message: Message) -> None:
+    """See whether what a message says of calls of tools belongs there.
+
+    Raises:
+        BadRequestError: it does not.
+    """
+    role, calls = message.role, cast("object", message.tool_calls)
+    if calls and role != "assistant":
+        raise BadRequestError(
+            f"A message of the role {role!r} has calls of tools", fix="They belong to `Message.assistant(text, calls)`"
+        )
+    if (message.tool_call_id is None) == (role == "tool"):
+        raise BadRequestError(
+            "A result of a tool does not say of which call it is"
+            if role == "tool"
+            else f"A message of the role {role!r} has the id of a call, as only results of tools have",
+            fix="Write `Message.tool(call, result)` with the call that was answered",
+        )
+    for field in ("tool_call_id", "name"):
+        told: object = getattr(message, field)
+        if not isinstance(told, str | None):
+            raise BadRequestError(f"The `{field}` of a message is a text, not {_name(told)}", fix="Give a text")
+    if not isinstance(calls, tuple | list):
+        raise BadRequestError(
+            f"The calls of tools of a message are {_name(calls)}", fix="Give a tuple of `ToolCall`, such as `(call,)`"
+        )
+    for call in cast("Sequence[object]", calls):
+        check_call(call, ToolCall)
+        for field in ("id", "name", "arguments"):
+            text: object = getattr(call, field)
+            if not isinstance(text, str):
+                raise BadRequestError(
+                    f"The `{field}` of a call of a tool is a text, not {_name(text)}",
+                    fix="Write the arguments as JSON: `json.dumps(…)`" if field == "arguments" else "Give a text",
+                )
+            _check_text(text)
 
 
 def _listed(messages: object) -> tuple[Message, ...]:
@@ -81,6 +194,8 @@ def _check_parts(role: str, content: object) -> None:
                 f"A part of a message is `TextPart`, `ImagePart` or another part, not {_name(part)}",
                 fix='Write `TextPart("…")` for a text among parts',
             )
+        if isinstance(part, TextPart | ThinkingPart) and not isinstance(cast("object", part.text), str):
+            raise BadRequestError(f"The text of a part is {_name(part.text)}", fix="Give a text, which may be empty")
 
 
 def _name(value: object) -> str:
@@ -96,6 +211,27 @@ def _check_text(text: str) -> None:
             why=f"At {error.start} there is a surrogate without its other half",
             fix="Decode its text with `errors='replace'`, or leave it out",
         ) from None
+
+
+def check_given(value: object, kind: type) -> None:
+    """See whether what a call was given is of the class that it takes.
+
+    Args:
+        value: What was given.
+        kind: The class.
+
+    Raises:
+        BadRequestError: it is of another.
+
+    Example:
+        >>> check_given({"temperature": 0.5}, Message)
+        Traceback (most recent call last):
+        ...
+        sentient_cli.errors.BadRequestError: This takes `Message`, not dict. Write `Message(…)`, for example.
+    """
+    if not isinstance(value, kind):
+        name = kind.__name__
+        raise BadRequestError(f"This takes `{name}`, not {_name(value)}", fix=f"Write `{name}(…)`, for example")
 
 
 def distinct_tools(tools: Iterable[ToolLike]) -> tuple[ToolSpec, ...]:

@@ -73,7 +73,8 @@ def get_manager() -> LLMManager:
 def batch_provider(model: str | None = None) -> tuple[BatchProvider, str]:
     """Whom to hand requests to that are answered together, and the model as the requests have to name it.
 
-    What they cost is not in the ledger: the provider bills it apart.
+    What they used is written to the ledger as their results are read, at the price of batches, and once only. Requests
+    that would cost more than is left of a budget of the session, the day or the profile are not handed in.
 
     Args:
         model: A model id, ``provider:model``; the default model otherwise.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sentient_cli.errors import ConfigError
+from sentient_cli.llm.call import Call
 from sentient_cli.llm.provider import LLMProvider
 from sentient_cli.llm.resilience.targets import Target
 from sentient_cli.llm.streaming import KEYLESS_HINT
@@ -149,6 +150,20 @@ class Directory:
                 lesser = Target(target.provider, target.model, f"{first.id} could not answer")
                 found.setdefault(target.id, lesser)
         return tuple(found.values())
+
+    def targets_of(self, call: Call) -> tuple[Target, ...]:
+        """The same for a call, whose model is known already.
+
+        Args:
+            call: The call.
+
+        Raises:
+            ConfigError: there is no such provider any more.
+        """
+        provider = self.providers.get(call.provider)
+        if provider is None or self.groups or self.fallback:
+            return self.targets(call.wanted)
+        return (Target(provider, call.model),)
 
     def _members(self, group: str) -> list[Target]:
         members = [member for member in self.groups[group] if member.partition(":")[0] in self.providers]

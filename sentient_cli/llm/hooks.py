@@ -25,6 +25,7 @@ RecordKind: TypeAlias = Literal[
     "llm.selection",
     "llm.attempt",
     "llm.retry",
+    "llm.wait",
     "llm.failover",
     "llm.restart",
     "llm.splice",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, overload
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.errors import ConfigError, CredentialNotFoundError
 from sentient_cli.llm.call import AS_USUAL, Call, CallOptions, Price
-from sentient_cli.llm.conversation import as_conversation, check_choice, distinct_tools
+from sentient_cli.llm.conversation import as_conversation, check_choice, check_given, distinct_tools
 from sentient_cli.llm.directory import Directory
 from sentient_cli.llm.hooks import CallHook, Recorder
 from sentient_cli.llm.loop import Asking
@@ -18,7 +18,7 @@ from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.resilience.breaking import Breakers
 from sentient_cli.llm.resilience.pipeline import Pipeline, Wrap
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
-from sentient_cli.llm.resilience.targets import Choice, Chooser, Target, adapted, first_capable
+from sentient_cli.llm.resilience.targets import Chooser, Target, adapted, first_capable
 from sentient_cli.llm.streaming import KEYLESS_HINT, LLMStream
 from sentient_cli.llm.subject import current_subject
 from sentient_cli.llm.types import Completion, Messages, OutputSpec, ToolLike, TypedCompletion
@@ -84,7 +84,8 @@ class LLMManager:
         self._price = price
         self._pipeline = Pipeline(
             policies or ResiliencePolicies(),
-            _choosing(choose, self._directory),
+            choose,
+            self._directory.targets_of,  # of what it has now: it may have another's directory when a call begins
             self._clock,
             around_calls=around_calls,
             around_attempts=around_attempts,
@@ -267,18 +268,27 @@ class LLMManager:
         wanted = model or self.default_model or self._wanted(model)
         target = self._directory.target(wanted)
         subject = current_subject.get()
-        recorder = Recorder(self._hooks, self._clock, self._ids.ulid_text(), parent)
+        call_id = self._ids.ulid_bytes(self._clock.now_ns()).decode()
+        recorder = Recorder(self._hooks, self._clock, call_id, parent)
         request = Request(
             model=target.model,
             messages=as_conversation(messages),
             parameters=parameters or _AS_IT_IS,
-            tools=distinct_tools(tools),
+            tools=() if tools == () else distinct_tools(tools),
             output=output,
             call=recorder.call,
             session=subject.session,
             query=subject.query,
         )
-        options = options or AS_USUAL
+        pipeline = self._pipeline
+        answering = pipeline.usual
+        if options is None:
+            options = AS_USUAL
+        else:
+            answering = pipeline.answering
+            check_given(options, CallOptions)
+        if parameters is not None:
+            check_given(parameters, Parameters)
         call = Call(
             recorder,
             subject=subject,
@@ -295,8 +305,7 @@ class LLMManager:
             call.notices.extend(self._directory.astray(request.parameters.extra))
         if output is not None:
             call.tools = adapted(request, target).tools
-        pipeline = self._pipeline
-        return LLMStream(pipeline.answering, request, call, options.timeout or pipeline.policies.deadlines.total)
+        return LLMStream(answering, request, call, options.timeout or pipeline.policies.deadlines.total)
 
     @overload
     async def generate(
@@ -381,11 +390,6 @@ class LLMManager:
         self._pipeline.closing.close()
         for provider in self.providers:
             await provider.aclose()
-
-
-def _choosing(choose: Chooser, directory: Directory) -> Callable[[Request, Call], Choice]:
-    # Of what the manager had when the call began: it may have another's directory meanwhile.
-    return lambda request, call: choose(request, call, directory.targets(call.wanted))
 
 
 def plainly(answer: Completion) -> Completion:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from sentient_cli.errors import ToolDefinitionError
+import msgspec
 
-__all__ = ["check_tools"]
+from sentient_cli.errors import BadRequestError, ToolDefinitionError
+
+__all__ = ["check_call", "check_spec", "check_tools"]
 
 
 def check_tools(tools: object) -> None:
@@ -39,3 +41,63 @@ def check_tools(tools: object) -> None:
             f"A tool is made by `llm.tool`, or is a `ToolSpec`, and not {type(each).__name__}",
             fix="Write `@llm.tool` above a function, and give that",
         )
+
+
+def check_spec(name: object, description: object, parameters: object) -> None:
+    """See whether the description of a tool can be sent.
+
+    Args:
+        name: What it is called.
+        description: What the model is told.
+        parameters: The JSON Schema of its arguments.
+
+    Raises:
+        ToolDefinitionError: it cannot.
+
+    Example:
+        >>> check_spec("now", "Says what time it is.", {"type": "object"})
+    """
+    if not isinstance(name, str) or not name:
+        raise ToolDefinitionError(f"A tool cannot be called {name!r:.80}", fix="Give it a name of letters and digits")
+    if not isinstance(description, str):
+        raise ToolDefinitionError(
+            f"The description of the tool {name!r:.80} is {_name(description)}", fix="Give a text, which may be empty"
+        )
+    if not isinstance(parameters, dict):
+        raise ToolDefinitionError(
+            f"The parameters of the tool {name!r:.80} are {_name(parameters)}",
+            fix='Give their JSON Schema as a dict: `{"type": "object", "properties": {…}}`',
+        )
+    try:
+        msgspec.json.encode(cast("dict[object, object]", parameters))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ToolDefinitionError(
+            f"The parameters of the tool {name!r:.80} cannot be sent", why=str(error), fix="Use what JSON can hold"
+        ) from error
+
+
+def check_call(call: object, kind: type) -> None:
+    """See whether a call of a tool is one.
+
+    Args:
+        call: What was given as one.
+        kind: What calls are.
+
+    Raises:
+        BadRequestError: it is something else.
+
+    Example:
+        >>> check_call("call_1", dict)
+        Traceback (most recent call last):
+        ...
+        sentient_cli.errors.BadRequestError: A call of a tool is a `ToolCall`, not str. Give one of an answer's...
+    """
+    if not isinstance(call, kind):
+        raise BadRequestError(
+            f"A call of a tool is a `ToolCall`, not {_name(call)}",
+            fix="Give one of an answer's `tool_calls`, or write `ToolCall(id, name, arguments)`",
+        )
+
+
+def _name(value: object) -> str:
+    return type(value).__name__

@@ -20,6 +20,7 @@ _IMAGES = (
     (b"GIF89a", "image/gif"),
 )
 _AUDIO = ((b"RIFF", "wav"), (b"ID3", "mp3"), (b"\xff\xfb", "mp3"), (b"fLaC", "flac"), (b"OggS", "ogg"))
+_DETAILS = (None, "auto", "low", "high")
 _SCHEMES = frozenset({"http", "https", "data", "gs", "s3"})
 
 
@@ -68,6 +69,12 @@ class ImagePart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="im
 
     def __post_init__(self) -> None:
         _check_source("An image", self.data, self.url)
+        _check_texts("an image", media_type=self.media_type)
+        if self.detail not in _DETAILS:
+            raise BadRequestError(
+                f"The `detail` of an image cannot be {self.detail!r:.60}",
+                fix="Use `auto`, `low` or `high`, or leave it out",
+            )
         if self.data:
             found = _image_type(self.data)
             if found is None or (self.media_type and self.media_type != found):
@@ -113,6 +120,7 @@ class AudioPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="au
 
     def __post_init__(self) -> None:
         _check_bytes("A sound", self.data)
+        _check_texts("a sound", format=self.format)
         found = self.format or next((name for start, name in _AUDIO if self.data.startswith(start)), "")
         if not self.data or not found:
             raise BadRequestError("This is no sound", fix="Give the bytes of a WAV or MP3 file, or name its `format`")
@@ -161,6 +169,7 @@ class DocumentPart(
 
     def __post_init__(self) -> None:
         _check_source("A document", self.data, self.url)
+        _check_texts("a document", name=self.name, media_type=self.media_type)
         if not self.media_type:
             is_pdf = self.data.startswith(b"%PDF-")
             guessed = "application/pdf" if is_pdf else mimetypes.guess_type(self.name or self.url)[0]
@@ -217,6 +226,12 @@ def _check_source(what: str, data: bytes, url: object) -> None:
             why="A provider finds only what has an address in a network",
             fix="Give an address that begins with `https:`; a file of this machine is read by `.read(path)`",
         )
+
+
+def _check_texts(what: str, **texts: object) -> None:
+    for name, text in texts.items():
+        if not isinstance(text, str):  # a `Path` is a likely slip
+            raise BadRequestError(f"The `{name}` of {what} is a text, not {type(text).__name__}", fix="Give a text")
 
 
 def _check_bytes(what: str, data: object) -> None:

@@ -120,7 +120,8 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     Args:
         default_model: What a bare provider id stands for.
-        timeout: Seconds that one attempt may take.
+        timeout: Seconds of silence that are borne, before and within an answer; four times as many where only answers
+            can be seen and no signs of life.
 
     Example:
         >>> class MyConfig(ProviderConfig, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -97,10 +97,10 @@ class LLMStream:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
+    def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._chunks.aclose()
+    ) -> Coroutine[None, None, None]:
+        return self._chunks.aclose()
 
 
 def _restarted(known: Mapping[str, str | int | bool], void: str) -> AnswerRestartedError:
@@ -141,8 +141,9 @@ class _Call(msgspec.Struct, eq=False):
                     if record is not None:
                         record(chunk)
                     yield chunk
-            finally:
+            except BaseException:  # what came to its end is closed
                 await source.aclose()
+                raise
             if self.assembly.finish_reason is None:
                 raise truncated(self.call.provider, self.assembly.text)  # noqa: TRY301 - as any other failure
             self.outcome = "done"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeAlia
 import msgspec
 
 from sentient_cli.errors import BadRequestError
+from sentient_cli.llm.offered import check_call, check_spec
 from sentient_cli.llm.parts import Part, TextPart, ThinkingPart
 
 __all__ = [
@@ -66,16 +67,12 @@ class ToolCall(msgspec.Struct, frozen=True, gc=False):
         """
         try:
             return msgspec.json.decode(self.arguments or "{}", type=dict[str, JsonValue])
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError, TypeError) as error:
             raise BadRequestError(
                 f"The arguments of the tool call {self.name!r} are no JSON object",
                 why=str(error),
                 fix="Give the model the error as the tool's result, so that it can correct itself",
             ) from error
-
-
-def _no_parameters() -> dict[str, JsonValue]:
-    return {"type": "object", "properties": {}}
 
 
 class ToolSpec(msgspec.Struct, frozen=True):
@@ -94,7 +91,10 @@ class ToolSpec(msgspec.Struct, frozen=True):
 
     name: str
     description: str = ""
-    parameters: dict[str, JsonValue] = msgspec.field(default_factory=_no_parameters)
+    parameters: dict[str, JsonValue] = msgspec.field(default_factory=lambda: {"type": "object", "properties": {}})
+
+    def __post_init__(self) -> None:
+        check_spec(self.name, self.description, self.parameters)
 
     @property
     def spec(self) -> ToolSpec:
@@ -196,6 +196,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     @classmethod
     def tool(cls, call: ToolCall, result: str, *, is_error: bool = False) -> Message:
         """The result of a tool call."""
+        check_call(call, ToolCall)
         return cls("tool", result, tool_call_id=call.id, name=call.name, is_error=is_error)
 
 
@@ -240,8 +241,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     @property
     def total(self) -> int | None:
         """All tokens of the call, or None when they are not known."""
-        prompt = self.prompt
-        return None if prompt is None or self.output is None else prompt + self.output
+        return _sum(self.prompt, self.output)
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -118,7 +118,7 @@ class Run:
         clock: Clock,
         ids: Ids,
         agent_name: str,
-        facts: dict[str, object] | None = None,
+        facts: Mapping[str, object] | None = None,
         on_ending: Callable[[Run], None] | None = None,
         on_finished: Callable[[Run], None] | None = None,
     ) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["AdoptingServer"]
 
 _FLUSH_TIMEOUT = 1
+_TICKS = 10
+"""Of uvicorn in a second: ours come only when something is due."""
 
 _logger = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class AdoptingServer(Server):
         self._laggards = Laggards(self._protocols)
         self._serving: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._leaving = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -64,6 +67,15 @@ class AdoptingServer(Server):
         """Begin to answer."""
         await super().startup(sockets)
         self._ready.set()
+
+    async def main_loop(self) -> None:
+        """Keep the time that answers tell, once a second, until it is to leave."""
+        second = 0
+        while not await self.on_tick(second * _TICKS):
+            second += 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._leaving.wait()
 
     async def start(self) -> None:
         """Begin to answer."""
@@ -111,6 +123,7 @@ class AdoptingServer(Server):
             if self._adopting:
                 await asyncio.wait(self._adopting, timeout=_FLUSH_TIMEOUT)
             self.should_exit = True
+            self._leaving.set()
             await asyncio.wait((self._serving,))
         finally:
             watching.cancel()

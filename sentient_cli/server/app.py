@@ -90,9 +90,9 @@ def create_app(
         route("/openapi.json", openapi),
         *more_routes,
     ]
-    if (seen := host.observing) is not None and seen.metrics is not None:
+    if host.observing is not None and (text := host.observing.metrics_text) is not None:
         is_open = token is not None or is_loopback(settings.host)
-        routes.append(route(METRICS_PATH, Metrics(seen.metrics.text, peers, is_open=is_open)))
+        routes.append(route(METRICS_PATH, Metrics(text, peers, is_open=is_open)))
     rules = GateRules(
         loopback=is_loopback(settings.host),
         allow_hosts=settings.allow_hosts,

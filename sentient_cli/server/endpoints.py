@@ -21,7 +21,7 @@ from sentient_cli.server.frames import encode_entries
 from sentient_cli.server.stream import SSE_HEADERS, Connection, stream_run
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
 __all__ = ["Endpoints"]
 
@@ -48,19 +48,11 @@ class Endpoints:
         """``POST /assist``: begin a run and stream its events."""
         _require_json(scope)
         body = await read_body(scope, receive, limit=self._settings.body_limit, seconds=self._settings.body_timeout)
-        # Where this is mounted can be the client's words, as below `/{tenant}`: no header gets them as they are.
-        root = quote(scope.get("root_path", ""), safe="/~")
         run = await self._start(body)
         del body  # the stream may take long
         scope["sentient.run_id"] = run.id
-        headers = [
-            *SSE_HEADERS,
-            (b"sentient-run-id", run.id.encode()),
-            (b"sentient-session", run.session.activity_id.encode()),
-            (b"content-location", f"{root}/runs/{run.id}/events".encode()),
-        ]
         await asyncio.sleep(0)  # the agent's turn: what it says at once goes out together with the headers
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send(_head_of(run, scope))
         await self._stream(run, 0, scope, receive, send, owner=True)
 
     async def _stream(self, run: Run, after: int, scope: Scope, receive: Receive, send: Send, *, owner: bool) -> None:
@@ -168,6 +160,18 @@ class Endpoints:
             return await self._host.stored.find(run_id)
         except RunNotFoundError as error:
             raise _not_found(error) from None
+
+
+def _head_of(run: Run, scope: Scope) -> Message:
+    # Where this is mounted can be the client's words, as below `/{tenant}`: no header gets them as they are.
+    root = quote(scope.get("root_path", ""), safe="/~", errors="replace")
+    headers = [
+        *SSE_HEADERS,
+        (b"sentient-run-id", run.id.encode()),
+        (b"sentient-session", run.session.activity_id.encode()),
+        (b"content-location", f"{root}/runs/{run.id}/events".encode()),
+    ]
+    return {"type": "http.response.start", "status": 200, "headers": headers}
 
 
 def _live_state(run: Run) -> dict[str, object]:

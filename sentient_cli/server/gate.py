@@ -117,7 +117,10 @@ class Gate:
         if self._headers is not None:
             answer.add(self._headers())
         try:
-            await self._serve(scope, receive, answer)
+            if self._admit(scope, answer):
+                await self._app(scope, receive, answer.send)
+            else:
+                await answer.preflight()
         except RequestError as error:
             await answer.fail(error)
         except Exception:
@@ -131,18 +134,18 @@ class Gate:
         finally:
             _log_access(scope, answer, began)
 
-    async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
-        headers = _single_headers(scope)
+    def _admit(self, scope: Scope, answer: _Answer) -> bool:
+        """Whether the application is to answer, and not what a browser asks beforehand."""
+        headers = _single_headers(scope)  # and gone with this call: a stream may take long
         self._check_host(headers.get(b"host", ""))
         origin = self._check_origin(scope, headers)
         if origin is not None:
             answer.allow(origin)
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-                await answer.preflight()
-                return
+                return False
         if self._guarded and local_path(scope) not in _OPEN_PATHS:
             self._check_token(headers.get(b"authorization", ""))
-        await self._app(scope, receive, answer.send)
+        return True
 
     def _check_host(self, host: str) -> None:
         if self._check_hosts and _host_name(host) not in self._hosts:

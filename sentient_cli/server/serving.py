@@ -131,7 +131,7 @@ async def serve_until_stopped(
         listeners: Listening sockets; closed at the end.
         on_ready: Called once requests are answered.
         on_server: Is given the server, to stop it otherwise.
-        renewal: Takes up other settings at SIGHUP.
+        renewal: Takes up other settings at SIGHUP, and other keys when they are rotated.
 
     Raises:
         ConfigError: the default model is one of no known provider.
@@ -172,7 +172,10 @@ async def serve_until_stopped(
 
 
 def _renewing(renewal: Renewal | None, server: DrainingServer) -> contextlib.AbstractContextManager[None]:
-    return contextlib.nullcontext() if renewal is None else obeying_hangups(renewal.begin, server.stop)
+    if renewal is None:
+        return contextlib.nullcontext()
+    renewal.watch_keys()
+    return obeying_hangups(renewal.begin, server.stop)
 
 
 def serve(

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sentient_cli.testing.agent_run import AgentRun
+    from sentient_cli.testing.credential_stores import CredentialStoreCheck, credential_store_checks
+    from sentient_cli.testing.credentials import MemoryCredentialStore, credentials_in
     from sentient_cli.testing.models import scripted_llm
     from sentient_cli.testing.providers import ProviderCheck, provider_checks
     from sentient_cli.testing.recording import RecordingResponse
@@ -26,10 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentRun",
+    "CredentialStoreCheck",
     "FixedClock",
+    "MemoryCredentialStore",
     "ProviderCheck",
     "RecordingResponse",
     "SequentialIds",
+    "credential_store_checks",
+    "credentials_in",
     "make_session",
     "provider_checks",
     "run_agent",
@@ -39,6 +45,8 @@ __all__ = [
 
 _HOMES = {
     "agent_run": ("AgentRun",),
+    "credential_stores": ("CredentialStoreCheck", "credential_store_checks"),
+    "credentials": ("MemoryCredentialStore", "credentials_in"),
     "models": ("scripted_llm",),
     "providers": ("ProviderCheck", "provider_checks"),
     "recording": ("RecordingResponse",),

@@ -73,6 +73,7 @@ def test_cpu_time_counts_what_a_child_used() -> None:
         assert 0 < memory_bytes(child.pid)["Private_Dirty"] <= memory_bytes(child.pid)["Rss"]
 
 
+@pytest.mark.slow
 @pytest.mark.story("14.8")
 def test_our_server_gives_the_client_every_event_and_the_hook_sees_them() -> None:
     with start("ours") as server:
@@ -85,6 +86,7 @@ def test_our_server_gives_the_client_every_event_and_the_hook_sees_them() -> Non
     assert sample.wall > 0
 
 
+@pytest.mark.slow
 def test_the_raw_application_gives_the_client_as_many_events() -> None:
     with start("raw ASGI") as server:
         answers = run_client(ask(server.port, [request_body(40, 0.0)] * 3))

@@ -53,6 +53,7 @@ def test_an_error_that_the_agent_gets_over_is_no_failure() -> None:
     assert done_.stderr == b"Error: first try (503)\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_json_lines_are_what_came_and_harmless(encoding: str) -> None:
     with threaded(hostile) as server:
@@ -123,6 +124,7 @@ def test_a_broken_connection_adds_nothing_to_the_answer() -> None:
     assert b"resuming" in done_.stderr
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_the_run_and_is_exit_130() -> None:
     agent = Stoppable()
     command = [sys.executable, *commands.attached("chat", "-m", "go")]
@@ -158,6 +160,7 @@ def test_a_reader_that_leaves_ends_the_chat_quietly() -> None:
         assert b"Traceback" not in process.stderr.read()
 
 
+@pytest.mark.slow
 def test_the_token_comes_from_the_option_or_the_environment() -> None:
     with threaded(fine) as server:
         chat(server.url, "-m", "hi", "--agent-token", "tok-option")

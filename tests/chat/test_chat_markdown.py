@@ -132,6 +132,7 @@ long long long long long long long long long long long
 _LINES = st.sampled_from(_SOURCE.split("\n"))
 
 
+@pytest.mark.slow
 @example(source="```\n```\nword\n\nword", cuts=[9])
 @example(source="> quote\n**bold\nword", cuts=[9])
 @example(source="- item\n---\nword", cuts=[8])
@@ -144,6 +145,7 @@ def test_however_it_arrives_the_same_lines_are_drawn(source: str, cuts: list[int
     assert drawn(pieces) == lines(source)
 
 
+@pytest.mark.slow
 @given(source=st.text(max_size=200), width=st.integers(8, 60))
 def test_any_text_can_be_drawn_in_any_width(source: str, width: int) -> None:
     drawn([source[index : index + 7] for index in range(0, len(source), 7)], width)

@@ -93,6 +93,7 @@ def test_nothing_is_lost_or_repeated_over_broken_connections(agent_file: Path, t
     assert cuts == []
 
 
+@pytest.mark.slow
 def test_a_conversation_with_our_own_server(agent_file: Path, tmp_path: Path) -> None:
     with serve(tmp_path, agent=agent_file) as server, chatting(f"127.0.0.1:{server.port}") as terminal:
         terminal.prompt()

@@ -59,6 +59,7 @@ async def an_answer(exchange: Exchange) -> None:
     await exchange.chunk(error("boom", 503, 9003) + done(9004))
 
 
+@pytest.mark.slow
 def test_a_conversation_on_a_terminal() -> None:
     with threaded(an_answer) as server, chatting(server.url) as chat:
         chat.prompt()
@@ -241,6 +242,7 @@ def test_what_is_typed_during_an_answer_is_there_for_the_next_prompt() -> None:
     assert "Stopped" in chat.text()
 
 
+@pytest.mark.slow
 def test_a_broken_connection_is_resumed_and_said() -> None:
     async def handler(exchange: Exchange) -> None:
         await exchange.begin()
@@ -310,6 +312,7 @@ def test_history_and_completion(tmp_path: Path) -> None:
     assert [json.loads(exchange.body)["query"]["prompt"][:8] for exchange in server.exchanges] == ["remember"] * 2
 
 
+@pytest.mark.slow
 def test_twenty_columns() -> None:
     with threaded(an_answer) as server, chatting(server.url, columns=20) as chat:
         chat.prompt()
@@ -319,6 +322,7 @@ def test_twenty_columns() -> None:
     assert "Error: boom (503)" in chat.text()
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode() -> None:
     environment = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
 

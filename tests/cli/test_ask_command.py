@@ -90,6 +90,7 @@ def test_what_is_piped_in_and_what_is_in_files(sentient: Sentient) -> None:
     assert others == [[{"role": "user", "content": "all of it"}]] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "stdin", "words"),
     [
@@ -120,7 +121,7 @@ def test_a_missing_key_names_profile_variable_command_and_the_keyless_model(sent
     error = json.loads(done.stderr)["error"]
     assert (done.returncode, error["code"]) == (3, "credential-not-found")
     said = f"{error['what']} {error['why']} {error['fix']}"
-    for word in ("'openai'", "OPENAI_API_KEY", "'night'", "sentient doctor", "`offline`"):
+    for word in ("'openai'", "OPENAI_API_KEY", "'night'", "sentient keys set openai", "`offline`"):
         assert word in said
 
 
@@ -167,6 +168,7 @@ def test_escape_sequences_of_a_model_are_not_for_the_terminal(sentient: Sentient
     assert done.stdout == "ared!\n"
 
 
+@pytest.mark.slow
 @pytest.mark.story("2.7")
 def test_a_budget_that_is_reached_sends_nothing(sentient: Sentient) -> None:
     with LLMServer(chat_answer("Hi")) as server:
@@ -282,6 +284,7 @@ def test_it_says_that_it_waits_for_what_is_piped_in() -> None:
     assert b"42" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["gpt-5", "openai/gpt-5"])
 def test_a_model_without_its_provider(sentient: Sentient, model: str) -> None:
     done = sentient("ask", "x", "-m", model, "--json")

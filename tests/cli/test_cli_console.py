@@ -138,6 +138,7 @@ def test_json_for_what_is_no_json() -> None:
     assert json.loads(stdout.getvalue()) == {"path": "a", "delete": "\x7f"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
 def test_every_command_of_the_table_is_there(row: commands.CommandRow) -> None:
     function = load_command(row)

@@ -12,6 +12,9 @@ import pytest
 
 from sentient_cli import __main__ as program
 from sentient_cli.cli.commands import COMMANDS
+from sentient_cli.cli.details import CallTeller
+from sentient_cli.llm import CallRecord
+from sentient_cli.llm.types import JsonValue
 from tests.cli.llm_command_kit import chat_answer, project
 from tests.cli.processes import Sentient
 from tests.client.fault_server import Exchange, done, text, threaded
@@ -68,6 +71,7 @@ def test_where_the_settings_come_from(sentient: Sentient, command: tuple[str, ..
     assert sentient(*command, "--env-file", "gone").returncode == 3
 
 
+@pytest.mark.slow
 def test_doctor_reads_the_file_that_is_named(sentient: Sentient) -> None:
     Path(".env").write_text("SENTIENT_LLM_MODEL=nobody:x\n")
     Path("other").write_text("SENTIENT_LLM_MODEL=offline:echo\n")
@@ -147,3 +151,17 @@ def test_a_project_is_made_and_looked_at(sentient: Sentient) -> None:
     assert any(line.startswith("Wrote ") and line.endswith(" s)") for line in made)
     looked_at = sentient("update", "--dry-run", "--project", "mine", "-v").stderr.splitlines()
     assert any(line.startswith("Template: basic, ") and "compared in" in line for line in looked_at)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"for": "limit", "seconds": 3.2, "limit": "requests", "provider": "mine"}, "3.2 s: the limit of requests of"),
+        ({"for": "outage", "seconds": 1, "error": {"what": "Down"}}, "1.0 s: no model could answer: Down"),
+    ],
+)
+def test_each_wait_says_what_it_is_for(data: dict[str, JsonValue], said: str) -> None:
+    lines: list[str] = []
+    CallTeller(lines.append).on_record(CallRecord(kind="llm.wait", call="1", attempt=1, data=data))
+    (line,) = lines
+    assert f"it is waited for {said}" in line

@@ -37,6 +37,7 @@ def test_json_stands_before_or_after_the_command(commandline: Sentient, before: 
     assert "completion --help" in str(error["fix"])
 
 
+@pytest.mark.slow
 @pytest.mark.story("18.6")
 def test_a_wrong_command_suggests_the_right_one(sentient_started: Sentient) -> None:
     done = sentient_started("serv")
@@ -130,6 +131,7 @@ def test_the_version_needs_no_typer_and_no_rich() -> None:
     assert {"typer", "rich", "pydantic"}.isdisjoint(done.stderr.split())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 def test_help_needs_no_rich_and_no_pydantic() -> None:
     code = (
@@ -141,6 +143,7 @@ def test_help_needs_no_rich_and_no_pydantic() -> None:
         assert {"rich", "pydantic", "httpx", "uvicorn", "starlette"}.isdisjoint(done.stderr.split())
 
 
+@pytest.mark.slow
 def test_every_error_has_its_exit_code(probe_process: Sentient) -> None:
     Path("probe.py").write_text(
         "import inspect\n"
@@ -298,6 +301,7 @@ def test_an_exit_without_an_error(probe: Sentient) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (6, "", "")
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error() -> None:
     start, end = os.pipe()
     os.close(start)
@@ -308,6 +312,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said() -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "sentient_cli", "completion", "bash"]
@@ -323,6 +328,7 @@ def test_closed_streams_are_no_error() -> None:
     assert subprocess.run(command, shell=True, cwd=REPOSITORY, check=False).returncode == 0  # noqa: S602
 
 
+@pytest.mark.slow
 def test_a_locale_without_utf_8(sentient_started: Sentient) -> None:
     done = sentient_started("sérve", env={"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, encoding="ascii")
     assert done.returncode == 2

@@ -56,6 +56,7 @@ def test_an_error_that_nobody_reads_has_its_exit_code(
     assert _start(command, stdout=gone, stderr=gone).returncode == code
 
 
+@pytest.mark.slow
 def test_talk_that_nobody_hears_is_no_error(gone: int) -> None:
     Path("start.py").write_text(f"{PROBE}import sys\nfrom sentient_cli.cli.main import main\nsys.exit(main())\n")
     Path("probe.py").write_text(

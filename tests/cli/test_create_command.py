@@ -153,6 +153,7 @@ def test_what_is_refused_leaves_nothing(
     assert shot(Path.cwd()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_force_replaces_and_deletes_nothing_else(sentient: Sentient) -> None:
     Path("my-agent").mkdir()
@@ -165,6 +166,7 @@ def test_force_replaces_and_deletes_nothing_else(sentient: Sentient) -> None:
     assert not list(Path("my-agent").glob(".sentient-kept*"))
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_the_current_directory_when_it_is_empty(sentient: Sentient, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("my-agent").mkdir()
@@ -175,6 +177,7 @@ def test_the_current_directory_when_it_is_empty(sentient: Sentient, monkeypatch:
     assert "cd " not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_project_option_is_where_it_is_made(sentient: Sentient) -> None:
     Path("there").mkdir()
     done = sentient("--project", "there", "create", "my-agent", *_QUICK)
@@ -182,6 +185,7 @@ def test_the_project_option_is_where_it_is_made(sentient: Sentient) -> None:
     assert Path("there/my-agent/pyproject.toml").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_no_repository_within_another(sentient: Sentient) -> None:
     git(Path.cwd(), "init", "--quiet")
@@ -192,6 +196,7 @@ def test_no_repository_within_another(sentient: Sentient) -> None:
     assert not Path("my-agent/.git").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("needs_git")
 @pytest.mark.story("20.1")
 def test_git_without_an_identity_commits_all_the_same(sentient: Sentient) -> None:
@@ -295,11 +300,13 @@ def test_a_secret_of_a_template_is_kept_nowhere(sentient: Sentient, tmp_path: Pa
     assert b"verysecretvalue" not in written
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing(sentient: Sentient) -> None:
     done = sentient("create", "my-agent", *_QUICK, "-q")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_help_imports_no_templates() -> None:
     code = "import sys; from sentient_cli.cli.main import main; main(['create', '--help']); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -203,6 +203,7 @@ def test_an_interruption_while_it_is_written(after: int, existing: bool) -> None
     assert shot(Path.cwd()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_two_at_once(tmp_path: Path) -> None:
     both = [start("create", "x", "--yes", "--no-install", "--no-git", env={}) for _ in range(2)]

@@ -171,6 +171,7 @@ def test_what_a_template_wants_is_asked_about(tmp_path: Path, answer: str, made:
         assert Path("x/a.txt").read_text() == "5 verysecret"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_defaults_ask_only_for_the_name() -> None:
     with _creating("--defaults", "--no-install") as terminal:

@@ -65,6 +65,7 @@ def ended(process: Forked) -> int:
     return process.wait(20)
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_without_a_terminal_there_are_plain_lines_with_the_whole_link() -> None:
     with developing("--port", "0") as (process, out, err):
@@ -132,6 +133,7 @@ def test_json_is_one_event_a_line() -> None:
     assert err.read_text() == ""
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing_of_what_is_fine() -> None:
     with developing("-q", "--port", "0") as (process, out, err):
         await_(process, find)
@@ -186,6 +188,7 @@ def test_the_last_port_has_none_after_it() -> None:
         assert "This one takes port" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -255,6 +258,7 @@ def test_chat_finds_the_one_of_this_project() -> None:
     assert f"greeter, served by `sentient dev` in {project.parent.absolute()} on" in elsewhere.stderr.decode()
 
 
+@pytest.mark.slow
 def test_chat_with_an_address_asks_nobody_else(free_port: int) -> None:
     with Announcement(Path(), "1") as announcement:
         announcement.publish("http://127.0.0.1:1", READY.agent)

@@ -310,6 +310,7 @@ def test_much_output_is_cut() -> None:
     assert lines[-1].endswith("400 more lines")
 
 
+@pytest.mark.slow
 def test_one_endless_line_costs_what_its_length_does(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[int] = []
 

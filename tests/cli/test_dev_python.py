@@ -80,6 +80,7 @@ def test_where_we_are_not_installed_it_says_how(files: tuple[str, ...], command:
     assert f"`{command}`" in fix(dev(PATH="/bin"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["gone", "no program", "not to be executed"])
 def test_an_environment_that_is_broken_is_named(how: str) -> None:
     folder = make(Path(".venv"), python=None if how == "gone" else "exit 0")

@@ -110,11 +110,13 @@ def test_usual_arguments_mean_the_same(told: Told, parts: list[list[str]]) -> No
     assert told.what[-2] == told.what[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", _SEVERAL)
 def test_each_is_understood(arguments: list[str]) -> None:
     assert understand(arguments) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", _FOR_TYPER)
 def test_what_is_not_usual_is_left_to_typer(told: Told, arguments: list[str]) -> None:
     assert without(arguments) is None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests.cli.llm_command_kit import project
 from tests.cli.processes import Sentient
-from tests.support.llm_server import LLMServer, as_json
+from tests.support.llm_server import Answer, LLMServer, Received, as_json
 
 
 def _lines(text: str) -> dict[str, dict[str, object]]:
@@ -44,7 +46,7 @@ def test_with_a_key_there_is_more(sentient: Sentient) -> None:
         "input_price": 2.5,
         "output_price": 10.0,
         "has_key": True,
-        "shutdown": None,
+        "shutdown": "2027-01-14",
     }
     assert not any(name.startswith("anthropic:") for name in rows)
 
@@ -75,6 +77,52 @@ def test_what_a_server_tells(sentient: Sentient) -> None:
         shown = sentient("models", "mine", "--live", env=env).stdout
     assert list(rows) == ["mine:small", "mine:lar\u001b[31mge"]
     assert "\x1b" not in shown
+
+
+def _told(received: Received) -> Answer:
+    if received.path == "/api/show":
+        can = ["completion", "tools", "thinking"] if b"small" in received.body else ["completion", "vision"]
+        return as_json({"capabilities": can, "model_info": {"qwen3.context_length": 40960}})
+    if received.path == "/props":
+        caps = {"supports_tools": True}
+        return as_json({"default_generation_settings": {"n_ctx": 8192}, "chat_template_caps": caps})
+    if received.path == "/api/v0/models":
+        small = {"id": "small", "type": "vlm", "max_context_length": 32768, "loaded_context_length": 4096}
+        return as_json({"data": [small | {"capabilities": ["tool_use"]}, {"id": "llama3.1:8b", "type": "llm"}]})
+    return as_json({"object": "list", "data": [{"id": "small"}, {"id": "llama3.1:8b"}]})
+
+
+@pytest.mark.story("3.2")
+@pytest.mark.parametrize(
+    ("kind", "small", "large"),
+    [
+        ("ollama", "40960 tools thinking", "40960 structured_output images"),
+        ("llamacpp", "8192 tools", "8192 tools"),
+        ("lmstudio", "4096 tools images", "None"),
+        ("vllm", "None", "None"),
+    ],
+)
+def test_what_a_local_server_tells_of_each_model(sentient: Sentient, kind: str, small: str, large: str) -> None:
+    with LLMServer(_told) as server:
+        Path("sentient.toml").write_text(f'[llm.providers.mine]\nkind = "{kind}"\nbase_url = "{server.url}/v1"\n')
+        rows = _lines(sentient("models", "mine", "--live", "--json").stdout)
+    told = {
+        name: " ".join([str(row["context_tokens"]), *cast("list[str]", row["capabilities"])])
+        for name, row in rows.items()
+    }
+    assert told == {"mine:small": small, "mine:llama3.1:8b": large}
+
+
+@pytest.mark.story("3.2")
+def test_a_server_that_tells_nothing_of_its_models_is_listed_all_the_same(sentient: Sentient) -> None:
+    def answer(received: Received) -> Answer:
+        listed = as_json({"object": "list", "data": [{"id": "small", "max_model_len": 512}]})
+        return listed if received.path == "/v1/models" else as_json({"error": "not found"}, 404)
+
+    with LLMServer(answer) as server:
+        Path("sentient.toml").write_text(f'[llm.providers.mine]\nkind = "ollama"\nbase_url = "{server.url}/v1"\n')
+        (row,) = _lines(sentient("models", "mine", "--live", "--json").stdout).values()
+    assert (row["model"], row["context_tokens"]) == ("small", 512)
 
 
 @pytest.mark.story("3.2", "4.3")

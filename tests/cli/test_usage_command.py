@@ -95,6 +95,7 @@ def test_any_width(sentient: Sentient, columns: str) -> None:
     assert all(len(line) <= int(columns) for line in done.stdout.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.story("3.7")
 @pytest.mark.parametrize("by", ["provider", "agent", "session", "run", "call", "tenant", "profile", "day", "outcome"])
 def test_by_everything(sentient: Sentient, by: str) -> None:

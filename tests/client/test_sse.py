@@ -100,6 +100,7 @@ def in_pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in itertools.pairwise(points)]
 
 
+@pytest.mark.slow
 @given(data=streams(), cuts=st.lists(st.integers(0, 10_000), max_size=20))
 def test_however_it_is_cut_the_frames_are_the_same(data: bytes, cuts: list[int]) -> None:
     decoder = SseDecoder()
@@ -130,6 +131,7 @@ def by_the_book(data: bytes) -> list[Frame]:
     return frames
 
 
+@pytest.mark.slow
 @given(data=streams())
 def test_it_agrees_with_the_algorithm_of_the_standard(data: bytes) -> None:
     assert decode(data) == by_the_book(data)

@@ -87,6 +87,7 @@ def test_installing_costs_nothing() -> None:
     assert python(code).stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["path", "later finder"])
 def test_the_real_one_is_never_shadowed(where: str, tmp_path: Path) -> None:
     package = tmp_path / ROOT

@@ -32,6 +32,7 @@ def refuse(home: Path, file: str) -> tuple[int, dict[str, str]]:
     return done.returncode, error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("assist", "agent", "said"),
     [

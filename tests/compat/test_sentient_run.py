@@ -159,6 +159,7 @@ def test_it_is_the_main_program_with_its_own_arguments(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.story("F7")
 def test_the_options_of_the_file_are_none_of_ours(tmp_path: Path) -> None:
     file = tmp_path / "main.py"

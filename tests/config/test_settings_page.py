@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from sentient_cli.config.keys import Key, all_keys
@@ -16,7 +18,9 @@ def _row(key: Key) -> str:
     value: object = Settings()
     for part in key.name.split("."):
         value = getattr(value, part)
-    default = "" if value is None or value == () else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    if isinstance(value, tuple):
+        value = ", ".join(map(str, cast("tuple[object, ...]", value))) or None
+    default = "" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
     return f"| `{key.name}` | `{key.variable}` | {default} | {key.description} |"
 
 

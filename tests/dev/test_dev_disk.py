@@ -52,6 +52,7 @@ def _answers_and_says_so_once(dev: Developing) -> None:
     assert len(notices(dev, "Sessions are forgotten")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
     place = tmp_path / "run"

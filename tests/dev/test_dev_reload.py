@@ -30,6 +30,7 @@ def test_a_save_is_live(tmp_path: Path) -> None:
         assert dev.ask() == "three"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_stream_finishes_on_the_code_that_it_began_with(tmp_path: Path) -> None:
     with developing(tmp_path / "project") as dev:
@@ -180,6 +181,7 @@ def test_the_end_leaves_nothing_behind(tmp_path: Path) -> None:
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "no process is left")
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_it_works_where_forking_is_not_safe(tmp_path: Path) -> None:
     with developing(tmp_path / "project", env={"SENTIENT_DEV_START": "spawn"}) as dev:

@@ -63,6 +63,7 @@ def test_an_agent_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> N
         dev.wait("reloaded", since=mark)
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_an_agent_file_that_is_a_link_to_one_elsewhere(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"

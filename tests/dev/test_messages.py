@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def test_what_a_worker_says_arrives_as_it_was(message: FromWorker) -> None:
     assert decode_from_worker(encode(message)) == message
 
 
+@pytest.mark.slow
 @given(_to_worker)
 def test_what_a_hub_says_arrives_as_it_was(message: ToWorker) -> None:
     assert decode_to_worker(encode(message)) == message
@@ -78,6 +80,7 @@ def test_an_order_keeps_names_that_are_no_text(environment: dict[str, str], home
     assert decode_order(encode_order(order)) == order
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 2), st.binary(max_size=2000), st.binary(max_size=20)), max_size=10))
 def test_frames_arrive_whole_and_in_order(frames: list[tuple[int, bytes, bytes]]) -> None:
     async def main() -> list[Frame]:

@@ -314,6 +314,7 @@ async def test_a_worker_reads_what_the_hub_has_written_and_forgets_nothing(tmp_p
     await hub_log.aclose()
 
 
+@pytest.mark.slow
 @given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 40), st.booleans(), st.booleans()), max_size=12))
 async def test_whatever_comes_is_kept_in_order(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, bool, bool]]

@@ -20,6 +20,7 @@ from sentient_cli.dev.router import Router, Where, destination
 _RUN = "00112233445566778899aabbccddeeff"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "where"),
     [
@@ -203,6 +204,7 @@ async def test_who_says_nothing_is_let_go_in_time() -> None:
     assert not door.heads
 
 
+@pytest.mark.slow
 async def test_nothing_is_kept_of_who_said_nothing() -> None:
     def connections() -> int:
         gc.collect()

@@ -208,6 +208,7 @@ def _git(project: Path, *arguments: str) -> None:
     subprocess.run(["git", *names, *arguments], cwd=project, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 async def test_a_switch_of_branches_is_one_or_two_sets(project: Path, scope: Scope) -> None:
     files = [project / f"package_{number % 7}" / f"module_{number}.py" for number in range(150)]
     for file in files:

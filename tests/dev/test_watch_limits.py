@@ -60,6 +60,7 @@ def _queue() -> int:
     return int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "fix"), [(("watches", "3"), "fs.inotify.max_user_watches"), (("descriptors",), "max_user_instances")]
 )
@@ -81,6 +82,18 @@ async def test_a_system_that_refuses_is_looked_at_instead(tmp_path: Path, limit:
         await program.until("new.py")
 
 
+async def test_bells_make_room_for_what_has_to_be_watched(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    for number in range(8):
+        (project / f"package_{number}").mkdir(parents=True)
+    async with _program(project, "watches", "26") as program:
+        assert await program.line() == ["started"]
+        for number in range(9, 12):  # gathering them takes 23 watches at once, and 34 with their bells
+            (project / f"package_{number}").mkdir()
+            (project / f"package_{number}" / f"new_{number}.py").write_text("1")
+            await program.until(f"new_{number}.py")
+
+
 async def test_nothing_is_lost_while_the_process_stands_still(tmp_path: Path) -> None:
     files = [tmp_path / f"package_{number % 20}" / f"module_{number}.py" for number in range(600)]
     for file in files:
@@ -99,6 +112,7 @@ async def test_nothing_is_lost_while_the_process_stands_still(tmp_path: Path) ->
         await program.until(*(file.name for file in changed))
 
 
+@pytest.mark.slow
 async def test_many_files(tmp_path: Path) -> None:
     for number in range(600):
         folder = tmp_path / f"group_{number // 50}" / f"package_{number}"

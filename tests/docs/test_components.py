@@ -54,6 +54,7 @@ def test_every_component_has_its_row() -> None:
     assert list(_rows("components.md", 3)) == _COMPONENTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", _COMPONENTS)
 def test_a_component_is_where_the_table_says(component: str) -> None:
     here, why = _rows("components.md", 3)[component]
@@ -70,6 +71,7 @@ def test_the_table_of_providers_has_all_kinds() -> None:
     assert set(_rows("providers.md", 5)) == set(KINDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_provider_is_what_the_table_says(kind: str) -> None:
     _, variables, address, default = _rows("providers.md", 5)[kind]

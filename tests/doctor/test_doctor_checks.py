@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentient_cli.credentials.catalogue import Card, Catalogue
 from sentient_cli.scaffold.doctor import diagnosis, loading, machine
 from sentient_cli.scaffold.doctor.finding import Check, Finding, Surroundings, Terminal
 from sentient_cli.scaffold.doctor.network import masked
@@ -127,7 +129,7 @@ def test_what_is_loaded_is_found(settings: str | None, found: dict[str, str]) ->
 
 
 def test_a_model_whose_key_is_missing_or_in_the_file_of_the_project() -> None:
-    Path("sentient.toml").write_text('[llm]\nmodel = "openai:gpt-4o"\n')
+    Path("sentient.toml").write_text('[llm]\nmodel = "openai:gpt-5.4"\n')
     keyless = next(iter(loading._look(loading.Wanted("", None, None, True))))
     assert (keyless.status, "OPENAI_API_KEY" in keyless.what, ".env" in keyless.fix) == ("fail", True, True)
     Path(".env").write_text("OPENAI_API_KEY=sk-one-1234\n")
@@ -168,20 +170,33 @@ def test_keys() -> None:
     assert "OPENAI_API_KEY (shell)" in one("keys", {"OPENAI_API_KEY": "sk-0123456789abcdef"}).what
 
 
-@pytest.mark.parametrize(
-    ("backend", "status"),
-    [("keyring.backends.SecretService", "ok"), ("keyrings.alt.file", "warn"), ("", "warn")],
-)
-def test_a_keyring(backend: str, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert one("keyring").status == "skip"
-    site = tmp_path / "site"
-    _site(site, "keyring", "25.0")
-    code = f"class K: __module__ = {backend!r}\ndef get_keyring(): return K()\n"
-    (site / "keyring.py").write_text(code if backend else "raise RuntimeError\n")
-    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
-    monkeypatch.setenv("PYTHONPATH", str(site))
-    found = one("keyring")
-    assert (found.status, found.what.startswith("25.0")) == (status, True)
+def test_without_a_keyring_only_who_keeps_keys_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/none"}
+    assert one("keyring", refused).status == "skip"
+    Catalogue().put(Card(profile="default", name="openai", store="keyring"))
+    found = one("keyring", refused)
+    assert (found.status, "encrypted" in found.fix) == ("fail", True)
+    assert "what the variable PYTHON_KEYRING_BACKEND names" in found.what
+
+
+def test_stored_keys_that_are_due() -> None:
+    assert one("stored").status == "skip"
+    now, day = time.time_ns(), 24 * 3600 * 10**9
+    fine = Card(profile="default", name="openai", store="encrypted", changed_at=now)
+    Catalogue().put(fine)
+    assert (one("stored").status, one("stored").what) == ("ok", "1 key, and nothing is due")
+    Catalogue().put(
+        Card(profile="dev", name="groq", store="encrypted", expires_at=now - day, changed_at=day),
+        Card(profile="dev", name="xai", store="encrypted", expires_at=now + day, changed_at=day),
+        Card(profile="dev", name="zai", store="encrypted", rotate_every=3600, changed_at=day),
+    )
+    found = [(finding.status, finding.what) for finding in check("stored")]
+    assert [status for status, _ in found] == ["fail", "warn", "warn"]
+    assert "dev/groq has expired" in found[0][1]
+    assert "dev/xai expires in" in found[1][1]
+    assert "dev/zai was to be rotated" in found[2][1]
+    Catalogue().path.write_text("no catalogue")
+    assert (one("stored").status, "--rebuild" in one("stored").fix) == ("fail", True)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +217,7 @@ def test_proxies(variables: dict[str, str], status: str, what: str) -> None:
     assert what in found[0].what
 
 
+@pytest.mark.slow
 @given(st.text(max_size=20), st.text(min_size=1, max_size=20))
 def test_a_masked_url_has_no_password(name: str, password: str) -> None:
     secret = f"S3CRET{password.replace('/', '')}"

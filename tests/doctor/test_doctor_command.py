@@ -72,6 +72,7 @@ def test_settings_that_are_wrong_are_a_finding_and_the_rest_is_still_checked() -
     assert found["files"]["status"] in {"ok", "warn"}
 
 
+@pytest.mark.slow
 @pytest.mark.story("18.4")
 def test_no_secret_is_shown() -> None:
     secrets = {"OPENAI_API_KEY": "sk-verysecret0123456789", "HTTPS_PROXY": "http://ann:passverysecret@127.0.0.1:9"}
@@ -136,6 +137,7 @@ def test_an_address_is_reached_only_when_asked_to(free_port: int) -> None:
     assert reach["fix"]
 
 
+@pytest.mark.slow
 def test_an_ascii_terminal() -> None:
     done = _doctor(PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert "Output is ascii, not UTF-8" in " ".join(done.stdout.split())

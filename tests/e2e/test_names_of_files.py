@@ -69,6 +69,7 @@ def test_an_agent_is_served(project: Path, workers: int) -> None:
     assert (project / "runs-ä.db").exists()
 
 
+@pytest.mark.slow
 def test_names_in_the_settings_file_are_found(project: Path) -> None:
     with serve(project.parent, "--project", project, agent=project / "übung.py", env={**_QUICK, **_LOCALE}) as server:
         assert ask_all(server.address, "x")[0].content == "x"
@@ -93,6 +94,7 @@ def test_a_name_that_is_nearly_right(project: Path) -> None:
     assert "There is no file \\xfcbunk.py" in shown
 
 
+@pytest.mark.slow
 def test_a_file_is_run(project: Path) -> None:
     done = _run(project, "run", "übung.py")
     assert (done.returncode, done.stderr) == (0, "")
@@ -100,6 +102,7 @@ def test_a_file_is_run(project: Path) -> None:
     assert "n\\xf6" in _run(project, "run", "übung.py").stderr
 
 
+@pytest.mark.slow
 def test_a_question_is_asked_as_it_was_typed(project: Path) -> None:
     with serve(project, agent="übung.py", env=_QUICK) as server:
         url = f"http://127.0.0.1:{server.port}"

@@ -20,6 +20,7 @@ def turns(server: Served, rest: str, chat: object = None) -> object:
     return dig(ask_all(server.address, f"turns {rest}", chat)[0].json, "content", "turns")
 
 
+@pytest.mark.slow
 @pytest.mark.story("8.7")
 def test_sessions_are_remembered_over_a_restart_when_that_is_on(tmp_path: Path) -> None:
     env = {**_QUICK, "SENTIENT_SERVER_SESSION_MEMORY": "true"}
@@ -34,6 +35,7 @@ def test_sessions_are_not_remembered_otherwise(tmp_path: Path) -> None:
         assert [turns(server, "one"), turns(server, "two")] == [[], []]
 
 
+@pytest.mark.slow
 def test_a_store_that_is_locked_stops_no_stream(tmp_path: Path) -> None:
     with serve(tmp_path, "--store", "sqlite:runs.db", env=_QUICK) as server:
         ask_all(server.address, "echo x")

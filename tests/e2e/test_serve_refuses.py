@@ -197,6 +197,7 @@ def test_a_setup_that_raises(tmp_path: Path, workers: int) -> None:
     assert "no database" in json.dumps(error)
 
 
+@pytest.mark.slow
 @pytest.mark.measured
 @pytest.mark.story("14.8")
 def test_what_keeps_all_workers_from_starting_is_said_once(tmp_path: Path) -> None:
@@ -230,6 +231,7 @@ def test_the_port_that_is_proposed_is_free(tmp_path: Path) -> None:
     socket.create_server(("127.0.0.1", proposed)).close()
 
 
+@pytest.mark.slow
 @pytest.mark.story("14.8")
 def test_two_servers_on_one_port(tmp_path: Path) -> None:
     with serve(tmp_path, "--drain-delay", 0) as server:
@@ -272,6 +274,7 @@ def test_a_public_address_needs_a_token(commandline: Sentient, host: str) -> Non
     assert "TOKEN" in error["fix"]
 
 
+@pytest.mark.slow
 @pytest.mark.story("14.8")
 @pytest.mark.parametrize("more", [("--insecure",), ()])
 def test_a_public_address_with_a_token_or_in_full_knowledge(tmp_path: Path, more: tuple[str, ...]) -> None:
@@ -337,6 +340,7 @@ def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
     assert (exit_code, error["code"]) == (4, "address-not-allowed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [

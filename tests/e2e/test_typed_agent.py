@@ -52,6 +52,7 @@ def _asked(port: int) -> list[str]:
     return [str(each) for each in cities]
 
 
+@pytest.mark.slow
 @pytest.mark.story("19.2")
 def test_types_hold_from_the_model_to_the_client_and_over_a_restart(tmp_path: Path) -> None:
     _settings(tmp_path)
@@ -61,6 +62,7 @@ def test_types_hold_from_the_model_to_the_client_and_over_a_restart(tmp_path: Pa
             assert _asked(server.port) == ["Rome"] * (before + 2)
 
 
+@pytest.mark.slow
 @pytest.mark.story("19.2")
 def test_of_what_two_servers_change_at_once_nothing_is_lost(tmp_path: Path) -> None:
     _settings(tmp_path)
@@ -71,6 +73,7 @@ def test_of_what_two_servers_change_at_once_nothing_is_lost(tmp_path: Path) -> N
     assert sorted(map(len, seen)) == list(range(1, 13))
 
 
+@pytest.mark.slow
 async def test_the_calls_are_in_the_stored_log(tmp_path: Path) -> None:
     _settings(tmp_path)
     with serve(tmp_path, agent=AGENTS / "typed.py") as server:

@@ -68,6 +68,7 @@ def test_no_cut_saves_a_secret(text: str, cuts: list[int]) -> None:
         assert given_out == parts
 
 
+@pytest.mark.slow
 @given(text=_TEXT)
 def test_character_by_character(text: str) -> None:
     redactor = _knowing()

@@ -232,6 +232,7 @@ async def _rows(stores: Stores) -> AsyncIterator[KeptRow]:
             yield row
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 async def test_many_sessions_take_no_more_room_than_a_few() -> None:
     stores = open_stores("memory")

@@ -83,6 +83,7 @@ async def test_a_run_says_which_process_it_is_of(url: str) -> None:
         assert json.loads(run.log.read(0, 1)[0].data)["process"] == this_process()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run_id", ["0" * 32, "x/../y", "", "A", "a" * 3000, "a\nb"])
 async def test_a_run_that_no_store_has(url: str, run_id: str, caplog: pytest.LogCaptureFixture) -> None:
     async with hosting(greet, stores=open_stores(url)) as host:

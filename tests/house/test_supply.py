@@ -29,6 +29,7 @@ def _fake_key(seed: int) -> str:
     return "gh" + "p_" + letters
 
 
+@pytest.mark.slow
 def test_the_checks_look_for_vulnerabilities_faults_and_secrets() -> None:
     done = subprocess.run(
         ["make", "--dry-run", "checks", "sbom"], cwd=REPOSITORY, capture_output=True, text=True, check=True
@@ -44,6 +45,7 @@ def test_the_checks_look_for_vulnerabilities_faults_and_secrets() -> None:
         assert tool in done.stdout
 
 
+@pytest.mark.slow
 def test_a_key_is_found_in_a_tracked_file_and_in_the_history(tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
         names = ["-c", "user.name=x", "-c", "user.email=x@localhost", "-c", "commit.gpgsign=false"]
@@ -89,6 +91,7 @@ def _schema() -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(schema, registry=registry)
 
 
+@pytest.mark.slow
 def test_the_bill_of_materials_is_valid_and_whole(tmp_path: Path) -> None:
     out = tmp_path / "bill.json"
     done = _tool("sbom", out)

@@ -298,6 +298,7 @@ def test_lessons_are_found_by_name_and_number() -> None:
     assert find_lesson(str(len(LESSONS) + 1)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", ["no json", "{}", "[]", '{"base": 1, "done": 5, "skipped": []}'])
 def test_a_damaged_memory_begins_anew(kept: str) -> None:
     state = Path(os.environ["XDG_STATE_HOME"]) / "sentient"

@@ -288,6 +288,7 @@ async def test_around_what_answers_it_says_what_it_did() -> None:
     assert len(call.notices) == 1
 
 
+@pytest.mark.slow
 @given(CONVERSATIONS)
 def test_no_estimate_is_above_what_there_can_be_at_most(messages: list[Message]) -> None:
     most = most_tokens(asked(messages))

@@ -159,6 +159,7 @@ def test_a_summary_keeps_the_sentences_that_matter() -> None:
     assert talk(text, "summarise that") == "The log orders entries. Entries of the log have numbers."
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.integers(0, 99).map(str),
@@ -174,6 +175,7 @@ def test_nonsense_in_numbers_never_breaks_it(text: str) -> None:
     assert isinstance(talk(text), str)
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=4), st.integers())
 def test_it_answers_anything_and_always_the_same(said: list[str], seed: int) -> None:
     answer = talk(*said, seed=seed)

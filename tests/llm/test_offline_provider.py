@@ -36,6 +36,7 @@ def test_tokens_joined_are_the_text(text: str) -> None:
     assert count_tokens(text) == len(split_tokens(text))
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=4), st.integers(0, 3))
 async def test_the_same_talk_gives_the_same_answer_at_every_pace(said: list[str], seed: int) -> None:
     paces = (OfflineConfig(), OfflineConfig(tokens_per_second=7, first_token=0.5))

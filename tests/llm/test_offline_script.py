@@ -191,6 +191,7 @@ def test_toml_of_any_shape_raises_only_config_errors(data: bytes | str) -> None:
         assert "script, line" in error.what  # noqa: PT017 - most inputs fail, some do not
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80), st.text(max_size=30))
 def test_locating_never_fails(text: str, path: str) -> None:
     assert 1 <= toml_line(text, path) <= text.count("\n") + 1

@@ -160,6 +160,7 @@ async def test_a_type_that_cannot_be_looked_up_is_a_type_like_others() -> None:
     assert (await saying("7").generate("?", output=kind)).output == 7
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30) | st.dictionaries(st.text(max_size=3), st.floats(), max_size=3).map(json.dumps))
 async def test_whatever_a_model_says_is_a_value_or_a_typed_error(text: str) -> None:
     said: Point | Mapping[str, str]

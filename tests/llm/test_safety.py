@@ -183,6 +183,7 @@ def test_what_is_shown_never_holds_a_word_and_all_is_shown_of_what_has_none(
         assert chunks[-1].finish_reason == "content_filter"
 
 
+@pytest.mark.slow
 @given(
     st.text(alphabet="ab c-", max_size=30),
     st.sets(st.sampled_from(["a", "ab", "a b", "b-c"]), min_size=1),
@@ -219,6 +220,7 @@ KNOWN.register("correct horse battery")
 _SECRETS = (KEY, "correct horse battery", "password = hunter2hunter2", "Authorization: Bearer abcdef0123456789abcdef")
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(_SECRETS),
     st.text(alphabet="ab \n", max_size=80),
@@ -241,6 +243,7 @@ def test_no_part_of_a_secret_is_shown_however_it_is_cut(secret: str, before: str
     assert len(rest) <= 2 or any(name.startswith(rest) for name in ("password = ", "Authorization: Bearer "))
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(alphabet="sk-eyJ.passwortbearer= 12\n", max_size=12), max_size=20))
 def test_what_has_no_secret_is_shown_whole_and_what_has_one_is_not(pieces: list[str]) -> None:
     whole = "".join(pieces)

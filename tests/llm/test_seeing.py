@@ -36,6 +36,7 @@ async def _shown(pieces: list[Chunk], each: SafetyFilter) -> list[Chunk]:
         return [chunk async for chunk in chunks]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", FILTERS, ids=lambda each: each.name)
 @pytest.mark.parametrize("hidden", INVISIBLE)
 async def test_nothing_hides_behind_what_nobody_sees(each: SafetyFilter, hidden: str) -> None:

@@ -221,6 +221,7 @@ async def test_without_a_manager_it_is_that_of_the_run_or_the_offline_model() ->
     assert (await run_tools("weather: Rome", [weather])).text == "The tool `weather` gave: 4 degrees"
 
 
+@pytest.mark.slow
 @given(st.integers(0, 40))
 async def test_cancelling_anywhere_leaves_nothing_open(turns: int) -> None:
     entered = 0
@@ -246,6 +247,7 @@ async def test_cancelling_anywhere_leaves_nothing_open(turns: int) -> None:
     assert (entered, provider.metrics().active) == (0, 0)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=6))
 async def test_in_every_conversation_calls_and_results_stay_together(counts: list[int]) -> None:
     rest = list(counts)

@@ -382,6 +382,7 @@ def test_docstrings_tell_about_parameters(docstring: str | None, text: str, para
     assert describe(docstring) == (text, parameters)
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="Args:\n param-x(*) ", max_size=80))
 def test_no_docstring_is_an_error(docstring: str) -> None:
     describe(docstring)

@@ -130,6 +130,7 @@ def test_files_stay_short() -> None:
     assert [file.name for file in _STATIC.iterdir() if file.read_text("utf-8").count("\n") > 420] == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node; the browser's tests run these too")
 def test_the_modules_do_what_they_should(tmp_path: Path) -> None:
     # Outside of a package node takes files that end in .js for something older.

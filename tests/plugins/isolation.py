@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from pathlib import Path
 
 import hypothesis
@@ -21,6 +23,7 @@ _REMOVED = frozenset(
     | {"LC_ALL", "LC_CTYPE", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"}
 )
 
+_numbers = itertools.count()
 _database = DirectoryBasedExampleDatabase(REPOSITORY / ".cache" / "hypothesis")
 hypothesis.settings.register_profile("default", max_examples=30, deadline=None, database=_database)
 hypothesis.settings.register_profile("thorough", max_examples=500, deadline=None, database=_database)
@@ -54,6 +57,15 @@ def _measure_what_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
     _stop_measuring(monkeypatch)
     if file is not None:
         monkeypatch.setenv(MEASURED_IF_FORKED, file)
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the test's own. That of pytest looks at those of all tests before it, to find its number."""
+    name: str = request.node.name
+    folder = tmp_path_factory.getbasetemp() / f"{re.sub(r'[^A-Za-z0-9_]', '_', name)[:30]}{next(_numbers)}"
+    folder.mkdir(0o700)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -53,6 +53,7 @@ def reference_server(python: Path, folder: Path, port: int) -> Generator[str]:
             process.communicate(timeout=150)
 
 
+@pytest.mark.slow
 @pytest.mark.story("F7")
 def test_a_conversation_with_the_reference(reference_python: Path, tmp_path: Path, free_port: int) -> None:
     with reference_server(reference_python, tmp_path, free_port) as url, chatting(url) as terminal:
@@ -68,6 +69,7 @@ def test_a_conversation_with_the_reference(reference_python: Path, tmp_path: Pat
     assert terminal.text().count("  OTHER\n  xxx\n") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.story("F7")
 def test_an_error_of_the_reference_is_exit_1(reference_python: Path, tmp_path: Path, free_port: int) -> None:
     with reference_server(reference_python, tmp_path, free_port) as url:

@@ -49,6 +49,7 @@ def matrix(hurried: Served) -> dict[str, list[Frame]]:
     return {prompt: ask_all(hurried.address, prompt) for prompt in _PROMPTS}
 
 
+@pytest.mark.slow
 def test_the_models_of_the_reference_accept_every_event(reference_python: Path, matrix: dict[str, list[Frame]]) -> None:
     frames = [frame for found in matrix.values() for frame in found]
     answers = read_by_reference(reference_python, frames)

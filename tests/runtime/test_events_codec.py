@@ -66,6 +66,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(EVENTS)
 def test_an_event_comes_back(event: Event) -> None:
     data = encode_event(event)
@@ -74,6 +75,7 @@ def test_an_event_comes_back(event: Event) -> None:
     assert list(json.loads(data))[:6] == ["content_type", "event_name", "schema_version", "id", "source", "metadata"]
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_any_json_is_one_line_for_every_reader_and_means_the_same(value: JsonValue) -> None:
     data = encode_json(value)
@@ -86,6 +88,7 @@ def test_lone_surrogates_never_stop_an_event(value: object) -> None:
     assert "\ud800" not in encode_json(value).decode()
 
 
+@pytest.mark.slow
 @given(EVENTS, st.dictionaries(TEXT.map("new_".__add__), JSON, max_size=3))
 def test_fields_of_newer_versions_are_passed_over(event: Event, more: dict[str, JsonValue]) -> None:
     assert decode_event(json.dumps({**json.loads(encode_event(event)), **more})) == event
@@ -109,6 +112,7 @@ def test_a_name_that_is_taken_stands_in_one_line(name: str) -> None:
     assert f"event: {name}".encode().decode().removeprefix("event: ") == name
 
 
+@pytest.mark.slow
 @given(METADATA)
 def test_metadata_that_a_client_accepts_is_taken(metadata: EventMetadata | None) -> None:
     assert check_metadata(metadata) == metadata
@@ -135,6 +139,7 @@ def test_numbers_that_json_does_not_have_are_refused_with_their_place(number: fl
         encode_event(ErrorEvent(id="01J", source="a", content=details))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.floats(), lambda inner: st.lists(inner, max_size=3))))
 def test_a_json_event_is_refused_or_comes_back_as_it_was(content: dict[str, object]) -> None:
     try:
@@ -169,6 +174,7 @@ def test_what_is_nested_too_deeply_is_an_error_of_its_own() -> None:
         encode_json(value)
 
 
+@pytest.mark.slow
 @given(EVENTS)
 def test_exactly_one_guard_holds(event: Event) -> None:
     guards = (is_text_block(event), is_json(event), is_text_chunk(event), is_error(event), is_done(event))

@@ -250,6 +250,7 @@ async def test_what_could_not_be_read_again_is_refused_with_the_reason(
         await state.change(key, lambda _: value)
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.floats() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=3)))
 def test_whatever_is_stored_can_be_read_again(value: object) -> None:
     key = StateKey("any", cast("type[object]", list[object]))

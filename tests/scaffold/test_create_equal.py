@@ -59,6 +59,7 @@ def _asked(template: OpenTemplate) -> set[str]:
     return set(template.settle(answers))
 
 
+@pytest.mark.slow
 def test_ours_need_no_filters_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one package under the GPL is for templates that are not ours."""
     monkeypatch.setitem(sys.modules, "jinja2_ansible_filters", None)

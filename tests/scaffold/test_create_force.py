@@ -25,6 +25,7 @@ def _yours() -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_only_what_is_ours_is_committed() -> None:
     folder = _yours()
@@ -65,6 +66,7 @@ def test_a_repository_of_yours_gets_no_commit() -> None:
     assert git(folder, "rev-list", "--all", "--count") == "0"
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 @pytest.mark.parametrize("inside", [True, False])
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, inside: bool) -> None:
@@ -111,6 +113,7 @@ def test_what_was_set_aside_is_found_by_its_name(tmp_path: Path) -> None:
     assert kept.name in json.loads(done.stderr.splitlines()[-1])["error"]["fix"]
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 def test_what_the_tools_said_is_kept_without_passwords(tmp_path: Path) -> None:
     source = "import sys\nprint('Looking in indexes: https://me:verysecretvalue@host/simple')\nsys.exit(3)\n"
@@ -138,6 +141,7 @@ def test_where_nothing_can_be_kept_the_logs_of_others_stay(tmp_path: Path) -> No
     assert others < {file.name for file in temporary.glob("*.log")}
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 def test_a_project_without_an_agent_is_told_of_no_server(tmp_path: Path) -> None:
     folder = template(tmp_path / "t", {"a.txt": "a"})

@@ -60,6 +60,7 @@ def _fetched(spec: str) -> dict[str, tuple[bytes, bool]]:
         return {path.name: (path.read_bytes(), os.access(path, os.X_OK)) for path in files if path.suffix != ".yml"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ref", "content"), [("", b"two"), ("@v1", b"one"), ("@main", b"two"), ("@feature/x", b"two"), ("@COMMIT", b"one")]
 )
@@ -69,16 +70,19 @@ def test_the_version_that_was_asked_for(repository: Path, ref: str, content: byt
     assert files == {"a.txt": (content, False), "run.sh": (b"#!/bin/sh\n", True)}
 
 
+@pytest.mark.slow
 def test_what_comes_is_rendered(repository: Path) -> None:
     assert _files(str(repository)) == {"a.txt": (b"two", False), "run.sh": (b"#!/bin/sh\n", True)}
 
 
+@pytest.mark.slow
 def test_a_work_tree_is_taken_as_it_is(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "work-tree" / "a.txt").write_text("not committed")
     assert _files(str(tmp_path / "work-tree"))["a.txt"] == (b"not committed", False)
     assert _fetched(f"{tmp_path / 'work-tree'}@v1")["a.txt"] == (b"one", False)
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 def test_a_project_knows_the_commit_it_came_from(repository: Path) -> None:
     done = run_sentient("create", "x", "--yes", "--no-install", "-t", f"{repository}@v1")
@@ -88,6 +92,7 @@ def test_a_project_knows_the_commit_it_came_from(repository: Path) -> None:
     assert (kept.version, kept.ref) == ("v1", git(repository, "rev-parse", "v1"))
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 @pytest.mark.parametrize("ref", ["nowhere", "-x", "a..b", "--upload-pack=id", ""])
 def test_a_version_that_does_not_exist(repository: Path, ref: str) -> None:
@@ -224,6 +229,7 @@ def test_over_the_network(repository: Path) -> None:
     assert "template-not-found" in missing.stderr
 
 
+@pytest.mark.slow
 def test_a_token_in_the_place_of_a_user_is_kept_nowhere(repository: Path) -> None:
     with _served(repository.parent) as url:
         spec = f"{url}/{repository.name}".replace("://", "://verysecrettoken@")

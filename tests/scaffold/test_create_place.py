@@ -110,6 +110,7 @@ def test_a_place_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         place(_FILES, tmp_path / ("x" * 300))
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(_NAMES, st.binary(max_size=3), max_size=5),
     st.dictionaries(_NAMES, st.binary(max_size=3), max_size=5).filter(_is_tree),

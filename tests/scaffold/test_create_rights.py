@@ -68,6 +68,7 @@ def test_a_directory_that_is_read_only(common: Path, arguments: list[str]) -> No
     assert list(common.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.1")
 @pytest.mark.usefixtures("unmeasured")
 def test_a_home_that_is_read_only_is_no_hindrance(common: Path) -> None:

@@ -57,6 +57,7 @@ def test_a_narrow_terminal_breaks_no_word(columns: int) -> None:
         assert text in words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("provider", "said"), [("offline", "No key is needed offline"), ("openai", "The key of its model")]
 )

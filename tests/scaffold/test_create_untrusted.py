@@ -31,6 +31,7 @@ def _refusal(*arguments: str, env: dict[str, str] | None = None) -> dict[str, st
     return error
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 @pytest.mark.parametrize(
     "wanted",
@@ -62,6 +63,7 @@ def test_with_trust_its_tasks_run(tmp_path: Path) -> None:
     assert Path("x/b.txt").read_text() == "made\n"
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../secret", "sub/../../../secret"])
 def test_a_link_out_of_it_is_refused(tmp_path: Path, target: str) -> None:
@@ -183,6 +185,7 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path, questions: str, err
         read_config(template(tmp_path / "t", {"a.txt": "a"}, questions))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("questions", "error"),
     [

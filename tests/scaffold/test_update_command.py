@@ -103,6 +103,7 @@ def test_an_update_from_end_to_end() -> None:
     assert (nothing.returncode, "no update" in str(_error(nothing)["what"])) == (5, True)
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 def test_answers_and_questions() -> None:
     questions = "_templates_suffix: .jinja\nname:\n    type: str\n"
@@ -183,6 +184,7 @@ def test_what_cannot_be_updated() -> None:
         assert update(*wrong).returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 def test_it_works_from_below_and_with_project(tmp_path: Path) -> None:
     make_template({"a.txt": "a\n", "deep/b.txt": "b\n"})
@@ -317,6 +319,7 @@ def test_a_disk_that_fills_up() -> None:
     assert update().returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3", "20.1")
 def test_a_project_of_a_built_in_template(tmp_path: Path) -> None:
     project, run = Path("mine"), commands.run_text
@@ -333,6 +336,7 @@ def test_a_project_of_a_built_in_template(tmp_path: Path) -> None:
     assert snapshot(project) == before
 
 
+@pytest.mark.slow
 def test_quiet_leaves_the_exit_code() -> None:
     make_template(OLD)
     project = make_project(OLD)

@@ -30,6 +30,7 @@ def _precious(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 @pytest.mark.parametrize("kind", ["link", "dangling", "hard", "pipe", "folder"])
 def test_the_lock_is_a_file_of_ours(tmp_path: Path, kind: str) -> None:
@@ -97,6 +98,7 @@ def test_a_link_beside_a_file_is_not_written_through(tmp_path: Path) -> None:
     assert shot(precious) == before
 
 
+@pytest.mark.slow
 @pytest.mark.story("E20.3")
 def test_links_of_yours_stay_yours(tmp_path: Path) -> None:
     project, precious = _project(), _precious(tmp_path)

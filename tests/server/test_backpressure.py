@@ -44,6 +44,7 @@ def slow(server: Served) -> Wire:
     return Wire(server.address, receive_buffer=_BUFFER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "room"), [(10_000, 1024 * 1024), _SMALL])
 def test_an_agent_waits_for_the_client_that_asked(patient: Served, size: int, room: int) -> None:
     """At most 256 entries or 1 MiB are unsent; what the kernel has taken in counts as sent."""
@@ -126,6 +127,7 @@ def test_a_run_that_nobody_reads_fails_when_its_log_is_full(patient: Served) -> 
     assert dig(error.json, "content", "error_code") == 500
 
 
+@pytest.mark.slow
 def test_a_resumed_reader_keeps_a_long_run_alive(patient: Served) -> None:
     with Puppet() as puppet, Wire(patient.address) as watching:
         with Wire(patient.address) as asking:

@@ -155,6 +155,7 @@ def test_a_run_that_blocks_the_loop_is_named_with_its_stack(server: Served) -> N
     server.wait_line("turns again", since=since)
 
 
+@pytest.mark.slow
 def test_a_flood_lets_others_have_their_turn(server: Served) -> None:
     with Wire(server.address) as flooded, Wire(server.address) as other:
         flood = ask(flooded, "flood 100").frames()
@@ -196,6 +197,7 @@ def test_an_agent_that_ignores_its_cancellation_does_not_hold_its_run(hurried: S
     assert dig(frames[1].json, "content", "error_code") == 504
 
 
+@pytest.mark.slow
 @pytest.mark.story("14.2")
 def test_a_stubborn_agent_does_not_hold_the_server(tmp_path: Path) -> None:
     with serve(tmp_path, "--drain-delay", 0, "--drain-timeout", 0) as server, Wire(server.address) as wire:

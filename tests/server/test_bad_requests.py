@@ -55,6 +55,7 @@ _Q = {"id": QUERY_ID, "prompt": "x"}
 _S = session()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "place"),
     [
@@ -169,6 +170,7 @@ def test_a_path_that_is_not_there(server: Served, path: str) -> None:
     assert (status, answer["code"]) == (404, "not-found")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "run_id", ["x", "0" * 32, "0" * 32 + "-1", "a" * 3000, "%2e%2e", "..%5cx", "%F0%9F%98%80", "%00"]
 )

@@ -70,6 +70,7 @@ def refusal(server: Served) -> object:
     raise AssertionError("runs are taken for ever")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_left_is_cancelled_with_a_last_event(tmp_path: Path, number: signal.Signals) -> None:
     with ExitStack() as stack:
@@ -120,6 +121,7 @@ def test_a_client_that_does_not_read_does_not_hold_the_drain(tmp_path: Path) -> 
     assert kinds(server) == {"info"}  # nothing had to be broken off when the time was up
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_slowly_gets_everything(tmp_path: Path) -> None:
     flags = ["--drain-delay", 0, "--drain-timeout", 0]
     with serve(tmp_path, *flags) as server, Wire(server.address, receive_buffer=4096) as wire:
@@ -188,6 +190,7 @@ def test_an_idle_server_leaves_at_once(tmp_path: Path) -> None:
             Wire(server.address)
 
 
+@pytest.mark.slow
 def test_the_stored_logs_are_complete_after_a_drain(tmp_path: Path) -> None:
     flags = ["--store", "sqlite:runs.db", "--drain-delay", 0, "--drain-timeout", 0]
     with serve(tmp_path, *flags) as server, Wire(server.address) as wire:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def parse(data: str, splits: int) -> list[tuple[str, str, str]]:
     return found
 
 
+@pytest.mark.slow
 @given(st.lists(_EVENTS | st.none(), max_size=8), st.integers(1, 10**9), st.booleans(), st.integers(0, 1))
 def test_a_reader_gets_what_was_in_the_log(events: list[Event | None], first: int, ended: bool, splits: int) -> None:
     entries = [
@@ -63,6 +65,7 @@ def test_a_reader_gets_what_was_in_the_log(events: list[Event | None], first: in
     assert [name for _, name, _ in frames[len(wanted) :]] == ["done"] * ended
 
 
+@pytest.mark.slow
 @given(st.lists(_EVENTS, min_size=1, max_size=8), st.data())
 def test_batches_do_not_matter(events: list[Event], data: st.DataObject) -> None:
     entries = [Entry(seq, 0, "event", encode_event(event)) for seq, event in enumerate(events, 1)]

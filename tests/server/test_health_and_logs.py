@@ -41,6 +41,7 @@ def test_the_details(server: Served) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", str(body["version"]))
 
 
+@pytest.mark.slow
 @pytest.mark.story("E11.1")
 def test_it_is_alive_with_all_places_taken(tmp_path: Path) -> None:
     env = {**_QUIET, "SENTIENT_SERVER_MAX_RUNS": "2"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 _CODE = """
 import sys
 from sentient_cli.server.adopting import AdoptingServer
@@ -23,11 +25,13 @@ except AttributeError:
 """
 
 
+@pytest.mark.slow
 def test_uvicorn_without_its_command_line() -> None:
     done = subprocess.run([sys.executable, "-P", "-c", _CODE], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("as it is\n", "")
 
 
+@pytest.mark.slow
 def test_the_server_can_be_imported_without_the_parser_the_loop_and_unix_sockets() -> None:
     lines = [
         "import sys, socket",

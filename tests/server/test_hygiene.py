@@ -95,6 +95,7 @@ def _routes(app: object) -> list[Route]:
     raise AssertionError("no router in the application")
 
 
+@pytest.mark.slow
 @every_door
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "[::2]"])
 def test_a_foreign_host_is_refused(server: Served, door: Door, host: str) -> None:
@@ -113,6 +114,7 @@ def test_a_foreign_origin_is_refused(server: Served, door: Door, origin: str) ->
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.slow
 @every_door
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_page_of_another_site_is_refused(server: Served, door: Door, site: str) -> None:
@@ -126,6 +128,7 @@ def test_a_door_that_is_not_there_tells_nothing_either(server: Served, path: str
     assert (answer.status, code_of(body)) == (403, "host-not-allowed")
 
 
+@pytest.mark.slow
 @every_door
 def test_what_every_answer_says(server: Served, door: Door) -> None:
     answer, _ = knock(server, door, {})
@@ -187,6 +190,7 @@ def test_with_the_token_every_door_opens(opened: Served, door: Door) -> None:
     assert answer.status in {200, 404}
 
 
+@pytest.mark.slow
 @every_door
 def test_an_allowed_origin_may_call_and_read(opened: Served, door: Door) -> None:
     headers = {"Origin": _FRONT, "Sec-Fetch-Site": "cross-site", "Authorization": f"Bearer {_TOKEN}"}

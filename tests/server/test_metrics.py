@@ -96,6 +96,7 @@ def test_calls_are_counted_under_the_names_that_were_promised(tmp_path: Path) ->
     assert bounds == ["0.1", "0.5", "1.0", "2.0", "5.0", "10.0", "30.0", "+Inf"]
 
 
+@pytest.mark.slow
 @pytest.mark.story("A2", "14.8")
 @pytest.mark.skipif(sys.platform == "win32", reason="there is one worker")
 def test_several_workers_count_together(tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ agent = Asker()
         assert _text(ask_all(server.address, "second:large")) == "Two"
 
 
+@pytest.mark.slow
 @pytest.mark.story("3.3")
 def test_each_of_several_workers_takes_it(tmp_path: Path, first: LLMServer, second: LLMServer) -> None:
     _start(tmp_path, first)

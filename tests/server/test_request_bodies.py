@@ -31,6 +31,7 @@ def told(body: bytes) -> str:
     return json.dumps(caught.value.body["detail"], ensure_ascii=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

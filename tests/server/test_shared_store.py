@@ -126,6 +126,7 @@ def test_a_stream_of_a_server_that_is_killed_is_cut_and_does_not_seem_to_end(tmp
         assert "without completing" not in "\n".join(pair.other.lines)
 
 
+@pytest.mark.slow
 def test_a_stream_of_another_servers_run_does_not_hold_a_drain(tmp_path: Path) -> None:
     with two_servers(tmp_path, "sqlite:runs.db") as pair:
         last = pair.say("1")

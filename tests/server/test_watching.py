@@ -67,6 +67,7 @@ def test_after_the_end_there_is_nothing(server: Served, finished: tuple[str, lis
         assert wire.request("GET", "/health/live").status == 200  # the connection can be used again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cursor", ["-1", "1.5", "x", "", "%00", "1%20", "+1", "9" * 19, "1e3", "0x1", "%D9%A1", "1,2", "null", "9" * 5000]
 )

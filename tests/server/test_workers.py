@@ -138,6 +138,7 @@ def test_a_run_of_no_worker(crew: Served) -> None:
         assert (status, body["code"]) == (404, "run-not-found")
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_under_load_is_replaced_and_harms_no_other(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as server, ExitStack() as stack:
         victim, other = pids_of(server)
@@ -172,6 +173,7 @@ def _new_child(pid: int, known: set[int]) -> int:
     raise AssertionError("no process is started")
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_stay_up_ends_the_server_in_order(tmp_path: Path) -> None:
     fewer = "from sentient_cli.server import workers; workers._MAX_EARLY_FAILURES = 1"  # the pauses between get long
     server = start(tmp_path, "--workers", _COUNT, "--drain-delay", 0, "--drain-timeout", "0.1", prelude=fewer)
@@ -248,6 +250,7 @@ def test_a_worker_that_is_still_starting_is_stopped_without_a_word(tmp_path: Pat
     assert "Interrupted" not in "\n".join(server.lines)
 
 
+@pytest.mark.slow
 @pytest.mark.story("14.1", "E14.1")
 def test_a_signal_drains_all_workers(tmp_path: Path) -> None:
     flags = ["--workers", _COUNT, "--drain-delay", 0, "--drain-timeout", "0.1"]

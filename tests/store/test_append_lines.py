@@ -158,6 +158,7 @@ async def test_blobs(tmp_path: Path) -> None:
     await log.aclose()
 
 
+@pytest.mark.slow
 @given(cuts=st.lists(st.integers(1, 6), min_size=1, max_size=8), joined=st.booleans(), again=st.booleans())
 async def test_however_it_is_cut(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], joined: bool, again: bool

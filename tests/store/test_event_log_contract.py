@@ -68,6 +68,7 @@ async def test_unknown_runs_read_empty(adapter: str, tmp_path: Path) -> None:
         assert await log.kept() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["../up", "", "A", "a/b", "a.b", "\ud800", "a\n", "ä", "x" * 129])
 async def test_names_that_are_no_run_ids_are_refused(adapter: str, tmp_path: Path, name: str) -> None:
     async with opened_log(adapter, tmp_path) as log:

@@ -42,6 +42,7 @@ def decode(text: bytes, blobs: dict[str, bytes]) -> list[Entry]:
     return [to_entry(line, blobs.__getitem__) for line in lines if line is not None]
 
 
+@pytest.mark.slow
 @given(st.lists(ENTRIES, max_size=5))
 def test_every_entry_comes_back(written: list[Entry]) -> None:
     blobs: dict[str, bytes] = {}
@@ -86,6 +87,7 @@ async def _stored(path: Path, batches: Sequence[Sequence[Entry]]) -> Path:
     return path / "runs" / "r.jsonl"
 
 
+@pytest.mark.slow
 async def test_a_tail_torn_anywhere_is_passed_over_then_cut_off(tmp_path: Path) -> None:
     file = await _stored(tmp_path, [entries(1, 2), entries(3, 5)])
     whole = file.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from sentient_cli.store.ports import LogHead
 from tests.store.adapters import entries
 
 
+@pytest.mark.slow
 @given(steps=st.lists(st.tuples(st.booleans(), st.integers(1, 4), st.booleans()), min_size=1, max_size=12))
 async def test_whoever_writes_and_forgets_the_log_is_the_same(steps: list[tuple[bool, int, bool]]) -> None:
     with tempfile.TemporaryDirectory() as directory:

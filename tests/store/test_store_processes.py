@@ -44,6 +44,7 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
     return output.split("\n")[:-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 7, 40])
 async def test_killed_while_appending(adapter: str, tmp_path: Path, repository: Path, count: int) -> None:
     with start(repository, "endless", adapter, str(tmp_path)) as process:
@@ -89,6 +90,7 @@ async def test_watching_another_process(adapter: str, tmp_path: Path, repository
             finish(process)
 
 
+@pytest.mark.slow
 async def test_a_full_disk_is_an_error_and_harms_nothing(adapter: str, tmp_path: Path, repository: Path) -> None:
     with start(repository, "full", adapter, str(tmp_path)) as process:
         error, counts = finish(process)
@@ -106,6 +108,7 @@ def _log(adapter: str, path: Path, timeout: float) -> tuple[EventLog, Path]:
     return FileEventLog(path / "runs", lock_timeout=timeout), path / "runs"
 
 
+@pytest.mark.slow
 async def test_a_lock_of_another_process_only_delays(adapter: str, tmp_path: Path, repository: Path) -> None:
     log, place = _log(adapter, tmp_path, 30)
     await log.append("r", entries(1, 2))

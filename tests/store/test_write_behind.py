@@ -199,6 +199,7 @@ async def test_a_listener_that_raises_stops_nothing() -> None:
     assert isinstance(reported[0]["exception"], ZeroDivisionError)
 
 
+@pytest.mark.slow
 @given(
     steps=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 90), st.booleans()), max_size=12),
     faults=st.lists(st.sampled_from(["", "before", "after"]), max_size=6),

@@ -28,7 +28,10 @@ class Told:
         headers: More headers.
         piece: Bytes of a piece.
         how: ``end`` ends it, ``stall`` says nothing more, ``reset`` and ``refuse`` break the stream off, ``close`` the
-            connection, ``leave`` says farewell in the middle and ends it all the same.
+            connection, ``leave`` says farewell in the middle and ends it all the same; ``silent`` does not even begin.
+        pace: Seconds before each piece but the first.
+        head: Where its headers stop: at the ``first`` byte, in the ``middle``, or before the ``last``; or they are
+            ``slow``, and come a byte at a time.
     """
 
     body: bytes = b"Hello"
@@ -36,6 +39,8 @@ class Told:
     headers: dict[str, str] = field(default_factory=dict)
     piece: int = 8192
     how: str = "end"
+    pace: float = 0.0
+    head: str = ""
 
 
 class Http2Server:
@@ -64,6 +69,12 @@ class Http2Server:
             while len(self.connections) != count:  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0.002)
 
+    async def until_unused(self) -> None:
+        """Return once no call goes on."""
+        async with asyncio.timeout(20):
+            while any(served.open for served in self.connections):  # noqa: ASYNC110 - the same
+                await asyncio.sleep(0.002)
+
     async def until_reset(self) -> None:
         """Return once a stream was given up."""
         async with asyncio.timeout(20):
@@ -80,6 +91,8 @@ class _Served(asyncio.Protocol):
         self.unsent: dict[int, Told] = {}
         self.sent: dict[int, int] = {}
         self.open: set[int] = set()
+        self.is_held = False
+        """Whether headers are on their way, before which nothing else may come."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -128,10 +141,33 @@ class _Served(asyncio.Protocol):
             return
         if told.how == "silent":
             return
+        self.flush()
         self.h2.send_headers(number, [(":status", str(told.status)), *told.headers.items()])
+        if told.head:
+            self.begin(number, told)
+            return
         if told.how == "leave":
             self.leave(number)
         self.unsent[number], self.sent[number] = told, 0
+
+    def begin(self, number: int, told: Told) -> None:
+        """Send not all of the headers, or not all at once."""
+        data = self.h2.data_to_send()
+        if told.head == "slow":
+            loop = asyncio.get_running_loop()
+            for place in range(len(data)):
+                loop.call_later(place / 1000, self.transport.write, data[place : place + 1])
+            self.unsent[number], self.sent[number] = told, 0
+            self.is_held = True
+            loop.call_later(len(data) / 1000 + 0.01, self.release)
+            return
+        self.transport.write(data[: {"first": 1, "middle": len(data) // 2, "last": len(data) - 1}[told.head]])
+        if told.how == "close":
+            self.transport.close()
+
+    def release(self) -> None:
+        self.is_held = False
+        self.later()
 
     def leave(self, last: int, code: int = 0) -> None:
         """Say farewell, without the library's ending it all."""
@@ -140,6 +176,8 @@ class _Served(asyncio.Protocol):
         self.transport.write(len(frame).to_bytes(3, "big") + b"\x07\0" + bytes(4) + frame)
 
     def go_on(self) -> None:
+        if self.is_held:
+            return
         for number, told in list(self.unsent.items()):
             while (place := self.sent[number]) < len(told.body):
                 size = min(told.piece, self.h2.local_flow_control_window(number), self.h2.max_outbound_frame_size)
@@ -147,9 +185,17 @@ class _Served(asyncio.Protocol):
                     break
                 self.h2.send_data(number, told.body[place : place + size])
                 self.sent[number] += size
+                if told.pace:
+                    asyncio.get_running_loop().call_later(told.pace, self.later)
+                    break
             if self.sent[number] >= len(told.body):
                 del self.unsent[number]
                 self.end(number, told.how)
+
+    def later(self) -> None:
+        if not self.transport.is_closing():
+            self.go_on()
+            self.flush()
 
     def end(self, number: int, how: str) -> None:
         if how == "stall":
@@ -164,7 +210,7 @@ class _Served(asyncio.Protocol):
             self.h2.end_stream(number)
 
     def flush(self) -> None:
-        if not self.transport.is_closing():
+        if not self.transport.is_closing() and not self.is_held:
             self.transport.write(self.h2.data_to_send())
 
 

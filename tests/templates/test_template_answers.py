@@ -30,6 +30,7 @@ _LICENCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("licence", _LICENCES)
 def test_the_licence_is_the_chosen_one(licence: str, tmp_path: Path) -> None:
     name, words = _LICENCES[licence]
@@ -77,6 +78,7 @@ def test_the_provider_is_in_the_settings_and_its_key_has_a_place(provider: str, 
     assert not [line for line in example.splitlines() if line and not line.startswith("#")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", NAMES)
 def test_words_that_look_like_code_stay_words(template: str, tmp_path: Path) -> None:
     project = render(template, tmp_path / "project", author=HOSTILE, description=HOSTILE)
@@ -86,6 +88,7 @@ def test_words_that_look_like_code_stay_words(template: str, tmp_path: Path) -> 
     assert HOSTILE in (project / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "package", "slug"),
     [
@@ -110,6 +113,7 @@ def test_a_name_with_signs_is_written_as_xml(tmp_path: Path) -> None:
     assert module.get("name") == 'a <b> & "c"'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", NAMES)
 def test_a_long_package_name_keeps_the_code_clean(template: str, tmp_path: Path) -> None:
     project = render(template, tmp_path / "project", package="a" * 48)
@@ -117,6 +121,7 @@ def test_a_long_package_name_keeps_the_code_clean(template: str, tmp_path: Path)
     check(project, "ruff", "format", "--check", "--no-cache")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "answer"),
     [("package", "../x"), ("package", "Abc"), ("slug", "a b"), ("slug", "3d"), ("sentient_version", '1"]')],
@@ -128,6 +133,7 @@ def test_what_is_computed_has_a_form_too(question: str, answer: str, tmp_path: P
     assert not (tmp_path / "project").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "answer"),
     [

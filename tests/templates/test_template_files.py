@@ -77,6 +77,7 @@ def test_git_ignores_what_dev_records(project: Path) -> None:
     assert ".sentient/runs/" in (project / ".gitignore").read_text("utf-8").splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.story("16.6")
 def test_workflows_are_sound(project: Path) -> None:
     check(project, "zizmor", "--offline", "--no-progress", "--no-config", "--min-severity", "medium", ".")

@@ -113,6 +113,7 @@ def test_what_is_no_agent_is_refused_as_when_it_is_served(value: object, kind: t
     assert said in str(caught.value)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=20))
 def test_the_same_run_is_the_same_to_the_byte(prompt: str) -> None:
     first, second = run_agent_sync(talker, prompt), run_agent_sync(talker, prompt)
@@ -239,6 +240,7 @@ async def test_time_stands_still_until_somebody_sleeps() -> None:
     assert clock.now_ns() == 12_500_000_000
 
 
+@pytest.mark.slow
 @given(st.integers(1, 2000))
 def test_sequential_ids_increase(count: int) -> None:
     ids = SequentialIds()

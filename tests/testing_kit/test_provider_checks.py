@@ -48,6 +48,7 @@ BROKEN_FAILURES: list[tuple[type[OfflineProvider], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", OURS, ids=str)
 def test_the_offline_model_keeps_its_promises(check: ProviderCheck) -> None:
     check()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
+from sentient_cli.dev.watching.bell import Bell
 from sentient_cli.dev.watching.inbox import Inbox
 from sentient_cli.dev.watching.walk import is_text
 from sentient_cli.runtime.loading.late import leave_first_file
@@ -26,8 +29,12 @@ _SMALL: Final = 64
 _PIECE: Final = 512
 _MOST: Final = 8
 _TRIES: Final = 5
+_SETTLE: Final = 0.05
+"""Seconds that the thread of a watcher which was refused may take to give back what it had."""
 _FOR_EVER: Final = 0
 _DEBOUNCE_MS: Final = 1
+_ALERT_MS: Final = 2
+"""Milliseconds between two looks once a bell has rung; without one they go on for ever, and are further apart."""
 
 
 class Eyes:
@@ -38,13 +45,14 @@ class Eyes:
 
     Args:
         inbox: Takes what happens; called in threads.
-        step: Milliseconds between two looks at what the system has said. A change is told after one or two.
+        step: Milliseconds between two looks at what the system has said, at most. A change is told after one or two.
     """
 
     def __init__(self, inbox: Inbox, *, step: int) -> None:
         self._inbox = inbox
         self._step = step
         self._layers: list[_Layer] = []
+        self._rings = True
         self.refusal: str | None = None
         """Why the system does not watch any more directories; None while it does."""
 
@@ -66,7 +74,7 @@ class Eyes:
         """End every thread."""
         layers, self._layers = self._layers, []
         for layer in layers:
-            layer.stop.set()
+            layer.bell.set()
         for layer in layers:
             layer.close()
 
@@ -102,29 +110,43 @@ class Eyes:
             self._inbox.look(layer.directories)
 
     def _layer(self, directories: list[str]) -> _Layer | None:
-        for _ in range(_TRIES):
+        muted = False
+        for last in (*[False] * (_TRIES - 1), True):
             there = [path for path in directories if os.access(path, os.R_OK | os.X_OK)]
             try:
-                return _Layer(there, self._inbox, self._step)
+                return _Layer(there, self._inbox, self._step, rings=self._rings)
             except (FileNotFoundError, PermissionError):
                 continue  # gone in between
             except (OSError, RuntimeError) as error:
-                self.refusal = str(error)
-                return None
+                muted = self._mute() or muted
+                if not muted or last:
+                    self.refusal = str(error)
+                    return None
+                time.sleep(_SETTLE)
         self._inbox.look(directories)
-        return _Layer([], self._inbox, self._step)
+        return _Layer([], self._inbox, self._step, rings=False)
+
+    def _mute(self) -> bool:
+        """Take the bells away, now that the system has no more watches; whether there were any."""
+        self._rings = False
+        ringing = [layer.bell for layer in self._layers if layer.bell.rings]
+        for bell in ringing:
+            bell.mute()
+        return bool(ringing)
 
 
 class _Layer:
-    def __init__(self, directories: list[str], inbox: Inbox, step: int) -> None:
+    def __init__(self, directories: list[str], inbox: Inbox, step: int, *, rings: bool) -> None:
         leave_first_file("watchfiles")  # which imports what runs a process anew
         from watchfiles._rust_notify import RustNotify  # noqa: PLC0415 - only when something is watched
 
         self.directories = directories
-        self.stop = threading.Event()
         watched = RustNotify(directories, False, False, 300, WHOLE_TREES, False)
+        self.bell = Bell(directories if rings else None)
+        if self.bell.rings:
+            step = min(step, _ALERT_MS)
         self._thread = threading.Thread(
-            target=_pass_on, args=(watched, directories, inbox, step, self.stop), name="sentient-watch", daemon=True
+            target=_pass_on, args=(watched, directories, inbox, step, self.bell), name="sentient-watch", daemon=True
         )
         self._thread.start()
 
@@ -132,16 +154,16 @@ class _Layer:
         return self._thread.is_alive()
 
     def close(self) -> None:
-        self.stop.set()
+        self.bell.set()
         self._thread.join()
 
 
-def _pass_on(watched: RustNotify, directories: list[str], inbox: Inbox, step: int, stop: threading.Event) -> None:
+def _pass_on(watched: RustNotify, directories: list[str], inbox: Inbox, step: int, bell: Bell) -> None:
     # Without a limit of time: watchfiles forgets what came in just when the time is over.
-    with watched:
-        while not stop.is_set():
+    with watched, contextlib.closing(bell):
+        while not bell.stopped:
             try:
-                said = watched.watch(_DEBOUNCE_MS, step, _FOR_EVER, stop)
+                said = watched.watch(_DEBOUNCE_MS, step, _FOR_EVER, bell)
             except RuntimeError:
                 # It never recovers from an error, such as the name of a file that is no text.
                 inbox.broke(directories)

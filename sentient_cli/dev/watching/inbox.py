@@ -87,6 +87,7 @@ class Inbox:
         """Have directories watched again."""
         with self._lock:
             self._seen.broken.update(directories)
+        self._wake()
 
     def ask(self, request: Request) -> None:
         """Ask for more."""

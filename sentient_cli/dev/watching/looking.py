@@ -128,7 +128,11 @@ class Looking:
 
     def wait(self) -> float:
         """Seconds until there is something to look at although nothing was noticed."""
-        due = min([*self._doubts.values(), self._links.at, self._blind.at, self._sweep.at])
+        due = min([*self._doubts.values(), self._sweep.at])
+        if self.tree.links():
+            due = min(due, self._links.at)
+        if self.tree.blind or self._broken:
+            due = min(due, self._blind.at)
         return max(0.0, due - time.monotonic())
 
     def close(self) -> None:

@@ -141,15 +141,15 @@ class Watcher:
 
     async def _noticed(self) -> None:
         """Wait until there is something to look at."""
-        patience = self._looking.wait()
-        began = time.monotonic()
-        if not self._wake.is_set():
+        while not self._wake.is_set() and (left := self._looking.wait()) > 0:
+            patience = min(left, _GAP)
+            began = time.monotonic()
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     await self._wake.wait()
+            if time.monotonic() - began > patience + _GAP:
+                self._inbox.miss()
         self._wake.clear()
-        if time.monotonic() - began > patience + _GAP:
-            self._inbox.miss()
 
     async def _calm(self, told: float) -> bool:
         """Wait out a burst; say whether it was git's, which leaves no file halfway written."""

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.anthropic.callids import CallIds
+from sentient_cli.llm.conversation import nothing_to_answer
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.types import JsonValue, Message, ToolCall
 
@@ -83,12 +84,7 @@ class Conversation:
 
     def _put_in_order(self, *, prefill: bool) -> None:
         if not self._turns:
-            raise BadRequestError(
-                "There is nothing to answer",
-                why="No message has any content" + (" but those of the system" if self.system else ""),
-                fix="Add a message of the user",
-                provider=self._provider,
-            )
+            raise nothing_to_answer(self._provider)
         for side, blocks in self._turns:
             if side == "user":  # results come first in a turn, whatever was said between
                 blocks.sort(key=lambda block: block["type"] != "tool_result")
@@ -130,7 +126,7 @@ class Conversation:
 
     def _block(self, part: Part) -> Block | None:
         if isinstance(part, TextPart):
-            return {"type": "text", "text": part.text} if part.text else None
+            return {"type": "text", "text": part.text} if part.text and not part.text.isspace() else None
         if isinstance(part, ImagePart):
             return {"type": "image", "source": _source(part.url, part.media_type, part.base64)}
         if isinstance(part, DocumentPart):

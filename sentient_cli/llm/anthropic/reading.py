@@ -24,6 +24,7 @@ from sentient_cli.llm.anthropic.events import (
 from sentient_cli.llm.anthropic.meaning import meaning_of
 from sentient_cli.llm.parts import ThinkingPart
 from sentient_cli.llm.types import Chunk, JsonValue, ToolCallDelta, Usage
+from sentient_cli.llm.wire.callplaces import CallPlaces
 from sentient_cli.llm.wire.decoding import StreamDecoder
 from sentient_cli.llm.wire.failures import Refusal
 from sentient_cli.llm.wire.halves import decoded_leniently, has_halves
@@ -64,7 +65,7 @@ class MessageReader(StreamDecoder):
 
     def __init__(self, provider: str, notices: Sequence[str] | None = None) -> None:
         super().__init__(provider, notices)
-        self._tools: set[int | None] = set()
+        self._tools = CallPlaces()
         self._signatures: dict[int | None, list[str]] = {}
         self._stopped = WireStop()
         self._tier: str | None = None
@@ -139,9 +140,9 @@ class MessageReader(StreamDecoder):
                 self._texts.append(block.text)
                 chunks.append(Chunk(block.text))
         elif block.type == "tool_use":
-            self._tools.add(event.index)
             arguments = msgspec.json.encode(block.input).decode() if block.input else ""
-            chunks.append(Chunk(tool_call=ToolCallDelta(event.index, block.id, block.name, arguments)))
+            place = self._tools.begin(event.index)
+            chunks.append(Chunk(tool_call=ToolCallDelta(place, block.id, block.name, arguments)))
         elif block.type == "thinking":
             if block.signature:
                 self._signatures[event.index] = [block.signature]
@@ -155,10 +156,11 @@ class MessageReader(StreamDecoder):
     def _piece(self, event: Event, frame: bytes, chunks: list[Chunk]) -> None:
         delta = event.delta or _NO_DELTA
         if delta.type == "input_json_delta":
-            if event.index not in self._tools:  # of a tool that the provider calls itself
+            place = self._tools.find(event.index)
+            if place is None:  # of a tool that the provider calls itself
                 self._keep(frame)
             elif delta.partial_json:
-                chunks.append(Chunk(tool_call=ToolCallDelta(event.index, arguments=delta.partial_json)))
+                chunks.append(Chunk(tool_call=ToolCallDelta(place, arguments=delta.partial_json)))
         elif delta.type == "thinking_delta":
             if delta.thinking:
                 chunks.append(Chunk(thinking=ThinkingPart(delta.thinking)))

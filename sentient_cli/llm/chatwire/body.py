@@ -9,6 +9,7 @@ import msgspec
 from sentient_cli.llm.chatwire.dialect import Dialect
 from sentient_cli.llm.chatwire.messages import wire_messages
 from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
+from sentient_cli.llm.conversation import check_said
 from sentient_cli.llm.models.taken import taken_by
 from sentient_cli.llm.parameters import Effort, Parameters
 from sentient_cli.llm.provider import Request
@@ -17,6 +18,7 @@ from sentient_cli.llm.types import JsonValue, ToolSpec
 __all__ = ["Body", "body_of", "settings_of"]
 
 _EFFORTS: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_NONE: Final = Parameters()
 _APART: Final = frozenset({"tool_choice", "extra"})
 """Parameters that are not just given another name."""
 _WITH_TOOLS: Final = frozenset({"parallel_tools"})
@@ -48,7 +50,7 @@ def body_of(
         model: The model, when it is not the one that the request names.
 
     Raises:
-        BadRequestError: a message has a part that is not taken.
+        BadRequestError: a message has a part that is not taken, or none has anything to be answered.
 
     Example:
         >>> from sentient_cli.llm.types import Message
@@ -56,6 +58,7 @@ def body_of(
         >>> body_of(request, Dialect(), "mine", stream=False).content
         b'{"model":"small","messages":[{"role":"user","content":"Hello"}]}'
     """
+    check_said(request.messages, provider)
     told: dict[str, JsonValue] = {
         "model": model or request.model,
         "messages": wire_messages(request.messages, dialect, provider),
@@ -66,10 +69,26 @@ def body_of(
             told["stream_options"] = {"include_usage": True}
     if request.tools:
         told["tools"] = [_tool(tool) for tool in request.tools]
-    notices = settings_of(request, dialect, provider, told, model=model)
+    is_plain = request.parameters == _NONE  # as in most calls
+    notices = [] if is_plain else settings_of(request, dialect, provider, told, model=model)
+    if request.tools:
+        _calm(told, dialect, notices)
     _add_output(request, dialect, provider, told, notices)
     told.update((request.parameters.extra or {}).get(provider, {}))
     return Body(msgspec.json.encode(told), notices)
+
+
+def _calm(told: dict[str, JsonValue], dialect: Dialect, notices: list[str]) -> None:
+    """Have a model think no more than it can where it is offered tools."""
+    model = str(told["model"])
+    name = dialect.parameters.get("effort", "")
+    effort, notice = taken_by(dialect.kind, model).with_tools(told.get(name), model)
+    if not notice:
+        return
+    notices.append(notice)
+    told.pop(name, None)
+    if effort is not None:
+        told[name] = effort
 
 
 def _tool(tool: ToolSpec) -> JsonValue:

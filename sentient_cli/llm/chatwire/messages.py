@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.chatwire.dialect import Dialect
+from sentient_cli.llm.conversation import has_content
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.types import JsonValue, Message
 
@@ -13,7 +14,9 @@ __all__ = ["wire_messages"]
 
 
 def wire_messages(messages: Iterable[Message], dialect: Dialect, provider: str) -> list[JsonValue]:
-    """A conversation as it goes out. What a tool gave besides text follows its turn as a message of the user's.
+    """A conversation as it goes out, without messages that have nothing in them.
+
+    What a tool gave besides text follows its turn as a message of the user's.
 
     Args:
         messages: The conversation.
@@ -34,6 +37,8 @@ def wire_messages(messages: Iterable[Message], dialect: Dialect, provider: str) 
             told.append(_tool(message))
             rest = tuple(part for part in message.parts if not isinstance(part, TextPart | ThinkingPart))
             shown += _parts(rest, dialect, provider)
+            continue
+        if not has_content(message):
             continue
         if shown:
             told.append({"role": "user", "content": shown})

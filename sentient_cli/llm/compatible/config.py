@@ -73,7 +73,7 @@ def address(vendor: Vendor, config: CompatibleConfig, path: str, model: str = ""
         >>> address(VENDORS["azure"], azure, VENDORS["azure"].chat, "small")
         'https://mine.openai.azure.com/openai/deployments/small/chat/completions?api-version=2024-10-21'
     """
-    url = config.base_url + path.replace("{model}", quote(model, safe=""))
+    url = config.base_url + (path.replace("{model}", quote(model, safe="")) if "{" in path else path)
     if not vendor.query:
         return url
     query = {name: value.format(api_version=config.api_version) for name, value in vendor.query.items()}

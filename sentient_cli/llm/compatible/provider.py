@@ -12,7 +12,7 @@ from sentient_cli.llm.compatible.asking import Asking
 from sentient_cli.llm.compatible.config import CompatibleConfig, address, check_config, complete
 from sentient_cli.llm.compatible.counting import counted_tokens
 from sentient_cli.llm.compatible.listing import first_model, list_models
-from sentient_cli.llm.compatible.live import live_capabilities
+from sentient_cli.llm.compatible.live import LiveFacts, live_capabilities, live_facts
 from sentient_cli.llm.compatible.vendors import AUTO, Vendor, vendor_of
 from sentient_cli.llm.provider import Capabilities, ModelInfo, Request, TokenCount
 from sentient_cli.llm.tokens import estimated_tokens
@@ -138,6 +138,17 @@ class CompatibleProvider(RemoteProvider[CompatibleConfig]):
         if wanted == self._config.default_model:
             self._capabilities = told
         return told
+
+    async def facts(self, model: str) -> LiveFacts:
+        """What the server tells of a model, and nothing else.
+
+        Args:
+            model: As it names it.
+
+        Raises:
+            ProviderError: it cannot be asked.
+        """
+        return await live_facts(self._asking(), model)
 
     async def count_tokens(self, request: Request) -> TokenCount:
         """The tokens of a request: counted by the server where it can, else about four characters each."""

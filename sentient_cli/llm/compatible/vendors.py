@@ -57,7 +57,7 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     check: str = ""
     query: Mapping[str, str] = MappingProxyType({})
     port: int | None = None
-    live: Literal["", "ollama", "llamacpp", "vllm"] = ""
+    live: Literal["", "ollama", "llamacpp", "lmstudio", "vllm"] = ""
     tools: bool = True
     thinking: bool = False
 
@@ -105,6 +105,7 @@ _ROWS: Final = (
         title="LM Studio",
         base_url="http://127.0.0.1:1234/v1",
         port=1234,
+        live="lmstudio",
         thinking=True,
         dialect=Dialect(parameters=_less(LOCAL, "parallel_tools", "user")),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.errors import (
@@ -19,7 +19,7 @@ from sentient_cli.llm.limits.bucket import Bucket
 from sentient_cli.llm.limits.headers import read_limits
 from sentient_cli.llm.provider import RateLimits, Request
 from sentient_cli.llm.tokens import expected_tokens
-from sentient_cli.llm.types import Chunk
+from sentient_cli.llm.types import Chunk, JsonValue
 
 __all__ = ["Keys", "Limited", "Limiter"]
 
@@ -27,6 +27,10 @@ WAIT: Final = 10.0
 """Seconds that a call waits for its turn at most, where nothing else was said."""
 _UNSENT: Final = (CircuitOpenError, BudgetExceededError, ConfigError, CredentialNotFoundError)
 """Errors that say that nothing was sent."""
+
+
+Waits: TypeAlias = Callable[[float, str], None]
+"""Told for how many seconds it is waited, and for what."""
 
 
 def _none_of(provider: str) -> None:
@@ -73,13 +77,16 @@ class Limiter:
         self.requests.learn(requests.limit, requests.remaining, requests.reset, now)
         self.tokens.learn(tokens.limit, tokens.remaining, tokens.reset, now)
 
-    async def acquire(self, tokens: float, *, max_wait: float = WAIT, provider: str = "") -> float:
+    async def acquire(
+        self, tokens: float, *, max_wait: float = WAIT, provider: str = "", waits: Waits | None = None
+    ) -> float:
         """Wait for one's turn.
 
         Args:
             tokens: Of the request and, about, of its answer.
             max_wait: Seconds to wait at most.
             provider: For the error.
+            waits: Told for how many seconds it is waited, and for what: ``requests`` or ``tokens``.
 
         Returns:
             The seconds that it took.
@@ -90,19 +97,22 @@ class Limiter:
         now = self._now()
         requests, by_tokens = self.requests.wait(1, now), self.tokens.wait(tokens, now)
         wait = max(requests, by_tokens)
+        what = "requests" if requests >= by_tokens else "tokens"
         if wait > max_wait:
-            what = "requests" if requests >= by_tokens else "tokens"
             bucket = self.requests if requests >= by_tokens else self.tokens
-            raise RateLimitError(
+            raise _unsent(
                 f"The limit of {what} is reached",
-                why=f"It is {bucket.per_minute:.0f} a minute, and this would go out in {wait:.1f} s. Nothing was sent",
-                fix="Send less at once, add another key or provider, or raise the limit if yours is higher",
-                provider=provider,
-                retry_after=wait,
+                f"It is {bucket.per_minute:.0f} a minute, and this would go out in {wait:.1f} s",
+                "Send less at once, add another key or provider, raise the limit if yours is higher, or wait longer by"
+                " `llm.limit_wait`",
+                provider,
+                wait,
             )
         self.requests.take(1, now)
         self.tokens.take(tokens, now)
         if wait > 0:
+            if waits is not None:
+                waits(wait, what)
             try:
                 await self._clock.sleep(wait)
             except BaseException:  # whoever leaves the queue leaves it to the others
@@ -197,6 +207,7 @@ class Limited:
             patience -= wait
             if patience < 0:
                 raise _out_of_keys(call.provider, wait)
+            _tell(call, wait, "keys")
             await self._clock.sleep(wait)
         source = self._inner.stream(request, call) if limiter is None else self._limited(limiter, keys, request, call)
         try:
@@ -217,7 +228,12 @@ class Limited:
     ) -> AsyncGenerator[Chunk, None]:
         provider = call.provider
         expected = expected_tokens(request)
-        await limiter.acquire(expected, max_wait=self._patience(call), provider=provider)
+        await limiter.acquire(
+            expected,
+            max_wait=self._patience(call),
+            provider=provider,
+            waits=lambda seconds, what: _tell(call, seconds, what),
+        )
         used: int | None = None
         answered = False
         source = self._inner.stream(request, call)
@@ -241,11 +257,23 @@ class Limited:
             await source.aclose()
 
 
+def _tell(call: Call, seconds: float, what: str) -> None:
+    """Tell the hooks that a call waits for its turn: nothing has failed, and its answer is no lesser one."""
+    told: dict[str, JsonValue] = {"for": "limit", "seconds": seconds, "limit": what, "provider": call.provider}
+    call.recorder.tell("llm.wait", told)
+
+
 def _out_of_keys(provider: str, wait: float) -> RateLimitError:
-    return RateLimitError(
+    return _unsent(
         f"The limit of the provider {provider!r} is reached",
-        why=f"By what is set and what it told, the next request can go out in {wait:.1f} s. Nothing was sent",
-        fix="Send less at once, or add another key or provider",
-        provider=provider,
-        retry_after=wait,
+        f"By what is set and what it told, the next request can go out in {wait:.1f} s",
+        "Send less at once, add another key or provider, or raise `llm.limit_wait`",
+        provider,
+        wait,
     )
+
+
+def _unsent(what: str, why: str, fix: str, provider: str, wait: float) -> RateLimitError:
+    error = RateLimitError(what, why=f"{why}. Nothing was sent", fix=fix, provider=provider, retry_after=wait)
+    error.nothing_sent = True
+    return error

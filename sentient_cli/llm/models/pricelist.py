@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sentient_cli.llm.models.rates import FREE, UNLISTED, Prices, Rates, dollars
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ _TABLE_IDS = {"xai": "x-ai", "gemini": "google", "huggingface": "huggingface_tog
 """Where the table calls a provider differently."""
 _USUAL = frozenset({"auto", "default", "standard", "standard_only", "on_demand"})
 """What vendors call the tier that is none."""
+_BATCHES = frozenset({"openai", "anthropic"})
+"""Who bills batches at half the usual price, where the table has no price of its own for them:
+https://developers.openai.com/api/docs/guides/batch, https://platform.claude.com/docs/en/about-claude/pricing."""
 _KINDS = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "output_reasoning")
 
 
@@ -43,6 +48,9 @@ def load_rates(kind: str, model: str, tier: str | None = None, *, at: datetime |
         >>> rates = load_rates("openai", "gpt-4o")
         >>> rates.input_per_million if rates else None
         2.5
+        >>> rates = load_rates("openai", "gpt-4o", "batch")
+        >>> rates.input_per_million if rates else None
+        1.25
         >>> load_rates("openai", "no-such-model") is None
         True
     """
@@ -65,7 +73,21 @@ def load_rates(kind: str, model: str, tier: str | None = None, *, at: datetime |
         variant.when == context and (variant.constraint is None or variant.constraint.active(moment))
         for variant in found.price_variants or ()
     )
-    return _rates(found.get_prices(moment, context)) if is_known else None
+    if is_known:
+        return _rates(found.get_prices(moment, context))
+    return _half(_rates(found.get_prices(moment))) if tier == "batch" and kind in _BATCHES else None
+
+
+def _half(rates: Rates | None) -> Rates | None:
+    if rates is None:
+        return None
+    tiers = tuple((start, _halved(prices)) for start, prices in rates.tiers)
+    return Rates(_halved(rates.base), tiers)
+
+
+def _halved(prices: Prices) -> Prices:
+    told = {kind: price // 2 for kind, price in msgspec.structs.asdict(prices).items() if price is not None}
+    return msgspec.structs.replace(prices, **told)
 
 
 def _rates(prices: ModelPrice) -> Rates | None:

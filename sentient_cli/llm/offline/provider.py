@@ -103,6 +103,11 @@ class OfflineProvider:
         return self._config
 
     @property
+    def bounds_silence(self) -> bool:
+        """That it is never silent for longer than its script says."""
+        return True
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
         return Capabilities(models=self._names(), tools=True, structured_output=True)

@@ -15,6 +15,7 @@ from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.chatwire.body import Body, settings_of
 from sentient_cli.llm.chatwire.dialect import Dialect
 from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
+from sentient_cli.llm.conversation import check_said, has_content
 from sentient_cli.llm.openai.config import DIALECT
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.provider import Request
@@ -51,11 +52,12 @@ def responses_body(request: Request, provider: str, *, background: bool = False)
         background: Whether it goes on when the connection breaks, and is kept so that it can be taken up again.
 
     Raises:
-        BadRequestError: a message has a part that is not taken.
+        BadRequestError: a message has a part that is not taken, or none has anything to be answered.
     """
+    check_said(request.messages, provider)
     told: dict[str, JsonValue] = {
         "model": request.model,
-        "input": [item for message in request.messages for item in _items(message, provider)],
+        "input": [item for each in request.messages if has_content(each) for item in _items(each, provider)],
         "stream": True,
         "store": background,
         "include": ["reasoning.encrypted_content"],

@@ -15,6 +15,7 @@ from sentient_cli.errors import ProviderError
 from sentient_cli.llm.openai.responses_body import SEPARATOR
 from sentient_cli.llm.parts import ThinkingPart
 from sentient_cli.llm.types import Chunk, FinishReason, JsonValue, ToolCallDelta, Usage
+from sentient_cli.llm.wire.callplaces import CallPlaces
 from sentient_cli.llm.wire.counts import plausible
 from sentient_cli.llm.wire.decoding import StreamDecoder
 from sentient_cli.llm.wire.failures import Refusal, error_of
@@ -68,6 +69,7 @@ class _Event(msgspec.Struct, gc=False):
     delta: str | dict[str, JsonValue] | None = None
     sequence_number: int | None = None
     output_index: int | None = None
+    item_id: str | None = None
     item: _Item | None = None
     response: _Response | None = None
     code: str | None = None
@@ -86,11 +88,12 @@ class ResponsesDecoder(StreamDecoder):
         notices: What was not asked as it was wanted; told with the first chunk.
     """
 
-    __slots__ = ("_begun", "_calls", "_finish", "response_id", "sequence")
+    __slots__ = ("_begun", "_calls", "_finish", "_whole", "response_id", "sequence")
 
     def __init__(self, provider: str, notices: Sequence[str] | None = None) -> None:
         super().__init__(provider, notices)
-        self._calls = 0
+        self._calls = CallPlaces()
+        self._whole: set[int] = set()  # the calls whose arguments have begun to come
         self._begun = False
         self._finish: FinishReason = "stop"
         self.response_id: str | None = None
@@ -117,7 +120,7 @@ class ResponsesDecoder(StreamDecoder):
 
     @override
     def _last(self) -> list[Chunk]:
-        finish = "tool_call" if self._finish == "stop" and self._calls else self._finish
+        finish = "tool_call" if self._finish == "stop" and self._calls.count else self._finish
         return [Chunk(usage=self.usage, finish_reason=finish)]
 
     @override
@@ -146,20 +149,35 @@ class ResponsesDecoder(StreamDecoder):
 
     def _take_delta(self, event: _Event, delta: str, chunks: list[Chunk]) -> None:
         if event.type == "response.function_call_arguments.delta":
-            chunks.append(Chunk(tool_call=ToolCallDelta(event.output_index, arguments=delta)))
+            place = self._calls.find(event.output_index, event.item_id)
+            if place is not None and delta:
+                self._whole.add(place)
+                chunks.append(Chunk(tool_call=ToolCallDelta(place, arguments=delta)))
         elif event.type == "response.refusal.delta":
             chunks.append(Chunk(refusal=delta))
         elif event.type in {"response.reasoning_summary_text.delta", "response.reasoning_text.delta"}:
             chunks.append(Chunk(thinking=ThinkingPart(delta)))
 
     def _take_item(self, event: _Event, item: _Item, chunks: list[Chunk]) -> None:
-        if item.type == "function_call" and event.type == "response.output_item.added":
-            self._calls += 1
-            delta = ToolCallDelta(event.output_index, item.call_id or item.id, item.name, item.arguments or "")
-            chunks.append(Chunk(tool_call=delta))
+        if item.type == "function_call":
+            self._take_call(event, item, chunks)
         elif item.type == "reasoning" and event.type == "response.output_item.done" and item.encrypted_content:
             signature = f"{item.id or ''}{SEPARATOR}{item.encrypted_content}"
             chunks.append(Chunk(thinking=ThinkingPart(signature=signature)))
+
+    def _take_call(self, event: _Event, item: _Item, chunks: list[Chunk]) -> None:
+        """The beginning of a call, or its end, which repeats the arguments: some servers tell them there alone."""
+        arguments = item.arguments or ""
+        place = None if event.type == "response.output_item.added" else self._calls.find(event.output_index, item.id)
+        if place is None:
+            place = self._calls.begin(event.output_index, item.id)
+            chunks.append(Chunk(tool_call=ToolCallDelta(place, item.call_id or item.id, item.name, arguments)))
+        elif place not in self._whole and arguments:
+            chunks.append(Chunk(tool_call=ToolCallDelta(place, arguments=arguments)))
+        else:
+            return
+        if arguments:
+            self._whole.add(place)
 
     def _take_response(self, event: _Event, response: _Response, chunks: list[Chunk]) -> None:
         self.response_id = response.id or self.response_id

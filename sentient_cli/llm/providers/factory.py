@@ -18,9 +18,9 @@ from sentient_cli.config.llm import ProviderSettings
 from sentient_cli.config.secret import Secret
 from sentient_cli.errors import BadRequestError, ConfigError
 from sentient_cli.llm.provider import LLMProvider
-from sentient_cli.llm.providers.keys import Keys, find_keys, missing_key, say_where
+from sentient_cli.llm.providers.keys import Keys, KeyStores, Looked, find_keys, missing_key, say_where
 from sentient_cli.llm.providers.kinds import KINDS, Kind
-from sentient_cli.llm.providers.lazy import LazyProvider
+from sentient_cli.llm.providers.lazy import BatchWatch, LazyProvider
 from sentient_cli.llm.types import JsonValue
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ def provider_factory(
     *,
     api_key: Secret | None = None,
     profile: str = "default",
+    stores: KeyStores | None = None,
     clock: Clock | None = None,
+    batches: BatchWatch | None = None,
 ) -> LazyProvider:
     """A provider, which is made when it is first used.
 
@@ -112,7 +114,9 @@ def provider_factory(
         environment: The variables, for its key.
         api_key: A key that goes before all others.
         profile: The profile that was chosen, for what is said about keys.
+        stores: Where keys are kept beside the variables.
         clock: What the time is.
+        batches: Looks at its batches.
 
     Raises:
         ConfigError: there is no such kind.
@@ -132,12 +136,15 @@ def provider_factory(
         third = _third_parties().get(name)
         if third is None:
             raise unknown_provider(provider_id, name)
-        return LazyProvider(provider_id, lambda: third()(provider_id, _table(settings), environment))
+        return LazyProvider(provider_id, lambda: third()(provider_id, _table(settings), environment), batches=batches)
     keys = find_keys(kind, settings, environment, given=api_key, profile=profile)
+    looked = Looked(provider_id, settings, keys, stores)
     return LazyProvider(
         provider_id,
-        lambda: _make(provider_id, name, kind, settings, keys, clock),
-        say_where=lambda error: say_where(error, keys),
+        lambda: _make(provider_id, name, kind, settings, looked, clock),
+        say_where=lambda error: say_where(error, looked.keys),
+        batches=batches,
+        bounds_silence=True,
     )
 
 
@@ -171,10 +178,11 @@ def _changes(settings: ProviderSettings | None) -> Changes:
 
 
 def _make(
-    provider_id: str, kind: str, about: Kind, settings: ProviderSettings | None, keys: Keys, clock: Clock | None
+    provider_id: str, kind: str, about: Kind, settings: ProviderSettings | None, looked: Looked, clock: Clock | None
 ) -> LLMProvider:
     if kind == "offline":
         return offline_provider(provider_id, settings, clock=clock)
+    keys = looked.look()
     if about.needs_key and not keys.found:
         raise missing_key(provider_id, keys)
     changes = _changes(settings)

@@ -1,25 +1,30 @@
 """Where the key of a provider comes from, and what is said when there is none.
 
 The first of these that holds one wins: what the program was given, the variable that the settings name with
-``api_key_env`` (those of the chosen profile before the rest), the variable that the provider is known by. Settings
-files hold no keys. A provider whose ``base_url`` was changed gets a key only by ``api_key_env``: that of the vendor is
-no business of another server.
+``api_key_env`` (those of the chosen profile before the rest), the variable that the provider is known by, the stores of
+credentials; settings may say another order. Settings files hold no keys. A provider whose ``base_url`` was changed gets
+a key only by ``api_key_env``, or one that was stored for it by a name that is no vendor's: that of the vendor is no
+business of another server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
 from sentient_cli.config.llm import ProviderSettings
 from sentient_cli.config.secret import Secret
+from sentient_cli.credentials.leases import Lease
 from sentient_cli.errors import AuthenticationError, CredentialNotFoundError
-from sentient_cli.llm.providers.kinds import Kind
+from sentient_cli.llm.providers.kinds import KINDS, Kind
 from sentient_cli.redact import redactor
 
-__all__ = ["Keys", "find_keys", "missing_key", "say_where"]
+__all__ = ["KeyStores", "Keys", "Looked", "find_keys", "missing_key", "say_where"]
 
+_GIVEN = "what the program was given"
+_VARIABLES = ("variable", "environment", "env-file")
 _KEYLESS = "The model `offline` needs no key and no network"
 
 
@@ -31,6 +36,7 @@ class Keys(msgspec.Struct, frozen=True):
         source: Where they come from, for a reader; empty: there is none.
         looked: The variables that were looked at, in their order.
         profile: The profile that was chosen.
+        stored: What it is called in a store that it was found in; empty: it was in none.
 
     Example:
         >>> keys = find_keys(Kind(("OPENAI_API_KEY",)), None, {"OPENAI_API_KEY": "sk-1"})
@@ -42,6 +48,64 @@ class Keys(msgspec.Struct, frozen=True):
     source: str = ""
     looked: tuple[str, ...] = ()
     profile: str = "default"
+    stored: str = ""
+
+
+class KeyStores(Protocol):
+    """Where keys are kept beside variables."""
+
+    @property
+    def order(self) -> Sequence[str]:
+        """The places that are looked at, in their order."""
+        ...
+
+    def find(self, provider_id: str) -> Lease | None:
+        """The key of a provider, once that is on record; None: there is none.
+
+        Raises:
+            CredentialStoreError: a store that may hold it is down.
+            AuditError: it cannot be put on record.
+        """
+        ...
+
+
+class Looked:
+    """The keys of a provider: what variables hold, and, once it is needed, what stores hold.
+
+    Args:
+        provider_id: What the provider is called.
+        settings: Its table in the settings, if it has one.
+        keys: What was found in variables.
+        stores: Where keys are kept beside them; None: nowhere.
+    """
+
+    def __init__(
+        self, provider_id: str, settings: ProviderSettings | None, keys: Keys, stores: KeyStores | None
+    ) -> None:
+        self.keys: Keys = keys
+        self._id = provider_id
+        self._stores = stores
+        self._elsewhere = settings is not None and settings.base_url is not None and provider_id in KINDS
+        self._is_given = keys.source == _GIVEN
+
+    def look(self) -> Keys:
+        """The keys, from a store too if they are kept there.
+
+        Raises:
+            CredentialStoreError: a store that may hold one is down.
+            AuditError: it cannot be put on record.
+        """
+        stores = self._stores
+        if stores is None or self._is_given or self._elsewhere or "stores" not in stores.order:
+            return self.keys
+        places = [place for place in stores.order if place in {*_VARIABLES, "stores"}]
+        if self.keys.found and places[0] != "stores":
+            return self.keys
+        lease = stores.find(self._id)
+        if lease is not None and lease.store:
+            source = f"the credential {lease.address} in {lease.source}"
+            self.keys = Keys((lease.secret,), source, self.keys.looked, lease.address.profile, str(lease.address))
+        return self.keys
 
 
 def find_keys(
@@ -67,7 +131,7 @@ def find_keys(
         ()
     """
     if given:
-        return Keys((given,), "what the program was given", profile=profile)
+        return Keys((given,), _GIVEN, profile=profile)
     named = settings.api_key_env if settings is not None else ()
     elsewhere = settings is not None and settings.base_url is not None
     looked: tuple[str, ...] = named or (() if elsewhere else kind.variables)
@@ -91,16 +155,21 @@ def missing_key(provider: str, keys: Keys) -> CredentialNotFoundError:
             f"The provider {provider!r} has no key",
             why="Its `base_url` was changed, so that the key of its vendor is not sent there"
             f" (profile {keys.profile!r})",
-            fix=f'Name the variable of its key: `api_key_env = "NAME"` in [llm.providers.{provider}]. {_KEYLESS}',
+            fix=f'Name the variable of its key: `api_key_env = "NAME"` in [llm.providers.{provider}]'
+            f"{_or_store(provider)}. {_KEYLESS}",
         )
     names, first = " nor ".join(keys.looked), next(iter(keys.looked))
     return CredentialNotFoundError(
         f"The provider {provider!r} has no key",
         why=f"{'Neither' if len(keys.looked) > 1 else 'The variable'} {names}"
         f"{' is' if len(keys.looked) > 1 else ' is not'} set (profile {keys.profile!r})",
-        fix=f"Put it into `.env` (`{first}=…`) or run `export {first}=…`;"
-        f" `sentient doctor` shows what is set. {_KEYLESS}",
+        fix=f"Store it with `sentient keys set {provider}`, put it into `.env` (`{first}=…`) or run"
+        f" `export {first}=…`; `sentient keys which {provider}` shows where it was looked for. {_KEYLESS}",
     )
+
+
+def _or_store(provider: str) -> str:
+    return "" if provider in KINDS else f", or store it with `sentient keys set {provider}`"
 
 
 def say_where(error: AuthenticationError, keys: Keys) -> None:
@@ -108,6 +177,10 @@ def say_where(error: AuthenticationError, keys: Keys) -> None:
     if keys.source and keys.source not in error.why:
         error.why = f"{error.why.rstrip('.')}{'. ' if error.why else ''}The key is that of {keys.source}"
         error.why += f" (profile {keys.profile!r})"
+        if keys.stored:
+            _, _, name = keys.stored.partition("/")
+            error.fix = f"Replace it with `sentient keys set {name} --profile {keys.profile}`. {_KEYLESS}"
+            return
         variable = keys.looked[0] if keys.looked else ""
         if variable:
             error.fix = f"Set {variable} anew, in `.env` or the shell; `sentient doctor` shows what is set. {_KEYLESS}"

@@ -39,7 +39,7 @@ KINDS: Final[dict[str, Kind]] = {
     "groq": Kind(("GROQ_API_KEY",)),
     "huggingface": Kind(("HF_TOKEN", "HUGGINGFACE_API_KEY")),
     "llamacpp": Kind(("LLAMACPP_API_KEY",), needs_key=False, tells=True),
-    "lmstudio": Kind(("LMSTUDIO_API_KEY",), needs_key=False),
+    "lmstudio": Kind(("LMSTUDIO_API_KEY",), needs_key=False, tells=True),
     "mistral": Kind(("MISTRAL_API_KEY",)),
     "nvidia": Kind(("NVIDIA_API_KEY",)),
     "ollama": Kind(("OLLAMA_API_KEY",), needs_key=False, tells=True),

@@ -23,7 +23,25 @@ if TYPE_CHECKING:
     from sentient_cli.llm.batches import BatchProvider, BatchResult, BatchStatus
     from sentient_cli.llm.wire.pool import PoolFacts
 
-__all__ = ["LazyProvider"]
+__all__ = ["BatchWatch", "LazyProvider"]
+
+
+class BatchWatch(Protocol):
+    """Looks at the batches of providers: a `BatchBook`."""
+
+    async def check(self, provider: str, requests: Sequence[Request]) -> None:
+        """See whether requests may be handed in to a provider.
+
+        Raises:
+            ProviderError: they may not.
+        """
+        ...
+
+    def results(
+        self, provider: str, batch: str, source: AsyncGenerator[BatchResult, None]
+    ) -> AsyncGenerator[BatchResult, None]:
+        """See the results of a batch of a provider, and give them on."""
+        ...
 
 
 class _Remote(Protocol):
@@ -45,6 +63,8 @@ class LazyProvider:
         provider_id: What it is called.
         make: Makes it. What this raises is raised to whoever asked, and tried again next time.
         say_where: Adds to the error of a refused key where that key came from.
+        batches: Looks at its batches.
+        bounds_silence: Whether it gives up by itself when nothing comes.
 
     Example:
         >>> from sentient_cli.llm.offline import OfflineProvider
@@ -59,10 +79,14 @@ class LazyProvider:
         make: Callable[[], LLMProvider],
         *,
         say_where: Callable[[AuthenticationError], None] = _say_nothing,
+        batches: BatchWatch | None = None,
+        bounds_silence: bool = False,
     ) -> None:
+        self.bounds_silence: bool = bounds_silence
         self._id = provider_id
         self._make = make
         self._say_where = say_where
+        self._batches = batches
         self._made: LLMProvider | None = None
         self._closing = Closing()
 
@@ -209,9 +233,13 @@ class LazyProvider:
 
         Raises:
             BadRequestError: it takes no batches.
+            BudgetExceededError: they would cost more than is left of a budget; nothing was sent.
             ProviderError: they are not taken.
         """
-        return await self._batching().submit_batch(requests)
+        provider = self._batching()
+        if self._batches is not None:
+            await self._batches.check(self._id, requests)
+        return await provider.submit_batch(requests)
 
     async def batch_status(self, batch: str) -> BatchStatus:
         """How far a batch is.
@@ -227,7 +255,8 @@ class LazyProvider:
         Raises:
             ProviderError: as for `submit_batch`.
         """
-        return self._batching().batch_results(batch)
+        results = self._batching().batch_results(batch)
+        return results if self._batches is None else self._batches.results(self._id, batch, results)
 
     async def cancel_batch(self, batch: str) -> BatchStatus:
         """Answer no more of a batch.

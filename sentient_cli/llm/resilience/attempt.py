@@ -10,12 +10,13 @@ from typing import Final
 from sentient_cli.errors import ProviderError, ProviderTimeoutError
 from sentient_cli.llm.assembly import truncated
 from sentient_cli.llm.call import Call
-from sentient_cli.llm.provider import LLMProvider, Request
+from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.breaker import Breaker, Ticket
 from sentient_cli.llm.resilience.breaking import Guard
 from sentient_cli.llm.resilience.deadlines import Deadlines, Watch
 from sentient_cli.llm.resilience.gate import is_content, without_notices
 from sentient_cli.llm.resilience.opening import Asked, Opened
+from sentient_cli.llm.resilience.silence import Streaming
 from sentient_cli.llm.resilience.waste import wasted_usage
 from sentient_cli.llm.types import Chunk, Usage
 
@@ -23,6 +24,8 @@ __all__ = ["Attempt"]
 
 AFTER_END: Final = 1.0
 """Seconds in which something may come after the end of an answer: usage does."""
+FEW: Final = 4
+"""Pieces that may come after the end unwatched, of a provider that waits for nothing too long by itself."""
 MOST_HELD: Final = 256
 """Pieces without content that are held back; nobody sends that many."""
 
@@ -36,11 +39,12 @@ class Attempt:
         deadlines: How long it may take.
     """
 
-    __slots__ = ("_deadlines", "_provider", "guard", "id")
+    __slots__ = ("_deadlines", "_provider", "ends_by_itself", "guard", "id")
 
-    def __init__(self, provider: LLMProvider, guard: Guard, deadlines: Deadlines) -> None:
+    def __init__(self, provider: Streaming, guard: Guard, deadlines: Deadlines) -> None:
         self._provider = provider
         self.id: str = provider.provider_id
+        self.ends_by_itself: bool = getattr(provider, "bounds_silence", False) is True
         self.guard: Guard = guard
         self._deadlines = deadlines
 
@@ -82,7 +86,8 @@ class Attempt:
                 )
                 try:
                     async for chunk in source:
-                        held.append(answer.seen(chunk))
+                        is_plain = chunk.finish_reason is None and chunk.extra is None
+                        held.append(chunk if is_plain else answer.seen(chunk))
                         if chunk.text or is_content(chunk) or len(held) >= MOST_HELD:
                             watch.begun()
                             answer.watch = None if watch.is_over else watch
@@ -152,14 +157,19 @@ class _Attempted(Opened, kw_only=True):
         if not self.is_finished and not watch.expired:
             return ()
         late: list[Chunk] = []
-        # All is said, or the time was over while the reader was busy: only what is there already counts.
-        watch.last(AFTER_END if self.is_finished else 0.0)
+        is_watched = self._bound(AFTER_END if self.is_finished else 0.0)
         try:
             async for chunk in self.source:
                 late.append(self.seen(chunk))
-                if watch.is_late():
+                if is_watched and watch.is_late():
                     watch.expired = True
                     break
+                if len(late) == FEW and not is_watched:
+                    is_watched = self._bound(AFTER_END, at_once=True)
+            else:
+                if self.is_finished:
+                    self._leave(True)
+                    return late
         except ProviderError as error:
             self.failure = error
         except asyncio.CancelledError:
@@ -168,6 +178,14 @@ class _Attempted(Opened, kw_only=True):
         if watch.expired:  # who reads slowly is no failure of the provider
             self.failure, self.is_excused = self.failure or watch.error(self.attempt.id), True
         return late
+
+    def _bound(self, seconds: float, *, at_once: bool = False) -> bool:
+        """Bound what comes now; whether it is: who sees to the end of an answer by itself is not watched at once."""
+        # All is said, or the time was over while the reader was busy: only what is there already counts.
+        if self.is_finished and self.time.is_over and self.attempt.ends_by_itself and not at_once:
+            return False
+        self.time.last(seconds)
+        return True
 
     def check(self) -> None:
         if not self.is_finished:
@@ -189,8 +207,12 @@ class _Attempted(Opened, kw_only=True):
             if not self.time.interrupted():
                 raise
         finally:
-            self.time.close()
-            self.attempt.guard.leave(self.model, self.breaker, self.ticket, outcome)
+            self._leave(outcome)
+
+    def _leave(self, outcome: ProviderError | bool) -> None:
+        self.is_closed = True
+        self.time.close()
+        self.attempt.guard.leave(self.model, self.breaker, self.ticket, outcome)
 
 
 def _usage_of(chunks: list[Chunk]) -> Usage | None:

@@ -63,7 +63,8 @@ class Breakers:
         self._policy = policy
         self.clock: Clock = clock
         """What the time is."""
-        self._all: dict[tuple[str, str], Breaker] = {}
+        self.all: dict[tuple[str, str], Breaker] = {}
+        """Those that there are, by provider and model. To be read only."""
         self._told: dict[tuple[str, str], BreakerState] = {}
         self._listeners: list[BreakerListener] = []
 
@@ -77,33 +78,33 @@ class Breakers:
 
     def state(self, provider: str, model: str) -> BreakerState:
         """Whether calls pass."""
-        breaker = self._all.get((provider, model))
+        breaker = self.all.get((provider, model))
         return "closed" if breaker is None else breaker.state(self.now())
 
     def states(self) -> dict[tuple[str, str], BreakerState]:
         """All that were used, by provider and model."""
         now = self.now()
-        return {target: breaker.state(now) for target, breaker in self._all.items()}
+        return {target: breaker.state(now) for target, breaker in self.all.items()}
 
     def admits(self, provider: str, model: str) -> bool:
         """Whether a call would pass."""
-        breaker = self._all.get((provider, model))
+        breaker = self.all.get((provider, model))
         return breaker is None or breaker.until is None or breaker.admits(self.now())
 
     def of(self, provider: str, model: str) -> Breaker:
         """The breaker of a target."""
         target = (provider, model)
-        breaker = self._all.get(target)
+        breaker = self.all.get(target)
         if breaker is None:
-            if len(self._all) >= MOST:
-                self._all = {key: kept for key, kept in self._all.items() if not kept.is_new}
-            breaker = self._all[target] = Breaker(self._policy(provider))
+            if len(self.all) >= MOST:
+                self.all = {key: kept for key, kept in self.all.items() if not kept.is_new}
+            breaker = self.all[target] = Breaker(self._policy(provider))
         return breaker
 
     def forget(self, provider: str) -> None:
         """Begin anew with a provider."""
-        for target in [each for each in self._all if each[0] == provider]:
-            del self._all[target]
+        for target in [each for each in self.all if each[0] == provider]:
+            del self.all[target]
             self._told.pop(target, None)
 
     def changed(self, provider: str, model: str, breaker: Breaker) -> None:
@@ -141,7 +142,8 @@ class Guard:
         Raises:
             CircuitOpenError: the model rests.
         """
-        breaker = self._breakers.of(self._provider, model)
+        breakers = self._breakers
+        breaker = breakers.all.get((self._provider, model)) or breakers.of(self._provider, model)
         ticket = breaker.ticket
         if ticket is not None:
             breaker.pending += 1

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import current_task, get_running_loop
-from collections.abc import Callable
 from typing import Annotated, Final
-from weakref import WeakKeyDictionary, ref
 
 import msgspec
 from msgspec import Meta
 
 from sentient_cli.errors import ProviderTimeoutError
 from sentient_cli.llm.checked import check_fields
+from sentient_cli.llm.loops import PerLoop
 
 __all__ = ["Deadlines", "Round", "Watch", "round_of"]
 
@@ -28,13 +27,15 @@ MOMENT: Final = 0.1
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """How long things may take, in seconds; None: as long as they like.
 
-    Silence within an answer is the provider's business: it sees the bytes. A bound that holds within an answer costs a
-    fraction of a microsecond for each of its pieces.
+    Silence within an answer is the business of a provider that says so (``bounds_silence``): it sees the bytes. A bound
+    that holds within an answer costs a fraction of a microsecond for each of its pieces.
 
     Args:
         first_token: From the start of an attempt to the first content. What nothing can come after is never cut off.
         attempt: One attempt, from its start to its end.
         total: A call, with all its attempts.
+        stall: Without anything of an answer, before and within it, for a provider that does not see to that itself;
+            four times its ``timeout`` unless given. It holds for what nothing can come after too.
 
     Example:
         >>> Deadlines(first_token=5).total is None
@@ -44,6 +45,7 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     first_token: Seconds | None = 60.0
     attempt: Seconds | None = None
     total: Seconds | None = None
+    stall: Seconds | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -98,16 +100,19 @@ class Watch:
             if at - now < COARSE:
                 self._timer = loop.call_at(at, self.ring)
             else:
-                self._timer = found = round_of(loop)
-                found.join(self)
+                self._timer = found = _rounds.of(loop)
+                found.watches.add(self)
+                if not found.is_looking:
+                    found.begin(loop)
 
     def begun(self) -> None:
         """The answer has begun: only its end is bounded now, if that is."""
         self.task = None
         self._at, self._word = self._end, self._end_word
         if self._at is None:
-            self.is_over = True
-            self.close()
+            self.is_over = True  # a round goes on looking at it: to join it again would cost more
+            if not isinstance(self._timer, Round):
+                self.close()
 
     def resume(self) -> bool:
         """The provider is waited for again; say whether the time was over meanwhile."""
@@ -116,14 +121,17 @@ class Watch:
 
     def last(self, seconds: float) -> None:
         """Wait for the provider so long at most, and not beyond the end, but for a moment: to read what is there."""
-        self.close()
+        if self._victim is not None or not isinstance(self._timer, Round):
+            self.close()
+            self._timer = found = round_of(self.loop)
+            found.watches.add(self)
+            if not found.is_looking:
+                found.begin(self.loop)
         now = self.loop.time()
         at = now + seconds if self._end is None else min(now + seconds, self._end)
         self._at = max(at, now + MOMENT)
         self.expired = self.is_over = False
         self.task = current_task(self.loop)
-        self._timer = round_of(self.loop)
-        self._timer.join(self)
 
     def is_late(self) -> bool:
         """Whether the time is over; `expired` says so only once the loop comes around."""
@@ -170,7 +178,7 @@ class Watch:
             return
         self._timer = None
         if isinstance(timer, Round):
-            timer.leave(self)
+            timer.watches.discard(self)
         else:
             timer.cancel()
 
@@ -178,44 +186,38 @@ class Watch:
 class Round:
     """Looks after the watches of one loop every quarter of a second, while there are any."""
 
-    __slots__ = ("_timer", "_watches")
+    __slots__ = ("is_looking", "watches")
 
     def __init__(self) -> None:
-        self._watches: set[Watch] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self.watches: set[Watch] = set()
+        """Those that it looks after. Whoever puts one in sees to it that it looks."""
+        self.is_looking: bool = False
 
-    def __len__(self) -> int:
-        return len(self._watches)
-
-    def join(self, watch: Watch) -> None:
-        """Look after one more."""
-        self._watches.add(watch)
-        if self._timer is None:
-            self._timer = watch.loop.call_later(QUARTER, self.look)
-
-    def leave(self, watch: Watch) -> None:
-        """Look after one less, if it was there."""
-        self._watches.discard(watch)
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look soon."""
+        self.is_looking = True
+        loop.call_later(QUARTER, self._look_again)
 
     def look(self) -> None:
         """Ring those whose time is over."""
-        self._timer = None
-        for watch in [each for each in self._watches if each.is_late()]:
-            self._watches.discard(watch)
+        for watch in [each for each in self.watches if each.is_late()]:
+            self.watches.discard(watch)
             watch.ring()
-        if self._watches:
-            self._timer = get_running_loop().call_later(QUARTER, self.look)
+
+    def _look_again(self) -> None:
+        self.is_looking = False
+        self.look()
+        if self.watches:
+            self.begin(get_running_loop())
 
 
-_rounds: WeakKeyDictionary[asyncio.AbstractEventLoop, Round] = WeakKeyDictionary()
-_latest: list[tuple[Callable[[], asyncio.AbstractEventLoop | None], Round]] = [(lambda: None, Round())]
-"""The loop that was asked for last, since nearly always there is but one."""
+_rounds: Final = PerLoop(Round)
 
 
 def round_of(loop: asyncio.AbstractEventLoop) -> Round:
-    """What looks after the watches of a loop: a timer for each would cost ten microseconds."""
-    known, found = _latest[0]
-    if known() is not loop:
-        found = _rounds.setdefault(loop, Round())
-        _latest[0] = (ref(loop), found)
-    return found
+    """What looks after the watches of a loop.
+
+    Args:
+        loop: The loop.
+    """
+    return _rounds.of(loop)

@@ -32,7 +32,7 @@ from sentient_cli.llm.resilience.opening import Opened, Opening, opened
 from sentient_cli.llm.resilience.progress import Progress
 from sentient_cli.llm.resilience.replay import LONGEST, Replay
 from sentient_cli.llm.resilience.splice import LONGER, Splicer, anchor_of, continuation, spliced
-from sentient_cli.llm.resilience.targets import Choice, Target, adapted
+from sentient_cli.llm.resilience.targets import Choice, Chooser, Target, adapted
 from sentient_cli.llm.types import Chunk, JsonValue, Usage
 
 __all__ = ["Failover", "FailoverPolicy"]
@@ -75,28 +75,31 @@ class Failover:
     """Sends a call to the first of its targets, and to others when that fails.
 
     Args:
-        choose: Gives the targets of a call.
+        choose: Puts the targets of a call in order.
+        targets: Those of a call.
         lane: What is around one provider.
         breakers: Tell which targets rest.
-        policy: What happens when one fails, at this moment.
+        policy: What happens when one fails. May be replaced.
         may_repeat: Takes a retry of a provider's from what there is, and says whether there was one.
     """
 
-    __slots__ = ("_breakers", "_choose", "_lane", "_may_repeat", "_policy")
+    __slots__ = ("_breakers", "_choose", "_lane", "_may_repeat", "_targets", "policy")
 
     def __init__(
         self,
-        choose: Callable[[Request, Call], Choice],
+        choose: Chooser,
+        targets: Callable[[Call], tuple[Target, ...]],
         lane: Callable[[LLMProvider], Opening],
         breakers: Breakers,
-        policy: Callable[[], FailoverPolicy],
+        policy: FailoverPolicy,
         may_repeat: Callable[[str], bool],
     ) -> None:
         self._may_repeat = may_repeat
         self._choose = choose
+        self._targets = targets
         self._lane = lane
         self._breakers = breakers
-        self._policy = policy
+        self.policy: FailoverPolicy = policy
 
     async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:  # noqa: C901, PLR0912, PLR0915 - each generator more costs each chunk
         """Ask, until somebody answers.
@@ -105,8 +108,8 @@ class Failover:
             CircuitOpenError: all targets rest.
             ProviderError: the last one failed.
         """
-        choice = self._choose(request, call)
-        way = _Way(choice.targets, request, call, self._policy(), self._breakers, self._may_repeat)
+        choice = self._choose(request, call, self._targets(call))
+        way = _Way(choice.targets, request, call, self.policy, self._breakers, self._may_repeat)
         step: _Step | None = way.first(choice)
         while step is not None:
             try:
@@ -125,9 +128,8 @@ class Failover:
                     async for chunk in answer.source:  # microseconds count here
                         if watch is not None:
                             watch.task = None
-                        if chunk.text:
-                            add(chunk.text)
                         if chunk.text and not (chunk.finish_reason or chunk.usage or chunk.tool_call or chunk.extra):
+                            add(chunk.text)
                             yield chunk
                         else:
                             take(chunk)
@@ -139,17 +141,18 @@ class Failover:
                             if watch.expired:
                                 break
                 for chunk in await answer.rest():
-                    way.read(chunk)
+                    take(chunk)
                     yield chunk
                 answer.check()
-                if way.progress.lacks_usage:
+                if way.progress.said_before and way.progress.lacks_usage:
                     yield Chunk(usage=way.taken(step))
             except BaseException as error:
                 failure = way.failure(error, step, answer)
                 if failure is None:
                     raise
             finally:
-                await answer.close(failure)
+                if not answer.is_closed:
+                    await answer.close(failure)
             if failure is None or answer.is_finished:
                 return
             step = way.after(failure, step)
@@ -198,7 +201,7 @@ class _Way(msgspec.Struct, eq=False):
         return failure
 
     def arrived(self, step: _Step, answer: Opened) -> tuple[Callable[[str], None], Callable[[Chunk], None]]:
-        """An answer, a new one, or the rest of one begins; give what takes its texts and whatever else there is."""
+        """An answer, a new one, or the rest of one begins; give what takes its texts, and what takes other pieces."""
         call, splicer, progress = self.call, step.splicer, self.progress
         self.has_begun = progress.has_arrived = True
         if step.restarts:
@@ -209,14 +212,8 @@ class _Way(msgspec.Struct, eq=False):
             call.splices += 1
             self._tell_splice(step, cut=splicer.cut)
         for chunk in answer.held:
-            self.read(chunk)
+            progress.take(chunk)
         return progress.texts.append, progress.take
-
-    def read(self, chunk: Chunk) -> None:
-        """Take a piece that is given on."""
-        if chunk.text:
-            self.progress.texts.append(chunk.text)
-        self.progress.take(chunk)
 
     def after(self, error: SentientError, step: _Step) -> _Step | None:
         """Where the call goes after a failure; None: the answer ends where it broke off.
@@ -337,6 +334,7 @@ class _Way(msgspec.Struct, eq=False):
         if target.degraded:
             call.degraded = target.degraded
         call.alternatives = sum(map(self._admits, self.targets[-others:])) if others else 0
+        call.is_last_left = not call.alternatives and len(self.targets) > 1
         call.is_final = False
         call.is_rescue = not self.breakers.admits(provider, model) and not any(map(self._admits, self.targets))
 
@@ -344,8 +342,9 @@ class _Way(msgspec.Struct, eq=False):
         return self.breakers.admits(target.provider.provider_id, target.model)
 
     def _step(self) -> _Step:
-        target = self.targets[self.at]
-        return _Step(target, adapted(self.request, target))
+        target, request = self.targets[self.at], self.request
+        is_as_it_is = request.output is None and request.model == target.model
+        return _Step(target, request if is_as_it_is else adapted(request, target))
 
     def _is_late(self) -> bool:
         deadline = self.call.deadline

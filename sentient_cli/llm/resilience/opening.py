@@ -28,12 +28,14 @@ class Opened(msgspec.Struct, eq=False):
         source: The others, up to the end.
         watch: Bounds how long the source is waited for; None: nothing does.
         is_finished: Whether the mark was there that nothing is missing; only an attempt looks for it.
+        is_closed: Whether it has come to its end by itself, and need not be closed.
     """
 
     held: list[Chunk]
     source: AsyncGenerator[Chunk, None]
     watch: Watch | None = None
     is_finished: bool = False
+    is_closed: bool = False
 
     def seen(self, chunk: Chunk) -> Chunk:
         """Look at a piece that may be more than text, and give what of it goes on."""
@@ -99,7 +101,8 @@ class Opened(msgspec.Struct, eq=False):
             if not self.is_finished:
                 raise failure from None
         finally:
-            await self.close(failure)
+            if not self.is_closed:
+                await self.close(failure)
 
 
 class Asked(AsyncGenerator[Chunk, None]):

@@ -23,7 +23,7 @@ from sentient_cli.llm.hooks import failure_as_json
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.cache import AnswerCache, KeptAnswer, found, is_worth, keep
 from sentient_cli.llm.resilience.keys import key_of
-from sentient_cli.llm.types import Chunk, Usage
+from sentient_cli.llm.types import Chunk, JsonValue, Usage
 from sentient_cli.llm.wire.closing import Closing, slept
 
 __all__ = ["Outage", "OutagePolicy"]
@@ -62,25 +62,25 @@ class Outage:
 
     Args:
         inner: Asks the models, each that could answer.
-        policy: What is done, at this moment; None: nothing.
+        policy: What is done; None: nothing. May be replaced.
         clock: Waits.
         draw: Gives random numbers, from 0 to below 1, so that those who waited do not all come back at once.
         closing: Ends all waits: nobody is asked any more.
     """
 
-    __slots__ = ("_clock", "_closing", "_draw", "_inner", "_policy", "_waiting")
+    __slots__ = ("_clock", "_closing", "_draw", "_inner", "_waiting", "policy")
 
     def __init__(
         self,
         inner: Answering,
-        policy: Callable[[], OutagePolicy | None],
+        policy: OutagePolicy | None,
         clock: Clock,
         draw: Callable[[], float],
         closing: Closing,
     ) -> None:
         self._closing = closing
         self._inner = inner
-        self._policy = policy
+        self.policy: OutagePolicy | None = policy
         self._clock = clock
         self._draw = draw
         self._waiting = 0
@@ -91,7 +91,7 @@ class Outage:
         Raises:
             ProviderError: nobody did, and nothing else helped.
         """
-        policy = self._policy()
+        policy = self.policy
         return self._inner.stream(request, call) if policy is None else self._stream(policy, request, call)
 
     async def _stream(self, policy: OutagePolicy, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
@@ -111,7 +111,8 @@ class Outage:
                     raise
                 wait = self._wait(policy.wait - waited, error, tries, call)
                 if wait is not None:
-                    _tell(call, "wait", error)
+                    told: dict[str, JsonValue] = {"for": "outage", "seconds": wait, "error": failure_as_json(error)}
+                    call.recorder.tell("llm.wait", told)
                     await self._sleep(wait, error)
                     waited, tries = waited + wait, tries + 1
                     call.degraded = f"{_WHY} at once, and this one was waited for"

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from sentient_cli.clock import Clock
 from sentient_cli.llm.call import Answering, Call
-from sentient_cli.llm.provider import LLMProvider, Request
+from sentient_cli.llm.provider import LLMProvider
 from sentient_cli.llm.resilience.attempt import Attempt
 from sentient_cli.llm.resilience.breaker import BreakerPolicy
 from sentient_cli.llm.resilience.breaking import Breakers, Guard
@@ -19,11 +19,12 @@ from sentient_cli.llm.resilience.opening import First, Opening
 from sentient_cli.llm.resilience.outage import Outage
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryBudget, Retrying
+from sentient_cli.llm.resilience.silence import bounded
 from sentient_cli.llm.resilience.single_flight import SingleFlight
-from sentient_cli.llm.resilience.targets import Choice
+from sentient_cli.llm.resilience.targets import Chooser, Target
 from sentient_cli.llm.wire.closing import Closing
 
-__all__ = ["Pipeline", "Wrap", "cached", "lane", "pipeline"]
+__all__ = ["Pipeline", "Wrap", "cached", "lane"]
 
 Wrap: TypeAlias = Callable[[Answering], Answering]
 """Puts something more around what answers."""
@@ -34,7 +35,8 @@ class Pipeline:
 
     Args:
         policies: What is done about failures; others may be put in their place with `use`.
-        choose: Gives the targets of a call.
+        choose: Puts the targets of a call in order.
+        targets: Those of a call.
         clock: What the time is.
         around_calls: More around a whole call, the innermost first, such as budgets and filters.
         around_attempts: More around each attempt, the innermost first, such as limits of requests.
@@ -44,7 +46,8 @@ class Pipeline:
     def __init__(
         self,
         policies: ResiliencePolicies,
-        choose: Callable[[Request, Call], Choice],
+        choose: Chooser,
+        targets: Callable[[Call], tuple[Target, ...]],
         clock: Clock,
         *,
         around_calls: Sequence[Wrap] = (),
@@ -61,19 +64,41 @@ class Pipeline:
         """Whether providers are closed, so that there is nothing to wait for."""
         self.around_attempts: tuple[Wrap, ...] = tuple(around_attempts)
         self._lanes: dict[str, tuple[LLMProvider, Opening]] = {}
-        self._shared: Answering = pipeline(self, choose, around_calls)
-        self.answering: Answering = cached(self._shared, policies)
+        # From the inside out: each part is around the one before it.
+        self._failover = Failover(choose, targets, self.lane_of, self.breakers, policies.failover, self._may_repeat)
+        self._outage = Outage(self._failover, policies.outage, clock, draw, self.closing)
+        self._wrapped: Answering = self._outage
+        for wrap in around_calls:
+            self._wrapped = wrap(self._wrapped)
+        self._shared = SingleFlight(self._wrapped, shared=policies.shared)
+        self.answering: Answering = self._shared
         """What answers the calls that begin now."""
+        self.usual: Answering = self._shared
+        """The same for those without options of their own: what does nothing for them is left out."""
+        self._compose()
 
     def use(self, policies: ResiliencePolicies) -> None:
         """Have other policies for the calls that follow."""
         self.policies = policies
         self._lanes.clear()  # they are made for the policies that there were
-        self.answering = cached(self._shared, policies)
+        self._failover.policy = policies.failover
+        self._outage.policy = policies.outage
+        self._shared.shared = policies.shared
+        self._compose()
         self.budget.share, self.budget.floor = policies.retry_share, policies.retry_floor
+
+    def _compose(self) -> None:
+        policies = self.policies
+        is_bare = self._wrapped is self._outage and policies.outage is None
+        inner = self._failover if is_bare else self._wrapped
+        self.answering = cached(self._shared, policies)
+        self.usual = cached(self._shared if policies.shared else inner, policies)
 
     def _breaker_of(self, provider: str) -> BreakerPolicy:
         return self.policies.breaker_of(provider)
+
+    def _may_repeat(self, provider: str) -> bool:
+        return self.budget.take(provider, self.clock.now_ns() / 1e9)
 
     def lane_of(self, provider: LLMProvider) -> Opening:
         """What is around one provider; made once for it and the policies that there are."""
@@ -88,21 +113,6 @@ class Pipeline:
         self.breakers.forget(provider_id)
 
 
-def pipeline(parts: Pipeline, choose: Callable[[Request, Call], Choice], around: Sequence[Wrap]) -> Answering:
-    """Compose what answers a call, from the inside out. Each part is around the one before it."""
-    answering: Answering = Failover(
-        choose,
-        parts.lane_of,
-        parts.breakers,
-        lambda: parts.policies.failover,
-        lambda provider: parts.budget.take(provider, parts.clock.now_ns() / 1e9),
-    )
-    answering = Outage(answering, lambda: parts.policies.outage, parts.clock, parts.draw, parts.closing)
-    for wrap in around:
-        answering = wrap(answering)
-    return SingleFlight(answering, lambda: parts.policies.shared)
-
-
 def cached(answering: Answering, policies: ResiliencePolicies) -> Answering:
     """The outermost part, if answers are kept."""
     return answering if policies.cache is None else Caching(answering, policies.cache)
@@ -111,7 +121,8 @@ def cached(answering: Answering, policies: ResiliencePolicies) -> Answering:
 def lane(parts: Pipeline, provider: LLMProvider) -> Opening:
     """Compose what is around one provider, from the inside out; failover goes from one lane to another."""
     name, policies = provider.provider_id, parts.policies
-    attempt = Attempt(provider, Guard(name, parts.breakers), policies.deadlines_of(name))
+    deadlines = policies.deadlines_of(name)
+    attempt = Attempt(bounded(provider, deadlines), Guard(name, parts.breakers), deadlines)
     wrapped: Answering = attempt
     for wrap in parts.around_attempts:
         wrapped = wrap(wrapped)

@@ -81,7 +81,9 @@ class Progress(msgspec.Struct, eq=False):
         self.texts, self.tools, self.before, self.said_before = [], None, 0, False
 
     def take(self, chunk: Chunk) -> None:
-        """See what else than text there is in a piece."""
+        """Take a piece that is given on; one that is nothing but text may just be put with the other texts."""
+        if chunk.text:
+            self.texts.append(chunk.text)
         if chunk.finish_reason is not None:
             self.has_ended = True
         if chunk.thinking is not None or chunk.tool_call is not None or chunk.refusal:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from sentient_cli.clock import Clock
-from sentient_cli.errors import ProviderError
+from sentient_cli.errors import ProviderError, RateLimitError
 from sentient_cli.llm.call import Call
 from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.hooks import failure_as_json
@@ -33,6 +33,7 @@ class RetryContext(msgspec.Struct, frozen=True, kw_only=True):
         elapsed: Seconds since the first of these attempts began.
         remaining: Seconds that the call has left; None: as many as it likes.
         alternatives: How many other models can be asked instead.
+        is_last_left: Whether there were others, which have failed or rest.
         draw: A random number, from 0 to below 1.
 
     Example:
@@ -48,6 +49,7 @@ class RetryContext(msgspec.Struct, frozen=True, kw_only=True):
     elapsed: float = 0.0
     remaining: float | None = None
     alternatives: int = 0
+    is_last_left: bool = False
     draw: float = 0.0
 
 
@@ -79,13 +81,14 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Waits longer each time, at random within that, and at least as long as the provider asks for.
 
     Args:
-        attempts: How many attempts there are at most.
+        attempts: How many attempts there are at most; 1: nothing is tried again.
         base: Seconds within which the first retry comes.
         cap: Seconds within which any comes.
         strategy: ``exponential``: twice as long each time; ``linear``: longer by ``base``; ``constant``: the same.
         jitter: ``full``: at any moment from now to then; ``none``: just then.
         longest: Seconds that a provider may ask us to wait; when it asks for more, the call fails.
         patience: The same when another model can be asked instead.
+        extra: So many more for the last model that is left of several, since nothing comes after it.
 
     Example:
         >>> from sentient_cli.errors import RateLimitError, ServerError
@@ -103,6 +106,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     jitter: Literal["full", "none"] = "full"
     longest: Annotated[float, Meta(ge=0)] = 30.0
     patience: Annotated[float, Meta(ge=0)] = 2.0
+    extra: Annotated[int, Meta(ge=0, le=20)] = 1
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -110,7 +114,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     def wait(self, context: RetryContext) -> float | None:
         """Seconds to wait; None: another attempt does not help, comes too late, or was the last."""
         error = context.error
-        if not error.retryable or context.attempt >= self.attempts:
+        if not error.retryable or context.attempt >= self.most(is_last_left=context.is_last_left):
             return None
         share = context.draw if self.jitter == "full" else 1.0
         if error.retry_after is not None:
@@ -120,6 +124,18 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if (error.retry_after or 0.0) > (self.patience if context.alternatives else self.longest):
             return None
         return None if context.remaining is not None and wait >= context.remaining else wait
+
+    def most(self, *, is_last_left: bool) -> int:
+        """How many attempts a model has at most.
+
+        Args:
+            is_last_left: Whether there were others, which have failed or rest.
+
+        Example:
+            >>> [RetryPolicy(attempts=count).most(is_last_left=True) for count in (1, 3)]
+            [1, 4]
+        """
+        return self.attempts + self.extra if is_last_left and self.attempts > 1 else self.attempts
 
     def _growth(self, attempt: int) -> int:
         if self.strategy == "exponential":
@@ -248,7 +264,7 @@ class Retrying:
         Raises:
             ProviderError: the last attempt failed.
         """
-        strategy, provider, budget = self._strategy, self._provider, self._budget
+        provider, budget = self._provider, self._budget
         began = self._clock.now_ns() / 1e9
         if call.counted == provider:  # who comes again for the rest of an answer is no new call
             has_left = budget.has_left(provider, began)
@@ -259,7 +275,7 @@ class Retrying:
         while True:
             attempt += 1
             if not call.alternatives:
-                call.is_final = attempt >= strategy.attempts or not has_left
+                call.is_final = attempt >= self._most(call) or not has_left
             try:
                 answer = await self._inner.open(request, call)
             except ProviderError as error:
@@ -272,7 +288,9 @@ class Retrying:
             await self._wait(failure, self._context(failure, attempt, request, call, began), call)
 
     async def _wait(self, error: ProviderError, context: RetryContext, call: Call) -> None:
-        wait = self._strategy.wait(context)
+        # Who waited for its turn already, as long as it may, does not begin to wait anew.
+        is_turn = isinstance(error, RateLimitError) and error.nothing_sent
+        wait = None if is_turn else self._strategy.wait(context)
         if wait is None or not self._budget.take(self._provider, self._now()):
             raise error
         told: dict[str, JsonValue] = {
@@ -292,6 +310,10 @@ class Retrying:
             return True
         return await slept(self._clock, seconds, self._closed())
 
+    def _most(self, call: Call) -> int:
+        strategy = self._strategy
+        return strategy.most(is_last_left=call.is_last_left) if isinstance(strategy, RetryPolicy) else strategy.attempts
+
     def _now(self) -> float:
         return self._clock.now_ns() / 1e9
 
@@ -305,5 +327,6 @@ class Retrying:
             elapsed=self._now() - began,
             remaining=None if deadline is None else deadline - asyncio.get_running_loop().time(),
             alternatives=call.alternatives,
+            is_last_left=call.is_last_left,
             draw=self._draw(),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 
 from sentient_cli.llm.call import Answering, Call, CallOptions
 from sentient_cli.llm.provider import Request
@@ -77,7 +77,7 @@ class SingleFlight:
 
     Args:
         inner: Asks.
-        shared: Whether calls do that say nothing of it.
+        shared: Whether calls do that say nothing of it. May be replaced.
 
     Example:
         >>> import asyncio
@@ -92,11 +92,11 @@ class SingleFlight:
         1
     """
 
-    __slots__ = ("_flights", "_inner", "_is_shared")
+    __slots__ = ("_flights", "_inner", "shared")
 
-    def __init__(self, inner: Answering, shared: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, inner: Answering, *, shared: bool = False) -> None:
         self._inner = inner
-        self._is_shared = shared
+        self.shared: bool = shared
         self._flights: dict[tuple[int, CallOptions, str], _Flight] = {}
 
     def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
@@ -106,7 +106,7 @@ class SingleFlight:
             ProviderError: the shared call failed.
         """
         wanted = call.options.shared
-        shared = self._is_shared() if wanted is None else wanted
+        shared = self.shared if wanted is None else wanted
         return self._shared(request, call) if shared else self._inner.stream(request, call)
 
     async def _shared(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:

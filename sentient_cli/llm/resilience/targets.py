@@ -80,7 +80,10 @@ def first_capable(request: Request, call: Call, targets: Sequence[Target]) -> Ch
         BadRequestError: none can.
     """
     del call
-    if _is_text(request):
+    for message in request.messages:
+        if not isinstance(message.content, str):
+            break
+    else:  # text, as nearly always: everybody can take that
         return Choice(tuple(targets))
     needed = _needed(request)
     offered = [(target, capabilities_for(target.provider, target.model)) for target in targets]
@@ -93,13 +96,6 @@ def first_capable(request: Request, call: Call, targets: Sequence[Target]) -> Ch
         fix="Use a model that can, or leave that out of the request",
         provider=targets[0].provider.provider_id if targets else "",
     )
-
-
-def _is_text(request: Request) -> bool:
-    for message in request.messages:  # noqa: SIM110 - on each call, and a generator costs more
-        if not isinstance(message.content, str):
-            return False
-    return True
 
 
 def _needed(request: Request) -> dict[str, str]:

@@ -93,7 +93,7 @@ class UsageHook:
                 call.first_ms = _first_content(data)
         elif record.kind == "llm.attempt":
             self._attempt(call, record)
-        elif record.kind in {"llm.retry", "llm.failover"}:
+        elif record.kind in {"llm.retry", "llm.failover"} or (record.kind == "llm.wait" and "error" in data):
             call.error = _code(data)
         elif record.kind == "llm.usage":
             call.usage = msgspec.convert({name: data[name] for name in Usage.__struct_fields__ if name in data}, Usage)

@@ -16,7 +16,7 @@ from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.errors import StoreError
 from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.sqlite import check_version, connect, make_private, version_of
-from sentient_cli.llm.usage.rows import INSERT, SCHEMA, UsageRow, row_values
+from sentient_cli.llm.usage.rows import INSERT, INSERT_ONCE, SCHEMA, UsageRow, row_values
 from sentient_cli.store.lane import Lane
 
 __all__ = ["UsageLedger", "ledger_file", "open_for_reading"]
@@ -142,9 +142,11 @@ class UsageLedger:
             self._lose(len(rows), "")
             return
         try:
-            values = [row_values(self._priced(row)) for row in rows]
+            values = [row_values(self._priced(row)) for row in rows if not row.once]
+            first = [row_values(self._priced(row)) for row in rows if row.once]
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(INSERT, values)
+            connection.executemany(INSERT_ONCE, first)
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the file is free for the next ones
             with contextlib.suppress(sqlite3.Error):

@@ -9,7 +9,17 @@ import msgspec
 
 from sentient_cli.llm.types import Usage
 
-__all__ = ["INSERT", "MOST", "SCHEMA", "UsageRow", "bounded", "bounded_cost", "bounded_usage", "row_values"]
+__all__ = [
+    "INSERT",
+    "INSERT_ONCE",
+    "MOST",
+    "SCHEMA",
+    "UsageRow",
+    "bounded",
+    "bounded_cost",
+    "bounded_usage",
+    "row_values",
+]
 
 MOST: Final = 2**53
 """So many tokens are counted at most: what is told comes from outside, and the file holds no more than 2^63."""
@@ -47,6 +57,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
         cached: Whether it is an earlier answer.
         degraded: Why it is a lesser answer than was asked for.
         tier: The service tier that was used, or else asked for; it is not kept.
+        once: Whether the first row of this call and attempt stays when there is another; it is not kept.
 
     Example:
         >>> UsageRow(call="01J", at=0, provider="offline", model="echo", input=3, output=4).tokens.total
@@ -81,6 +92,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
     cached: bool = False
     degraded: str = ""
     tier: str | None = None
+    once: bool = False
 
     @property
     def tokens(self) -> Usage:
@@ -169,7 +181,7 @@ _TYPES: Final[dict[str, str]] = {
     "first_ms": "REAL",
     "total_ms": "REAL",
 }
-_NAMES: Final = tuple(name for name in UsageRow.__struct_fields__ if name != "tier")
+_NAMES: Final = tuple(name for name in UsageRow.__struct_fields__ if name not in {"tier", "once"})
 _COLUMNS: Final = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in _NAMES)
 
 SCHEMA: Final = (
@@ -177,4 +189,6 @@ SCHEMA: Final = (
     "CREATE INDEX usage_at ON usage (at)",
     "CREATE INDEX usage_session ON usage (session) WHERE session IS NOT NULL",
 )
-INSERT: Final = f"INSERT OR REPLACE INTO usage VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - places only
+_PLACES: Final = ", ".join("?" * len(_NAMES))
+INSERT: Final = f"INSERT OR REPLACE INTO usage VALUES ({_PLACES})"  # noqa: S608 - places only
+INSERT_ONCE: Final = f"INSERT OR IGNORE INTO usage VALUES ({_PLACES})"  # noqa: S608 - places only

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -43,6 +44,7 @@ def port_of(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
+@lru_cache(maxsize=256)  # each call asks
 def check_address(provider: str, url: str) -> None:
     """Find out whether requests may be sent there.
 

@@ -124,13 +124,16 @@ async def _piece(begun: Begun) -> bytes:
 
 async def _tail(begun: Begun) -> bytes:
     """What comes after the end, such as the usage; nothing is missing without it, so it is not waited for long."""
+    loop = asyncio.get_running_loop()
     if begun.until is None:
-        begun.until = asyncio.get_running_loop().time() + AFTER_END
+        begun.until = loop.time() + AFTER_END
+    ending = loop.call_at(begun.until, begun.incoming.close)  # which ends the reading
     try:
-        async with asyncio.timeout_at(begun.until):
-            return await begun.incoming.read_some()
-    except (ProviderError, TimeoutError):
+        return await begun.incoming.read_some()
+    except ProviderError:
         return b""
+    finally:
+        ending.cancel()
 
 
 async def _taken_up(begun: Begun) -> bool:

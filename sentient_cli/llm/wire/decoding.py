@@ -78,7 +78,8 @@ class StreamDecoder:
             for _, frame in self._events.feed(data):
                 if self.done:
                     break
-                take(frame, chunks)
+                if frame:  # some servers send empty ones as signs of life
+                    take(frame, chunks)
         except Exception as error:  # noqa: BLE001 - sorted there
             self._stop(error)
         return chunks if self._halves is None else self._halves.mended(chunks)
@@ -107,7 +108,7 @@ class StreamDecoder:
         """
         chunks: list[Chunk] = []
         last = self._events.end()
-        if last is not None and not self.done:
+        if last is not None and last.data and not self.done:
             try:
                 self._take(last.data, chunks)
             except Exception as error:  # noqa: BLE001 - sorted there

@@ -6,6 +6,7 @@ import email.utils
 import math
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Final, TypeAlias
 
 import msgspec
@@ -91,6 +92,8 @@ _FIXES: Final[tuple[tuple[Kind, str], ...]] = (
 _AGAIN: Final = frozenset({408, 409, 425, 429})
 """The only refusals between 400 and 499 after which the same request can succeed."""
 _TOO_LARGE: Final = 413
+_NEVER: Final = 1e9
+"""Seconds that nobody means."""
 _LONGEST: Final = 500
 _LONGEST_CODE: Final = 80
 
@@ -241,10 +244,13 @@ def retry_after_of(headers: Mapping[str, str], now: float | None = None) -> floa
     if seconds is not None or told is None:
         return seconds
     try:
-        at = email.utils.parsedate_to_datetime(told).timestamp()
+        at = email.utils.parsedate_to_datetime(told)
+        if at.tzinfo is None:  # all forms of a date in HTTP are in this zone, and one of them does not say so
+            at = at.replace(tzinfo=UTC)
+        wait = at.timestamp() - (time.time() if now is None else now)
     except (ValueError, OverflowError):
         return None
-    return max(0.0, at - (time.time() if now is None else now))
+    return max(0.0, wait) if wait < _NEVER else None
 
 
 def _number(text: str | None) -> float | None:
@@ -252,4 +258,4 @@ def _number(text: str | None) -> float | None:
         value = float(text) if text is not None else -1.0
     except ValueError:
         return None
-    return value if 0 <= value < 1e9 else None  # noqa: PLR2004 - and no number that is none
+    return value if 0 <= value < _NEVER else None  # and no number that is none

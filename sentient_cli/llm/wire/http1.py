@@ -7,13 +7,11 @@ import ssl
 from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import aiohttp
 from typing_extensions import override
 
-from sentient_cli.llm.wire.broken import StalledError
-from sentient_cli.llm.wire.patience import SLOWEST
+from sentient_cli.llm.wire.patience import SLOWEST, within
 from sentient_cli.llm.wire.pool import Answered, Outgoing, Pool
 from sentient_cli.llm.wire.pooling import Pooling
 from sentient_cli.llm.wire.settings import RemoteConfig
@@ -31,8 +29,7 @@ class _Connector(aiohttp.TCPConnector):
         """Hold to these sizes and times; to be called before anything else."""
         self._pooling = pooling
         self._time = asyncio.get_running_loop().time
-        self._born: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()
-        self._unused: set[ResponseHandler] = set()
+        self._unused: dict[ResponseHandler, float] = {}  # with when it was opened
 
     @override
     async def connect(
@@ -43,28 +40,25 @@ class _Connector(aiohttp.TCPConnector):
             protocol = connection.protocol
             if protocol is None:
                 return connection
-            self._unused.discard(protocol)
-            if self._is_old(protocol):
+            now = self._time()
+            born = self._unused.pop(protocol, now)
+            if now - born >= self._pooling.lifetime:
                 connection.close()
                 continue
-            self._born.setdefault(protocol, self._time())
-            connection.add_callback(partial(self._released, protocol))
+            connection.add_callback(partial(self._released, protocol, born))
             return connection
 
-    def _released(self, protocol: ResponseHandler) -> None:
+    def _released(self, protocol: ResponseHandler, born: float) -> None:
         """The connection goes back, or is closed."""
         full = len(self._unused) >= self._pooling.max_idle and self.unused() >= self._pooling.max_idle
-        if full or self._is_old(protocol):
+        if full or self._time() - born >= self._pooling.lifetime:
             protocol.force_close()
         else:
-            self._unused.add(protocol)
-
-    def _is_old(self, protocol: ResponseHandler) -> bool:
-        return self._time() - self._born.get(protocol, self._time()) >= self._pooling.lifetime
+            self._unused[protocol] = born
 
     def unused(self) -> int:
         """Connections that stand and that nobody uses."""
-        self._unused = {protocol for protocol in self._unused if protocol.is_connected()}
+        self._unused = {protocol: born for protocol, born in self._unused.items() if protocol.is_connected()}
         return len(self._unused)
 
 
@@ -108,9 +102,10 @@ class Http1Pool(Pool[bool]):
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            skip_auto_headers=("User-Agent",),
+            headers={"User-Agent": "sentient"},  # where a request has none: the library's own is never sent
             requote_redirect_url=False,
         )
+        self._timeouts = (config, _timeouts(config))
 
     @property
     @override
@@ -130,27 +125,20 @@ class Http1Pool(Pool[bool]):
 
     @override
     async def _send(self, seat: bool, outgoing: Outgoing, config: RemoteConfig) -> Answered:
-        timeout = aiohttp.ClientTimeout(
-            total=None, connect=config.connect_timeout, sock_connect=config.connect_timeout, sock_read=config.timeout
+        if self._timeouts[0] is not config:
+            self._timeouts = (config, _timeouts(config))
+        response = self._session.request(
+            outgoing.method,
+            outgoing.url,
+            data=outgoing.body,
+            headers=outgoing.headers,
+            allow_redirects=False,
+            proxy=config.proxy,
+            timeout=self._timeouts[1],
         )
+        # A byte now and then is no head.
         seconds = config.connect_timeout + config.patience + len(outgoing.body or b"") / SLOWEST
-        bound = asyncio.timeout(seconds)
-        try:
-            async with bound:
-                response = await self._session.request(
-                    outgoing.method,
-                    outgoing.url,
-                    data=outgoing.body,
-                    headers=outgoing.headers,
-                    allow_redirects=False,
-                    proxy=config.proxy,
-                    timeout=timeout,
-                )
-        except TimeoutError as error:
-            if bound.expired():
-                raise StalledError from error  # a byte now and then is no head
-            raise
-        return _Answer(response)
+        return _Answer(await within(seconds, response))
 
     @override
     async def _end(self) -> None:
@@ -159,3 +147,10 @@ class Http1Pool(Pool[bool]):
     @override
     def abandon(self) -> None:
         self._session.detach()
+
+
+def _timeouts(config: RemoteConfig) -> aiohttp.ClientTimeout:
+    """What the library bounds: how long a connection may take, and how long it may be silent."""
+    return aiohttp.ClientTimeout(
+        total=None, connect=config.connect_timeout, sock_connect=config.connect_timeout, sock_read=config.timeout
+    )

@@ -77,9 +77,11 @@ class KeyRing:
             request: What it is for.
         """
         now, count = self._now(), len(self._keys)
-        order = [(self._next + step) % count for step in range(count)]
-        place = min(order, key=lambda each: self._wait(self._keys[each], request, now))  # of equals the first
-        self._next = place + 1
+        place = 0
+        if count > 1:
+            order = [(self._next + step) % count for step in range(count)]
+            place = min(order, key=lambda each: self._wait(self._keys[each], request, now))  # of equals the first
+            self._next = place + 1
         key = self._keys[place]
         if request is not None:
             self._shares.take(key, request, now)

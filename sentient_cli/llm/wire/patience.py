@@ -6,13 +6,16 @@ One look at all answers of an event loop, a few times a second: a timer for each
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
-from weakref import WeakKeyDictionary
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from sentient_cli.errors import ProviderTimeoutError
+from sentient_cli.llm.loops import PerLoop
+from sentient_cli.llm.wire.broken import StalledError
 
-__all__ = ["SLOWEST", "Patience", "stalled"]
+__all__ = ["SLOWEST", "Patience", "stalled", "within"]
+
+T = TypeVar("T")
 
 TICK: Final = 0.25
 """Seconds between two looks."""
@@ -40,9 +43,9 @@ class Patience:
 
     __slots__ = ("_is_over", "_seconds", "_since", "_stop", "_watched", "is_read", "moved")
 
-    def __init__(self, seconds: float, stop: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, stop: Callable[[], object]) -> None:
         self._seconds = seconds
-        self._stop = stop
+        self._stop: Callable[[], object] = stop
         self._since = 0.0
         self._is_over = False
         self._watched: _Watched | None = None
@@ -53,12 +56,16 @@ class Patience:
 
     def begin(self) -> None:
         """Look at it from now on, until `end`."""
-        watched = self._watched = _watched()
-        self._since = watched.loop.time()
-        watched.add(self)
+        loop = asyncio.get_running_loop()
+        watched = self._watched = _watched.of(loop)
+        self._since = loop.time()
+        watched.all.add(self)
+        if not watched.is_looking:
+            watched.begin(loop)
 
     def end(self) -> None:
         """Look at it no more."""
+        self._stop = _nothing  # what would stop may hold this, and garbage in a circle is dear to find
         watched, self._watched = self._watched, None
         if watched is not None:
             watched.all.discard(self)
@@ -86,38 +93,63 @@ class Patience:
 class _Watched:
     """What is looked at in one event loop."""
 
-    __slots__ = ("__weakref__", "_is_looking", "all", "loop")
+    __slots__ = ("all", "is_looking")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+    def __init__(self) -> None:
         self.all: set[Patience] = set()
-        self._is_looking = False
+        self.is_looking: bool = False
 
-    def add(self, patience: Patience) -> None:
-        self.all.add(patience)
-        if not self._is_looking:
-            self._is_looking = True
-            self.loop.call_later(TICK, self._look)
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.is_looking = True
+        loop.call_later(TICK, self._look)
 
     def _look(self) -> None:
         if not self.all:
-            self._is_looking = False
+            self.is_looking = False
             return
-        self.loop.call_later(TICK, self._look)
-        now = self.loop.time()
+        loop = asyncio.get_running_loop()
+        self.begin(loop)
+        now = loop.time()
         for patience in tuple(self.all):
             patience.look(now)
 
 
-_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Watched] = WeakKeyDictionary()
+_watched: Final = PerLoop(_Watched)
 
 
-def _watched() -> _Watched:
-    loop = asyncio.get_running_loop()
-    found = _loops.get(loop)
-    if found is None:
-        found = _loops[loop] = _Watched(loop)
-    return found
+def _nothing() -> None:
+    pass
+
+
+async def within(seconds: float, answer: Awaitable[T]) -> T:
+    """Wait for something, for so long and a moment at most: for a bound of many seconds, which costs a call little.
+
+    Args:
+        seconds: How long it may take.
+        answer: What is waited for.
+
+    Raises:
+        StalledError: it took longer.
+
+    Example:
+        >>> asyncio.run(within(60.0, asyncio.sleep(0, "done")))
+        'done'
+    """
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - whoever awaits is one
+    patience, cancelling = Patience(seconds, task.cancel), task.cancelling()
+    patience.begin()
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        # Whoever else wants the task to end goes first.
+        if patience.renew() and task.uncancel() <= cancelling:
+            raise StalledError from None
+        raise
+    finally:
+        patience.end()
+        if patience.renew():
+            task.uncancel()
 
 
 def stalled(provider: str, seconds: float) -> ProviderTimeoutError:

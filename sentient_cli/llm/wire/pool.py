@@ -144,7 +144,9 @@ class Pool(Generic[Seat]):
             PoolExhaustedError: there is none in time.
             ProviderError: it was closed meanwhile.
         """
-        seat = await self.line.until(self._take, patience)
+        seat = None if len(self.line) else self._take()
+        if seat is None:
+            seat = await self.line.until(self._take, patience)
         if seat is None:
             raise PoolExhaustedError(
                 f"No connection to the provider {self.provider!r} became free",

@@ -93,10 +93,13 @@ class Incoming:
         """All is said: wait a moment for the formal end, and drop what else comes. Never fails."""
         if self._answered.at_eof():
             return
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(_GRACE):
+        ending = asyncio.get_running_loop().call_later(_GRACE, self.close)
+        try:
+            with contextlib.suppress(Exception):
                 while await self._readany():
                     pass
+        finally:
+            ending.cancel()
 
     @property
     def patience(self) -> float:

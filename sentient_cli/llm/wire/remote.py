@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Generic, TypeVar
 
 from sentient_cli.config.secret import Secret
@@ -54,6 +55,11 @@ class RemoteProvider(Generic[C]):
         return self._config
 
     @property
+    def bounds_silence(self) -> bool:
+        """That it gives up by itself when nothing comes: it sees the bytes."""
+        return True
+
+    @property
     def pool(self) -> PoolFacts:
         """How its connections are used."""
         return self._transport.facts if self._transport else PoolFacts(limit=self._config.pooling.max_connections)
@@ -83,7 +89,7 @@ class RemoteProvider(Generic[C]):
             ProviderError: of the class that fits, from the iteration.
             CredentialNotFoundError: there is no key.
         """
-        return answer(lambda: self._begin(request), self._meter)
+        return answer(partial(self._begin, request), self._meter)
 
     async def update_config(self, changes: Mapping[str, JsonValue | Secret]) -> None:
         """Change settings by name, all or none. Calls going on keep the old ones, and their connections.
@@ -130,7 +136,7 @@ class RemoteProvider(Generic[C]):
             self._transport = Transport(self._id, self._config)
         return self._transport
 
-    async def _begin(self, request: Request) -> Begun:
+    def _begin(self, request: Request) -> Awaitable[Begun]:
         """Send a request with the key whose turn it is, or with another where that is refused."""
         keys = self._keys
 
@@ -140,7 +146,7 @@ class RemoteProvider(Generic[C]):
             self._limits = keys.told(key, request, begun.incoming.headers)
             return begun
 
-        return await keys.having(send, request)
+        return keys.having(send, request)
 
     async def _ask(self, request: Request, key: Secret | None) -> Begun:
         """Send a request with a key, and give what has begun.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -22,7 +23,7 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 
 
-class RemoteConfig(ProviderConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RemoteConfig(ProviderConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """What every remote provider can be told. What is around it (deadlines of attempts, limits) is the manager's.
 
     Args:
@@ -74,17 +75,17 @@ class RemoteConfig(ProviderConfig, frozen=True, kw_only=True, forbid_unknown_fie
     proxy: str | None = None
     ca_file: str | None = None
 
-    @property
+    @cached_property  # each call asks, and settings never change: others are another object
     def patience(self) -> float:
         """Seconds without anything of an answer."""
         return 4 * self.timeout if self.stall_timeout is None else self.stall_timeout
 
-    @property
+    @cached_property
     def keys(self) -> tuple[Secret, ...]:
         """All keys, each once."""
         return tuple(dict.fromkeys((*((self.api_key,) if self.api_key else ()), *self.api_keys)))
 
-    @property
+    @cached_property
     def pooling(self) -> Pooling:
         """How many connections there are, and for how long: what is set, else what the profile has."""
         profile = PROFILES[self.pool]

@@ -89,19 +89,16 @@ class Transport:
             getattr(mine.pooling, name) == getattr(other.pooling, name) for name in _SIZED
         )
 
-    async def _pool(self) -> AnyPool:
+    async def _pool(self, loop: asyncio.AbstractEventLoop) -> AnyPool:
         if self._closed:
             raise closed(self._provider)
-        loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None or pool.closed:
-            for dead in [one for one in self._pools if one.is_closed()]:
-                self._pools.pop(dead).abandon()
-            if self._context is None:
-                self._context = tls_context(self._provider, self._config)
-            pool = self._pools[loop] = self._made(self._context)
-            pool.retired = self._retired
-            await pool.attach()
+        for dead in [one for one in self._pools if one.is_closed()]:
+            self._pools.pop(dead).abandon()
+        if self._context is None:
+            self._context = tls_context(self._provider, self._config)
+        pool = self._pools[loop] = self._made(self._context)
+        pool.retired = self._retired
+        await pool.attach()
         return pool
 
     def _made(self, context: ssl.SSLContext | bool) -> AnyPool:
@@ -139,7 +136,10 @@ class Transport:
             ProviderError: it is closed.
         """
         config = config or self._config
-        pool = await self._pool()
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None or pool.closed or self._closed:
+            pool = await self._pool(loop)
         try:
             answered, freed = await pool.send(Outgoing(method, url, headers, body), config)
         except Exception as error:  # noqa: BLE001 - the seam sorts them, and gives back what is no error of the network

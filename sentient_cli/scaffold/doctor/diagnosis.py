@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sentient_cli.config import load
 from sentient_cli.errors import SentientError, UsageError
+from sentient_cli.scaffold.doctor.credentials import check_credentials
 from sentient_cli.scaffold.doctor.dependencies import check_dependencies
 from sentient_cli.scaffold.doctor.finding import Check, Finding, Surroundings, Terminal
 from sentient_cli.scaffold.doctor.machine import check_directories, check_limits, check_port, check_terminal
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     Check("Project", "exposure", check_exposure),
     Check("Project", "agent", check_agent),
     Check("Keys", "keys", check_keys),
+    Check("Keys", "stored", check_credentials),
     Check("Keys", "keyring", check_keyring),
     Check("Keys", "local", check_local),
     Check("Network", "proxies", check_proxies),

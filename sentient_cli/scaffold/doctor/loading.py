@@ -63,12 +63,18 @@ def _look(wanted: Wanted) -> Iterator[Finding]:
 def _model(loaded: Loaded) -> Finding:
     from sentient_cli.clock import SystemClock, SystemIds
     from sentient_cli.host.compose import build_llm
+    from sentient_cli.host.key_stores import stored_keys
     from sentient_cli.host.llm_endings import ending_of
 
     clock, settings = SystemClock(), loaded.settings
     try:
         manager = build_llm(
-            settings.llm, clock, SystemIds(clock), environment=loaded.environment, profile=settings.profile
+            settings.llm,
+            clock,
+            SystemIds(clock),
+            environment=loaded.environment,
+            profile=settings.profile,
+            stores=stored_keys(settings, environment=loaded.environment, project=loaded.project_dir),
         )
         manager.check_default()
         provider, model = manager.resolve()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 
+from sentient_cli.credentials.catalogue import Catalogue
+from sentient_cli.credentials.stores.keyring_choice import INSTEAD
+from sentient_cli.errors import CredentialStoreError
 from sentient_cli.sanitize import sanitize_line
 from sentient_cli.scaffold.doctor.asking import ask
 from sentient_cli.scaffold.doctor.finding import Finding, Surroundings
@@ -19,18 +21,14 @@ _KEY = re.compile(r"[A-Z][A-Z0-9_]*_API_KEY")
 _PLACEHOLDER = re.compile(
     r"(?i)(<.*>|\.{3}|…|x{4,}|your[-_ ].*|change[-_ ]?me|todo|sk-(\.{3}|x+|your.*)|.*key[-_ ]?here)"
 )
-_SAFE_KEYRINGS = {
-    "keyring.backends.SecretService",
-    "keyring.backends.libsecret",
-    "keyring.backends.kwallet",
-    "keyring.backends.macOS",
-    "keyring.backends.Windows",
-}
 _ASK_KEYRING = """
-import keyring
-backend = keyring.get_keyring()
-inner = getattr(backend, "backends", None)
-print(*{type(each).__module__ for each in (inner if inner is not None else [backend])})
+import os
+from sentient_cli.credentials.stores.keyring_choice import choose
+from sentient_cli.errors import CredentialStoreError
+try:
+    print("ok", choose(os.environ).name)
+except CredentialStoreError as error:
+    print("none", error.why)
 """
 
 
@@ -82,23 +80,22 @@ def check_local(here: Surroundings) -> Iterator[Finding]:  # noqa: ARG001 - a ch
 
 
 def check_keyring(here: Surroundings) -> Iterator[Finding]:
-    """The system's store of secrets, where the package for it is installed."""
-    try:
-        version = metadata.version("keyring")
-    except metadata.PackageNotFoundError:
-        yield Finding("keyring", "skip", "Not installed, and not needed: keys come from the environment and .env")
+    """The system's store of secrets; without one it matters only to whom keeps keys there."""
+    answer = ask([sys.executable, "-c", _ASK_KEYRING], where=here.start, environment=here.environment, seconds=10)
+    status, _, said = sanitize_line(answer.out).strip().partition(" ")
+    if status == "ok":
+        yield Finding("keyring", "ok", said)
         return
-    command = [sys.executable, "-c", _ASK_KEYRING]
-    answer = ask(command, where=here.start, environment=here.environment, seconds=10)
-    backends = answer.out.split()
-    unsafe = [name for name in backends if name not in _SAFE_KEYRINGS]
-    if backends and not unsafe:
-        yield Finding("keyring", "ok", f"{version}, {', '.join(name.rpartition('.')[2] for name in backends)}")
-    else:
-        names = ", ".join(unsafe) or "no back end"
-        yield Finding(
-            "keyring",
-            "warn",
-            f"{version} has {names}, which would not keep a secret safely",
-            "Start a Secret Service such as GNOME Keyring, or keep keys in the environment",
-        )
+    try:
+        needed = any(card.store == "keyring" for card in Catalogue().cards())
+    except CredentialStoreError:  # which is told by another check
+        needed = False
+    why = said if status else "it does not answer" if answer.late else "it cannot be loaded"
+    yield Finding(
+        "keyring",
+        "fail" if needed else "skip",
+        f"There is none that keeps a secret safely: {why}"
+        if needed
+        else "None that can be used, and none is needed: no key is kept in one",
+        INSTEAD if needed else "",
+    )

@@ -7,9 +7,10 @@ import logging
 
 import pytest
 
+from sentient_cli.errors import RateLimitError
 from sentient_cli.llm.call import CallOptions
 from tests.cli.llm_command_kit import chat_answer
-from tests.llm.factory.socket_kit import configured, table
+from tests.llm.factory.socket_kit import Waits, configured, table
 from tests.support.llm_server import Answer, LLMServer
 
 
@@ -47,3 +48,27 @@ async def test_a_model_that_ends_is_said_to_once(caplog: pytest.LogCaptureFixtur
                 await manager.generate("Hello")
     said = [record.getMessage() for record in caplog.records]
     assert said == ["The model mine:gpt-4o-transcribe answers no more from 2027-02-28 on: choose another one"]
+
+
+@pytest.mark.story("1.8", "4.2")
+@pytest.mark.parametrize(("limit_wait", "slept"), [(9.0, None), (11.0, 10.0)])
+async def test_how_long_a_call_waits_for_its_turn_is_a_setting(limit_wait: float, slept: float | None) -> None:
+    with LLMServer(chat_answer("Hi")) as server:
+        told = {
+            "model": "mine:small",
+            "limit_wait": limit_wait,
+            "providers": {"mine": table(server) | {"requests_per_minute": 6}},
+            "usage": False,
+        }
+        clock = Waits()
+        async with configured(told, clock=clock) as manager:
+            for _ in range(6):
+                await manager.generate("Hello")
+            if slept is None:
+                with pytest.raises(RateLimitError) as caught:
+                    await manager.generate("Hello")
+                assert (caught.value.nothing_sent, clock.slept) == (True, [])
+            else:
+                assert (await manager.generate("Hello")).attempts == 1
+                assert clock.slept == [pytest.approx(slept)]
+        assert len(server.requests) == (6 if slept is None else 7)

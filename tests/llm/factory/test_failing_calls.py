@@ -167,6 +167,7 @@ async def test_calls_that_ask_the_same_at_once_are_one_where_that_is_wished() ->
             assert len(one.requests) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.story("E4.3")
 @pytest.mark.parametrize(
     ("answer", "asked", "end"),

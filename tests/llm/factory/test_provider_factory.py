@@ -84,6 +84,7 @@ def test_errors_of_keys() -> None:
     assert "Set A_KEY anew" in refused.fix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"offline"}))
 def test_every_kind_can_be_made(kind: str) -> None:
     settings = ProviderSettings(kind=kind, base_url="http://127.0.0.1:9/v1", api_key_env=("A_KEY",), timeout=7)

@@ -36,6 +36,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_modules_of_each_kind_are_there(kind: str) -> None:
     missing = [name for name in modules_of(kind) if importlib.util.find_spec(name) is None]

@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.errors import CircuitOpenError, CredentialNotFoundError, RateLimitError, ServerError
-from sentient_cli.llm import Chunk, RateLimits, Request, Usage
+from sentient_cli.llm import Chunk, LLMManager, OfflineProvider, RateLimits, Request, Usage
 from sentient_cli.llm.call import Call
+from sentient_cli.llm.hooks import Recorder
 from sentient_cli.llm.limits.bucket import Bucket
 from sentient_cli.llm.limits.headers import Told, read_limits
 from sentient_cli.llm.limits.limiter import Limited, Limiter
 from sentient_cli.llm.limits.shares import Shares
 from sentient_cli.testing import FixedClock
+from tests.llm.parts import Records, StepClock
 from tests.llm.usage.usage_kit import Answers, a_call, a_request
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -183,6 +185,44 @@ def test_with_somebody_else_a_call_goes_there_at_once() -> None:
     assert inner.closed == 62
 
 
+def test_waiting_for_a_turn_is_no_failure() -> None:
+    clock, hook = FixedClock(), Records()
+    limiter = Limiter(RateLimits(requests_per_minute=12), clock=clock)
+    limiter.requests.level = 0
+    manager = LLMManager(
+        [OfflineProvider()],
+        default_model="offline:echo",
+        clock=clock,
+        hooks=[hook],
+        around_attempts=[lambda inner: Limited(inner, lambda _: limiter)],
+    )
+    answer = asyncio.run(manager.generate("Hi"))
+    assert (answer.attempts, answer.degraded, answer.notices) == (1, "", ())
+    (told,) = [record.data for record in hook.records if record.kind == "llm.wait"]
+    seconds = told.pop("seconds")
+    assert told == {"for": "limit", "limit": "requests", "provider": "offline"}
+    assert seconds == pytest.approx(5)
+    assert not {"llm.retry", "llm.failover"} & set(hook.kinds)
+
+
+def test_who_would_wait_too_long_for_a_turn_is_not_tried_again() -> None:
+    clock, hook = StepClock(), Records()
+    limiter = Limiter(RateLimits(requests_per_minute=5), clock=clock)
+    limiter.requests.level = 0
+    manager = LLMManager(
+        [OfflineProvider()],
+        default_model="offline:echo",
+        clock=clock,
+        hooks=[hook],
+        around_attempts=[lambda inner: Limited(inner, lambda _: limiter)],
+    )
+    with pytest.raises(RateLimitError) as caught:  # twelve seconds, two more than anybody waits for a turn
+        asyncio.run(manager.generate("Hi"))
+    assert (caught.value.nothing_sent, clock.slept) == (True, [])
+    assert "llm.retry" not in hook.kinds
+    assert not RateLimitError("Slower").nothing_sent
+
+
 def test_headers_are_learned_from_after_each_call() -> None:
     limiter = Limiter(clock=FixedClock())
     limited = Limited(Answers(), lambda provider: limiter, told=lambda name: {"x-ratelimit-limit-requests": "3"})
@@ -278,7 +318,11 @@ def test_a_call_waits_until_a_key_has_something_left(limiter: Limiter | None) ->
     began = clock.now_ns()
     keys = _Waits(3.0, 3.0, 2.0)  # asked before anything is waited for, and whenever that is over
     limited = Limited(inner, lambda _: limiter, keys_of=lambda _: keys, clock=clock)
-    asyncio.run(_read(limited, a_call()))
+    hook = Records()
+    call = a_call()
+    call.recorder = Recorder([hook], clock, "1")
+    asyncio.run(_read(limited, call))
+    assert [(told.data["limit"], told.data["seconds"]) for told in hook.records] == [("keys", 3.0), ("keys", 2.0)]
     assert clock.now_ns() - began == 5 * 10**9
     assert (len(inner.requests), inner.closed) == (1, 1)
 

@@ -32,6 +32,7 @@ def test_what_is_known_of_a_model_goes_before_its_provider() -> None:
     assert (can.tools, can.images, can.thinking, can.max_input_tokens) == (False, False, True, 128_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(ROWS))
 def test_every_row_can_be_read(kind: str) -> None:
     rows = known_models(kind)

@@ -30,6 +30,7 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
 tokens = st.integers(min_value=0, max_value=400_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "model"), MODELS)
 @given(fresh=tokens, read=tokens, write=tokens, long=tokens, out=tokens)
 def test_a_cost_is_that_of_the_table(
@@ -120,6 +121,7 @@ def test_a_book_reads_each_model_once_and_never_on_its_own() -> None:
     assert book.cost("work", "unknown", usage) is None
 
 
+@pytest.mark.slow
 def test_the_table_is_not_loaded_before_it_is_needed() -> None:
     code = "import sys, sentient_cli.llm.models.prices as _; print('genai_prices' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

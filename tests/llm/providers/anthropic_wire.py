@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tests.support.llm_server import Answer, Received, as_json, as_sse
 
@@ -28,12 +28,15 @@ def start(**usage: object) -> dict[str, object]:
     }
 
 
-def block(index: int, content: dict[str, object], deltas: Iterable[dict[str, object]]) -> list[dict[str, object]]:
-    """A block of the content, from its beginning to its end."""
+def block(
+    index: int | None, content: Mapping[str, object], deltas: Iterable[Mapping[str, object]]
+) -> list[dict[str, object]]:
+    """A block of the content, from its beginning to its end; None: its events do not say which one it is."""
+    place = {} if index is None else {"index": index}
     return [
-        {"type": "content_block_start", "index": index, "content_block": content},
-        *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
-        {"type": "content_block_stop", "index": index},
+        {"type": "content_block_start", **place, "content_block": content},
+        *({"type": "content_block_delta", **place, "delta": delta} for delta in deltas),
+        {"type": "content_block_stop", **place},
     ]
 
 

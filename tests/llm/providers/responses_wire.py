@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tests.llm.providers.chat_wire import MODEL, WORDS
 from tests.support.llm_server import Answer, Received, as_json, as_sse
 
@@ -25,10 +27,10 @@ def events(*middle: dict[str, object], last: str = "completed", **more: object) 
     return [{**event, "sequence_number": place} for place, event in enumerate(whole)]
 
 
-def words() -> list[dict[str, object]]:
+def words(texts: Iterable[str] = WORDS) -> list[dict[str, object]]:
     return [
         {"type": "response.output_text.delta", "delta": word, "item_id": "m", "output_index": 0, "content_index": 0}
-        for word in WORDS
+        for word in texts
     ]
 
 
@@ -42,5 +44,5 @@ def handle(received: Received) -> Answer:
     return Answer(stream(events(*words())))
 
 
-def text_answer() -> list[bytes]:
-    return stream(events(*words()))
+def text_answer(texts: Iterable[str] = WORDS) -> list[bytes]:
+    return stream(events(*words(texts)))

@@ -242,6 +242,7 @@ def test_an_answer_of_the_list_that_is_no_list_is_an_error_of_ours(server: LLMSe
         asyncio.run(ask())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "kind", "told", "expected"),
     [

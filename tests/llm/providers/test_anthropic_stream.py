@@ -171,6 +171,7 @@ def test_the_last_event_counts_when_only_the_blank_line_after_it_is_missing() ->
     assert chunks_of([*pieces[:-1], pieces[-1][:-1]])[-1].finish_reason == "stop"
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(min_size=1, max_size=5), max_size=5), st.lists(st.integers(1, 40), min_size=1), st.booleans())
 def test_the_text_is_the_same_however_the_bytes_are_cut(texts: list[str], sizes: list[int], carriage: bool) -> None:
     whole = b"".join(text_answer(texts))

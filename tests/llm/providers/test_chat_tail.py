@@ -25,6 +25,7 @@ async def _answer(wire: Wire, *events: object, done: bool = True) -> Completion:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", CHAT, ids=lambda wire: wire.name)
 @pytest.mark.parametrize(
     "odd",
@@ -44,6 +45,7 @@ async def test_usage_in_an_odd_piece_after_the_end_counts(wire: Wire, odd: dict[
     assert (answer.text, answer.finish_reason, answer.usage) == ("Hello", "stop", TOLD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", CHAT, ids=lambda wire: wire.name)
 @pytest.mark.parametrize(
     "late",

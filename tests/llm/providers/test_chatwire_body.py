@@ -15,6 +15,7 @@ from sentient_cli.llm.chatwire.body import body_of
 from sentient_cli.llm.chatwire.dialect import Dialect
 from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
 from sentient_cli.llm.compatible import VENDORS
+from sentient_cli.llm.models.taken import taken_by
 from sentient_cli.llm.openai.config import DIALECT as OPENAI
 from sentient_cli.llm.openai.responses_body import responses_body
 from sentient_cli.llm.parameters import Parameters
@@ -125,6 +126,7 @@ def test_every_parameter_of_openai() -> None:
     assert ["top_k" in notices[0], "thinking_tokens" in notices[1], len(notices)] == [True, True, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_every_vendor_gets_or_is_said_not_to_get_each_parameter(vendor: str) -> None:
     dialect = VENDORS[vendor].dialect
@@ -153,7 +155,7 @@ REASONING: dict[str, object] = {
 THINKERS: list[tuple[str, str | None, set[str]]] = [
     ("gpt-5-mini", None, set(REASONING)),
     ("o1", "high", {*REASONING} - {"stop"}),
-    ("o3-mini", None, set(REASONING)),
+    ("o3-mini", None, {*REASONING} - {"stop"}),
     ("o4-mini", "low", set(REASONING)),
     ("gpt-5.4-mini", None, set(REASONING)),
     ("gpt-5.4-mini", "none", {"presence_penalty", "stop"}),
@@ -202,6 +204,46 @@ def test_what_a_model_or_vendor_does_not_take_so_is_said(
     _, notices = told(Request(model=model, messages=ASK, parameters=parameters), dialect, vendor)
     assert len(notices) == 1
     assert said in notices[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "sent", "said"),
+    [
+        ("gpt-5.1", "low", "low", ""),
+        ("gpt-5.4-mini", "low", None, "The effort 'low' was left out: the model 'gpt-5.4-mini'"),
+        ("gpt-5.4-mini", None, None, ""),
+        ("gpt-5.4-mini", "none", "none", ""),
+        ("gpt-5.6-sol", None, "none", "It does not think: the model 'gpt-5.6-sol'"),
+        ("gpt-5.6-sol", "high", "none", 'but with `api = "responses"`'),
+        ("a-model-of-tomorrow", "high", "high", ""),
+    ],
+)
+def test_what_a_model_takes_beside_tools(model: str, effort: str | None, sent: str | None, said: str) -> None:
+    parameters = msgspec.convert({"effort": effort}, Parameters)
+    tools = (ToolSpec("now"),)
+    request = Request(model=model, messages=ASK, parameters=parameters, tools=tools)
+    value, notices = told(request, OPENAI, "openai")
+    assert value.get("reasoning_effort") == sent
+    assert said in "".join(notices)
+    assert bool(notices) is bool(said)
+    assert told(msgspec.structs.replace(request, tools=()), OPENAI, "openai")[0].get("reasoning_effort") == effort
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "efforts"),
+    [
+        ("openai", "gpt-5-codex", ("low", "medium", "high")),
+        ("openai", "gpt-5.1-codex-max", ("low", "medium", "high", "xhigh")),
+        ("openai", "gpt-5.2-pro-2025-12-11", ("medium", "high", "xhigh")),
+        ("openai", "gpt-6-astra", ("low", "medium", "high", "xhigh")),
+        ("openai", "o3-mini-2025-01-31", ("low", "medium", "high")),
+        ("xai", "grok-3-mini", ("low", "high")),
+        ("xai", "grok-4.3", ("none", "low", "medium", "high")),
+        ("xai", "grok-4-fast-reasoning", ()),
+    ],
+)
+def test_how_long_a_model_can_be_told_to_think(kind: str, model: str, efforts: tuple[str, ...]) -> None:
+    assert taken_by(kind, model).efforts == efforts
 
 
 def test_likely_tokens_come_with_log_probabilities() -> None:
@@ -296,14 +338,19 @@ def test_names_and_schemas_that_cannot_be_strict() -> None:
 
 def test_marks_for_a_cache_go_where_they_are_taken() -> None:
     marked = Message.system((TextPart("Long", cache=True),))
-    value, _ = told(ask(None, marked), VENDORS["openrouter"].dialect)
+    request = ask(None, marked, Message.user("Hi"))
+    value, _ = told(request, VENDORS["openrouter"].dialect)
     assert value["messages"] == [
         {
             "role": "system",
             "content": [{"type": "text", "text": "Long", "cache_control": {"type": "ephemeral"}}],
-        }
+        },
+        {"role": "user", "content": "Hi"},
     ]
-    assert told(ask(None, marked))[0]["messages"] == [{"role": "developer", "content": "Long"}]
+    assert told(request)[0]["messages"] == [
+        {"role": "developer", "content": "Long"},
+        {"role": "user", "content": "Hi"},
+    ]
 
 
 def test_an_estimate_grows_with_all_that_is_sent() -> None:

@@ -32,6 +32,7 @@ def put(chunks: list[Chunk]) -> Assembly:
     return assembly
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(min_size=1), max_size=8), st.lists(st.integers(1, 40), min_size=1), st.booleans())
 def test_the_pieces_it_comes_in_do_not_matter(texts: list[str], sizes: list[int], returns: bool) -> None:
     body = b"".join(text_answer(texts))

@@ -58,6 +58,7 @@ CHECKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS)
 async def test_it_keeps_every_promise_of_a_provider(name: str) -> None:
     with LLMServer(handle) as server, LLMServer(as_json({"error": "No"}, 500)) as broken:
@@ -69,6 +70,7 @@ async def test_it_keeps_every_promise_of_a_provider(name: str) -> None:
         await next(check for check in checks if check.name == name).run()
 
 
+@pytest.mark.slow
 @pytest.mark.story("3.2", "F8")
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_every_vendor_answers_with_its_own_path_and_key(server: LLMServer, vendor: str) -> None:

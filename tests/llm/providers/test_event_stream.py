@@ -46,6 +46,7 @@ def read(body: bytes, sizes: list[int], most: int = 32 * MEGABYTE) -> list[Serve
     return found if last is None else [*found, last]
 
 
+@pytest.mark.slow
 @given(st.lists(events, max_size=5), sizes, st.sampled_from([b"\n", b"\r\n", b"\r"]), st.booleans(), st.booleans())
 def test_events_large_and_small_are_read_from_any_pieces(
     told: list[ServerSentEvent], sizes: list[int], end: bytes, mark: bool, whole: bool

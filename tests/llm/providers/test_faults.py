@@ -67,6 +67,7 @@ async def test_an_answer_that_breaks(wire: Wire, place: str, how: How, kind: typ
     assert (outcome.text == TEXT) == (place == "last")
 
 
+@pytest.mark.slow
 @wires
 @pytest.mark.parametrize("how", ["close", "reset", "stall"])
 async def test_a_fault_after_all_is_said_loses_nothing(wire: Wire, how: How) -> None:
@@ -84,6 +85,7 @@ async def test_nobody_listens(wire: Wire) -> None:
     assert outcome.error.retryable
 
 
+@pytest.mark.slow
 @wires
 @pytest.mark.parametrize(
     "greeting", [b"", b"\x00\x01\x02\xff\xfe", b"HTTP/1.1 200 OK\r\nContent-Le", b"SSH-2.0-x\r\n\r\n"]
@@ -106,6 +108,7 @@ async def test_a_head_that_never_comes(wire: Wire, greeting: bytes | None) -> No
     assert type(outcome.error) is ProviderTimeoutError
 
 
+@pytest.mark.slow
 @wires
 async def test_a_name_that_leads_nowhere(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_args: object, **_named: object) -> None:
@@ -117,6 +120,7 @@ async def test_a_name_that_leads_nowhere(wire: Wire, monkeypatch: pytest.MonkeyP
     assert type(outcome.error) is ProviderConnectionError
 
 
+@pytest.mark.slow
 @wires
 async def test_no_tls_where_there_should_be(wire: Wire) -> None:
     async with (
@@ -142,6 +146,7 @@ PIECES: dict[str, Callable[[bytes], list[bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @wires
 @pytest.mark.parametrize("form", PIECES)
 async def test_every_form_of_a_stream_is_read(wire: Wire, form: str) -> None:
@@ -169,6 +174,7 @@ async def test_a_part_that_cannot_be_read(wire: Wire, place: str, bad: bytes) ->
     assert bool(outcome.text) == (place != "first")
 
 
+@pytest.mark.slow
 @wires
 @pytest.mark.story("E4.1")
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
@@ -220,6 +226,7 @@ def a_date() -> str:
     return email.utils.formatdate(time.time() + 1000, usegmt=True)
 
 
+@pytest.mark.slow
 @wires
 @pytest.mark.story("1.8")
 @pytest.mark.parametrize("status", [429, 503])
@@ -289,20 +296,7 @@ async def test_a_refusal_that_stalls(wire: Wire) -> None:
     assert isinstance(outcome.error, ServerError | ProviderTimeoutError)
 
 
-@wires
-@pytest.mark.parametrize("turns", [1, 5, 30])
-async def test_cancelling_while_a_refusal_is_read(wire: Wire, turns: int) -> None:
-    with LLMServer(Answer(b'{"error"', 503, how="stall")) as server:
-        async with opened(wire, server.url) as provider:
-            call = asyncio.create_task(ask(provider, wire))
-            for _ in range(turns):
-                await asyncio.sleep(0.001)
-            call.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await call
-            await asyncio.to_thread(server.wait_open, 0)
-
-
+@pytest.mark.slow
 @wires
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(wire: Wire, status: int) -> None:
@@ -343,6 +337,7 @@ async def test_a_packed_answer_that_never_ends(wire: Wire) -> None:
     assert type(outcome.error) is ProviderConnectionError
 
 
+@pytest.mark.slow
 @wires
 @pytest.mark.parametrize("read", [0, 1, 4])
 async def test_closing_frees_the_connection(wire: Wire, read: int) -> None:
@@ -365,6 +360,7 @@ async def test_a_connection_is_used_again(wire: Wire) -> None:
         assert server.accepted == 1
 
 
+@pytest.mark.slow
 @wires
 async def test_calls_at_the_same_time_do_not_mix(wire: Wire) -> None:
     def told(received: Received) -> Answer:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from sentient_cli.llm import LLMManager, LLMProvider, Message, Parameters, Reque
 from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
 from sentient_cli.llm.batches import BatchStatus
 from sentient_cli.llm.compatible import CompatibleConfig, CompatibleProvider
+from sentient_cli.llm.compatible.vendors import VENDORS
 from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
 from tests.support.mock_servers import aimock, has_aimock, llmock
 
@@ -34,11 +36,27 @@ FIXTURES: Sequence[object] = [
         "response": {"toolCalls": [{"name": "get_weather", "arguments": {"city": "Bern"}}]},
     },
     {"match": {"userMessage": "weather", "hasToolResult": True}, "response": {"content": "It rains."}},
-    {
-        "match": {"userMessage": "too much"},
-        "response": {"error": {"message": "Slow down", "type": "rate_limit_error"}, "status": 429},
-    },
+    *(
+        {"match": {"userMessage": said}, "response": {"error": {"message": "No", **error}, "status": status}}
+        for said, status, error in (
+            ("too much", 429, {"type": "rate_limit_error"}),
+            ("who are you", 401, {"type": "authentication_error"}),
+            (
+                "too long",
+                400,
+                {"type": "invalid_request_error", "message": "prompt is too long: 9001 tokens > 8192 maximum"},
+            ),
+            ("broken", 500, {"type": "api_error"}),
+        )
+    ),
+    {"match": {"userMessage": "cut"}, "response": {"content": "Hello to you"}, "truncateAfterChunks": 2},
 ]
+REFUSALS = {
+    "too much": "rate-limit",
+    "who are you": "authentication",
+    "too long": "context-length",
+    "broken": "provider-server",
+}
 
 
 def _openai(url: str) -> LLMProvider:
@@ -70,6 +88,21 @@ LLMOCK: Sequence[tuple[Make, str]] = (
     (_compatible("perplexity", "/perplexity/v1"), "sonar"),
     (_compatible("xai", "/xai/v1"), "grok"),
 )
+UNDER_OTHER_NAMES: Sequence[tuple[Make, str]] = tuple(
+    (_compatible(vendor, "/v1"), "m")
+    for vendor in (
+        "cohere",
+        "deepseek",
+        "openrouter",
+        "ollama",
+        "vllm",
+        "lmstudio",
+        "llamacpp",
+        "huggingface",
+        "nvidia",
+    )
+)
+"""It has no such servers; each of these is given the one that speaks like OpenAI, in the words that it takes itself."""
 TELL_USAGE_WHEN_ASKED = ("openai", "anthropic", "groq", "together", "xai")
 """The real servers of the others tell it without being asked, and some refuse a request that asks."""
 LIST_MODELS = LLMOCK[:-1]
@@ -77,12 +110,9 @@ AIMOCK: Sequence[tuple[Make, str]] = (
     (_openai, "gpt-5"),
     (_responses, "gpt-5"),
     (_anthropic, "claude-sonnet-4-5"),
-    (_compatible("azure", ""), "gpt-5"),
-    *(
-        (_compatible(vendor, "/v1"), "anything")
-        for vendor in ("vllm", "ollama", "openrouter", "deepseek", "huggingface")
-    ),
+    *((_compatible(vendor.id, urlsplit(vendor.base_url).path), "anything") for vendor in VENDORS.values()),
 )
+"""Each vendor at the path that it really has."""
 
 
 @asynccontextmanager
@@ -109,8 +139,9 @@ def from_npm(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         yield url
 
 
+@pytest.mark.slow
 @pytest.mark.story("1.3", "2.3", "3.2")
-@pytest.mark.parametrize(("make", "model"), LLMOCK)
+@pytest.mark.parametrize(("make", "model"), [*LLMOCK, *UNDER_OTHER_NAMES])
 async def test_an_answer_streams(from_pypi: str, make: Make, model: str) -> None:
     async with opened(make(from_pypi)) as provider:
         manager = LLMManager([provider], default_model=f"{provider.provider_id}:{model}")
@@ -126,8 +157,9 @@ async def test_an_answer_streams(from_pypi: str, make: Make, model: str) -> None
         assert not answer.usage.estimated
 
 
+@pytest.mark.slow
 @pytest.mark.story("1.6", "2.4", "3.2")
-@pytest.mark.parametrize(("make", "model"), LLMOCK[:5])
+@pytest.mark.parametrize(("make", "model"), [*LLMOCK[:5], *UNDER_OTHER_NAMES])
 async def test_a_tool_is_called_and_its_result_answered(from_pypi: str, make: Make, model: str) -> None:
     called: list[str] = []
 
@@ -187,13 +219,37 @@ async def test_a_tool_call_of_the_other_server(from_npm: str, make: Make, model:
 @pytest.mark.story("1.8", "4.3")
 @pytest.mark.slow
 @pytest.mark.parametrize(("make", "model"), AIMOCK)
-async def test_a_refusal_of_the_other_server(from_npm: str, make: Make, model: str) -> None:
+async def test_refusals_of_the_other_server(from_npm: str, make: Make, model: str) -> None:
+    told: dict[str, str] = {}
     async with opened(make(from_npm)) as provider:
-        request = Request(model=model, messages=(Message.user("too much"),), parameters=Parameters(max_tokens=100))
+        for said in REFUSALS:
+            request = Request(model=model, messages=(Message.user(said),), parameters=Parameters(max_tokens=100))
+            with pytest.raises(ProviderError) as caught:
+                await provider.generate(request)
+            told[said] = caught.value.code
+            assert caught.value.provider == provider.provider_id
+    assert told == REFUSALS
+
+
+@pytest.mark.story("4.3", "E4.1")
+@pytest.mark.slow
+@pytest.mark.parametrize(("make", "model"), AIMOCK)
+async def test_an_answer_that_the_other_server_breaks_off(from_npm: str, make: Make, model: str) -> None:
+    async with opened(make(from_npm)) as provider:
+        request = Request(model=model, messages=(Message.user("cut"),), parameters=Parameters(max_tokens=100))
         with pytest.raises(ProviderError) as caught:
             await provider.generate(request)
-    assert caught.value.code == "rate-limit"
-    assert caught.value.provider == provider.provider_id
+    assert (caught.value.code, caught.value.retryable) == ("provider-connection", True)
+    assert "Hello to you".startswith(caught.value.partial_text)
+
+
+@pytest.mark.slow
+@pytest.mark.story("1.2", "2.2", "3.2")
+@pytest.mark.parametrize("make", [_openai, _anthropic, _compatible("ollama", "/v1"), _compatible("vllm", "/v1")])
+async def test_models_of_the_other_server(from_npm: str, make: Make) -> None:
+    async with opened(make(from_npm)) as provider:
+        assert {model.id for model in await provider.models()} >= {"gpt-4o"}
+        await provider.validate()
 
 
 async def _ended(provider: OpenAIProvider | AnthropicProvider, batch: str) -> BatchStatus:
@@ -203,6 +259,7 @@ async def _ended(provider: OpenAIProvider | AnthropicProvider, batch: str) -> Ba
     return status
 
 
+@pytest.mark.slow
 @pytest.mark.story("3.6")
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
 async def test_a_batch(from_pypi: str, kind: str) -> None:
@@ -218,6 +275,25 @@ async def test_a_batch(from_pypi: str, kind: str) -> None:
         status = await _ended(provider, batch)
         assert (status.state, status.succeeded, status.failed) == ("ended", 2, 0)
         results = [result async for result in provider.batch_results(batch)]
+        with pytest.raises(ProviderError):
+            await provider.batch_status("batch_that_is_none")
     told = {result.index: result.completion for result in results}
     assert sorted(told) == [0, 1]
     assert all(answer is not None and answer.text for answer in told.values())
+
+
+@pytest.mark.slow
+@pytest.mark.story("3.6")
+async def test_a_batch_of_the_other_server(from_npm: str) -> None:
+    provider = OpenAIProvider(OpenAIConfig(api_key=KEY, base_url=f"{from_npm}/v1"))
+    async with opened(provider):
+        requests = [Request(model="gpt-5", messages=(Message.user(text),)) for text in ("First", "Second", "Third")]
+        batch = await provider.submit_batch(requests)
+        status = await _ended(provider, batch)
+        assert (status.state, status.succeeded, status.failed) == ("ended", 3, 0)
+        answers = {result.index: result.answer().text async for result in provider.batch_results(batch)}
+        assert answers == dict.fromkeys(range(3), "Mock batch completion")
+        cancelled = await provider.cancel_batch(await provider.submit_batch(requests))
+        assert cancelled.state in {"cancelling", "ended"}
+        with pytest.raises(ProviderError):
+            await provider.batch_status("batch_that_is_none")

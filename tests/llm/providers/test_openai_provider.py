@@ -63,6 +63,7 @@ async def read(provider: OpenAIProvider, request: Request = ASK) -> list[Chunk]:
 CHECKS = [check.name for check in provider_checks(OpenAIProvider, failing=OpenAIProvider)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS)
 async def test_it_keeps_every_promise_of_a_provider(name: str) -> None:
     with LLMServer(handle) as server, LLMServer(as_json({"error": "No"}, 500)) as broken:

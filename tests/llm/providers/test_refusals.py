@@ -11,6 +11,7 @@ from tests.llm.providers.wires import WIRES, Wire
 from tests.support.llm_server import LLMServer, as_json
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422])
 @pytest.mark.parametrize("code", ["", "rate_limit_exceeded", "server_error", "overloaded_error"])
 def test_what_has_to_be_sent_in_another_way_is_not_sent_again(status: int, code: str) -> None:

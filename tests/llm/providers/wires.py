@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
@@ -14,10 +15,16 @@ from sentient_cli.llm.provider import LLMProvider
 from tests.llm.providers import anthropic_wire, chat_wire, responses_wire
 from tests.support.llm_server import Answer, Handler, as_json, as_sse
 
-__all__ = ["KEY", "TEXT", "WIRES", "Wire"]
+__all__ = ["KEY", "TEXT", "WIRES", "Make", "Wire"]
 
 KEY = "sk-test-never-to-be-seen-0001"
 TEXT = "".join(chat_wire.WORDS)
+
+
+class Make(Protocol):
+    """Makes a provider for a server at an address, with a patience in seconds, and with a name of its own."""
+
+    def __call__(self, url: str, patience: float, name: str | None = None) -> LLMProvider: ...
 
 
 @dataclass(frozen=True)
@@ -26,10 +33,11 @@ class Wire:
 
     Args:
         name: Of the provider.
-        make: A provider for a server at an address, with a patience in seconds.
+        make: Makes one.
         model: What it is asked for.
         handle: A server that works.
-        events: A whole answer of `TEXT`, an event each.
+        text_answer: A whole answer of these pieces of text, an event each.
+        events: The same of `TEXT`.
         terminal: How many events there are up to the one that says that the answer is complete, and without it.
         error: An event that tells of an overload.
         quota: The body of a refusal for want of credit, and its status.
@@ -37,9 +45,10 @@ class Wire:
     """
 
     name: str
-    make: Callable[[str, float], LLMProvider]
+    make: Make
     model: str
     handle: Handler
+    text_answer: Callable[[Iterable[str]], list[bytes]]
     events: tuple[bytes, ...]
     terminal: int
     error: bytes
@@ -66,20 +75,19 @@ def _index(events: list[bytes], mark: bytes) -> int:
     return next(place for place, event in enumerate(events) if mark in event)
 
 
-def _compatible(url: str, patience: float) -> CompatibleProvider:
+def _compatible(url: str, patience: float, name: str | None = None) -> CompatibleProvider:
     config = CompatibleConfig(
         base_url=f"{url}/v1", api_key=Secret(KEY), default_model=chat_wire.MODEL, timeout=patience
     )
-    return CompatibleProvider("compatible", config)
+    return CompatibleProvider("compatible", config, provider_id=name)
 
 
-def _openai(url: str, patience: float) -> OpenAIProvider:
-    return OpenAIProvider(
-        OpenAIConfig(base_url=f"{url}/v1", api_key=Secret(KEY), default_model=chat_wire.MODEL, timeout=patience)
-    )
+def _openai(url: str, patience: float, name: str | None = None) -> OpenAIProvider:
+    config = OpenAIConfig(base_url=f"{url}/v1", api_key=Secret(KEY), default_model=chat_wire.MODEL, timeout=patience)
+    return OpenAIProvider(config, provider_id=name)
 
 
-def _responses_provider(url: str, patience: float) -> OpenAIProvider:
+def _responses_provider(url: str, patience: float, name: str | None = None) -> OpenAIProvider:
     config = OpenAIConfig(
         base_url=f"{url}/v1",
         api_key=Secret(KEY),
@@ -87,20 +95,22 @@ def _responses_provider(url: str, patience: float) -> OpenAIProvider:
         default_model=chat_wire.MODEL,
         timeout=patience,
     )
-    return OpenAIProvider(config)
+    return OpenAIProvider(config, provider_id=name)
 
 
-def _anthropic(url: str, patience: float) -> AnthropicProvider:
-    return AnthropicProvider(AnthropicConfig(base_url=url, api_key=Secret(KEY), timeout=patience))
+def _anthropic(url: str, patience: float, name: str | None = None) -> AnthropicProvider:
+    config = AnthropicConfig(base_url=url, api_key=Secret(KEY), timeout=patience)
+    return AnthropicProvider(config, provider_id=name or "anthropic")
 
 
-def _chat(name: str, make: Callable[[str, float], LLMProvider]) -> Wire:
+def _chat(name: str, make: Make) -> Wire:
     events = chat_wire.text_answer()
     return Wire(
         name=name,
         make=make,
         model=chat_wire.MODEL,
         handle=chat_wire.handle,
+        text_answer=chat_wire.text_answer,
         events=tuple(events),
         terminal=_index(events, b'"finish_reason": "stop"'),
         error=as_sse([{"error": {"message": "Overloaded", "type": "server_error", "code": 503}}])[0],
@@ -117,6 +127,7 @@ def _responses() -> Wire:
         make=_responses_provider,
         model=chat_wire.MODEL,
         handle=responses_wire.handle,
+        text_answer=responses_wire.text_answer,
         events=tuple(events),
         terminal=_index(events, b"response.completed"),
         error=as_sse([told], names=True)[0],
@@ -133,6 +144,7 @@ def _messages() -> Wire:
         make=_anthropic,
         model=anthropic_wire.MODEL,
         handle=anthropic_wire.handle,
+        text_answer=anthropic_wire.text_answer,
         events=tuple(events),
         terminal=_index(events, b'"message_stop"'),
         error=f"event: error\ndata: {json.dumps(told)}\n\n".encode(),

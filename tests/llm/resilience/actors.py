@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
 from sentient_cli.llm import CallRecord, Capabilities, Chunk, LLMManager, LLMProvider, Request, Usage
@@ -38,7 +38,7 @@ class Actor(PlainProvider):
         self,
         *scripts: Script,
         name: str = "plain",
-        by: Callable[[Request, int], Script] | None = None,
+        by: Callable[[Request, int], Iterable[Deed]] | None = None,
         capabilities: Capabilities | None = None,
     ) -> None:
         super().__init__(name=name)

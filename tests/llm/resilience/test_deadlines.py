@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from itertools import chain, repeat
 
 import pytest
 from hypothesis import given
@@ -9,10 +11,11 @@ from hypothesis import strategies as st
 from sentient_cli.errors import ProviderTimeoutError
 from sentient_cli.llm import Chunk
 from sentient_cli.llm.call import CallOptions
+from sentient_cli.llm.resilience import attempt
 from sentient_cli.llm.resilience.deadlines import Deadlines, Watch, round_of
 from sentient_cli.llm.resilience.policies import ProviderPolicies, ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
-from tests.llm.resilience.actors import HANG, STOP, Actor, Deed, Stage, said
+from tests.llm.resilience.actors import HANG, STOP, USAGE, Actor, Deed, Stage, said
 
 WELL: list[Deed] = [*said("Hello"), STOP]
 SOON = 0.02
@@ -108,6 +111,37 @@ async def test_after_the_end_nothing_is_waited_for_long() -> None:
     assert (answer.text, actor.open) == ("Hello", 0)
 
 
+class Careful(Actor):
+    """Says that it waits for nothing too long by itself."""
+
+    bounds_silence = True
+
+
+@pytest.mark.parametrize("kind", [Actor, Careful])
+async def test_who_talks_on_after_the_end_is_not_heard_for_long(
+    kind: type[Actor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "AFTER_END", 0.0)
+    talk = chain(WELL, repeat(USAGE))
+
+    def play(request: object, number: int) -> Iterable[Deed]:
+        return talk
+
+    actor = kind(by=play)
+    answer = await asyncio.wait_for(Stage(actor).manager.generate("hi"), 5)
+    assert (answer.text, answer.usage, actor.open) == ("Hello", USAGE.usage, 0)
+    assert next(talk) is USAGE
+    assert not round_of(asyncio.get_running_loop()).watches
+
+
+@pytest.mark.parametrize("kind", [Actor, Careful])
+async def test_a_call_that_went_well_leaves_nothing_to_look_after(kind: type[Actor]) -> None:
+    stage = Stage(kind([*WELL, USAGE]))
+    assert (await stage.manager.generate("hi")).usage == USAGE.usage
+    assert not round_of(asyncio.get_running_loop()).watches
+    assert stage.manager.breakers.of("plain", "m").pending == 0
+
+
 async def test_what_is_complete_cannot_be_late() -> None:
     actor = Actor([*WELL, HANG])
     answer = await Stage(actor).manager.generate("hi", options=CallOptions(timeout=SOON))
@@ -144,9 +178,9 @@ async def test_a_provider_that_hides_the_interruption_does_not_leave_it_behind()
 
 async def test_long_bounds_share_a_timer_and_go_off_too() -> None:
     round_ = round_of(asyncio.get_running_loop())
-    before = len(round_)
+    before = len(round_.watches)
     watch, other = Watch(10.0, None, None), Watch(10.0, None, None)
-    assert len(round_) == before + 2
+    assert len(round_.watches) == before + 2
     round_.look()
     assert [watch.expired, other.expired] == [False, False]
     watch._at = 0.0
@@ -155,9 +189,9 @@ async def test_long_bounds_share_a_timer_and_go_off_too() -> None:
         await asyncio.sleep(0)
     assert watch.interrupted()
     assert [watch.expired, other.expired] == [True, False]
-    assert len(round_) == before + 1
+    assert len(round_.watches) == before + 1
     other.close()
-    assert len(round_) == before
+    assert len(round_.watches) == before
 
 
 @given(st.integers(0, 30), st.booleans())

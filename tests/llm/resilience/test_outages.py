@@ -46,7 +46,10 @@ async def test_a_call_waits_for_a_model_to_come_back() -> None:
     assert (answer.text, answer.provider) == ("Hello, you", "one")
     assert "waited for" in answer.degraded
     assert 1.0 <= sum(stage.clock.slept) <= 1.25
-    assert [record.data["to"] for record in stage.of("llm.failover")] == ["two:m", "wait"]
+    assert [record.data["to"] for record in stage.of("llm.failover")] == ["two:m"]
+    (waited,) = [record.data for record in stage.of("llm.wait")]
+    assert (waited["for"], waited["seconds"]) == ("outage", sum(stage.clock.slept))
+    assert waited["error"] == {"code": "provider-server", "what": "Down"}
 
 
 async def test_a_provider_says_for_how_long_to_wait() -> None:

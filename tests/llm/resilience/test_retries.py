@@ -107,6 +107,7 @@ async def test_a_provider_has_a_strategy_of_its_own() -> None:
     assert {(context.provider, context.model) for context in asked} == {("odd", "m")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [100, 1000])
 async def test_retries_are_a_tenth_of_the_traffic(calls: int) -> None:
     actor = Actor([ProviderConnectionError("Refused")])

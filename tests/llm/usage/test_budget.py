@@ -261,6 +261,7 @@ def test_no_call_passes_while_what_was_spent_is_being_read() -> None:
     assert ledger.read == 2  # once for the day, once for the profile
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 200), st.integers(1, 100), st.integers(0, 100)), max_size=30),
     st.floats(0, 5, allow_nan=False),

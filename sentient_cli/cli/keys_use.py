@@ -1,0 +1,50 @@
+"""``sentient keys use``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sentient_cli.cli.invocation import current
+
+__all__ = ["keys_use"]
+
+
+def keys_use(
+    profile: Annotated[
+        str | None, typer.Argument(metavar="PROFILE", help="Its name; else the chosen one is told.", show_default=False)
+    ] = None,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Bind the project to no profile any more.", show_default=False)
+    ] = False,
+) -> None:
+    """Choose the profile of keys that is meant where none is named.
+
+    With `--project DIR` it is meant in that directory and below it only. The choice is kept with you, not in the
+    files of the project. A flag, SENTIENT_PROFILE and the settings go before it.
+    """
+    from difflib import get_close_matches
+    from pathlib import Path
+
+    from sentient_cli.credentials.bindings import Bindings
+    from sentient_cli.credentials.catalogue import Catalogue
+    from sentient_cli.errors import UsageError
+
+    here, bindings = current(), Bindings()
+    if forget:
+        if here.project is None or profile is not None:
+            raise UsageError("Only a project can be unbound", fix="Give --forget with --project DIR, and no profile")
+        bindings.forget(here.project)
+    elif profile is not None:
+        bindings.use(profile, project=here.project)
+        known = Catalogue().profiles()
+        if profile not in known:
+            near = get_close_matches(profile, known, 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            here.console.say(f"Nothing is stored in {profile} yet.{hint}")
+    chosen = bindings.chosen(here.project or Path.cwd())
+    if here.console.json:
+        here.console.json_line({"profile": chosen.profile, "why": chosen.why})
+    else:
+        here.console.data(f"{chosen.profile} ({chosen.why})")

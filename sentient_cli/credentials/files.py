@@ -1,0 +1,162 @@
+"""Files of ours beside the stores: private, written as a whole or not at all, changed by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import sys
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
+
+from sentient_cli.errors import CredentialStoreError
+
+__all__ = ["locked", "read_private", "write_private"]
+
+_CAREFUL: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_LARGEST: Final = 64 * 1024 * 1024
+_WAIT: Final = 0.005
+
+
+class _Gate:
+    """Lets one thread of this process in. A child that is forked meanwhile begins with a gate that is open."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+    def renew(self) -> None:
+        """Begin anew, in a child."""
+        self.lock = threading.RLock()
+
+
+_gate: Final = _Gate()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_gate.renew)
+
+
+def read_private(path: Path) -> bytes | None:
+    """What is in a file; None: there is none.
+
+    Raises:
+        CredentialStoreError: it is a link, or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CAREFUL)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _failed(path, error) from error
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise CredentialStoreError(f"{path} is no file", fix="Move it away, and look where it came from")
+        try:
+            return file.read(_LARGEST)
+        except OSError as error:
+            raise _failed(path, error) from error
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Have a file hold these bytes, on disk when this returns, readable by this user only.
+
+    Raises:
+        CredentialStoreError: it cannot be written; what was there is unchanged.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFUL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, patience: float = 10.0) -> Generator[None]:
+    """Be the only one, of all threads and processes, that is between these lines for a path.
+
+    Args:
+        path: What is changed; the lock is a file beside it.
+        patience: Seconds to wait for others.
+
+    Raises:
+        CredentialStoreError: others held it all the time.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    with _gate.lock:
+        try:
+            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | _CAREFUL, 0o600)
+        except OSError as error:
+            raise _failed(lock, error) from error
+        try:
+            _wait_for(descriptor, lock, time.monotonic() + patience)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _wait_for(descriptor: int, lock: Path, give_up: float) -> None:
+    while not _taken(descriptor):
+        if time.monotonic() >= give_up:
+            raise CredentialStoreError(
+                "The credentials are in use",
+                why=f"Another process holds {lock}",
+                fix="Let it finish, or end it, and try again",
+            )
+        time.sleep(_WAIT)
+
+
+def _sync_folder(folder: Path) -> None:
+    if sys.platform == "win32":  # pragma: no cover - another operating system, which keeps no handle of a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _failed(path: Path, error: OSError) -> CredentialStoreError:
+    if error.errno in {errno.ELOOP, errno.EMLINK}:
+        return CredentialStoreError(f"{path} is a link", fix="Remove the link, and look where it came from")
+    return CredentialStoreError(
+        f"{path} cannot be used",
+        why=error.strerror or type(error).__name__,
+        fix="Check the free space and the rights of its disk",
+    )
+
+
+if sys.platform == "win32":  # pragma: no cover - another operating system
+    import msvcrt
+
+    def _taken(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _taken(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

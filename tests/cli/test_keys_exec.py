@@ -1,0 +1,170 @@
+"""`sentient keys exec`: a program gets keys under the right names, and nobody sees them in what it writes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.cli.keys_kit import ENV, KEY, OTHER, THIRD, at_a_terminal, quick_store
+from tests.cli.processes import Sentient
+from tests.plugins.isolation import REPOSITORY
+from tests.support import commands
+
+_SPLIT = """
+import os, sys, time
+key = os.environ["OPENAI_API_KEY"].encode()
+for byte in b"<" + key + b">" + key[:10] + b"!":
+    os.write(1, bytes([byte]))
+os.write(2, key[:20]); time.sleep(float(sys.argv[1])); os.write(2, key[20:] + b"\\n")
+"""
+_PRINT = "import os; print({name: value for name, value in os.environ.items() if 'KEY' in name or 'PASS' in name})"
+
+
+@pytest.fixture(autouse=True)
+def stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    quick_store(openai=KEY, anthropic=THIRD)
+
+
+def _exec(sentient: Sentient, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    sentient("keys", "list", "--rebuild")
+    return sentient("keys", "exec", *arguments, stdin=stdin, env=env)
+
+
+@pytest.mark.story("6.1")
+def test_keys_are_in_the_variables_of_their_providers_and_masked(sentient: Sentient) -> None:
+    script = (
+        'echo "$OPENAI_API_KEY $ANTHROPIC_API_KEY"; echo "$OPENAI_API_KEY" | base64 >&2; printf %s "$1"; cat; exit 7'
+    )
+    done = _exec(sentient, "--", "sh", "-c", script, "sh", "-x --json", stdin="from stdin")
+    assert done.returncode == 7
+    assert done.stdout == "[redacted] [redacted]\n-x --jsonfrom stdin"
+    assert done.stderr.startswith("[redacted]")
+    length = _exec(sentient, "--", "sh", "-c", "printf %s ${#OPENAI_API_KEY}")
+    assert (length.stdout, length.stderr) == (str(len(KEY)), "")
+
+
+@pytest.mark.story("6.1")
+@pytest.mark.parametrize("seconds", ["0", "0.2"])
+def test_keys_in_pieces_are_masked(sentient: Sentient, seconds: str) -> None:
+    done = _exec(sentient, "--", sys.executable, "-c", _SPLIT, seconds)
+    assert done.stdout == f"<[redacted]>{KEY[:10]}!"
+    assert done.stderr == "[redacted]\n"
+
+
+@pytest.mark.story("6.1")
+def test_only_what_was_chosen_is_given(sentient: Sentient) -> None:
+    given = {"GROQ_API_KEY": OTHER, "MY_KEY": "something else"}
+    names = ("--", sys.executable, "-c", _PRINT)
+    both = _exec(sentient, *names, **given).stdout
+    assert all(f"'{name}'" in both for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY", "MY_KEY"))
+    one = _exec(sentient, "--only", "openai", *names, **given).stdout
+    assert "'OPENAI_API_KEY': '[redacted]'" in one
+    assert "'MY_KEY'" in one
+    for name in ("ANTHROPIC_API_KEY", "GROQ_API_KEY", "KEYS_PASSPHRASE"):
+        assert f"'{name}':" not in one
+    assert "'KEYS_PASSPHRASE':" not in both
+    assert _exec(sentient, "--only", "groq", "--", "true").returncode == 3
+    assert _exec(sentient, "--profile", "none", "--", "true").returncode == 3
+
+
+@pytest.mark.story("6.1")
+def test_programs_that_cannot_be_run(sentient: Sentient) -> None:
+    Path("script").write_text("echo")
+    assert _exec(sentient, "--", "no-such-program").returncode == 127
+    assert _exec(sentient, "--", "./script").returncode == 126
+    nothing = _exec(sentient)
+    assert (nothing.returncode, "keys exec -- CMD" in nothing.stderr) == (2, True)
+
+
+@pytest.mark.story("6.1")
+def test_a_program_that_a_signal_ends(sentient: Sentient) -> None:
+    assert _exec(sentient, "--", "sh", "-c", "kill -KILL $$").returncode == 128 + signal.SIGKILL
+
+
+@pytest.mark.story("6.1")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1], ids=lambda each: each.name)
+def test_signals_are_handed_on(sentient: Sentient, number: signal.Signals) -> None:
+    sentient("keys", "list", "--rebuild")
+    name = number.name.removeprefix("SIG")
+    script = f"trap 'echo got it; exit 9' {name}; echo ready; while :; do sleep 0.02; done"
+    process, stdout = commands.start_reading(
+        "keys", "exec", "--", "sh", "-c", script, directory=Path.cwd(), environment=os.environ
+    )
+    with stdout:
+        assert stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        assert stdout.read() == b"got it\n"
+    assert process.wait(60) == 9
+
+
+@pytest.mark.story("6.1")
+def test_a_reader_that_leaves_ends_the_program(sentient: Sentient) -> None:
+    sentient("keys", "list", "--rebuild")
+    process, stdout = commands.start_reading("keys", "exec", "--", "yes", directory=Path.cwd(), environment=os.environ)
+    assert stdout.read(2) == b"y\n"
+    stdout.close()
+    assert process.wait(60) == 128 + signal.SIGPIPE
+
+
+@pytest.mark.story("6.1")
+def test_output_of_any_bytes_and_any_length_is_whole(sentient: Sentient) -> None:
+    script = "import os; [os.write(1, bytes(range(256)) * 64) for _ in range(64)]"
+    sentient("keys", "list", "--rebuild")
+    process, stdout = commands.start_reading(
+        "keys", "exec", "--", sys.executable, "-c", script, directory=Path.cwd(), environment=os.environ
+    )
+    with stdout:
+        assert stdout.read() == bytes(range(256)) * 64 * 64
+    assert process.wait(60) == 0
+
+
+@pytest.mark.story("6.1")
+def test_at_a_terminal_the_program_has_one_of_its_own(sentient: Sentient) -> None:
+    sentient("keys", "list", "--rebuild")
+    script = (
+        'test -t 0 && test -t 1 && test -t 2 && echo all three; stty size; echo "<$OPENAI_API_KEY>"; read -r line;'
+        ' echo "read $line"; trap "stty size; exit 5" INT; echo ready; while :; do sleep 0.02; done'
+    )
+    with at_a_terminal("keys", "exec", "--", "sh", "-c", script, columns=91, rows=17) as (child, raw):
+        child.expect_exact(b"all three\r\n17 91\r\n<[redacted]>\r\n")
+        child.sendline(f"typed {KEY}")
+        child.expect_exact(b"read typed [redacted]\r\n")
+        child.expect_exact(b"ready\r\n")
+        child.send(b"\x03")
+        child.expect_exact(b"17 91\r\n")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 5
+    assert KEY.encode() not in raw.getvalue().replace(f"typed {KEY}".encode(), b"", 1)
+
+
+@pytest.mark.story("6.1")
+def test_the_size_of_the_terminal_is_handed_on_and_its_modes_come_back(sentient: Sentient) -> None:
+    sentient("keys", "list", "--rebuild")
+    inner = "trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.02; done"
+    program = shlex.join([sys.executable, "-m", "sentient_cli", "keys", "exec", "--", "sh", "-c", inner])
+    child: pexpect.spawn[bytes] = pexpect.spawn(
+        "sh",
+        ["-c", f"stty -a >before; {program}; stty -a >after"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        dimensions=(24, 80),
+        timeout=120,
+    )
+    child.expect_exact(b"ready\r\n")
+    child.setwinsize(30, 111)  # pyright: ignore[reportUnknownMemberType]
+    child.expect_exact(b"30 111\r\n")
+    child.expect(pexpect.EOF)
+    child.close()
+    before, after = (Path(name).read_text().partition(";")[2].split() for name in ("before", "after"))
+    assert [word for word in before if word not in {"24;", "80;"}] == [
+        word for word in after if word not in {"30;", "111;"}
+    ]

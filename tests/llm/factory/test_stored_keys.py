@@ -1,0 +1,124 @@
+"""A key of a store is found after those of variables, on record, and only for whom it is meant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from sentient_cli.clock import SystemClock, SystemIds
+from sentient_cli.config.credentials import CredentialSettings, LookUpPlace
+from sentient_cli.config.llm import LlmSettings, ProviderSettings
+from sentient_cli.config.secret import Secret
+from sentient_cli.credentials.manager import CredentialManager, Policy
+from sentient_cli.errors import AuthenticationError, CredentialNotFoundError, CredentialStoreError
+from sentient_cli.host.key_stores import StoredKeys
+from sentient_cli.host.llm import build_llm
+from sentient_cli.llm.providers.factory import provider_factory
+from sentient_cli.llm.types import Message
+from sentient_cli.testing import MemoryCredentialStore
+from tests.support.llm_server import LLMServer, as_json
+
+_STORED = "sk-stored-0123456789"
+_DEFAULT: tuple[LookUpPlace, ...] = ("given", "variable", "environment", "env-file", "stores")
+
+
+class _Stores:
+    """Stores in memory, with catalogue and log where this user has them."""
+
+    def __init__(self, order: tuple[LookUpPlace, ...] = _DEFAULT) -> None:
+        self.opened = 0
+        self.store = MemoryCredentialStore()
+        self._policy = Policy(order=order)
+        self.keys = StoredKeys(CredentialSettings(order=order), self._open)
+
+    def _open(self) -> CredentialManager:
+        self.opened += 1
+        return CredentialManager([self.store], policy=self._policy)
+
+    def put(self, name: str, value: str) -> None:
+        self._open().store(name, Secret(value))
+        self.opened = 0
+
+
+@pytest.mark.parametrize(
+    ("order", "environment", "given", "key"),
+    [
+        (_DEFAULT, {}, None, _STORED),
+        (_DEFAULT, {"OPENAI_API_KEY": "sk-env-0123456789"}, None, "sk-env-0123456789"),
+        (_DEFAULT, {}, "sk-given-0123456789", "sk-given-0123456789"),
+        (("stores", "environment"), {"OPENAI_API_KEY": "sk-env-0123456789"}, None, _STORED),
+        (("stores", "environment"), {}, "sk-given-0123456789", "sk-given-0123456789"),
+    ],
+)
+def test_a_stored_key_has_its_place_in_the_order(
+    order: tuple[LookUpPlace, ...], environment: Mapping[str, str], given: str | None, key: str
+) -> None:
+    stores = _Stores(order)
+    stores.put("openai", _STORED)
+    provider = provider_factory(
+        "openai", None, environment, api_key=Secret(given) if given else None, stores=stores.keys
+    )
+    assert stores.opened == 0, "nothing is looked for before it is needed"
+    found = getattr(provider.config, "api_key", None)
+    assert isinstance(found, Secret)
+    assert found.reveal() == key
+    asyncio.run(provider.aclose())
+
+
+def test_the_key_of_a_vendor_is_not_sent_elsewhere_and_one_of_an_own_name_is() -> None:
+    stores = _Stores()
+    stores.put("openai", _STORED)
+    stores.put("proxy", "sk-proxy-0123456789")
+    elsewhere = ProviderSettings(kind="openai", base_url="http://127.0.0.1:9/v1")
+    with pytest.raises(CredentialNotFoundError, match="not sent there"):
+        provider_factory("openai", elsewhere, {}, stores=stores.keys).made  # noqa: B018 - that it is made
+    assert stores.opened == 0
+    found = getattr(provider_factory("proxy", elsewhere, {}, stores=stores.keys).config, "api_key", None)
+    assert isinstance(found, Secret)
+    assert found.reveal() == "sk-proxy-0123456789"
+    with pytest.raises(CredentialNotFoundError, match="sentient keys set other"):
+        provider_factory("other", elsewhere, {}, stores=stores.keys).made  # noqa: B018 - that it is made
+
+
+def test_a_missing_key_names_the_command_and_opens_no_store() -> None:
+    stores = _Stores()
+    with pytest.raises(CredentialNotFoundError, match=r"GROQ_API_KEY.*sentient keys set groq"):
+        provider_factory("groq", None, {}, stores=stores.keys).made  # noqa: B018 - that it is made
+    assert stores.opened == 0
+
+
+def test_a_store_that_is_down_is_told_and_asked_again() -> None:
+    stores = _Stores()
+    stores.put("groq", _STORED)
+    stores.store.down = CredentialStoreError("The keyring is locked")
+    provider = provider_factory("groq", None, {}, stores=stores.keys)
+    stores.keys.prepare(["groq"])
+    with pytest.raises(CredentialStoreError, match="locked"):
+        provider.made  # noqa: B018 - that it is made
+    stores.store.down = None
+    assert provider.made.provider_id == "groq"
+    asyncio.run(stores.keys.aclose())
+
+
+def _lab(server: LLMServer) -> LlmSettings:
+    table = ProviderSettings(kind="compatible", base_url=f"{server.url}/v1")
+    return LlmSettings(model="lab:small", providers={"lab": table}, usage=False)
+
+
+async def test_a_refused_key_names_the_credential_that_it_is() -> None:
+    stores = _Stores()
+    stores.put("lab", _STORED)
+    clock = SystemClock()
+    with LLMServer(as_json({"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, 401)) as server:
+        manager = build_llm(_lab(server), clock, SystemIds(clock), environment={}, stores=stores.keys)
+        await manager.warm()
+        assert stores.opened == 1, "it is looked for before there is a call"
+        with pytest.raises(AuthenticationError) as caught:
+            await manager.generate([Message.user("Hi")])
+        await manager.aclose()
+        assert server.requests[-1].headers["authorization"] == f"Bearer {_STORED}"
+    assert "The key is that of the credential default/lab in the store memory (profile 'default')" in caught.value.why
+    assert "sentient keys set lab --profile default" in caught.value.fix
+    assert _STORED not in str(caught.value)

@@ -1,0 +1,199 @@
+"""A key is rotated while a server answers: no call fails, and the server is neither told nor started again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from sentient_cli import paths
+from sentient_cli.config import load
+from sentient_cli.config.secret import Secret
+from sentient_cli.credentials.manager import CredentialManager
+from sentient_cli.credentials.names import Address as Named
+from sentient_cli.credentials.ports import ABSENT
+from sentient_cli.credentials.stores.encrypted import EncryptedFileStore
+from sentient_cli.credentials.stores.passphrases import from_file
+from sentient_cli.host.credentials import credentials_of
+from tests.cli.llm_command_kit import chat_answer
+from tests.credentials.places import CHEAP
+from tests.dev.developing import developing, wait_until
+from tests.support.llm_server import Answer, LLMServer, Received, as_json
+from tests.support.served import serve
+from tests.support.wire import Address, ask_all
+
+_PATIENCE = 60
+
+_AGENT = """
+from sentient_cli import agent, llm
+
+@agent
+async def asker(session, query, response):
+    await response.stream_llm("ANSWER", llm.stream(query.prompt))
+"""
+_OLD, _NEW = "sk-the-old-one-0123456789", "sk-the-new-one-0123456789"
+
+
+class _Provider:
+    """Takes some keys and no others."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = set(keys)
+        self.seen: dict[str, int] = {}
+        self.refused = 0
+        self._changed = threading.Condition()
+
+    def __call__(self, request: Received) -> Answer:
+        key = request.headers.get("authorization", "").removeprefix("Bearer ")
+        with self._changed:
+            self.seen[key] = self.seen.get(key, 0) + 1
+            self._changed.notify_all()
+            if key not in self.keys:
+                self.refused += 1
+                return as_json({"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, 401)
+        return chat_answer("Yes")
+
+    def wait_for(self, key: str, times: int = 1) -> None:
+        """Return once it was asked with a key so often."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.seen.get(key, 0) >= times, _PATIENCE), self.seen
+
+
+class _Load:
+    """Asks from several threads, in even steps, until it is told to end."""
+
+    def __init__(self, address: Address, rate: float, threads: int) -> None:
+        self.failed: list[str] = []
+        self.asked = 0
+        self._address, self._step = address, threads / rate
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(threads)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(_PATIENCE)
+
+    def _ask(self) -> None:
+        due = time.monotonic()
+        while not self._over.wait(max(0.0, due - time.monotonic())):
+            due += self._step
+            try:
+                frames = ask_all(self._address, "Go")
+                text = "".join(str(each.content) for each in frames if each.json["content_type"] == "chunked.text")
+                fault = "" if text.strip() == "Yes" else repr([each.json for each in frames])
+            except Exception as error:  # noqa: BLE001 - whatever it is, a call has failed
+                fault = repr(error)
+            with self._lock:
+                self.asked += 1
+                self.failed += [fault] if fault else []
+
+
+@pytest.fixture
+def place() -> Path:
+    """The home of the test and of its server, and the project of both."""
+    return Path.home()
+
+
+@pytest.fixture
+def credentials(place: Path) -> Callable[[], CredentialManager]:
+    """The credentials of the project in the folder of the test."""
+    _write_passphrase(place)
+    return lambda: credentials_of(load(project=place))
+
+
+def _write_passphrase(place: Path) -> None:
+    words = place / "words"
+    words.write_text("correct horse battery")
+    words.chmod(0o600)
+    store = EncryptedFileStore(paths.data_dir() / "credentials" / "encrypted", from_file(words), cost=CHEAP)
+    store.put(Named("default", "first"), Secret("sk-some-other-0123456789"), expected=ABSENT)
+
+
+def _project(place: Path, server: LLMServer) -> None:
+    (place / "asker.py").write_text(_AGENT)
+    (place / "sentient.toml").write_text(
+        f'[llm]\nmodel = "mine:small"\n[llm.retry]\nattempts = 1\n'
+        f'[llm.providers.mine]\nkind = "compatible"\nbase_url = "{server.url}/v1"\n'
+        f'[credentials]\nstores = ["encrypted"]\npassphrase_file = "words"\nwatch = 0.05\n'
+    )
+
+
+@pytest.mark.story("6.3", "E6.1")
+@pytest.mark.parametrize(
+    ("rate", "threads", "seconds"), [(20, 4, 0.5), pytest.param(200, 16, 10.0, marks=pytest.mark.slow)]
+)
+def test_no_call_fails_while_the_key_is_rotated(
+    place: Path, credentials: Callable[[], CredentialManager], rate: float, threads: int, seconds: float
+) -> None:
+    provider = _Provider(_OLD)
+    with LLMServer(provider) as models:
+        _project(place, models)
+        with credentials() as manager:
+            manager.store("mine", Secret(_OLD))
+            with serve(place, agent=place / "asker.py") as server, _Load(server.address, rate, threads) as load_:
+                provider.wait_for(_OLD, threads)
+                time.sleep(seconds / 2)
+                provider.keys.add(_NEW)  # as a provider has both for a while
+                manager.rotate("mine", Secret(_NEW), check=lambda value: _check(models, value))
+                provider.wait_for(_NEW, threads)
+                time.sleep(seconds / 2)
+                provider.keys.remove(_OLD)
+                done = provider.seen[_NEW]
+                provider.wait_for(_NEW, done + 2 * threads)
+                assert manager.finish_rotation("mine", grace=0).phase == "steady"
+            assert load_.failed == []
+            assert provider.refused == 0
+            assert load_.asked >= 3 * threads  # as many as the machine manages of so many a second
+            assert not any(_OLD in line or _NEW in line for line in server.lines)
+
+
+def _check(models: LLMServer, value: Secret) -> None:
+    assert models.requests
+    assert value.reveal() == _NEW
+
+
+@pytest.mark.story("6.1")
+def test_a_key_is_stored_and_found_by_a_server(place: Path, credentials: Callable[[], CredentialManager]) -> None:
+    provider = _Provider(_NEW)
+    with LLMServer(provider) as models:
+        _project(place, models)
+        with serve(place, agent=place / "asker.py") as server:
+            ask_all(server.address, "Go")
+            assert provider.refused == 1
+            with credentials() as manager:
+                manager.store("mine", Secret(_NEW))
+            server.wait_line("The settings are taken")
+            ask_all(server.address, "Go")
+            assert provider.seen == {"": 1, _NEW: 1}
+
+
+@pytest.mark.story("6.3")
+def test_a_server_of_an_agent_that_is_written_takes_the_next_key_as_it_runs(place: Path) -> None:
+    provider = _Provider(_OLD, _NEW)
+    project = place / "project"
+    project.mkdir()
+    _write_passphrase(project)
+    with LLMServer(provider) as models:
+        _project(project, models)
+        with credentials_of(load(project=project)) as manager:
+            manager.store("mine", Secret(_OLD))
+            agent = (project / "asker.py").read_text()
+            with developing(project, agent=agent, env={"HOME": str(place)}) as dev:
+                assert dev.ask("Go") == "Yes"
+                assert provider.seen == {_OLD: 1}
+                before = dev.workers()
+                manager.rotate("mine", Secret(_NEW), check=lambda _value: None)
+                wait_until(lambda: dev.ask("Go") == "Yes" and _NEW in provider.seen, "the next key is taken")
+                assert dev.workers() == before
+                assert not [event for event in dev.events if event["event"] == "reloaded"]
