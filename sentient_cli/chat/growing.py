@@ -140,6 +140,12 @@ def _cut(source: str) -> int:
 
 
 def _is_open(fence: Token, source: str) -> bool:
-    """Whether a code block that ends the source has no closing line yet."""
-    closing = source.rstrip("\n").rpartition("\n")[2].strip()
+    """Whether a code block has no closing line yet.
+
+    Behind one that is closed may be more that is no block: the target of a link.
+    """
+    begin, end = fence.map or (0, 1)
+    if end - begin < 2:  # noqa: PLR2004 - the opening line alone
+        return False
+    closing = source.split("\n")[end - 1].strip()
     return not (closing.startswith(fence.markup) and set(closing) == {fence.markup[0]})

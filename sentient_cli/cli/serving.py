@@ -135,19 +135,28 @@ def _serve_as_worker(here: Invocation, loaded: Loaded, load: Callable[[], Loaded
 
         link.watch(asyncio.get_running_loop(), leave)
 
+    def tidy_up() -> None:
+        if orphaned.is_set():
+            link.tidy_up()
+
     try:
         host = _host(here, loaded, index=link.index)
         app = create_app(host, settings.server, peers=peers)
         listeners = [socket.socket(fileno=link.listener), peers.listen()]
-        renewal = Renewal(host, loaded, load)
-        serve(app, host, settings.server, listeners, on_ready=link.ready, on_server=watch, renewal=renewal)
+        serve(
+            app,
+            host,
+            settings.server,
+            listeners,
+            on_ready=link.ready,
+            on_server=watch,
+            on_stopped=tidy_up,
+            renewal=Renewal(host, loaded, load),
+        )
     except SentientError as error:
         if not link.claim_failure():
             raise typer.Exit(error.exit_code) from error
         raise
-    finally:
-        if orphaned.is_set():
-            link.tidy_up()
 
 
 def _host(here: Invocation, loaded: Loaded, index: int | None = None) -> Host:

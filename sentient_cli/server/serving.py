@@ -120,6 +120,7 @@ async def serve_until_stopped(
     *,
     on_ready: Callable[[], None] | None = None,
     on_server: Callable[[DrainingServer], None] | None = None,
+    on_stopped: Callable[[], None] | None = None,
     renewal: Renewal | None = None,
 ) -> None:
     """Serve an application until a signal says to stop, then drain.
@@ -131,6 +132,8 @@ async def serve_until_stopped(
         listeners: Listening sockets; closed at the end.
         on_ready: Called once requests are answered.
         on_server: Is given the server, to stop it otherwise.
+        on_stopped: Called when nothing listens any more; also when threads of the agent then keep the process from a
+            clean end, which code behind this call would not see.
         renewal: Takes up other settings at SIGHUP, and other keys when they are rotated.
 
     Raises:
@@ -164,11 +167,15 @@ async def serve_until_stopped(
             await server.serve(sockets=list(listeners))
     finally:
         watchdog.stop()
-        await host.aclose()
-        if renewal is not None:
-            await renewal.aclose()
-        for listener in listeners:
-            listener.close()
+        try:
+            await host.aclose()
+            if renewal is not None:
+                await renewal.aclose()
+        finally:
+            for listener in listeners:
+                listener.close()
+            if on_stopped is not None:
+                on_stopped()
 
 
 def _renewing(renewal: Renewal | None, server: DrainingServer) -> contextlib.AbstractContextManager[None]:
@@ -186,8 +193,19 @@ def serve(
     *,
     on_ready: Callable[[], None] | None = None,
     on_server: Callable[[DrainingServer], None] | None = None,
+    on_stopped: Callable[[], None] | None = None,
     renewal: Renewal | None = None,
 ) -> None:
     """Run `serve_until_stopped` on the fastest loop that there is."""
-    main = serve_until_stopped(app, host, settings, listeners, on_ready=on_ready, on_server=on_server, renewal=renewal)
-    run_to_end(main)
+    run_to_end(
+        serve_until_stopped(
+            app,
+            host,
+            settings,
+            listeners,
+            on_ready=on_ready,
+            on_server=on_server,
+            on_stopped=on_stopped,
+            renewal=renewal,
+        )
+    )

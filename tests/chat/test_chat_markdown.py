@@ -136,9 +136,13 @@ _LINES = st.sampled_from(_SOURCE.split("\n"))
 @example(source="```\n```\nword\n\nword", cuts=[9])
 @example(source="> quote\n**bold\nword", cuts=[9])
 @example(source="- item\n---\nword", cuts=[8])
+@example(source="\n\n```\n```\n[r]: /u\n\n  - nested", cuts=[288])
+@example(source="```py\n  two spaces\n```\n[r]: /u\n&#27;[2J\nword\nword", cuts=[42])
 @given(source=st.lists(_LINES, max_size=12).map("\n".join), cuts=st.lists(st.integers(0, 500), max_size=12))
 def test_however_it_arrives_the_same_lines_are_drawn(source: str, cuts: list[int]) -> None:
-    # What was given is on the screen: the target of a link cannot come later.
+    # What was given is on the screen: the target of a link cannot come later. A first line that looks like one may be
+    # the end of a paragraph.
+    assume(source.count("[r]: /u") < 2)
     assume("[r]" not in source.partition("[r]: /u")[0] or "[r]: /u" not in source)
     points = sorted({0, len(source), *(cut % (len(source) + 1) for cut in cuts)})
     pieces = [source[start:end] for start, end in itertools.pairwise(points)]

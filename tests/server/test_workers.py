@@ -226,7 +226,28 @@ def test_the_workers_leave_when_the_parent_is_killed_and_the_last_one_tidies_up(
             wait_dead(pid)
         with pytest.raises(ConnectionRefusedError):
             Wire(server.address)
-        assert list(folder.iterdir()) == []
+        assert list(folder.rglob("*")) == [], server.lines
+
+
+@pytest.mark.slow
+def test_workers_that_a_thread_keeps_from_a_clean_end_tidy_up_as_well(tmp_path: Path) -> None:
+    folder = tmp_path / "t"
+    folder.mkdir()
+    agent = tmp_path / "sleepy.py"
+    agent.write_text(
+        "import asyncio, os, time\n"
+        "async def assist(session, query, response):\n"
+        "    asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)\n"
+        "    await response.respond('WHO', {'pid': os.getpid()})\n"
+    )
+    flags = ["--workers", _COUNT, "--drain-delay", 0, "--drain-timeout", 0]
+    env = {"TMPDIR": str(folder)}
+    with serve(tmp_path, *flags, agent=agent, code=-signal.SIGKILL, env=env) as server:
+        pids = pids_of(server)
+        server.process.kill()
+        for pid in pids:
+            wait_dead(pid)
+        assert list(folder.rglob("*")) == [], server.lines
 
 
 @pytest.mark.slow
