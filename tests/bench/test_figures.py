@@ -82,7 +82,7 @@ def test_a_command_starts_within_its_share_of_cpu(command: Sequence[str], most: 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.story("E19.3")
-@pytest.mark.parametrize(("checker", "most"), checking.CHECKERS)
-def test_the_basic_project_is_type_checked_within_its_budget(checker: str, most: float) -> None:
-    row = checking.compare(checker, most, 1)
-    assert row[3] == "ok", row
+@pytest.mark.parametrize(("checker", "most"), checking.FILES)
+def test_what_a_type_checker_reads_for_the_basic_project_is_within_its_budget(checker: str, most: int) -> None:
+    # Seconds are for `bench.checking`: on a machine that does other things too they differ by a third.
+    assert 0 < checking.files_of_ours(checker) <= most
