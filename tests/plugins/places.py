@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
 import shutil
 import socket
 import subprocess
@@ -19,13 +21,25 @@ _CACHE = REPOSITORY / ".cache"
 _REFERENCE_LOCK = REPOSITORY / ".ci" / "lock" / "reference.txt"
 
 
+# Below what systems give to those that ask for any port, and each worker of the suite has its own: nobody else takes one
+# between the moment it is found and the moment it is used.
+_PORTS_EACH = 500
+_first = 20_000 + _PORTS_EACH * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
+_next_port = itertools.cycle(range(_first, _first + _PORTS_EACH))
+
+
 @pytest.fixture
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        _, port = listener.getsockname()
-    return int(port)
+    """A port of 127.0.0.1 that nobody listens on, and that nobody is given by chance."""
+    for port in itertools.islice(_next_port, _PORTS_EACH):
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError(f"no port from {_first} is free")
 
 
 @pytest.fixture(scope="session")
