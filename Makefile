@@ -84,7 +84,7 @@ lock: $(VENV)/.stamp-tools ## Resolve the dependencies anew into .ci/lock
 	@BIN=$(BIN) sh .ci/lock/update
 
 # ------------------------------------------------------------------------------------------------------------- checks
-test: setup ## Every check but the slow ones: some ten minutes on two cores
+test: setup ## Every check but the slow ones: some five minutes on two cores
 	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target tests checks
 
 test-all: setup $(WHEELS)/.stamp-slow ## What is slow: browser, generated requests, fresh installs, long runs, types at 3.14; more examples of properties

@@ -21,8 +21,8 @@ _CACHE = REPOSITORY / ".cache"
 _REFERENCE_LOCK = REPOSITORY / ".ci" / "lock" / "reference.txt"
 
 
-# Below what systems give to those that ask for any port, and each worker of the suite has its own: nobody else takes one
-# between the moment it is found and the moment it is used.
+# Below what systems give to those that ask for any port, and each worker of the suite has its own: nobody else takes
+# one between the moment it is found and the moment it is used.
 _PORTS_EACH = 500
 _first = 20_000 + _PORTS_EACH * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
 _next_port = itertools.cycle(range(_first, _first + _PORTS_EACH))
