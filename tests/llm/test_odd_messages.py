@@ -23,7 +23,7 @@ from sentient_cli.llm import (
 )
 from tests.llm.providers.faulty import PATIENCE, wires
 from tests.llm.providers.wires import Wire
-from tests.support.llm_server import LLMServer
+from tests.support.llm_server import LLMServer, as_json
 
 CALL = ToolCall("call_1", "add", '{"a": 1}')
 
@@ -168,3 +168,36 @@ async def test_messages_of_nothing_among_others_are_left_out(wire: Wire) -> None
     assert "Count." in str(told[0])
     assert "To ten." in str(told[-1])
     assert "system" not in body
+
+
+@wires
+async def test_an_enormous_message_is_sent_whole(wire: Wire) -> None:
+    enormous = "An enormous question, \u2713. " * 400_000  # 10 MiB, more than a socket takes at once
+    with LLMServer(wire.handle) as server:
+        provider = wire.make(server.url, PATIENCE)
+        answer = await provider.generate(Request(model=wire.model, messages=(Message.user(enormous),)))
+        await provider.aclose()
+    assert answer.finish_reason == "stop"
+    body = server.requests[0].json()
+    assert enormous.strip() in _texts(body.get("messages") or body["input"])
+
+
+def _texts(told: object) -> str:
+    if isinstance(told, str):
+        return told
+    if isinstance(told, dict):
+        return "".join(map(_texts, cast("dict[str, object]", told).values()))
+    return "".join(map(_texts, cast("list[object]", told))) if isinstance(told, list) else ""
+
+
+@wires
+async def test_a_message_too_large_for_the_server_is_a_typed_refusal(wire: Wire) -> None:
+    refusal = as_json({"error": {"message": "The request is too large", "type": "request_too_large"}}, status=413)
+    with LLMServer(refusal) as server:
+        provider = wire.make(server.url, PATIENCE)
+        with pytest.raises(BadRequestError) as caught:
+            await provider.generate(Request(model=wire.model, messages=(Message.user("word " * 2_000_000),)))
+        await provider.aclose()
+    assert "413" in str(caught.value)
+    assert len(server.requests) == 1  # nobody asks the same again
+    assert "word word" not in str(caught.value)

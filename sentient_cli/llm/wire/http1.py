@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import Awaitable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from typing_extensions import override
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
 
 __all__ = ["Http1Pool"]
+
+_LARGE: Final = 512 * 1024
+"""Bytes of a body that takes a while to send."""
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -130,7 +134,7 @@ class Http1Pool(Pool[bool]):
         response = self._session.request(
             outgoing.method,
             outgoing.url,
-            data=outgoing.body,
+            data=_in_pieces(outgoing.body),
             headers=outgoing.headers,
             allow_redirects=False,
             proxy=config.proxy,
@@ -147,6 +151,11 @@ class Http1Pool(Pool[bool]):
     @override
     def abandon(self) -> None:
         self._session.detach()
+
+
+def _in_pieces(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A body as the library sends it without holding up the event loop: a large one piece by piece."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE else body
 
 
 def _timeouts(config: RemoteConfig) -> aiohttp.ClientTimeout:
