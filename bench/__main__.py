@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from bench import (
     checking,
+    config_live,
+    config_reads,
     create,
     dev,
     events,
@@ -34,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         startup,
         create,
         checking,
+        config_reads,
+        config_live,
         events,
         latency,
         llm_chunks,

@@ -15,8 +15,9 @@ import importlib
 
 TYPE_CHECKING = False  # type checkers know this name for what it is, and importing it would cost more than all the rest
 if TYPE_CHECKING:
-    from sentient_cli import llm, testing
+    from sentient_cli import experiments, llm, testing
     from sentient_cli.clock import Ulid
+    from sentient_cli.config.manager import ConfigurationManager
     from sentient_cli.credentials.manager import CredentialManager
     from sentient_cli.errors import (
         AgentLoadError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         BudgetExceededError,
         CircuitOpenError,
         ConfigError,
+        ConfigurationNotFoundError,
         ContentFilterError,
         ContextLengthExceededError,
         CredentialNotFoundError,
@@ -105,6 +107,8 @@ __all__ = [
     "CircuitOpenError",
     "Completion",
     "ConfigError",
+    "ConfigurationManager",
+    "ConfigurationNotFoundError",
     "ContentFilterError",
     "ContextLengthExceededError",
     "CredentialManager",
@@ -167,6 +171,7 @@ __all__ = [
     "agent",
     "decode_event",
     "encode_event",
+    "experiments",
     "is_done",
     "is_error",
     "is_json",
@@ -180,10 +185,11 @@ __all__ = [
 
 _HOMES = {
     "clock": "Ulid",
+    "config.manager": "ConfigurationManager",
     "credentials.manager": "CredentialManager",
     "errors": (
         "AgentLoadError AnswerRestartedError AuthenticationError BadRequestError BudgetExceededError "
-        "CircuitOpenError ConfigError ContentFilterError ContextLengthExceededError "
+        "CircuitOpenError ConfigError ConfigurationNotFoundError ContentFilterError ContextLengthExceededError "
         "CredentialNotFoundError InvalidEventError ModelNotFoundError NetworkError OutputError "
         "PermissionDeniedError PoolExhaustedError ProjectError ProviderConnectionError ProviderError "
         "ProviderTimeoutError QuotaError RateLimitError ResponseClosedError RunError SentientError "
@@ -211,7 +217,7 @@ _HOMES = {
     "runtime.state": "SessionState StateKey",
 }
 _MODULES = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names.split()}
-_SUBPACKAGES = frozenset({"llm", "testing"})
+_SUBPACKAGES = frozenset({"experiments", "llm", "testing"})
 
 
 if not TYPE_CHECKING:  # a type checker shall know the names above and no others

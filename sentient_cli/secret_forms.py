@@ -92,6 +92,7 @@ def _pieces(text: str) -> Iterator[str]:
 def _forms(text: str) -> Iterator[str]:
     data = text.encode(errors="surrogateescape")
     yield text
+    yield text[::-1]
     yield data.hex()
     yield data.hex().upper()
     yield repr(text)[1:-1]

@@ -33,7 +33,7 @@ class Event(NamedTuple):
     of one. Texts of more than 500 characters are cut.
 
     Args:
-        category: ``credential`` or ``config``; ``audit`` is what the log tells of itself.
+        category: ``credential``, ``config`` or ``security``; ``audit`` is what the log tells of itself.
         action: What was done, such as ``resolved``: small letters, digits, ``-`` and ``_``.
         subject: What it was done to, such as ``production/openai``; never a value.
         data: At most 16 short texts and whole numbers, under names of the same characters.

@@ -16,6 +16,7 @@ CATEGORIES: Final[Mapping[str, str]] = MappingProxyType(
         "audit": "What befell the log itself: it began, was repaired after a crash, had lines without a signature.",
         "config": "Settings that were changed; the subject is the name of the setting.",
         "credential": "Credentials that were stored, resolved, rotated, moved or removed; the subject is profile/name.",
+        "security": "What a server refused, and what weakens one; the subject is its address, or a setting.",
     }
 )
 """Each category and what it is for. A new one is a line here."""

@@ -161,6 +161,13 @@ class _Command(HelpCommand):
     """A command that has back what the command line itself does without: garbage collection, pydantic's plugins."""
 
     @override
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except TyperException as error:  # not every one knows the command that it is about
+            raise _usage_error(error, ctx.command_path) from error
+
+    @override
     def invoke(self, ctx: Context) -> object:
         gc.enable()
         if ctx.info_name != "serve":  # whose log may be JSON, and says it then
@@ -247,9 +254,9 @@ def run(program: str, arguments: Sequence[str], *, width: int) -> int:
     return 0
 
 
-def _usage_error(error: TyperException) -> UsageError:
+def _usage_error(error: TyperException, path: str = "sentient") -> UsageError:
     context: object = getattr(error, "ctx", None)
-    path = str(getattr(context, "command_path", "sentient"))
+    path = str(getattr(context, "command_path", path))
     options: object = getattr(error, "possibilities", None)
     named = cast("list[str]", options) if isinstance(options, list) else []
     near = ", ".join(f"`{name}`" for name in named if name not in _hidden(context))

@@ -67,6 +67,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("models", "sentient_cli.cli.models", "List models: what they can do and what they cost."),
     CommandRow("usage", "sentient_cli.cli.usage", "Show what models were used for, and what it cost."),
     CommandRow("keys", "sentient_cli.cli.keys", "Keep the keys of providers: store, check, rotate.", group=True),
+    CommandRow("config", "sentient_cli.cli.config", "Settings: see, explain, check and change them.", group=True),
     CommandRow("audit", "sentient_cli.cli.audit", "Check and read the audit log.", group=True),
     CommandRow("run", "sentient_cli.cli.run", "Execute an agent file as it is.", hands_on=True),
     CommandRow("update", "sentient_cli.cli.update", "Bring the changes of the template into this project."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -96,11 +97,17 @@ def _target(here: Invocation, wishes: Wishes, wizard: Wizard) -> Path:
     if wishes.directory is not None:
         if not wishes.directory.strip():
             raise UsageError("A project cannot be called ''", fix="Give it a name: `sentient create my-agent`")
-        return Path((base / wishes.directory).expanduser().absolute().resolve())
+        return _resolved((base / wishes.directory).expanduser().absolute())
     if not wizard.asks:
         raise UsageError("The project has no name", fix="Give it one: `sentient create my-agent`")
     name = wizard.text("What is the project called?", default="my-agent", flag="NAME", check=package_name)
-    return (base / name).absolute().resolve()
+    return _resolved((base / name).absolute())
+
+
+def _resolved(path: Path) -> Path:
+    """The directory itself, where a link leads to one; a link that leads nowhere is no place, and stays one."""
+    real = Path(os.path.realpath(path))
+    return real if os.path.lexists(real) or not os.path.lexists(path) else path
 
 
 def _template(wishes: Wishes, wizard: Wizard) -> str:

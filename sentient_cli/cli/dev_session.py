@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from sentient_cli.cli.dev_keys import reading_keys
 from sentient_cli.cli.dev_open import can_open, open_page
 from sentient_cli.dev import serving
 from sentient_cli.dev.report import Listening, Notice, Ready
+from sentient_cli.server.hangup import obeying_hangups
 from sentient_cli.signals import on_signals
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ class Session:
         keys = (
             reading_keys(self._keyboard, self.press, self) if self._keyboard is not None else contextlib.nullcontext()
         )
-        with on_signals(ending(), self.leave_all), keys:
+        ending_it = [number for number in ending() if number in {signal.SIGINT, signal.SIGTERM}]
+        with on_signals(ending_it, self.leave_all), obeying_hangups(self._renew, self.leave_all), keys:
             try:
                 return await hub
             except asyncio.CancelledError:
@@ -143,6 +146,9 @@ class Session:
         act = actions.get(key)
         if act is not None:
             act()
+
+    def _renew(self) -> None:
+        self._order("reload")
 
     def _order(self, command: Command) -> None:
         try:

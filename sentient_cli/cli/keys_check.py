@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sentient_cli.errors import AuthenticationError, ProviderConnectionError, ProviderTimeoutError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sentient_cli.config import Loaded
     from sentient_cli.config.secret import Secret
 
-__all__ = ["check_key"]
+__all__ = ["Taken", "check_key"]
 
 _LONGEST: Final = 30.0
 """Seconds."""
 
 
-def check_key(loaded: Loaded, provider_id: str, key: Secret) -> float:
-    """Ask a provider with a key; the seconds that it took.
+class Taken(NamedTuple):
+    """How a provider took a key.
+
+    Args:
+        seconds: How long that took.
+        account: Whose key it is, as far as the provider tells: ``organization``, ``project``, ``team``, ``key``.
+    """
+
+    seconds: float
+    account: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        """It in a few words, for people."""
+        whose = "".join(f", {name} {value}" for name, value in self.account.items())
+        return f"{self.seconds * 1e3:.0f} ms{whose}"
+
+
+def check_key(loaded: Loaded, provider_id: str, key: Secret) -> Taken:
+    """Ask a provider with a key.
 
     Args:
         loaded: The settings, which may say where the provider is.
@@ -32,16 +52,20 @@ def check_key(loaded: Loaded, provider_id: str, key: Secret) -> float:
     """
     import asyncio
 
+    from sentient_cli.llm.wire.account import account_heard
+
     began = time.perf_counter()
     try:
-        asyncio.run(_ask(loaded, provider_id, key))
+        with account_heard() as account:
+            asyncio.run(_ask(loaded, provider_id, key))
     except AuthenticationError as error:
         error.fix = "Make another key at the provider, and store it with `sentient keys set`; nothing was changed"
         raise
-    except ProviderConnectionError as error:
-        error.fix = error.fix or "Check that this machine is online, and whether a proxy is needed"
+    except (ProviderConnectionError, ProviderTimeoutError) as error:
+        told = "This machine seems to be offline, or a proxy is needed; the key was not tried"
+        error.why = f"{error.why.rstrip('.')}. {told}" if error.why else told
         raise
-    return time.perf_counter() - began
+    return Taken(time.perf_counter() - began, account)
 
 
 async def _ask(loaded: Loaded, provider_id: str, key: Secret) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sentient_cli.cli.invocation import Invocation
     from sentient_cli.config import Loaded
     from sentient_cli.config.secret import Secret
+    from sentient_cli.credentials.destinations import Destination
     from sentient_cli.credentials.manager import CredentialManager
 
 __all__ = ["Door", "ask_passphrase", "names_of", "no_such_profile", "open_door"]
@@ -77,6 +78,12 @@ class Door(NamedTuple):
             why=f"Did you mean `{near}`?" if near else "",
             fix=f"Store it with `sentient keys set {name[:60]} --provider ID`",
         )
+
+    def destination_of(self, provider: str) -> Destination:
+        """Where the key of a provider would be sent."""
+        from sentient_cli.llm.providers.destinations import destination_of
+
+        return destination_of(provider, self.loaded.settings.llm.providers.get(provider))
 
     def variables_of(self, provider: str) -> Sequence[str]:
         """The variables that a provider gets its key from."""
@@ -185,7 +192,8 @@ def ask_passphrase(here: Invocation, *, new: bool, what: str = "the encrypted fi
         raise UsageError(
             f"The passphrase of {what} is missing",
             why="There is no terminal to ask at",
-            fix="Name a file with `passphrase_file`, or a variable with `passphrase_env`, in [credentials]",
+            fix="Run `sentient keys unlock` at one, or name a file with `passphrase_file`, or a variable with"
+            " `passphrase_env`, in [credentials]",
         )
     typed = read_hidden(here, f"{'New passphrase' if new else 'Passphrase'} of {what}")
     redactor.register(typed)

@@ -74,6 +74,7 @@ def _store(door: Door, address: Address, item: Item, store: str | None) -> Card:
         profile=address.profile,
         store=store,
         provider=item.provider,
+        hosts=item.hosts or None,
         expires_at=version.expires_at,
         rotate_every=item.rotate_every,
         replace=True,

@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "FromFileOption",
+    "HostsOption",
     "KeyProfileOption",
     "KeyStoreOption",
     "NameArgument",
@@ -28,6 +29,10 @@ KeyStoreOption: TypeAlias = Annotated[
 ]
 FromFileOption: TypeAlias = Annotated[
     Path | None, typer.Option("--from-file", metavar="FILE", help="Read the key from FILE; `-`: from stdin.")
+]
+HostsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--host", metavar="HOST", help="Where it may be sent, else its provider's host; may be repeated."),
 ]
 RawOption: TypeAlias = Annotated[
     bool, typer.Option("--raw", help="Keep line breaks and white space of the key.", show_default=False)

@@ -9,6 +9,7 @@ import typer
 from sentient_cli.cli.invocation import current
 from sentient_cli.cli.keys_options import (
     FromFileOption,
+    HostsOption,
     KeyProfileOption,
     KeyStoreOption,
     NameArgument,
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["keys_set"]
 
 
-def keys_set(
+def keys_set(  # noqa: PLR0917 - one parameter an option
     name: NameArgument,
     extra: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")] = None,
     provider: Annotated[
         str | None, typer.Option("--provider", metavar="ID", help="Whose key it is, else the provider called NAME.")
     ] = None,
+    hosts: HostsOption = None,
     profile: KeyProfileOption = None,
     store: KeyStoreOption = None,
     expires: Annotated[
@@ -45,7 +47,8 @@ def keys_set(
     """Store a key.
 
     It is typed or pasted at a prompt that does not show it, or comes on stdin or from a file. It is never an argument.
-    White space at its ends is left out. With --json what was stored is one line, without the key.
+    White space at its ends is left out. It is sent nowhere but to its provider's host, or to those of --host. With
+    --json what was stored is one line, without the key.
     """
     import time
 
@@ -67,6 +70,7 @@ def keys_set(
             value,
             store=store,
             provider=whose,
+            hosts=hosts,
             expires_at=expires_at,
             rotate_every=rotate_every,
             replace=True,
@@ -76,6 +80,7 @@ def keys_set(
         here.console.json_line(fields(card, time.time_ns()))
     else:
         here.console.say(_stored(card))
+        _tell_where(here, card)
 
 
 def _require_consent(here: Invocation, door: Door, name: str, store: str | None, *, yes: bool) -> None:
@@ -90,6 +95,16 @@ def _require_consent(here: Invocation, door: Door, name: str, store: str | None,
         missing=f"There is a key {held[0].address} already",
         why="`sentient keys rotate` keeps both for a while, so that no call fails",
     )
+
+
+def _tell_where(here: Invocation, card: Card) -> None:
+    from sentient_cli.llm.providers.kinds import KINDS
+
+    usual = KINDS[card.provider].host if card.provider in KINDS else ""
+    if card.hosts and card.hosts != (usual,):
+        here.console.say(f"It is sent to {', '.join(card.hosts)} alone.")
+    elif not card.hosts and not usual:
+        here.console.say(f"It is sent nowhere before `sentient keys allow {card.name} HOST`.")
 
 
 def _stored(card: Card) -> str:

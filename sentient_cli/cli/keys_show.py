@@ -42,7 +42,10 @@ def _tell(console: Console, shown: Shown, now: int) -> None:
 
     every = f", to be rotated every {length(shown.rotate_every * SECOND)}" if shown.rotate_every else ""
     whose = f" for {shown.provider}" if shown.provider else ""
-    console.data(f"{shown.address}{whose}, in {shown.store}{every}\n")
+    console.data(f"{shown.address}{whose}, in {shown.store}{every}")
+    if shown.hosts:
+        console.data(f"sent to {', '.join(shown.hosts)} alone")
+    console.data("")
     rows = [_cells(version, now) for version in shown.versions]
     for line in columns(_COLUMNS, rows, console.width(), ("characters", "verified", "age", "fingerprint")):
         console.data(line)
@@ -86,5 +89,6 @@ def _fields(shown: Shown) -> dict[str, object]:
         "provider": shown.provider or None,
         "store": shown.store,
         "rotate_every": shown.rotate_every or None,
+        "hosts": list(shown.hosts),
         "versions": versions,
     }

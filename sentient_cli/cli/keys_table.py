@@ -62,6 +62,7 @@ def fields(card: Card, now: int) -> dict[str, object]:
         "expires": moment(card.expires_at),
         "due": moment(card.due_at),
         "rotate_every": card.rotate_every or None,
+        "hosts": list(card.hosts),
         "next": standing(card, now),
     }
 

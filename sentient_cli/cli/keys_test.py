@@ -18,6 +18,7 @@ def keys_test(
     """Try a key at its provider, with one call that costs nothing or next to nothing.
 
     The key is looked up as for any call. Ends with 3 when the provider refuses it, with 4 when it cannot be reached.
+    Where the provider tells whose key it is, that is shown.
     """
     from sentient_cli.cli.keys_check import check_key
     from sentient_cli.cli.keys_door import open_door
@@ -26,7 +27,9 @@ def keys_test(
     with open_door(here, profile, env_file=env_file, no_env_file=no_env_file) as door:
         lease = door.manager.get(name, purpose="keys test")
         provider = door.require_provider(name, lease.provider)
-        seconds = check_key(door.loaded, provider, lease.secret)
+        door.manager.check_destination(lease, door.destination_of(provider), purpose="keys test")
+        taken = check_key(door.loaded, provider, lease.secret)
+        door.manager.note_verified(lease)
     if here.console.json:
         here.console.json_line(
             {
@@ -36,9 +39,10 @@ def keys_test(
                 "source": lease.source,
                 "fingerprint": lease.fingerprint or None,
                 "ok": True,
-                "milliseconds": round(seconds * 1e3, 1),
+                "milliseconds": round(taken.seconds * 1e3, 1),
+                "account": dict(taken.account),
             }
         )
     else:
         fingerprint = f", fingerprint {lease.fingerprint}" if lease.fingerprint else ""
-        here.console.data(f"{provider} takes the key of {lease.source}{fingerprint}: {seconds * 1e3:.0f} ms")
+        here.console.data(f"{provider} takes the key of {lease.source}{fingerprint}: {taken.text}")

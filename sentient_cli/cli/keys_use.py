@@ -29,14 +29,19 @@ def keys_use(
 
     from sentient_cli.credentials.bindings import Bindings
     from sentient_cli.credentials.catalogue import Catalogue
+    from sentient_cli.credentials.names import check_profile
     from sentient_cli.errors import UsageError
 
     here, bindings = current(), Bindings()
+    folder = str(here.project.resolve()) if here.project is not None else ""
     if forget:
         if here.project is None or profile is not None:
             raise UsageError("Only a project can be unbound", fix="Give --forget with --project DIR, and no profile")
+        _record("profile-unbound", folder, {})
         bindings.forget(here.project)
     elif profile is not None:
+        check_profile(profile)
+        _record("profile-bound" if folder else "profile-chosen", folder or profile, {"profile": profile})
         bindings.use(profile, project=here.project)
         known = Catalogue().profiles()
         if profile not in known:
@@ -48,3 +53,11 @@ def keys_use(
         here.console.json_line({"profile": chosen.profile, "why": chosen.why})
     else:
         here.console.data(f"{chosen.profile} ({chosen.why})")
+
+
+def _record(action: str, subject: str, data: dict[str, str | int]) -> None:
+    """Tell the audit log, before anything is changed."""
+    from sentient_cli.audit import AuditLog, AuditPlaces, Event
+
+    checkpoint = current().load(tell=False).settings.audit.checkpoint
+    AuditLog(AuditPlaces.of_this_user(checkpoint)).append(Event("credential", action, subject, data))

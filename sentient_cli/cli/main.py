@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from sentient_cli.cli.console import Console
 from sentient_cli.cli.invocation import PROGRAMS, Invocation, start
 from sentient_cli.cli.secrets import know_secrets
+from sentient_cli.cli.streams import open_closed
 from sentient_cli.cli.version import print_version
 from sentient_cli.config.environ import process_environment
 from sentient_cli.errors import CredentialNotFoundError, SentientError, UsageError, UserInterruptError
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         template, 6 a difference was found, 130 interrupted.
     """
     began = time.monotonic()
+    open_closed()
     arguments = list(sys.argv[1:] if argv is None else argv)
     environment = process_environment()
     invocation = Invocation(Console(environment=environment), environment, program=_program())

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from sentient_cli.errors import UsageError
+from sentient_cli.errors import SentientError, UsageError
 
 __all__ = [
     "AgentArgument",
@@ -28,6 +28,21 @@ __all__ = [
     "WorkersOption",
     "named_agent",
 ]
+
+
+def _complete_profile(incomplete: str) -> list[str]:
+    """The profiles of the settings files whose names begin so."""
+    from contextlib import suppress
+
+    from sentient_cli.cli.invocation import current
+    from sentient_cli.config import load
+
+    with suppress(SentientError):
+        files = load(project=current().project, profile="default", use_env_file=False).files
+        names = {name for file in files for name in file.profiles()}
+        return sorted(name for name in names if name.startswith(incomplete))
+    return []
+
 
 AgentArgument: TypeAlias = Annotated[
     str | None,
@@ -73,7 +88,8 @@ LogFormatOption: TypeAlias = Annotated[
     Literal["json", "text"] | None, typer.Option("--log-format", metavar="FORMAT", help="json or text (json).")
 ]
 ProfileOption: TypeAlias = Annotated[
-    str | None, typer.Option("--profile", metavar="NAME", help="The profile of settings to use.")
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="The profile of settings to use.", autocompletion=_complete_profile),
 ]
 EnvFileOption: TypeAlias = Annotated[
     Path | None,

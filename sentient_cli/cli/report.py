@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sentient_cli.errors import SentientError
 
-__all__ = ["error_line", "json_text", "print_panel"]
+__all__ = ["error_line", "json_text", "print_panel", "redacted"]
 
 MAXIMUM_WIDTH = 100
 NARROW = 40
@@ -34,13 +34,13 @@ def error_line(error: SentientError) -> str:
     """An error as one line of JSON: ``{"error": {code, what, why, fix, exit_code}}``, and ``detail`` if it has one."""
     fields: dict[str, str | int] = {
         "code": error.code,
-        "what": _told(error.what),
-        "why": _told(error.why),
-        "fix": _told(error.fix),
+        "what": redacted(error.what),
+        "why": redacted(error.why),
+        "fix": redacted(error.fix),
         "exit_code": error.exit_code,
     }
     if error.detail:
-        fields["detail"] = _told(error.detail)
+        fields["detail"] = redacted(error.detail)
     return json_text({"error": fields})
 
 
@@ -78,11 +78,12 @@ def _labelled(label: str, text: str) -> rich.console.RenderableType:
     return grid
 
 
-def _told(text: str) -> str:
+def redacted(text: str) -> str:
+    """Text for other eyes: without secrets, and with the characters of the system's names as they are meant."""
     return redactor.redact(readable(text))
 
 
 def _safe(console: rich.console.Console, text: str) -> str:
     # What the stream cannot encode becomes an escape before the lines are broken, or they would grow.
-    shown = sanitize(_told(text))
+    shown = sanitize(redacted(text))
     return shown.encode(console.encoding, "backslashreplace").decode(console.encoding)

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from sentient_cli.cli.details import program_told
-from sentient_cli.errors import SentientError
+from sentient_cli.errors import AddressNotAllowedError, ConfigError, SentientError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Generator
 
     from sentient_cli.cli.invocation import Invocation
     from sentient_cli.config import Loaded, Settings
     from sentient_cli.host import Host
+    from sentient_cli.host.renewal import Renewal
     from sentient_cli.server.serving import DrainingServer
     from sentient_cli.server.workers import WorkerLink
 
 __all__ = ["run_server"]
 
 _logger = logging.getLogger(__name__)
+
+
+def _show_more_or_less(settings: Settings) -> None:
+    from sentient_cli.server.logs import set_level
+
+    set_level(settings.log.level)
+
+
+_LIVE: Final[Mapping[str, Callable[[Settings], None]]] = {"log.level": _show_more_or_less}
+"""What can be changed while a server runs, beside models."""
 
 
 def run_server(here: Invocation, load: Callable[[], Loaded], *, worker: str | None = None) -> None:
@@ -42,13 +56,13 @@ def run_server(here: Invocation, load: Callable[[], Loaded], *, worker: str | No
     """
     from sentient_cli.cli.streams import is_terminal
     from sentient_cli.config import export_environment
-    from sentient_cli.server.exposure import check_exposure
+    from sentient_cli.host.llm_doubts import doubts_of
     from sentient_cli.server.logs import configure_logging
     from sentient_cli.server.sockets import bind
 
     loaded = load()
     settings = loaded.settings
-    doubt = check_exposure(settings.server)
+    doubt = _checked_exposure(loaded)
     if worker is not None or settings.server.workers == 1:  # else workers would take what `.env` says for the shell's
         export_environment(loaded.environment)
     people = loaded.sources["log.format"].layer == "default" and is_terminal(here.console.stderr)
@@ -57,8 +71,8 @@ def run_server(here: Invocation, load: Callable[[], Loaded], *, worker: str | No
     here.console.detailed = style == "text" and worker is None
     if worker is None:
         _tell_sources(here, loaded, as_json=style == "json")
-        if doubt:
-            _logger.warning("%s", doubt)
+        for each in (*((doubt,) if doubt else ()), *doubts_of(settings.llm)):
+            _logger.warning("%s", each)
     if worker is not None:
         from sentient_cli.server.workers import WorkerLink
 
@@ -66,8 +80,34 @@ def run_server(here: Invocation, load: Callable[[], Loaded], *, worker: str | No
         return
     with bind(settings.server.host, settings.server.port) as listener:
         if settings.server.workers > 1:
-            raise typer.Exit(_supervise(here, settings, load, listener, as_json=style == "json"))
+            raise typer.Exit(_supervise(here, loaded, load, listener, as_json=style == "json"))
         _serve_alone(here, loaded, load, listener, as_json=style == "json")
+
+
+def _checked_exposure(loaded: Loaded) -> str:
+    from sentient_cli.server.exposure import check_exposure
+
+    try:
+        return check_exposure(loaded.settings.server)
+    except (AddressNotAllowedError, ConfigError) as error:
+        from sentient_cli.host.security_log import refused_exposure
+
+        refused_exposure(loaded, error.why or error.what)
+        raise
+
+
+@contextlib.contextmanager
+def _on_record(loaded: Loaded, *, says_weaknesses: bool = True) -> Generator[Callable[[str, str], None]]:
+    """What tells the audit log of requests that a server refuses, as long as it runs."""
+    from sentient_cli.host.security_log import security_log, tell_weaknesses
+
+    log = security_log(loaded)
+    if says_weaknesses:
+        tell_weaknesses(loaded, log)
+    try:
+        yield log.refused
+    finally:
+        log.close()
 
 
 def _tell_sources(here: Invocation, loaded: Loaded, *, as_json: bool) -> None:
@@ -99,27 +139,28 @@ def _announce(here: Invocation, message: str, url: str, *, as_json: bool) -> Non
 def _serve_alone(
     here: Invocation, loaded: Loaded, load: Callable[[], Loaded], listener: socket.socket, *, as_json: bool
 ) -> None:
-    from sentient_cli.host.renewal import Renewal
     from sentient_cli.server.app import create_app
     from sentient_cli.server.serving import serve
 
     settings = loaded.settings
     host = _host(here, loaded)
-    serve(
-        create_app(host, settings.server),
-        host,
-        settings.server,
-        [listener],
-        on_ready=lambda: _announce(here, f"Serving {host.agent_name}", _url(settings, listener), as_json=as_json),
-        renewal=Renewal(host, loaded, load),
-    )
+    renewal = _renewal(here, host, loaded, load)
+    with _on_record(loaded) as refused:
+        serve(
+            create_app(host, settings.server, refused=refused),
+            host,
+            settings.server,
+            [listener],
+            on_ready=lambda: _announce(here, f"Serving {host.agent_name}", _url(settings, listener), as_json=as_json),
+            on_server=lambda _server: renewal.watch_files(),
+            renewal=renewal,
+        )
 
 
 def _serve_as_worker(here: Invocation, loaded: Loaded, load: Callable[[], Loaded], link: WorkerLink) -> None:
     import asyncio
     import socket
 
-    from sentient_cli.host.renewal import Renewal
     from sentient_cli.server.app import create_app
     from sentient_cli.server.peers import Peers
     from sentient_cli.server.serving import serve
@@ -141,22 +182,31 @@ def _serve_as_worker(here: Invocation, loaded: Loaded, load: Callable[[], Loaded
 
     try:
         host = _host(here, loaded, index=link.index)
-        app = create_app(host, settings.server, peers=peers)
-        listeners = [socket.socket(fileno=link.listener), peers.listen()]
-        serve(
-            app,
-            host,
-            settings.server,
-            listeners,
-            on_ready=link.ready,
-            on_server=watch,
-            on_stopped=tidy_up,
-            renewal=Renewal(host, loaded, load),
-        )
+        with _on_record(loaded, says_weaknesses=link.index == 0) as refused:
+            app = create_app(host, settings.server, peers=peers, refused=refused)
+            listeners = [socket.socket(fileno=link.listener), peers.listen()]
+            serve(
+                app,
+                host,
+                settings.server,
+                listeners,
+                on_ready=link.ready,
+                on_server=watch,
+                on_stopped=tidy_up,
+                renewal=_renewal(here, host, loaded, load),
+            )
     except SentientError as error:
         if not link.claim_failure():
             raise typer.Exit(error.exit_code) from error
         raise
+
+
+def _renewal(here: Invocation, host: Host, loaded: Loaded, load: Callable[[], Loaded]) -> Renewal:
+    from sentient_cli.host.on_record import put_on_record
+    from sentient_cli.host.renewal import Renewal
+
+    recorded = partial(put_on_record, means="serve")
+    return Renewal(host, loaded, load, start=here.project, others=_LIVE, recorded=recorded)
 
 
 def _host(here: Invocation, loaded: Loaded, index: int | None = None) -> Host:
@@ -173,19 +223,16 @@ def _host(here: Invocation, loaded: Loaded, index: int | None = None) -> Host:
 
 
 def _supervise(
-    here: Invocation, settings: Settings, load: Callable[[], Loaded], listener: socket.socket, *, as_json: bool
+    here: Invocation, loaded: Loaded, load: Callable[[], Loaded], listener: socket.socket, *, as_json: bool
 ) -> int:
     import asyncio
     import tempfile
 
+    from sentient_cli.host.reading import Checking, Reading
     from sentient_cli.server.workers import Supervisor
 
-    server = settings.server
-
-    def is_sound() -> bool:
-        from sentient_cli.host import renewal
-
-        return renewal.is_sound(load)
+    settings, server = loaded.settings, loaded.settings.server
+    checking = Checking(Reading(loaded, load, here.project))
 
     with tempfile.TemporaryDirectory(prefix="sentient-") as directory:
         supervisor = Supervisor(
@@ -197,7 +244,8 @@ def _supervise(
             on_ready=lambda: _announce(
                 here, f"Serving with {server.workers} workers", _url(settings, listener), as_json=as_json
             ),
-            on_hangup=is_sound,
+            on_hangup=checking.is_sound,
+            watching=checking.watch,
         )
         return asyncio.run(supervisor.run())
 

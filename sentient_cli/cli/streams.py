@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -12,7 +13,27 @@ from sentient_cli.errors import SentientError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["abandon", "flush", "is_terminal", "tolerant", "write"]
+__all__ = ["abandon", "flush", "is_terminal", "open_closed", "tolerant", "write"]
+
+_STANDARD = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+
+
+def open_closed() -> None:
+    """Lead the standard streams that the process was started without nowhere.
+
+    Else the next file or socket would get the number of one, for which libuv ends a process.
+    """
+    for descriptor, (name, mode) in enumerate(_STANDARD):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != descriptor:
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
+            os.set_inheritable(descriptor, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 def tolerant(stream: TextIO | None) -> TextIO | None:

@@ -20,6 +20,7 @@ OK = 200
 MAX_REFUSAL_BYTES = 64 * 1024
 _MAX_REASON = 300
 _UNPROCESSABLE = 422
+_MAX_PORT = 65_535
 
 
 class Timeouts(NamedTuple):
@@ -79,9 +80,10 @@ def base_url(url: str) -> str:
     text = url.strip()
     try:
         parsed = httpx.URL(text if "://" in text else f"http://{text}")
+        host, port = parsed.host, parsed.port
     except (httpx.InvalidURL, UnicodeError) as error:
         raise _bad_url(url) from error
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in {"http", "https"} or not host or not (port is None or 0 < port <= _MAX_PORT):
         raise _bad_url(url)
     if parsed.userinfo:
         raise UsageError("A URL is no place for a password", fix="Pass --agent-token, or set SENTIENT_AGENT_TOKEN")

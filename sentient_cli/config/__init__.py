@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sentient_cli.config.environ import export_environment, process_environment
     from sentient_cli.config.loading import Loaded, load
+    from sentient_cli.config.manager import ConfigurationManager
     from sentient_cli.config.secret import Secret
     from sentient_cli.config.settings import (
         CredentialSettings,
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
         StoreSettings,
         TelemetrySettings,
     )
+    from sentient_cli.config.snapshot import ConfigChange, Snapshot
     from sentient_cli.config.values import FlagValue, Source
+    from sentient_cli.config.versions import Version
 
 __all__ = [
+    "ConfigChange",
+    "ConfigurationManager",
     "CredentialSettings",
     "DevSettings",
     "FlagValue",
@@ -33,9 +38,11 @@ __all__ = [
     "Secret",
     "ServerSettings",
     "Settings",
+    "Snapshot",
     "Source",
     "StoreSettings",
     "TelemetrySettings",
+    "Version",
     "export_environment",
     "load",
     "process_environment",
@@ -44,6 +51,7 @@ __all__ = [
 _HOMES = {
     "environ": ("export_environment", "process_environment"),
     "loading": ("Loaded", "load"),
+    "manager": ("ConfigurationManager",),
     "secret": ("Secret",),
     "settings": (
         "CredentialSettings",
@@ -56,7 +64,9 @@ _HOMES = {
         "StoreSettings",
         "TelemetrySettings",
     ),
+    "snapshot": ("ConfigChange", "Snapshot"),
     "values": ("FlagValue", "Source"),
+    "versions": ("Version",),
 }
 _MODULES = {name: f"sentient_cli.config.{module}" for module, names in _HOMES.items() for name in names}
 

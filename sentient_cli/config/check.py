@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pydantic import ValidationError
 
 from sentient_cli.config.keys import all_keys
 from sentient_cli.config.names import native_name
 from sentient_cli.config.settings import Settings
+from sentient_cli.config.values import Value
 from sentient_cli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sentient_cli.config.values import Value
 
-__all__ = ["check"]
+__all__ = ["check", "faults_in"]
 
 _SERVICE_LINK = "tcp://"
 
@@ -29,6 +29,28 @@ def check(values: Mapping[str, Value]) -> Settings:
         ConfigError: a value is wrong.
         UsageError: a value that a flag gave is wrong.
     """
+    try:
+        return Settings.model_validate(_nested(values))
+    except ValidationError as error:
+        faults = _faults(error, values)
+    raise _error(faults) from None
+
+
+def faults_in(values: Mapping[str, Value], *, whole: bool = True) -> list[ConfigError | UsageError]:
+    """All that is wrong with the types of these values; nothing, if they make settings.
+
+    Args:
+        values: The values.
+        whole: Whether there are no others. Else what is wrong with a table has no place, since the others may mend it.
+    """
+    try:
+        Settings.model_validate(_nested(values))
+    except ValidationError as error:
+        return [_error([fault]) for fault in _faults(error, values, whole=whole)]
+    return []
+
+
+def _nested(values: Mapping[str, Value]) -> dict[str, object]:
     nested: dict[str, object] = {}
     for key, value in values.items():
         *way, name = key.split(".")
@@ -36,17 +58,39 @@ def check(values: Mapping[str, Value]) -> Settings:
         for part in way:
             target = cast("dict[str, object]", target.setdefault(part, {}))
         target[name] = _settled(key, value)
-    try:
-        return Settings.model_validate(nested)
-    except ValidationError as error:
-        faults = [
-            (_key(fault["loc"], values), fault["type"], fault["msg"]) for fault in error.errors(include_url=False)
-        ]
-    raise _error(values, faults) from None
+    return nested
 
 
-def _key(location: tuple[int | str, ...], values: Mapping[str, Value]) -> str:
-    names = [str(part) for part in location]
+class _Fault(NamedTuple):
+    key: str
+    kind: str
+    message: str
+    value: Value | None
+    within: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        return self.value.place(self.within) if self.value is not None else ""
+
+
+def _faults(error: ValidationError, values: Mapping[str, Value], *, whole: bool = True) -> list[_Fault]:
+    found: list[_Fault] = []
+    for fault in error.errors(include_url=False):
+        names = tuple(str(part) for part in fault["loc"])
+        key = _key(names, values)
+        within = names[key.count(".") + 1 :]
+        value = values.get(key)
+        if value is None and whole:
+            value = _first_of_table(key, values)
+        found.append(_Fault(key, fault["type"], fault["msg"], value, within))
+    return found
+
+
+def _first_of_table(key: str, values: Mapping[str, Value]) -> Value | None:
+    return next((value for name, value in values.items() if name.startswith(f"{key}.") and value.places), None)
+
+
+def _key(names: tuple[str, ...], values: Mapping[str, Value]) -> str:
     paths = [".".join(names[:length]) for length in range(len(names), 0, -1)]
     return next((path for path in paths if path in values or path in all_keys()), paths[0])
 
@@ -73,14 +117,10 @@ def _absolute(value: Value, path: str | Path) -> Path:
     return value.directory / Path(native_name(str(path))).expanduser()
 
 
-def _error(values: Mapping[str, Value], faults: list[tuple[str, str, str]]) -> ConfigError | UsageError:
-    key, kind, message = faults[0]
-    value = values.get(key)
-    expected = _expected(key, kind, message)
-    detail = "\n".join(
-        f"{values[name].source if name in values else name}: `{name}` {_expected(name, also, text)}"
-        for name, also, text in faults[1:]
-    )
+def _error(faults: list[_Fault]) -> ConfigError | UsageError:
+    key, value, where = faults[0].key, faults[0].value, faults[0].where
+    expected = _expected(faults[0])
+    detail = "\n".join(f"{fault.where or fault.key}: `{fault.key}` {_expected(fault)}" for fault in faults[1:])
     if value is not None and value.source.layer == "flag":
         return UsageError(
             f"The value of {value.source} is wrong: it {expected}", fix="Give another value", detail=detail
@@ -89,13 +129,13 @@ def _error(values: Mapping[str, Value], faults: list[tuple[str, str, str]]) -> C
     fix = (
         "Kubernetes set this variable for a service; set `enableServiceLinks: false`" if linked else "Correct the value"
     )
-    where = f"It comes from {value.source}" if value is not None else ""
-    return ConfigError(f"The setting `{key}` is wrong: it {expected}", why=where, fix=fix, detail=detail)
+    why = f"It comes from {where}" if where else ""
+    return ConfigError(f"The setting `{key}` is wrong: it {expected}", why=why, fix=fix, detail=detail, where=where)
 
 
-def _expected(key: str, kind: str, message: str) -> str:
-    if kind == "string_pattern_mismatch" and key in all_keys():
-        return f"must be {all_keys()[key].description.rstrip('.')}"
-    _, found, rest = message.removeprefix("Value error, ").partition(" should ")
+def _expected(fault: _Fault) -> str:
+    if fault.kind == "string_pattern_mismatch" and fault.key in all_keys():
+        return f"must be {all_keys()[fault.key].description.rstrip('.')}"
+    _, found, rest = fault.message.removeprefix("Value error, ").partition(" should ")
     expected = rest.partition(", unable to parse")[0]
-    return f"must {expected}" if found else f"is not valid: {message}"
+    return f"must {expected}" if found else f"is not valid: {fault.message}"

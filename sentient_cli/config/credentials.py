@@ -7,13 +7,14 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
+from sentient_cli.config.credential_stores import AwsSettings, AzureSettings, VaultSettings
 from sentient_cli.config.fields import PositiveSeconds, Seconds, Section
 from sentient_cli.config.llm import Variables
 
 __all__ = ["CredentialSettings", "LookUpPlace", "StoreName"]
 
 LookUpPlace: TypeAlias = Literal["given", "variable", "environment", "env-file", "stores"]
-StoreName: TypeAlias = Literal["keyring", "encrypted"]
+StoreName: TypeAlias = Literal["keyring", "encrypted", "aws", "azure", "vault"]
 
 
 def _once(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -33,7 +34,7 @@ class CredentialSettings(Section):
     stores: Annotated[tuple[StoreName, ...], AfterValidator(_once)] = Field(
         default=("keyring",),
         description="The stores, in the order in which they are asked; new credentials go to the first:"
-        " `keyring`, `encrypted`.",
+        " `keyring`, `encrypted`, `vault`, `aws`, `azure`.",
     )
     order: Annotated[tuple[LookUpPlace, ...], AfterValidator(_once)] = Field(
         default=("given", "variable", "environment", "env-file", "stores"),
@@ -68,3 +69,6 @@ class CredentialSettings(Section):
     passphrase_file: Path | None = Field(
         default=None, description="A file with its passphrase, readable by its owner alone."
     )
+    vault: VaultSettings = VaultSettings()
+    aws: AwsSettings = AwsSettings()
+    azure: AzureSettings = AzureSettings()

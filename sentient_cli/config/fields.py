@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -21,25 +21,34 @@ from sentient_cli.config.secret import Secret
 
 __all__ = [
     "MIB",
+    "Bytes",
     "Count",
     "HostName",
     "Name",
     "Origin",
     "Port",
     "Positive",
+    "PositiveBytes",
     "PositiveSeconds",
     "Seconds",
     "Section",
     "StoreUrl",
     "Text",
     "Token",
+    "Unit",
 ]
 
 MIB: Final = 1024 * 1024
 
 
-def _no_flag(value: object) -> object:
-    # True would pass for 1.
+class Unit(NamedTuple):
+    """What the number of a setting counts or measures, such as ``Unit("seconds")``: a mark on its type."""
+
+    name: str
+
+
+def no_flag(value: object) -> object:
+    """Keep True from passing for 1: what numbers are checked with first."""
     if isinstance(value, bool):
         raise ValueError("Input should be a valid number")  # noqa: TRY004 - Pydantic turns only a ValueError into an error
     return value
@@ -63,12 +72,14 @@ def _keep_undecoded(value: object, check: ValidatorFunctionWrapHandler) -> objec
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(no_flag), Field(ge=0, allow_inf_nan=False), Unit("seconds")]
 """A duration in seconds, 0 or more."""
-PositiveSeconds = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, allow_inf_nan=False)]
-Port = Annotated[int, BeforeValidator(_no_flag), Field(ge=0, le=65535)]
-Positive = Annotated[int, BeforeValidator(_no_flag), Field(ge=1)]
-Count = Annotated[int, BeforeValidator(_no_flag), Field(ge=0)]
+PositiveSeconds = Annotated[float, BeforeValidator(no_flag), Field(gt=0, allow_inf_nan=False), Unit("seconds")]
+Port = Annotated[int, BeforeValidator(no_flag), Field(ge=0, le=65535)]
+Positive = Annotated[int, BeforeValidator(no_flag), Field(ge=1)]
+Count = Annotated[int, BeforeValidator(no_flag), Field(ge=0)]
+Bytes = Annotated[Count, Unit("bytes")]
+PositiveBytes = Annotated[Positive, Unit("bytes")]
 Text = Annotated[str, Field(min_length=1)]
 Origin = Annotated[str, AfterValidator(check_origin)]
 HostName = Annotated[str, AfterValidator(check_host)]

@@ -60,7 +60,8 @@ def tables() -> frozenset[str]:
         True
     """
     names = {name.rpartition(".")[0] for name in (*all_keys(), *open_tables())} | set(open_tables())
-    return frozenset({".".join(name.split(".")[:depth]) for name in names for depth in (1, 2) if name})
+    split = [name.split(".") for name in names if name]
+    return frozenset(".".join(parts[:depth]) for parts in split for depth in range(1, len(parts) + 1))
 
 
 @cache

@@ -1,75 +1,64 @@
-"""In which line of a TOML document a key stands, which the parser does not tell."""
+"""In which line and column of a TOML document a key and its value stand."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from sentient_cli.config.toml_scan import scan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["key_lines", "line_of"]
-
-_PART = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\])*"|'[^']*')"""
-_PATH = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
-_HEADER = re.compile(rf"[ \t]*\[\[?[ \t]*({_PATH})[ \t]*\]")
-_KEY = re.compile(rf"[ \t]*({_PATH})[ \t]*=(.*)", re.DOTALL)
-_STRING = re.compile(r'''"""|\'\'\'|"(?:\\.|[^"\\])*"|'[^']*'|#.*''')
+__all__ = ["Mark", "mark_of", "marks"]
 
 
-def key_lines(source: str) -> Mapping[tuple[str, ...], int]:
-    r"""The line, from 1, of every table and key of a document that the parser accepts, but those in inline tables.
+class Mark(NamedTuple):
+    """A place in a text: where a key stands, and where its value.
+
+    Args:
+        line: From 1.
+        column: That of the key, from 1, in characters.
+        value: The column of the value; of a table with a header, that of its name.
 
     Example:
-        >>> key_lines("[server]\nport = 1\n")
-        {('server',): 1, ('server', 'port'): 2}
+        >>> Mark(2, 1, 8)
+        Mark(line=2, column=1, value=8)
     """
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    until = ""  # the delimiter of the string that is open
-    depth = 0  # of the array that is open
-    for number, line in enumerate(source.split("\n"), 1):
-        rest = line
-        if not until and not depth:
-            if header := _HEADER.match(line):
-                table = _split(header[1])
-                lines.setdefault(table, number)
+
+    line: int
+    column: int
+    value: int
+
+
+def marks(source: str) -> Mapping[tuple[str, ...], Mark]:
+    r"""The place of every table, key and element of an array of a document that the parser accepts.
+
+    Example:
+        >>> marks("[server]\nport = 1\n")["server", "port"]
+        Mark(line=2, column=1, value=8)
+    """
+    breaks = [-1]
+    while (found := source.find("\n", breaks[-1] + 1)) >= 0:
+        breaks.append(found)
+    places: dict[tuple[str, ...], Mark] = {}
+    for spot in scan(source):
+        known = len(spot.path) - len(spot.parts)
+        for depth, offset in enumerate(spot.parts, 1):
+            path = spot.path[: known + depth]
+            if path in places:
                 continue
-            key = _KEY.match(line)
-            if key is None:
-                continue
-            lines.setdefault((*table, *_split(key[1])), number)
-            rest = key[2]
-        until, depth = _open(rest, until, depth)
-    return lines
+            line = bisect_right(breaks, offset - 1)
+            column = offset - breaks[line - 1]
+            is_last = depth == len(spot.parts) and spot.kind != "header"
+            places[path] = Mark(line, column, spot.value - breaks[line - 1] if is_last else column)
+    return places
 
 
-def _open(text: str, until: str, depth: int) -> tuple[str, int]:
-    while text:
-        if until:
-            end = re.search(rf"(?<!\\)(?:\\\\)*{until}" if until == '"""' else until, text)
-            if end is None:
-                return until, depth
-            text, until = text[end.end() :], ""
-            continue
-        found = _STRING.search(text)
-        plain = text[: found.start()] if found else text
-        depth += sum(plain.count(char) for char in "[{") - sum(plain.count(char) for char in "]}")
-        if found is None:
-            break
-        until = found[0] if found[0] in {'"""', "'''"} else ""
-        text = text[found.end() :]
-    return until, max(depth, 0)
-
-
-def _split(path: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in re.findall(_PART, path))
-
-
-def line_of(lines: Mapping[tuple[str, ...], int], path: tuple[str, ...]) -> int:
-    """The line of a key, or of the nearest table around it; 1 when nothing is known."""
+def mark_of(places: Mapping[tuple[str, ...], Mark], path: tuple[str, ...]) -> Mark:
+    """The place of a key, or of the nearest table around it; the beginning when nothing is known."""
     while path:
-        if path in lines:
-            return lines[path]
+        if path in places:
+            return places[path]
         path = path[:-1]
-    return 1
+    return Mark(1, 1, 1)

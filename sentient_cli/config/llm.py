@@ -8,7 +8,19 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
-from sentient_cli.config.fields import MIB, Count, Positive, PositiveSeconds, Seconds, Section, Text
+from sentient_cli.config.fields import (
+    MIB,
+    Bytes,
+    Count,
+    Positive,
+    PositiveSeconds,
+    Seconds,
+    Section,
+    Text,
+    Unit,
+    no_flag,
+)
+from sentient_cli.config.parameters import ParameterSettings, PresetSettings
 from sentient_cli.config.pools import Profile
 
 __all__ = [
@@ -19,6 +31,8 @@ __all__ = [
     "HedgingSettings",
     "LlmSettings",
     "OutageSettings",
+    "ParameterSettings",
+    "PresetSettings",
     "ProviderRetrySettings",
     "ProviderSettings",
     "RetrySettings",
@@ -72,10 +86,10 @@ def _check_pattern(text: str) -> str:
     return text
 
 
-Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Dollars = Annotated[float, BeforeValidator(no_flag), Field(ge=0, allow_inf_nan=False), Unit("US dollars")]
 """An amount in US dollars."""
 Attempts = Annotated[Positive, Field(le=20)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Share = Annotated[float, BeforeValidator(no_flag), Field(ge=0, le=1, allow_inf_nan=False)]
 Url = Annotated[str, AfterValidator(_check_url)]
 """An address."""
 Variables = Annotated[
@@ -227,7 +241,7 @@ class CacheSettings(Section):
         default="memory", description="Where: `memory`, or `sqlite`, a file that outlives the process."
     )
     seconds: PositiveSeconds = Field(default=3600.0, description="How long an answer is kept.")
-    size: Count = Field(default=64 * MIB, description="How many bytes of answers are kept.")
+    size: Bytes = Field(default=64 * MIB, description="How many bytes of answers are kept.")
     count: Positive = Field(default=10_000, description="How many answers are kept.")
 
 
@@ -309,6 +323,10 @@ class LlmSettings(Section):
     failover: Literal["fail", "restart", "continue"] = Field(
         default="continue", description="What happens when a provider fails in the middle of an answer."
     )
+    preset: Text | None = Field(
+        default=None,
+        description="Parameters to begin with: `precise`, `balanced`, `creative`, `code`, `fast`, or your own.",
+    )
     deadline: PositiveSeconds | None = Field(default=None, description="How long a call may take, attempts included.")
     limit_wait: Seconds = Field(
         default=10.0,
@@ -316,6 +334,8 @@ class LlmSettings(Section):
     )
     script: Path | None = Field(default=None, description="A script for the offline model.")
     usage: bool = Field(default=True, description="Whether tokens and costs are written to this machine's ledger.")
+    presets: dict[str, PresetSettings] = Field(default_factory=dict, description="Sets of parameters by name.")
+    parameters: ParameterSettings = ParameterSettings()
     retry: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
     budget: BudgetSettings = BudgetSettings()

@@ -1,4 +1,4 @@
-"""The layers of the settings: defaults < user < project < profile < environment < flags."""
+"""The layers of the settings: defaults < preset < user < project < profile < environment < flags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from sentient_cli.config.environ import process_environment
 from sentient_cli.config.files import SettingsFile, read_settings_file
 from sentient_cli.config.keys import PREFIX, all_keys, nearest, sections
 from sentient_cli.config.places import find_project_file
-from sentient_cli.config.values import FlagValue, Source, Value
+from sentient_cli.config.presets import preset_values
+from sentient_cli.config.secret import Secret
+from sentient_cli.config.values import LAYERS, FlagValue, Layer, Source, Value, text_value
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError, UsageError
 from sentient_cli.redact import redactor
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from sentient_cli.config.settings import Settings
 
-__all__ = ["Loaded", "load"]
+__all__ = ["DEFAULT_PROFILE", "USERS_KEYS", "Loaded", "load", "no_profile", "starting_directory", "users_own"]
 
 DEFAULT_PROFILE = "default"
 SECRET_KEYS = ("server.token",)
@@ -43,6 +45,9 @@ class Loaded:
         env_file: The ``.env`` that was read.
         environment: The variables of the process and, below them, those of ``env_file``. Nothing is exported until
             `export_environment` is called with it.
+        layers: What each layer gives, by its dotted name and as it was found, whether or not it won. Defaults are not
+            among them.
+        files: The settings files that were read, the user's own before the project's.
         warnings: What is probably not meant so, each one sentence.
 
     Example:
@@ -51,6 +56,8 @@ class Loaded:
         (9000, '--port')
         >>> loaded.settings.llm.model, str(loaded.sources["llm.model"])
         ('offline:echo', 'SENTIENT_LLM_MODEL')
+        >>> str(loaded.layers["flag"]["server.port"].source), dict(loaded.layers["profile"])
+        ('--port', {})
     """
 
     settings: Settings
@@ -59,6 +66,8 @@ class Loaded:
     project_file: Path | None
     env_file: Path | None
     environment: Mapping[str, str]
+    layers: Mapping[Layer, Mapping[str, Value]]
+    files: tuple[SettingsFile, ...]
     warnings: tuple[str, ...] = ()
 
 
@@ -70,6 +79,7 @@ def load(
     env_file: Path | None = None,
     use_env_file: bool = True,
     environment: Mapping[str, str] | None = None,
+    drafts: Mapping[Path, str] = MappingProxyType({}),
 ) -> Loaded:
     r"""Gather the settings from all layers.
 
@@ -80,6 +90,7 @@ def load(
         env_file: A file of variables in the place of the project's ``.env``.
         use_env_file: Whether a file of variables is read at all.
         environment: The variables; those of the process unless given.
+        drafts: What settings files would hold, to try a change before it is written.
 
     Raises:
         ConfigError: a file cannot be read, or a setting is unknown or wrong.
@@ -94,8 +105,8 @@ def load(
         >>> loaded.settings.server.port, loaded.settings.server.workers, loaded.settings.server.host
         (9000, 2, '127.0.0.1')
     """
-    start = _directory(project)
-    project_file = find_project_file(start)
+    start = starting_directory(project)
+    project_file = find_project_file(start) or next((path for path in drafts if path.parent == start), None)
     home = project_file.parent if project_file else start
     found_env = find_env_file(home, env_file) if use_env_file else None
     from_file: Mapping[str, str] = read_env_file(found_env) if found_env else {}
@@ -106,12 +117,21 @@ def load(
     merged = MappingProxyType({**from_file, **above})
     redactor.register_environment(merged)
 
-    files = [read_settings_file(path) for path in (paths.user_config_file(), project_file) if path and path.is_file()]
+    files = [
+        read_settings_file(path, drafts.get(path))
+        for path in (paths.user_config_file(), project_file)
+        if path and (path in drafts or path.is_file())
+    ]
     given = {**(flags or {}), **({"profile": profile} if profile is not None else {})}
-    upper = {**_from_environment(merged, above, found_env), **_from_flags(given)}
-    values = _from_files(files, project_file)
-    values |= _from_profile(files, {**values, **upper}.get("profile"))
-    values |= upper
+    layers: dict[Layer, dict[str, Value]] = {
+        **_from_files(files, project_file),
+        "environment": _from_environment(merged, above, found_env),
+        "flag": _from_flags(given),
+    }
+    layers["profile"] = _from_profile(files, _merged(layers).get("profile"))
+    layers["preset"] = preset_values(_merged(layers))
+    layers = {name: _opaque(found) for name, found in layers.items()}
+    values = _merged(layers)
     _require_users_own(values, project_file, found_env)
     settings = check(values)
     for key in SECRET_KEYS:
@@ -126,32 +146,84 @@ def load(
         env_file=found_env,
         environment=merged,
         warnings=tuple(_unknown_variables(merged)),
+        layers=MappingProxyType({name: MappingProxyType(layers[name]) for name in LAYERS if name in layers}),
+        files=tuple(files),
     )
 
 
-def _directory(project: Path | None) -> Path:
-    start = (project or Path()).absolute()
+def _merged(layers: Mapping[Layer, Mapping[str, Value]]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for name in LAYERS:
+        values |= layers.get(name, {})
+    return values
+
+
+def _opaque(values: dict[str, Value]) -> dict[str, Value]:
+    """The same with secrets that do not show themselves; what is no text or empty is refused when types are checked."""
+    hidden = {key: values[key] for key in SECRET_KEYS if key in values}
+    return values | {
+        key: Value(Secret(value.raw), value.source, value.directory, value.places)
+        for key, value in hidden.items()
+        if isinstance(value.raw, str) and value.raw
+    }
+
+
+def starting_directory(project: Path | None) -> Path:
+    """Where to begin to look for a project.
+
+    Args:
+        project: The directory that was given; None: the current one.
+
+    Raises:
+        UsageError: it is no directory, or the current one was removed.
+
+    Example:
+        >>> starting_directory(None) == Path.cwd()
+        True
+    """
+    try:
+        start = (project or Path()).absolute()
+    except FileNotFoundError:
+        raise UsageError("The current directory is gone", fix="Go to another one, and try again") from None
     if not start.is_dir():
         raise UsageError(f"There is no directory {project}", fix="Check the path given with --project")
     return start
 
 
-def _from_files(files: Sequence[SettingsFile], project_file: Path | None) -> dict[str, Value]:
-    values: dict[str, Value] = {}
+def _from_files(files: Sequence[SettingsFile], project_file: Path | None) -> dict[Layer, dict[str, Value]]:
+    found: dict[Layer, dict[str, Value]] = {"user": {}, "project": {}}
     for file in files:
-        values |= file.values("project" if file.path == project_file else "user")
-    return values
+        layer: Layer = "project" if file.path == project_file else "user"
+        found[layer] |= file.values(layer)
+    return found
 
 
 def _require_users_own(values: Mapping[str, Value], project_file: Path | None, env_file: Path | None) -> None:
     for key in USERS_KEYS:
         where = str(values[key].source) if key in values else ""
         if (project_file and where.startswith(f"{project_file}:")) or (env_file and where.endswith(f" in {env_file}")):
-            raise ConfigError(
-                f"The setting `{key}` is not for a project to make",
-                why=f"It stands in {where}",
-                fix=f"Write it into {paths.user_config_file()}, or set {all_keys()[key].variable} in the shell",
-            )
+            raise users_own(key, where)
+
+
+def users_own(key: str, where: str) -> ConfigError:
+    """The error for a setting that a project made and that is not for it to make."""
+    return ConfigError(
+        f"The setting `{key}` is not for a project to make",
+        why=f"It stands in {where}",
+        fix=f"Write it into {paths.user_config_file()}, or set {all_keys()[key].variable} in the shell",
+        where=where,
+    )
+
+
+def no_profile(name: str, known: list[str], chosen: Value | None) -> ConfigurationNotFoundError:
+    """The error for a profile that no file has."""
+    near = nearest(name, known)
+    return ConfigurationNotFoundError(
+        f"There is no profile {name!r}",
+        why=f"It is named by {chosen.source}" if chosen else "",
+        fix=f"Did you mean {near!r}?" if near else f"Write [profile.{name}.server] into the project's settings file",
+        where=str(chosen.source) if chosen else "",
+    )
 
 
 def _from_profile(files: Sequence[SettingsFile], chosen: Value | None) -> dict[str, Value]:
@@ -161,14 +233,7 @@ def _from_profile(files: Sequence[SettingsFile], chosen: Value | None) -> dict[s
     if not isinstance(name, str):
         return {}  # The check of types says what is wrong with it.
     if name not in known and name != DEFAULT_PROFILE:
-        near = nearest(name, known)
-        raise ConfigurationNotFoundError(
-            f"There is no profile {name!r}",
-            why=f"It is named by {chosen.source}" if chosen else "",
-            fix=f"Did you mean {near!r}?"
-            if near
-            else f"Write [profile.{name}.server] into the project's settings file",
-        )
+        raise no_profile(name, known, chosen)
     values: dict[str, Value] = {}
     for file in files:
         values |= found.get((file.path, name), {})
@@ -184,7 +249,7 @@ def _from_environment(merged: Mapping[str, str], shell: Mapping[str, str], env_f
         from_file = env_file is not None and key.variable not in shell
         where = f"{key.variable} in {env_file}" if from_file else key.variable
         directory = env_file.parent if from_file and env_file else Path.cwd()
-        raw = [part.strip() for part in text.split(",") if part.strip()] if key.is_list else text
+        raw = text_value(text, is_list=key.is_list)
         values[key.name] = Value(raw, Source("environment", where), directory)
     return values
 

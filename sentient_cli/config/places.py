@@ -65,6 +65,10 @@ def read_text(path: Path) -> str:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        before = data[data.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8-sig")
         raise ConfigError(
-            f"{path} is not UTF-8", why=f"Line {line} has another encoding", fix="Save it as UTF-8"
+            f"{path} is not UTF-8",
+            why=f"Line {line} has another encoding",
+            fix="Save it as UTF-8",
+            where=f"{path}:{line}:{len(before) + 1}",
         ) from None

@@ -8,14 +8,17 @@ from typing import Literal
 from pydantic import Field
 
 from sentient_cli.config.credentials import CredentialSettings
+from sentient_cli.config.experiments import ExperimentSettings
 from sentient_cli.config.fields import (
     MIB,
+    Bytes,
     Count,
     HostName,
     Name,
     Origin,
     Port,
     Positive,
+    PositiveBytes,
     PositiveSeconds,
     Seconds,
     Section,
@@ -29,6 +32,7 @@ __all__ = [
     "AuditSettings",
     "CredentialSettings",
     "DevSettings",
+    "ExperimentSettings",
     "LlmSettings",
     "LogSettings",
     "MetricsSettings",
@@ -65,20 +69,20 @@ class ServerSettings(Section):
     heartbeat: PositiveSeconds = Field(default=15.0, description="The time between two comments on a silent stream.")
     header_timeout: PositiveSeconds = Field(default=10.0, description="How long a request's headers may take.")
     body_timeout: PositiveSeconds = Field(default=30.0, description="How long a request's body may take.")
-    body_limit: Positive = Field(default=8 * MIB, description="How large a request's body may be.")
+    body_limit: PositiveBytes = Field(default=8 * MIB, description="How large a request's body may be.")
     send_timeout: PositiveSeconds = Field(
         default=30.0, description="How long a client may take nothing of what is sent."
     )
     max_runs: Positive = Field(default=4000, description="How many runs may go on at once.")
     keep_runs: Count = Field(default=1000, description="How many finished runs are kept.")
     keep_seconds: Seconds = Field(default=3600.0, description="How long a finished run is kept.")
-    keep_bytes: Count = Field(default=256 * MIB, description="How much of finished runs is kept.")
+    keep_bytes: Bytes = Field(default=256 * MIB, description="How much of finished runs is kept.")
     session_memory: bool = Field(default=False, description="Remember sessions on the server.")
     keep_sessions: Count = Field(default=10_000, description="How many sessions are remembered.")
     keep_session_seconds: Seconds = Field(
         default=30 * 24 * 3600.0, description="How long a session is remembered after its last query."
     )
-    keep_session_bytes: Count = Field(default=256 * MIB, description="How much of sessions is remembered.")
+    keep_session_bytes: Bytes = Field(default=256 * MIB, description="How much of sessions is remembered.")
 
 
 class StoreSettings(Section):
@@ -94,7 +98,7 @@ class StoreSettings(Section):
     keep_seconds: Seconds = Field(
         default=30 * 24 * 3600.0, description="How long a store on disk keeps a finished run."
     )
-    keep_bytes: Count = Field(default=1024 * MIB, description="How much of finished runs a store on disk keeps.")
+    keep_bytes: Bytes = Field(default=1024 * MIB, description="How much of finished runs a store on disk keeps.")
 
 
 class LogSettings(Section):
@@ -161,8 +165,8 @@ class DevSettings(Section):
     include: tuple[Text, ...] = Field(default=(), description="Patterns of files to watch beside the usual ones.")
     ignore: tuple[Text, ...] = Field(default=(), description="Patterns of files and directories not to watch.")
     keep_runs: Count = Field(default=1000, description="How many finished runs are kept.")
-    keep_bytes: Count = Field(default=256 * MIB, description="How much of finished runs is kept.")
-    grow_bytes: Count = Field(
+    keep_bytes: Bytes = Field(default=256 * MIB, description="How much of finished runs is kept.")
+    grow_bytes: Bytes = Field(
         default=1024 * MIB, description="How much its process may grow before a fresh one replaces it; 0: any."
     )
     start: Literal["auto", "fork", "spawn"] = Field(
@@ -189,3 +193,6 @@ class Settings(Section):
     dev: DevSettings = DevSettings()
     audit: AuditSettings = AuditSettings()
     credentials: CredentialSettings = CredentialSettings()
+    experiments: dict[str, ExperimentSettings] = Field(
+        default_factory=dict, description="What is put on trial in real traffic, by name."
+    )

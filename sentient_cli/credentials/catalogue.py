@@ -20,6 +20,7 @@ from sentient_cli.errors import CredentialStoreError
 __all__ = ["Card", "Cards", "Catalogue", "Mark"]
 
 _FORMAT: Final = "sentient.credentials"
+_SCHEMA: Final = 1
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,6 +41,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         expires_at: When it ends by itself.
         retire_at: When the grace of the value before is over.
         rotate_every: Seconds after which it is due to be rotated; 0: never.
+        hosts: Where it may be sent; none: where its vendor is, if it has one.
 
     Example:
         >>> card = Card(profile="default", name="openai", store="keyring", changed_at=5, rotate_every=30)
@@ -61,6 +63,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: int = 0
     retire_at: int = 0
     rotate_every: int = 0
+    hosts: tuple[str, ...] = ()
 
     @property
     def address(self) -> Address:
@@ -90,8 +93,8 @@ class Mark(NamedTuple):
 
 
 class _File(msgspec.Struct, frozen=True, tag_field="format", tag=_FORMAT):
+    schema: int
     cards: tuple[Card, ...] = ()
-    schema: int = 1
 
 
 _decoder: Final = msgspec.json.Decoder(_File)
@@ -200,7 +203,9 @@ class Catalogue:
 
 
 def _encoded(cards: Iterable[Card]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(_File(tuple(sorted(cards, key=lambda card: card.key)))), indent=1)
+    return msgspec.json.format(
+        msgspec.json.encode(_File(_SCHEMA, tuple(sorted(cards, key=lambda card: card.key)))), indent=1
+    )
 
 
 def _decoded(path: Path, data: bytes | None) -> tuple[Card, ...]:
@@ -214,7 +219,7 @@ def _decoded(path: Path, data: bytes | None) -> tuple[Card, ...]:
             why="It was changed by something else, or cut off",
             fix="Run `sentient keys list --rebuild`, which makes it anew from the stores; no key is in it",
         ) from error
-    if file.schema > 1:
+    if file.schema > _SCHEMA:
         raise CredentialStoreError(
             f"A later version of this program wrote the catalogue: {path}", fix="Update this program"
         )

@@ -70,6 +70,7 @@ class Shown(NamedTuple):
         provider: Whose key it is.
         rotate_every: Seconds after which it is due to be rotated; 0: never.
         versions: The next one, the current one, and the previous one, as far as there are any.
+        hosts: Where it may be sent; none: where its vendor is, if it has one.
 
     Example:
         >>> Shown(Address("default", "openai"), "keyring", "openai", 0, ()).store
@@ -81,6 +82,7 @@ class Shown(NamedTuple):
     provider: str
     rotate_every: int
     versions: tuple[ShownVersion, ...]
+    hosts: tuple[str, ...] = ()
 
 
 class StoreState(NamedTuple):
@@ -137,4 +139,5 @@ def shown(address: Address, store: str, item: Item) -> Shown:
             )
             for version in sorted(item.versions, key=lambda version: order.index(version.state))
         ),
+        item.hosts,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from sentient_cli.errors import CredentialStoreError
+from sentient_cli.file_locks import hold, let_go, on_fork, take
 
 __all__ = ["locked", "read_private", "write_private"]
 
@@ -35,8 +36,7 @@ class _Gate:
 
 
 _gate: Final = _Gate()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_gate.renew)
+on_fork(_gate.renew)
 
 
 def read_private(path: Path) -> bytes | None:
@@ -100,18 +100,18 @@ def locked(path: Path, *, patience: float = 10.0) -> Generator[None]:
     with _gate.lock:
         try:
             lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | _CAREFUL, 0o600)
+            descriptor = hold(os.open(lock, os.O_RDWR | os.O_CREAT | _CAREFUL, 0o600))
         except OSError as error:
             raise _failed(lock, error) from error
         try:
             _wait_for(descriptor, lock, time.monotonic() + patience)
             yield
         finally:
-            os.close(descriptor)
+            let_go(descriptor)
 
 
 def _wait_for(descriptor: int, lock: Path, give_up: float) -> None:
-    while not _taken(descriptor):
+    while not take(descriptor):
         if time.monotonic() >= give_up:
             raise CredentialStoreError(
                 "The credentials are in use",
@@ -139,24 +139,3 @@ def _failed(path: Path, error: OSError) -> CredentialStoreError:
         why=error.strerror or type(error).__name__,
         fix="Check the free space and the rights of its disk",
     )
-
-
-if sys.platform == "win32":  # pragma: no cover - another operating system
-    import msvcrt
-
-    def _taken(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _taken(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -13,8 +13,10 @@ from sentient_cli.audit import AuditLog
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials import rotation
+from sentient_cli.credentials.allowing import require_allowed
 from sentient_cli.credentials.catalogue import Card, Catalogue
 from sentient_cli.credentials.core_dumps import forbid_core_dumps
+from sentient_cli.credentials.destinations import Destination
 from sentient_cli.credentials.explained import Explained, Shown, shown
 from sentient_cli.credentials.health import Warned, warnings_of
 from sentient_cli.credentials.item import fingerprint_of
@@ -61,6 +63,10 @@ def _no_variables(_name: str) -> Variables:
     return Variables()
 
 
+def _nowhere(_provider: str) -> tuple[str, ...]:
+    return ()
+
+
 class Finder:
     """What a `CredentialManager` reads. The arguments are those of it."""
 
@@ -71,6 +77,7 @@ class Finder:
         profile: str = _DEFAULT,
         policy: Policy | None = None,
         variables: Callable[[str], Variables] = _no_variables,
+        hosts_of: Callable[[str], tuple[str, ...]] = _nowhere,
         catalogue: Catalogue | None = None,
         audit: Audits | None = None,
         clock: Clock | None = None,
@@ -81,6 +88,7 @@ class Finder:
         self.profile: str = check_profile(profile)
         self.policy: Policy = policy or Policy()
         self._variables = variables
+        self._hosts_of = hosts_of
         self._keeper = Keeper(
             stores, catalogue or Catalogue(), audit or AuditLog(), clock, ids or SystemIds(clock), tell
         )
@@ -128,11 +136,25 @@ class Finder:
         raise not_found(address, [store.store_id for store in self._stores], self.catalogue)
 
     def find(
-        self, name: str, *, profile: str | None = None, purpose: str = "program", given: Secret | None = None
+        self,
+        name: str,
+        *,
+        profile: str | None = None,
+        purpose: str = "program",
+        given: Secret | None = None,
+        destination: Destination | None = None,
     ) -> Lease | None:
         """The same, and None where there is none.
 
+        Args:
+            name: Which.
+            profile: In which profile; the chosen one unless given.
+            purpose: What it is for, for the record, such as ``llm``.
+            given: A value that goes before all others.
+            destination: Where it will be sent; one of a store that may not go there is not handed out.
+
         Raises:
+            CredentialHostError: it may not be sent there.
             CredentialStoreError: there is none, and a store that may hold it is down.
             AuditError: it cannot be told to the audit log; nothing is handed out.
         """
@@ -142,6 +164,8 @@ class Finder:
                 self._leases.forget()
             held = self._leases.find(address, purpose) if given is None else None
             if held is not None:
+                if destination is not None:
+                    self.check_destination(held, destination, purpose=purpose)
                 return held
             found, steps, fault = self._look_up(address, given)
             if found is None:
@@ -149,7 +173,31 @@ class Finder:
                     raise fault
                 return None
             won = next(step for step in steps if step.outcome == "won")
-            return self._hand_out(Address(won.profile or address.profile, name), address, found, purpose)
+            at = Address(won.profile or address.profile, name)
+            if found.item is not None:
+                require_allowed(self._keeper, at, found.item.hosts, destination, purpose)
+            return self._hand_out(at, address, found, purpose)
+
+    def note_verified(self, lease: Lease) -> None:
+        """Have the catalogue say that the provider took this value just now.
+
+        Args:
+            lease: What was handed out; nothing is noted of one that came from no store.
+        """
+        if lease.store:
+            with self._keeper.lock:
+                self._keeper.record("verified", lease.address, {"store": lease.store, "version": lease.version})
+                self._keeper.note_verified(lease.address, lease.store, lease.version)
+
+    def check_destination(self, lease: Lease, destination: Destination, *, purpose: str = "program") -> None:
+        """See that what was handed out may be sent somewhere; one that came from no store may.
+
+        Raises:
+            CredentialHostError: it may not.
+            AuditError: that cannot be put on record.
+        """
+        if lease.store:
+            require_allowed(self._keeper, lease.address, lease.hosts, destination, purpose)
 
     def _look_up(
         self, address: Address, given: Secret | None = None
@@ -185,6 +233,7 @@ class Finder:
             version=version.id if version is not None else "",
             provider=found.item.provider if found.item is not None else "",
             fingerprint=fingerprint_of(found.secret.reveal()),
+            hosts=found.item.hosts if found.item is not None else (),
             expires_at=version.expires_at if version is not None else 0,
         )
         self._keeper.record(
@@ -226,7 +275,7 @@ class Finder:
         with self._keeper.lock:
             self._keeper.record("shown", address)
             kept = self._keeper.locate(address, store)
-            return shown(address, kept.store.store_id, kept.item)
+            return shown(address, kept.store.store_id, self._keeper.with_checks(kept))
 
     def list(self, *, profile: str | None = None) -> tuple[Card, ...]:
         """What there is, by the catalogue alone: no store is asked, and nothing is on record.

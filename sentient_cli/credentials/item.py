@@ -68,6 +68,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
         versions: One is current; at most one each is next and previous.
         created_at: When the credential was made, in nanoseconds since the epoch.
         rotate_every: Seconds after which it is due to be rotated; 0: never.
+        hosts: Where it may be sent; none: where its vendor is, if it has one.
         schema: The version of this form.
     """
 
@@ -75,6 +76,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
     versions: tuple[Version, ...] = ()
     created_at: int = 0
     rotate_every: int = 0
+    hosts: tuple[str, ...] = ()
     schema: int = SCHEMA_VERSION
 
     def version(self, state: VersionState) -> Version | None:

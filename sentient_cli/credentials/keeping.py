@@ -221,12 +221,37 @@ class Keeper:
             there = held.get(card.key)
             is_later = used and there is not None and there.changed_at > card.changed_at
             newest = there if is_later and there is not None else card
+            verified = there.verified_at if there is not None and there.version == newest.version else 0
+            newest = msgspec.structs.replace(newest, verified_at=max(newest.verified_at, verified))
             last = there.used_at if there is not None else 0
             if used and not last <= now < last + _NOTED_AGAIN:
                 last = now
             return {**held, card.key: msgspec.structs.replace(newest, used_at=last)}
 
         self._change_catalogue(step)
+
+    def note_verified(self, address: Address, store_id: str, version: str) -> None:
+        """Have the catalogue say that the provider took a value just now, if that is still the current one."""
+        now = self.now()
+
+        def step(held: Cards) -> Cards:
+            there = held.get((address.profile, address.name, store_id))
+            if there is None or there.version != version:
+                return held
+            return {**held, there.key: msgspec.structs.replace(there, verified_at=now)}
+
+        self._change_catalogue(step)
+
+    def with_checks(self, kept: Kept) -> Item:
+        """The item, with when its current value was last tried."""
+        current = current_of(kept.item)
+        with contextlib.suppress(CredentialStoreError):
+            for card in self.catalogue.find(kept.address):
+                if card.store == kept.store.store_id and card.version == current.id:
+                    checked = msgspec.structs.replace(current, verified_at=max(current.verified_at, card.verified_at))
+                    versions = tuple(checked if each is current else each for each in kept.item.versions)
+                    return msgspec.structs.replace(kept.item, versions=versions)
+        return kept.item
 
     def _change_catalogue(self, step: Callable[[Cards], Cards]) -> None:
         try:
@@ -256,6 +281,7 @@ def card_of(address: Address, store_id: str, item: Item) -> Card:
         expires_at=current.expires_at,
         retire_at=previous.retire_at if previous is not None else 0,
         rotate_every=item.rotate_every,
+        hosts=item.hosts,
     )
 
 

@@ -27,6 +27,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
         version: The id of the version, where the store has versions.
         provider: Whose key it is; empty: unknown.
         fingerprint: The beginning of its hash.
+        hosts: Where it may be sent, for one of a store; none: where its vendor is.
         expires_at: When the value ends by itself, in nanoseconds since the epoch; 0: unknown.
         until: When it has to be looked up anew.
 
@@ -43,6 +44,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     provider: str = ""
     fingerprint: str = ""
+    hosts: tuple[str, ...] = ()
     expires_at: int = 0
     until: int = 0
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Self
 
 from sentient_cli.config.secret import Secret
-from sentient_cli.credentials import moving, rotation
+from sentient_cli.credentials import allowing, moving, rotation
 from sentient_cli.credentials.catalogue import Card
+from sentient_cli.credentials.destinations import check_hosts
 from sentient_cli.credentials.explained import StoreState
 from sentient_cli.credentials.finding import Policy
 from sentient_cli.credentials.keeping import card_of
@@ -36,6 +37,7 @@ class CredentialManager(Rotator):
         profile: The profile that is meant where none is named.
         policy: How they are looked for and kept.
         variables: The variables that may hold the credential of a name.
+        hosts_of: Where a provider is, which a new credential of it is bound to; empty: not known.
         catalogue: Notes what there is; that of this user unless given.
         audit: Is told of every access; the audit log of this user unless given.
         clock: What the time is.
@@ -66,6 +68,7 @@ class CredentialManager(Rotator):
         profile: str | None = None,
         store: str | None = None,
         provider: str = "",
+        hosts: Iterable[str] | None = None,
         expires_at: int = 0,
         rotate_every: int = 0,
         replace: bool = False,
@@ -79,6 +82,7 @@ class CredentialManager(Rotator):
             profile: In which profile; the chosen one unless given.
             store: In which store; the first that can be written to unless given.
             provider: Whose key it is; nobody's in particular unless given.
+            hosts: Where it may be sent; unless given, as it was before, else where its provider is.
             expires_at: When it ends by itself, in nanoseconds since the epoch; 0: unknown.
             rotate_every: Seconds after which it is due to be rotated; 0: never.
             replace: Whether it takes the place of one that is there.
@@ -95,6 +99,7 @@ class CredentialManager(Rotator):
         redactor.register(kept.reveal())
         with self._keeper.lock:
             self._protect()
+            bound = self._hosts_of(provider or name) if hosts is None else check_hosts(hosts)
             item = rotation.first(
                 kept,
                 self._keeper.new_id(),
@@ -102,13 +107,40 @@ class CredentialManager(Rotator):
                 provider=provider,
                 expires_at=expires_at,
                 rotate_every=rotate_every,
+                hosts=bound,
             )
             stores = writable_stores(self._keeper, store, fallback=self.policy.fallback)
-            card = store_item(self._keeper, stores, address, item, replace=replace)
+            card = store_item(self._keeper, stores, address, item, replace=replace, rebind=hosts is not None)
             self._leases.forget(address)
         if said:
             self._keeper.tell(said)
         return card
+
+    def allow(
+        self, name: str, *hosts: str, profile: str | None = None, store: str | None = None, remove: bool = False
+    ) -> Card:
+        """Have a credential bound to further hosts: wherever else it is to be sent, it is refused.
+
+        Args:
+            name: Which.
+            hosts: The hosts, such as ``models.example.com``, or addresses.
+            profile: In which profile; the chosen one unless given.
+            store: In which store; the first that holds it unless given.
+            remove: Whether these are taken away instead.
+
+        Raises:
+            UsageError: one is no host, they are too many, or none would be left.
+            CredentialNotFoundError: no store holds it.
+            CredentialConflictError: somebody else changes it.
+            CredentialStoreError: the store cannot be used.
+            AuditError: it cannot be told to the audit log; nothing was changed.
+        """
+        address = self.address(name, profile)
+        wanted = check_hosts(hosts)
+        with self._keeper.lock:
+            kept = allowing.allow(self._keeper, address, wanted, store=store, remove=remove)
+            self._leases.forget(address)
+            return card_of(address, kept.store.store_id, kept.item)
 
     def delete(self, name: str, *, profile: str | None = None, store: str | None = None) -> str:
         """Remove a credential with all its versions from one store, and return the id of that store.
@@ -190,6 +222,7 @@ class CredentialManager(Rotator):
         profile: str | None = None,
         store: str | None = None,
         provider: str = "",
+        hosts: Iterable[str] | None = None,
         expires_at: int = 0,
         rotate_every: int = 0,
         replace: bool = False,
@@ -203,6 +236,7 @@ class CredentialManager(Rotator):
             profile=profile,
             store=store,
             provider=provider,
+            hosts=hosts,
             expires_at=expires_at,
             rotate_every=rotate_every,
             replace=replace,

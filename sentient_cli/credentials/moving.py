@@ -148,6 +148,7 @@ def _copied(keeper: Keeper, kept: Kept) -> Item:
         provider=kept.item.provider,
         expires_at=current.expires_at,
         rotate_every=kept.item.rotate_every,
+        hosts=kept.item.hosts,
     )
 
 

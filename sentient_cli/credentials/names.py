@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sentient_cli.errors import UsageError
 
-__all__ = ["Address", "check_name", "check_profile"]
+__all__ = ["Address", "check_name", "check_profile", "is_name"]
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 """What every store can keep as it is: also as a part of a path, a label, and the name of a secret in a cloud."""
@@ -30,6 +30,16 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.profile}/{self.name}"
+
+
+def is_name(text: str) -> bool:
+    """Whether a profile or a credential may be called so.
+
+    Example:
+        >>> is_name("openai"), is_name("Open AI")
+        (True, False)
+    """
+    return _NAME.fullmatch(text) is not None
 
 
 def check_profile(text: str) -> str:
@@ -55,7 +65,7 @@ def check_name(text: str) -> str:
 
 
 def _checked(text: str, what: str) -> str:
-    if _NAME.fullmatch(text):
+    if is_name(text):
         return text
     raise UsageError(
         f"A {what} cannot be called {text[:80]!r}",

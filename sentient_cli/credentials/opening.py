@@ -14,10 +14,12 @@ from sentient_cli.errors import CredentialStoreError
 from sentient_cli.redact import redactor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sentient_cli.config.credentials import CredentialSettings
     from sentient_cli.credentials.stores.passphrases import PassphraseSource
 
-__all__ = ["open_stores", "policy_of", "variables_of"]
+__all__ = ["encrypted_file", "open_stores", "policy_of", "variables_of"]
 
 _UNCHANGED: Final[Mapping[str, str]] = {}
 
@@ -50,6 +52,9 @@ def open_stores(
     made: dict[str, Callable[[], CredentialStore]] = {
         "keyring": lambda: _keyring(environment),
         "encrypted": lambda: _encrypted(settings, environment, ask),
+        "vault": lambda: _vault(settings, environment),
+        "aws": lambda: _aws(settings, environment),
+        "azure": lambda: _azure(settings, environment),
     }
     return [made[name]() for name in settings.stores]
 
@@ -63,23 +68,56 @@ def _keyring(environment: Mapping[str, str]) -> CredentialStore:
 def _encrypted(
     settings: CredentialSettings, environment: Mapping[str, str], ask: PassphraseSource | None
 ) -> CredentialStore:
-    from sentient_cli.credentials.stores import passphrases  # noqa: PLC0415 - what is not used is not loaded
+    from sentient_cli.credentials.agent.client import from_agent  # noqa: PLC0415 - what is not used is not loaded
+    from sentient_cli.credentials.stores import passphrases  # noqa: PLC0415 - the same
     from sentient_cli.credentials.stores.encrypted import EncryptedFileStore  # noqa: PLC0415 - the same
 
-    source = ask or _nobody_to_ask
+    file = encrypted_file(settings)
+    source = from_agent(file, ask or _nobody_to_ask)
     for name in settings.passphrase_env[:1]:
         redactor.register(environment.get(name, ""))
         source = passphrases.from_variable(name, environment)
     if settings.passphrase_file is not None:
         source = passphrases.from_file(settings.passphrase_file)
-    return EncryptedFileStore(settings.encrypted_file or paths.data_dir() / "credentials" / "encrypted", source)
+    return EncryptedFileStore(file, source)
+
+
+def encrypted_file(settings: CredentialSettings) -> Path:
+    """The file of the store ``encrypted``.
+
+    Args:
+        settings: Those of credentials.
+    """
+    return settings.encrypted_file or paths.data_dir() / "credentials" / "encrypted"
+
+
+def _vault(settings: CredentialSettings, environment: Mapping[str, str]) -> CredentialStore:
+    from sentient_cli.credentials.stores.vault_opening import open_vault  # noqa: PLC0415 - what is not used is not loaded
+    from sentient_cli.credentials.stores.web_agreed import agreement_of  # noqa: PLC0415 - the same
+
+    return open_vault(settings.vault, environment, agreement_of("vault", "address", ("BAO_ADDR", "VAULT_ADDR")))
+
+
+def _aws(settings: CredentialSettings, environment: Mapping[str, str]) -> CredentialStore:
+    from sentient_cli.credentials.stores.aws_opening import open_aws  # noqa: PLC0415 - what is not used is not loaded
+    from sentient_cli.credentials.stores.web_agreed import agreement_of  # noqa: PLC0415 - the same
+
+    return open_aws(settings.aws, environment, agreement_of("aws", "endpoint"))
+
+
+def _azure(settings: CredentialSettings, environment: Mapping[str, str]) -> CredentialStore:
+    from sentient_cli.credentials.stores.azure_opening import open_azure  # noqa: PLC0415 - what is not used is not loaded
+    from sentient_cli.credentials.stores.web_agreed import agreement_of  # noqa: PLC0415 - the same
+
+    return open_azure(settings.azure, environment, agreement_of("azure", "address"))
 
 
 def _nobody_to_ask(_new: bool) -> Secret:
     raise CredentialStoreError(
         "There is no passphrase for the encrypted file",
         why="Nobody can be asked here",
-        fix="Name a file with `passphrase_file` or a variable with `passphrase_env` in [credentials]",
+        fix="Run `sentient keys unlock`, or name a file with `passphrase_file` or a variable with `passphrase_env` in"
+        " [credentials]",
     )
 
 

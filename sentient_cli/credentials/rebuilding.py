@@ -25,7 +25,7 @@ def rebuild(keeper: Keeper) -> tuple[Card, ...]:
     with contextlib.suppress(CredentialStoreError):  # one that is not whole is what this is for
         noted = keeper.catalogue.cards()
     keeper.record("catalogued", "", {"stores": ", ".join(keeper.stores)})
-    used = {card.key: card.used_at for card in noted}
+    before = {card.key: card for card in noted}
     cards = [card for card in noted if card.store not in keeper.stores]
     for store in keeper.stores.values():
         if not store.writable:
@@ -35,9 +35,17 @@ def rebuild(keeper: Keeper) -> tuple[Card, ...]:
         except CredentialStoreError as error:
             keeper.tell(f"The store {store.store_id} was left as it was noted: {error.what}")
             found = [card for card in noted if card.store == store.store_id]
-        cards += [msgspec.structs.replace(card, used_at=used.get(card.key, 0)) for card in found]
+        cards += [_with_what_was_noted(card, before.get(card.key)) for card in found]
     keeper.catalogue.renew(cards)
     return keeper.catalogue.cards()
+
+
+def _with_what_was_noted(card: Card, before: Card | None) -> Card:
+    """The card, with what no store knows."""
+    if before is None:
+        return card
+    verified = before.verified_at if before.version == card.version else 0
+    return msgspec.structs.replace(card, used_at=before.used_at, verified_at=max(card.verified_at, verified))
 
 
 def _cards_of(keeper: Keeper, store: CredentialStore) -> list[Card]:

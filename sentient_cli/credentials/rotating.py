@@ -35,6 +35,7 @@ class Rotated(NamedTuple):
         fingerprint: Of the current value.
         waiting: The fingerprint of the next value; empty: there is none.
         retire_at: When the value before is left out; 0: there is none.
+        sources: What the provider calls those of its values that were made through its interface.
 
     Example:
         >>> Rotated(Address("default", "openai"), "keyring", "steady", "1", "0f2c10bf3d12").retire_at
@@ -48,6 +49,7 @@ class Rotated(NamedTuple):
     fingerprint: str
     waiting: str = ""
     retire_at: int = 0
+    sources: tuple[str, ...] = ()
 
 
 class Rotations:
@@ -135,4 +137,5 @@ def _told(kept: Kept) -> Rotated:
         fingerprint_of(current.value),
         fingerprint_of(waiting.value) if waiting is not None else "",
         previous.retire_at if previous is not None else 0,
+        tuple(version.source for version in kept.item.versions if version.source),
     )

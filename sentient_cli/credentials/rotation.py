@@ -85,7 +85,14 @@ def phase_of(item: Item) -> Phase:
 
 
 def first(
-    value: Secret, version_id: str, *, now: int, provider: str = "", expires_at: int = 0, rotate_every: int = 0
+    value: Secret,
+    version_id: str,
+    *,
+    now: int,
+    provider: str = "",
+    expires_at: int = 0,
+    rotate_every: int = 0,
+    hosts: tuple[str, ...] = (),
 ) -> Item:
     """The item of a credential that was not there.
 
@@ -96,11 +103,12 @@ def first(
         provider: Whose key it is.
         expires_at: When it ends by itself; 0: unknown.
         rotate_every: Seconds after which it is due; 0: never.
+        hosts: Where it may be sent.
     """
     version = Version(
         id=version_id, state="current", value=value.reveal(), created_at=now, expires_at=max(0, expires_at)
     )
-    return Item(provider=provider, versions=(version,), created_at=now, rotate_every=rotate_every)
+    return Item(provider=provider, versions=(version,), created_at=now, rotate_every=rotate_every, hosts=hosts)
 
 
 def replaced(item: Item, value: Secret, version_id: str, *, now: int, expires_at: int = 0) -> Item:
@@ -237,6 +245,6 @@ def _with(item: Item, changed: dict[str, Version]) -> Item:
     return msgspec.structs.replace(item, versions=tuple(changed.get(each.id, each) for each in item.versions))
 
 
-def about(item: Item, *, provider: str, rotate_every: int) -> Item:
+def about(item: Item, *, provider: str, rotate_every: int, hosts: tuple[str, ...]) -> Item:
     """The item with something else said of it."""
-    return msgspec.structs.replace(item, provider=provider, rotate_every=rotate_every)
+    return msgspec.structs.replace(item, provider=provider, rotate_every=rotate_every, hosts=hosts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from sentient_cli.config.secret import Secret
+from sentient_cli.credentials.allowing import require_allowed
+from sentient_cli.credentials.destinations import Destination
 from sentient_cli.credentials.finding import Finder
 from sentient_cli.credentials.names import Address
 from sentient_cli.credentials.rotating import GRACE, AsyncCheck, Check, Rotated
@@ -155,6 +157,21 @@ class Rotator(Finder):
                 self._keeper.record("resolved", address, {"purpose": "check of the next value"})
             return value
 
+    def require_destination(
+        self, name: str, destination: Destination, *, profile: str | None = None, store: str | None = None
+    ) -> None:
+        """See that a value of a credential may be sent somewhere, before its provider is asked with the next one.
+
+        Raises:
+            CredentialHostError: it may not.
+            CredentialNotFoundError: no store holds the credential.
+            CredentialStoreError: the store cannot be used.
+        """
+        address = self.address(name, profile)
+        with self._keeper.lock:
+            kept = self._keeper.locate(address, store)
+            require_allowed(self._keeper, address, kept.item.hosts, destination, "check of the next value")
+
     def finish_rotation(
         self,
         name: str,
@@ -211,6 +228,8 @@ class Rotator(Finder):
     def retire_due(self) -> tuple[Rotated, ...]:
         """Leave out every value whose grace is over. What cannot be done now is done next time, and told.
 
+        One that the provider made stays: whoever removes it there leaves it out here, as `sentient keys rotate` does.
+
         Example:
             >>> import tempfile
             >>> from sentient_cli.testing import MemoryCredentialStore, credentials_in
@@ -224,7 +243,10 @@ class Rotator(Finder):
                 continue
             try:
                 with self._keeper.lock:
-                    done.append(self._rotations.retire(Address(card.profile, card.name), store=card.store))
+                    address = Address(card.profile, card.name)
+                    previous = self._keeper.locate(address, card.store).item.version("previous")
+                    if previous is not None and not previous.source:
+                        done.append(self._rotations.retire(address, store=card.store))
             except SentientError as error:
                 self._keeper.tell(f"The value before of {card.address} is still kept: {error.what}")
         return tuple(done)

@@ -39,9 +39,23 @@ def writable_stores(keeper: Keeper, store_id: str | None, *, fallback: bool) -> 
 
 
 def store_item(
-    keeper: Keeper, stores: Sequence[CredentialStore], address: Address, item: Item, *, replace: bool
+    keeper: Keeper,
+    stores: Sequence[CredentialStore],
+    address: Address,
+    item: Item,
+    *,
+    replace: bool,
+    rebind: bool = True,
 ) -> Card:
     """Put an item into the first of these stores that can be used.
+
+    Args:
+        keeper: Reads and changes what stores hold.
+        stores: The stores.
+        address: Where.
+        item: What.
+        replace: Whether it takes the place of one that is there.
+        rebind: Whether it is bound to other hosts then, if that one was bound to some.
 
     Raises:
         CredentialConflictError: there is one already and it is not to be replaced, or a rotation of it goes on.
@@ -56,7 +70,7 @@ def store_item(
             if kept is None:
                 kept = keeper.create(store, address, item, "stored")
             else:
-                kept = keeper.put(kept, _in_place(kept.item, item, address, replace=replace), "replaced")
+                kept = keeper.put(kept, _in_place(kept.item, item, address, replace=replace, rebind=rebind), "replaced")
         except CredentialConflictError:
             raise
         except CredentialStoreError as error:
@@ -76,7 +90,7 @@ def store_item(
     raise fault
 
 
-def _in_place(held: Item, item: Item, address: Address, *, replace: bool) -> Item:
+def _in_place(held: Item, item: Item, address: Address, *, replace: bool, rebind: bool) -> Item:
     if not replace:
         raise CredentialConflictError(
             f"There is a credential {address} already",
@@ -85,7 +99,10 @@ def _in_place(held: Item, item: Item, address: Address, *, replace: bool) -> Ite
     current = rotation.current_of(item)
     after = rotation.replaced(held, _value(item), current.id, now=current.created_at, expires_at=current.expires_at)
     return rotation.about(
-        after, provider=item.provider or held.provider, rotate_every=item.rotate_every or held.rotate_every
+        after,
+        provider=item.provider or held.provider,
+        rotate_every=item.rotate_every or held.rotate_every,
+        hosts=item.hosts or held.hosts if rebind else held.hosts or item.hosts,
     )
 
 

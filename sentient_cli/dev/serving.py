@@ -70,7 +70,7 @@ async def run_hub(request: HubRequest, reporter: Reporter, commands: asyncio.Que
     raise_descriptor_limit()
     watches = None
     if request.reload:
-        always = () if request.env_file is None else (request.env_file,)
+        always = [paths.user_config_file(), *(() if request.env_file is None else (request.env_file,))]
         watches = Watches(
             request.home, request.settings.dev, lambda what, fix: reporter.report(Notice(what, fix)), always
         )

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -42,7 +43,10 @@ from sentient_cli.dev.processes.preload import base_packages
 from sentient_cli.dev.recording.stores import open_recordings
 from sentient_cli.dev.summaries import Summaries
 from sentient_cli.host.compose import build_host, host_limits
+from sentient_cli.host.llm_doubts import doubts_of
+from sentient_cli.host.on_record import put_on_record
 from sentient_cli.host.renewal import Renewal
+from sentient_cli.redact import redactor
 from sentient_cli.runtime.loader import LoadedAgent
 from sentient_cli.runtime.loading.fresh import import_from_source
 from sentient_cli.server.adopting import AdoptingServer
@@ -132,7 +136,15 @@ def _become_a_process_of_its_own(order: Order, output: int) -> None:
 
 def _line_stream(descriptor: int) -> TextIO:
     raw = io.FileIO(descriptor, "w", closefd=False)
-    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
+    return _Masked(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
+
+
+class _Masked(io.TextIOWrapper):
+    """Writes without the secrets that only this process has looked up: the hub does not know them."""
+
+    def write(self, text: str, /) -> int:
+        super().write(redactor.redact(text))
+        return len(text)
 
 
 def _settings_of(order: Order) -> LoadedSettings:
@@ -209,8 +221,10 @@ class _Worker:
             app = create_app(self._host, settings, headers=self._headers, close=True, also_token=self._order.page_token)
             self._server = AdoptingServer(app, settings)
             await self._server.start()
-            self._renewal = Renewal(self._host, self._loaded, lambda: _settings_of(self._order))
+            recorded = partial(put_on_record, means="dev")
+            self._renewal = Renewal(self._host, self._loaded, lambda: _settings_of(self._order), recorded=recorded)
             self._renewal.watch_keys()
+            self._renewal.record_later()
             keep_from_copies(self._server.descriptors)
         except Exception as error:  # noqa: BLE001 - the user's setup can raise anything
             await self._fail(error)
@@ -270,7 +284,7 @@ class _Worker:
     def _facts(self, doubts: tuple[str, ...]) -> Loaded:
         files, installed = self._imports.fresh()
         loaded = self._loaded
-        port, warnings = None, (*loaded.warnings, *doubts)
+        port, warnings = None, (*loaded.warnings, *doubts, *doubts_of(loaded.settings.llm))
         if self._order.debug:
             try:
                 port = listen()

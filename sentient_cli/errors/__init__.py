@@ -6,6 +6,7 @@
     ├── ConfigError                      3    config
     │   ├── ConfigurationNotFoundError   3    config-not-found
     │   ├── CredentialNotFoundError      3    credential-not-found
+    │   ├── CredentialHostError          3    credential-host
     │   └── CredentialStoreError         3    credential-store
     │       └── CredentialConflictError  3    credential-conflict
     ├── AuditError                       3    audit
@@ -77,6 +78,7 @@ from sentient_cli.errors.base import (
     ConfigError,
     ConfigurationNotFoundError,
     CredentialConflictError,
+    CredentialHostError,
     CredentialNotFoundError,
     CredentialStoreError,
     DifferenceFoundError,
@@ -161,6 +163,7 @@ __all__ = [
     "ContentFilterError",
     "ContextLengthExceededError",
     "CredentialConflictError",
+    "CredentialHostError",
     "CredentialNotFoundError",
     "CredentialStoreError",
     "CursorError",

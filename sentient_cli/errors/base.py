@@ -14,6 +14,7 @@ __all__ = [
     "ConfigError",
     "ConfigurationNotFoundError",
     "CredentialConflictError",
+    "CredentialHostError",
     "CredentialNotFoundError",
     "CredentialStoreError",
     "DifferenceFoundError",
@@ -109,7 +110,23 @@ class ProjectNameError(UsageError, code="project-name"):
 
 
 class ConfigError(SentientError, code="config", exit_code=3):
-    """A setting is missing, malformed or contradictory."""
+    """A setting is missing, malformed or contradictory.
+
+    Args:
+        what: What happened.
+        why: The reason.
+        fix: What the reader can do.
+        detail: Longer material.
+        where: The place that is at fault, such as a file with its line; for programs, as ``why`` tells people.
+
+    Example:
+        >>> ConfigError("The port is wrong", where="sentient.toml:3").where
+        'sentient.toml:3'
+    """
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", detail: str = "", where: str = "") -> None:
+        super().__init__(what, why=why, fix=fix, detail=detail)
+        self.where = where
 
 
 class ConfigurationNotFoundError(ConfigError, code="config-not-found"):
@@ -118,6 +135,10 @@ class ConfigurationNotFoundError(ConfigError, code="config-not-found"):
 
 class CredentialNotFoundError(ConfigError, code="credential-not-found"):
     """No credential was found for a provider that needs one."""
+
+
+class CredentialHostError(ConfigError, code="credential-host"):
+    """A credential may not be sent to the host that settings name; its user has to allow it first."""
 
 
 class CredentialStoreError(ConfigError, code="credential-store"):

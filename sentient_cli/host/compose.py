@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.config.settings import Settings
+from sentient_cli.host.experiments import plans_of
 from sentient_cli.host.hooks import RunHook
 from sentient_cli.host.host import Host
 from sentient_cli.host.key_stores import stored_keys
@@ -72,10 +73,11 @@ def build_host(
     observed = observing(settings, clock)
     seeing = () if observed is None else observed.hooks
     keys = stored_keys(settings, project=project)
+    plans = plans_of(settings)
     llm = build_llm(settings.llm, clock, ids, profile=settings.profile, hooks=seeing, stores=keys)
     if observed is not None:
         observed.watch(llm)
-    return Host(
+    host = Host(
         agent,
         llm=llm,
         stores=stores or open_stores(settings.store.url),
@@ -87,3 +89,5 @@ def build_host(
         facts=facts,
         observing=observed,
     )
+    host.experimenting.take(plans)
+    return host

@@ -15,6 +15,7 @@ from sentient_cli.credentials.bindings import Bindings, Chosen
 from sentient_cli.credentials.look_up import Variables
 from sentient_cli.credentials.manager import CredentialManager
 from sentient_cli.credentials.opening import open_stores, policy_of, variables_of
+from sentient_cli.llm.providers.destinations import hosts_to_bind
 from sentient_cli.llm.providers.factory import kind_of
 from sentient_cli.llm.providers.kinds import KINDS
 
@@ -79,6 +80,7 @@ def credentials_of(
         profile=chosen.profile,
         policy=policy_of(settings.credentials),
         variables=_variables(settings, loaded.environment, path),
+        hosts_of=_hosts_of(settings),
         audit=AuditLog(AuditPlaces.of_this_user(settings.audit.checkpoint)),
         clock=clock,
         ids=ids,
@@ -125,6 +127,7 @@ def credentials_of_settings(
         profile=chosen.profile,
         policy=policy_of(settings.credentials),
         variables=_variables(settings, environment, None),
+        hosts_of=_hosts_of(settings),
         audit=AuditLog(AuditPlaces.of_this_user(settings.audit.checkpoint)),
     )
 
@@ -139,6 +142,10 @@ def _variables(settings: Settings, environment: Mapping[str, str], env_file: Pat
         read_env_file(env_file) if env_file is not None else {},
         str(env_file or ".env"),
     )
+
+
+def _hosts_of(settings: Settings) -> Callable[[str], tuple[str, ...]]:
+    return lambda provider: hosts_to_bind(provider, settings.llm.providers.get(provider))
 
 
 def _known(settings: Settings, name: str) -> tuple[str, ...]:

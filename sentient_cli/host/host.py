@@ -13,6 +13,7 @@ from functools import partial
 import sentient_cli
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.errors import OverloadedError, StoreError
+from sentient_cli.host.experiments import Experimenting
 from sentient_cli.host.hooks import GuardedHooks, RunHook, RunInfo
 from sentient_cli.host.intake import Intake
 from sentient_cli.host.limits import HostLimits
@@ -33,7 +34,7 @@ from sentient_cli.runtime.capture import process_capture
 from sentient_cli.runtime.loading.importing import user_code
 from sentient_cli.runtime.log import LogListener, RunLog
 from sentient_cli.runtime.request import RunRequest
-from sentient_cli.runtime.run import Run
+from sentient_cli.runtime.run import Outcome, Run
 from sentient_cli.runtime.session import Session
 from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.memory import MemoryEventLog
@@ -110,6 +111,8 @@ class Host:
         self.llm = llm
         self.observing: Observer | None = observing
         self.stores = stores
+        self.experimenting: Experimenting = Experimenting(llm, stores, self.clock, self.ids)
+        """What is put on trial in its runs."""
         self.runs: RunTable = RunTable(self.limits.keep, self.clock)
         limit = self.limits.run.deadline + self.limits.run.cancel_grace + _CLOSE_TIMEOUT
         self.stored: StoredRuns = StoredRuns(stores, self.clock, limit)
@@ -229,6 +232,7 @@ class Host:
             self._writer = None
         await self._masking.aclose(_CLOSE_TIMEOUT)
         await self.threads.aclose(_CLOSE_TIMEOUT)
+        await self.experimenting.aclose()
         if self.stores is not None:
             await self.stores.aclose()
         await self._close_models()
@@ -254,11 +258,12 @@ class Host:
         if not self._started:
             await self.start()
         session = await self._session(request)
+        await self.experimenting.ready()
         self._admit()  # much may have happened meanwhile
         run = self._make_run(request, session)
         self.runs.add(run)
         self._idle.clear()
-        with self._models(), subject_of(run, self.agent_name):
+        with self._models(), subject_of(run, self.agent_name), self.experimenting.around(run):
             run.start()
         return run
 
@@ -298,7 +303,7 @@ class Host:
             ids=self.ids,
             agent_name=self.agent_name,
             facts=self._facts,
-            on_ending=self._capture.finish if self._capture is not None else None,
+            on_ending=self._run_ending,
             on_finished=self._run_finished,
         )
 
@@ -308,6 +313,11 @@ class Host:
             listeners.append(self._intake.listener(info.run_id))
         listeners += self._hooks.listeners(info)
         return listeners
+
+    def _run_ending(self, run: Run, outcome: Outcome) -> None:
+        if self._capture is not None:
+            self._capture.finish(run)
+        self.experimenting.ending(run, outcome)
 
     def _run_finished(self, run: Run) -> None:
         self.runs.finish(run)

@@ -13,6 +13,7 @@ from sentient_cli.errors import CredentialStoreError, SentientError
 if TYPE_CHECKING:
     from sentient_cli.config.credentials import CredentialSettings
     from sentient_cli.config.settings import Settings
+    from sentient_cli.credentials.destinations import Destination
     from sentient_cli.credentials.leases import Lease
     from sentient_cli.credentials.manager import CredentialManager
 
@@ -41,10 +42,15 @@ class StoredKeys:
         """The places that are looked at, in their order."""
         return self._settings.order
 
-    def find(self, provider_id: str) -> Lease | None:
+    def find(self, provider_id: str, destination: Destination | None = None) -> Lease | None:
         """The key of a provider, once that is on record; None: there is none.
 
+        Args:
+            provider_id: The provider.
+            destination: Where the key will be sent.
+
         Raises:
+            CredentialHostError: it may not be sent there.
             CredentialStoreError: a store that may hold it is down.
             AuditError: it cannot be put on record.
         """
@@ -52,7 +58,7 @@ class StoredKeys:
             return None
         if self._opened is None:
             self._opened = self._open()
-        return self._opened.find(provider_id, purpose="llm")
+        return self._opened.find(provider_id, purpose="llm", destination=destination)
 
     def prepare(self, provider_ids: Iterable[str]) -> None:
         """Look for keys before there is a call that would wait for them; faults are told when they are needed.

@@ -26,6 +26,7 @@ from sentient_cli.host.llm_attempts import around_attempts
 from sentient_cli.host.llm_endings import Endings
 from sentient_cli.host.llm_live import Detected, Detecting
 from sentient_cli.host.llm_made import GoingOn, Made, Owner, made_of
+from sentient_cli.llm.config.standing import presets_of, standing
 from sentient_cli.llm.hooks import CallHook
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.models.prices import PriceBook
@@ -227,6 +228,8 @@ def build_llm(
             *around_attempts(settings, prices, ledger, observed, profile, clock, lambda: owner.manager),
             *fitting(settings, lambda: owner.manager),  # outside of budgets: they are asked for what is sent
         ],
+        parameters=standing(settings),
+        presets=presets_of(settings),
     )
     manager.prices, manager.ledger, manager.closing = prices, ledger, closing
     manager.warming = {name: table.warm_up for name, table in settings.providers.items() if table.warm_up}

@@ -12,7 +12,7 @@ import msgspec
 from sentient_cli.clock import Clock
 from sentient_cli.config.llm import CacheSettings, ContextSettings, LlmSettings, ProviderSettings
 from sentient_cli.errors import ConfigError, CredentialNotFoundError, ProviderError
-from sentient_cli.llm.call import Call
+from sentient_cli.llm.call import Call, CallOptions
 from sentient_cli.llm.context import AskedSummary, ContextManager, Estimate, InContext
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.models.facts import facts_of
@@ -46,6 +46,8 @@ _OF_MODERATION: Final = {
 }
 _MOST_MODELS: Final = 256
 
+_PLAIN: Final = CallOptions(defaults=False)
+"""A summary is asked for in our own way: words to stop at and the like are for answers."""
 _is_summary: ContextVar[bool] = ContextVar("_is_summary", default=False)
 
 
@@ -266,7 +268,9 @@ def _summary(manager: LLMManager, model: str, max_tokens: int) -> AskedSummary:
     async def ask(request: Request) -> Completion:
         token = _is_summary.set(True)
         try:
-            return await manager.generate(request.messages, model=request.model, parameters=request.parameters)
+            return await manager.generate(
+                request.messages, model=request.model, parameters=request.parameters, options=_PLAIN
+            )
         except ConfigError as error:
             raise ProviderError(error.what, why=error.why, fix=error.fix) from error
         finally:

@@ -9,6 +9,7 @@ import msgspec
 
 from sentient_cli.llm.hooks import CallRecord
 from sentient_cli.llm.manager import LLMManager
+from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.provider import LLMProvider
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 
@@ -64,12 +65,14 @@ class Made(msgspec.Struct, frozen=True):
         policies: What is done about failures.
         groups: Models that stand in for each other.
         default_model: Whom calls go to that name no model.
+        parameters: What calls get that they leave open.
     """
 
     providers: Mapping[str, LLMProvider]
     policies: ResiliencePolicies
     groups: Mapping[str, Sequence[str]]
     default_model: str | None
+    parameters: Parameters
 
 
 def made_of(manager: LLMManager) -> Made:
@@ -79,7 +82,7 @@ def made_of(manager: LLMManager) -> Made:
         manager: One that was just made.
     """
     providers = {provider.provider_id: provider for provider in manager.providers}
-    return Made(providers, manager.policies, manager.groups, manager.default_model)
+    return Made(providers, manager.policies, manager.groups, manager.default_model, manager.parameters)
 
 
 def carry_over(old: LLMManager, made: Made, new: LLMManager) -> list[str]:
@@ -105,4 +108,6 @@ def carry_over(old: LLMManager, made: Made, new: LLMManager) -> list[str]:
         new.groups = known.groups
     if known.default_model != made.default_model:
         new.default_model = known.default_model
+    if known.parameters is not made.parameters:
+        new.parameters = known.parameters
     return [provider.provider_id for provider in own]

@@ -14,7 +14,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from sentient_cli.clock import Clock, Ulid
 from sentient_cli.errors import StoreError, VersionConflictError
+from sentient_cli.host.masking import StreamMask
+from sentient_cli.host.redacted import mask_json
 from sentient_cli.host.retention import KeepLimits
+from sentient_cli.redact import redactor
 from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.request import Interaction, Query
@@ -100,14 +103,14 @@ class SessionMemory:
             return []
 
     async def remember(self, session: Session, query: Query, entries: Sequence[LogEntry]) -> None:
-        """Append a turn to its session.
+        """Append a turn to its session, without the secrets in it.
 
         Args:
             session: Which.
             query: What was asked.
-            entries: Those of the run.
+            entries: Those of the run, up to its end.
         """
-        item = _encode_turn(session, query, entries)
+        item = mask_json(_encode_turn(session, query, _masked(entries)), redactor)
         if len(item) > MAX_SIZE:
             _logger.warning("A turn of session %s is too large to be kept: %d bytes", session.activity_id, len(item))
             return
@@ -150,6 +153,17 @@ def _join_within_limits(items: list[bytes]) -> bytes:
         start -= 1
         size += len(items[start]) + 1
     return b"[" + b",".join(items[start:]) + b"]"
+
+
+def _masked(entries: Sequence[LogEntry]) -> Sequence[LogEntry]:
+    """The entries, with the secrets masked that stand in pieces of a stream."""
+    if not entries:
+        return entries
+    passed: list[LogEntry] = []
+    mask = StreamMask(redactor, lambda batch, _: passed.extend(batch))
+    looked_at = mask.look_at(entries)
+    mask.take(looked_at, harmless=not redactor.suspects(looked_at.text))
+    return passed
 
 
 def _encode_turn(session: Session, query: Query, entries: Sequence[LogEntry]) -> bytes:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sentient_cli.llm.batches import BatchProvider, BatchResult, BatchStatus
     from sentient_cli.llm.call import AfterContent, CallOptions
+    from sentient_cli.llm.config.checking import conflicts
+    from sentient_cli.llm.config.conflict import Conflict
+    from sentient_cli.llm.config.view import LLMConfig
     from sentient_cli.llm.current import batch_provider, current_manager, generate, get_manager, stream
     from sentient_cli.llm.hooks import CallHook, CallRecord, RecordKind
     from sentient_cli.llm.loop import ToolStream
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from sentient_cli.llm.offline import OfflineProvider
     from sentient_cli.llm.parameters import Effort, Parameters
     from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
+    from sentient_cli.llm.presets import preset, use
     from sentient_cli.llm.provider import (
         Capabilities,
         LLMProvider,
@@ -82,6 +86,7 @@ __all__ = [
     "Chooser",
     "Chunk",
     "Completion",
+    "Conflict",
     "Deadlines",
     "DocumentPart",
     "Effort",
@@ -89,6 +94,7 @@ __all__ = [
     "FinishReason",
     "HedgePolicy",
     "ImagePart",
+    "LLMConfig",
     "LLMManager",
     "LLMProvider",
     "LLMStream",
@@ -133,19 +139,25 @@ __all__ = [
     "UsageRow",
     "UsageSink",
     "batch_provider",
+    "conflicts",
     "current_manager",
     "current_subject",
     "generate",
     "get_manager",
     "on_behalf_of",
+    "preset",
     "run_tools",
     "stream",
     "stream_tools",
     "tool",
+    "use",
 ]
 
 _MODULES = {
     "call": ("AfterContent", "CallOptions"),
+    "config.checking": ("conflicts",),
+    "config.conflict": ("Conflict",),
+    "config.view": ("LLMConfig",),
     "resilience.answers": ("SqliteCache",),
     "resilience.breaker": ("BreakerPolicy", "BreakerState"),
     "resilience.cache": ("AnswerCache", "MemoryCache"),
@@ -179,6 +191,7 @@ _MODULES = {
         "Request",
         "TokenCount",
     ),
+    "presets": ("preset", "use"),
     "running": ("run_tools", "stream_tools"),
     "streaming": ("LLMStream",),
     "tools.definition": ("AsyncTool", "SyncTool", "Tool", "tool"),

@@ -32,6 +32,8 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
         after_content: What happens when the answer breaks off after its beginning.
         cache: Whether an earlier answer to the same question will do, and this one is kept.
         shared: Whether calls that ask the same at the same time get one answer.
+        defaults: Whether parameters that the call leaves open are as the settings, an experiment and the session have
+            them; False: they are left to the provider.
 
     Example:
         >>> CallOptions(timeout=20, after_content="fail").cache is None
@@ -42,6 +44,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     after_content: AfterContent | None = None
     cache: bool | None = None
     shared: bool | None = None
+    defaults: bool | None = None
 
     def __post_init__(self) -> None:
         check_fields(self, BadRequestError, "option")

@@ -10,6 +10,7 @@ from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.errors import ConfigError, CredentialNotFoundError
 from sentient_cli.llm.call import AS_USUAL, Call, CallOptions, Price
 from sentient_cli.llm.conversation import as_conversation, check_choice, check_given, distinct_tools
+from sentient_cli.llm.defaults import NOTHING, current_use, in_force
 from sentient_cli.llm.directory import Directory
 from sentient_cli.llm.hooks import CallHook, Recorder
 from sentient_cli.llm.loop import Asking
@@ -23,11 +24,9 @@ from sentient_cli.llm.streaming import KEYLESS_HINT, LLMStream
 from sentient_cli.llm.subject import current_subject
 from sentient_cli.llm.types import Completion, Messages, OutputSpec, ToolLike, TypedCompletion
 
-__all__ = ["LLMManager", "as_conversation", "plainly"]
+__all__ = ["LLMManager"]
 
 T = TypeVar("T")
-
-_AS_IT_IS = Parameters()
 
 
 class LLMManager:
@@ -50,6 +49,8 @@ class LLMManager:
         price: What tokens cost.
         around_calls: More around each call, the innermost first.
         around_attempts: More around each attempt, the innermost first.
+        parameters: What calls get that they leave open; may be replaced at any time.
+        presets: Parameters by name, for `use`.
 
     Example:
         >>> import asyncio
@@ -75,6 +76,8 @@ class LLMManager:
         price: Price | None = None,
         around_calls: Sequence[Wrap] = (),
         around_attempts: Sequence[Wrap] = (),
+        parameters: Parameters = NOTHING,
+        presets: Mapping[str, Parameters] | None = None,
     ) -> None:
         self._directory = Directory(groups, fallback)
         self._clock = clock or SystemClock()
@@ -91,6 +94,8 @@ class LLMManager:
             around_attempts=around_attempts,
         )
         self.default_model = default_model
+        self.parameters = parameters
+        self.presets = presets or {}
         for provider in providers:
             self.register(provider)
 
@@ -191,13 +196,13 @@ class LLMManager:
 
         Calls that have begun go on with what they began with, so close the other one only when they have ended.
         """
-        self._directory, other._directory = other._directory, self._directory
-        self._pipeline, other._pipeline = other._pipeline, self._pipeline
+        for name in ("_directory", "_pipeline", "_price", "default_model", "parameters", "presets"):
+            kept: object = getattr(self, name)
+            setattr(self, name, getattr(other, name))
+            setattr(other, name, kept)
         added, others = self._listeners, other._listeners
         mine, theirs = self._hooks[: len(self._hooks) - len(added)], other._hooks[: len(other._hooks) - len(others)]
         self._hooks, other._hooks = (*theirs, *added), (*mine, *others)
-        self._price, other._price = other._price, self._price
-        self.default_model, other.default_model = other.default_model, self.default_model
 
     def check_default(self) -> None:
         """Find out, before anything is asked, whether the default model is one of a known provider that has a key.
@@ -265,6 +270,18 @@ class LLMManager:
             ConfigError: the model id leads nowhere.
             BadRequestError: there is no message, or two tools share a name.
         """
+        pipeline, answering = self._pipeline, self._pipeline.usual
+        if options is None:
+            options = AS_USUAL
+        else:
+            answering = pipeline.answering
+            check_given(options, CallOptions)
+        if parameters is not None:
+            check_given(parameters, Parameters)
+        use = current_use.get()
+        if options.defaults is not False and (use is not None or self.parameters is not NOTHING):
+            parameters = in_force(self.parameters, use, parameters)
+        model = model or (use.model if use is not None else None)
         wanted = model or self.default_model or self._wanted(model)
         target = self._directory.target(wanted)
         subject = current_subject.get()
@@ -273,22 +290,13 @@ class LLMManager:
         request = Request(
             model=target.model,
             messages=as_conversation(messages),
-            parameters=parameters or _AS_IT_IS,
+            parameters=parameters or NOTHING,
             tools=() if tools == () else distinct_tools(tools),
             output=output,
             call=recorder.call,
             session=subject.session,
             query=subject.query,
         )
-        pipeline = self._pipeline
-        answering = pipeline.usual
-        if options is None:
-            options = AS_USUAL
-        else:
-            answering = pipeline.answering
-            check_given(options, CallOptions)
-        if parameters is not None:
-            check_given(parameters, Parameters)
         call = Call(
             recorder,
             subject=subject,
@@ -390,8 +398,3 @@ class LLMManager:
         self._pipeline.closing.close()
         for provider in self.providers:
             await provider.aclose()
-
-
-def plainly(answer: Completion) -> Completion:
-    """An answer as it is: what finishes a question that asked for no type."""
-    return answer

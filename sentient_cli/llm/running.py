@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar, overload
 
 from sentient_cli.llm.call import CallOptions
+from sentient_cli.llm.conversation import as_conversation
 from sentient_cli.llm.current import get_manager
 from sentient_cli.llm.loop import Asking, ToolStream
-from sentient_cli.llm.manager import LLMManager, as_conversation, plainly
+from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.tools.definition import Tool
 from sentient_cli.llm.tools.toolset import Toolset
@@ -90,7 +91,7 @@ async def run_tools(
     """
     manager = manager or get_manager()
     if output is None:
-        return await _asking(manager, messages, tools, plainly, None, 0, model, parameters, max_steps, options).run()
+        return await _asking(manager, messages, tools, _plainly, None, 0, model, parameters, max_steps, options).run()
     from sentient_cli.llm.output import output_reader  # noqa: PLC0415 - pydantic, on first use
 
     reader = output_reader(output)
@@ -126,7 +127,7 @@ def stream_tools(
         'The tool `add` gave: 5'
     """
     manager = manager or get_manager()
-    return ToolStream(_asking(manager, messages, tools, plainly, None, 0, model, parameters, max_steps, options))
+    return ToolStream(_asking(manager, messages, tools, _plainly, None, 0, model, parameters, max_steps, options))
 
 
 def _asking(
@@ -160,3 +161,8 @@ def _asking(
         max_steps=max_steps,
         retries=retries,
     )
+
+
+def _plainly(answer: Completion) -> Completion:
+    """An answer as it is: what finishes a question that asked for no type."""
+    return answer

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
 import msgspec
 
-__all__ = ["CallSubject", "current_subject", "on_behalf_of"]
+__all__ = ["CallSubject", "current_subject", "on_behalf_of", "tenant_begins"]
 
 
 class CallSubject(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +39,11 @@ NOBODY = CallSubject()
 current_subject: ContextVar[CallSubject] = ContextVar("current_subject", default=NOBODY)
 """Whose calls the current task makes; set by the host."""
 
+tenant_begins: ContextVar[Callable[[str], AbstractContextManager[None]] | None] = ContextVar(
+    "tenant_begins", default=None
+)
+"""Gives what else holds while calls are made for a tenant; set by the host."""
+
 
 @contextmanager
 def on_behalf_of(tenant: str) -> Generator[None]:
@@ -56,7 +61,9 @@ def on_behalf_of(tenant: str) -> Generator[None]:
         'a customer'
     """
     token = current_subject.set(msgspec.structs.replace(current_subject.get(), tenant=tenant))
+    more = tenant_begins.get()
     try:
-        yield
+        with nullcontext() if more is None else more(tenant):
+            yield
     finally:
         current_subject.reset(token)

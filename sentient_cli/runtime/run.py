@@ -74,7 +74,7 @@ class Run:
         ids: For events.
         agent_name: For the log.
         facts: More for the ``run.started`` entry, such as versions.
-        on_ending: Called once, before the last entries.
+        on_ending: Called once, before the last entries, with how the run ends.
         on_finished: Called once, after the terminal entry.
     """
 
@@ -119,7 +119,7 @@ class Run:
         ids: Ids,
         agent_name: str,
         facts: Mapping[str, object] | None = None,
-        on_ending: Callable[[Run], None] | None = None,
+        on_ending: Callable[[Run, Outcome], None] | None = None,
         on_finished: Callable[[Run], None] | None = None,
     ) -> None:
         self.id: str = run_id
@@ -283,7 +283,7 @@ class Run:
             self._timer.cancel()
         try:
             if self._on_ending is not None:
-                self._on_ending(self)
+                self._on_ending(self, outcome)
             self._say_last_words(outcome)
         except Exception:  # whatever is wrong with the words, the run ends
             with contextlib.suppress(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import yaml
 
@@ -24,7 +24,15 @@ _PAIR = 2
 Answers = Mapping[str, JsonValue]
 _YES = frozenset({"y", "yes", "t", "true", "on", "1"})
 _NO = frozenset({"n", "no", "f", "false", "off", "0", "", "none", "null", "~"})
-_KINDS = frozenset({"bool", "float", "int", "json", "path", "str", "yaml"})
+_KINDS: Final = {  # and what is said of an answer of another kind
+    "bool": ("It is neither yes nor no", "Give `yes` or `no`"),
+    "float": ("It is no number", "Give a number"),
+    "int": ("It is no whole number", "Give a whole number"),
+    "json": ("It is no JSON", "Give JSON, such as `[1, 2]`"),
+    "path": ("It is no path", "Give a path"),
+    "str": ("It is no text", "Give a text"),
+    "yaml": ("It is no YAML", "Give YAML, such as `[1, 2]`"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +198,8 @@ class Questionnaire:
     def _validate(self, question: Question, fields: Mapping[str, object], answers: Answers) -> None:
         said = str(self._render(question.name, fields.get("validator", ""), answers)).strip()
         if said:
-            raise UsageError(f"{question.name} cannot be {_shown(question, answers)}", why=said)
+            fix = f"Give another with `--data {question.name}=...`"
+            raise UsageError(f"{question.name} cannot be {_shown(question, answers)}", why=said.rstrip("."), fix=fix)
 
     def _render(self, name: str, value: object, answers: Answers) -> JsonValue:
         match value:
@@ -283,9 +292,8 @@ def _plain(question: Question, raw: JsonValue) -> JsonValue:
                 return str(raw)
     except ValueError as error:
         shown = "what was given" if question.secret else repr(raw)
-        raise UsageError(
-            f"{question.name} cannot be {shown}", why=f"It is no {question.kind}", fix=f"Give a {question.kind}"
-        ) from error
+        why, fix = _KINDS[question.kind]
+        raise UsageError(f"{question.name} cannot be {shown}", why=why, fix=fix) from error
 
 
 def _number(kind: str, raw: JsonValue) -> JsonValue:

@@ -48,6 +48,7 @@ def create_app(
     headers: Callable[[], Sequence[tuple[bytes, bytes]]] | None = None,
     close: bool = False,
     also_token: str | None = None,
+    refused: Callable[[str, str], None] | None = None,
 ) -> ASGIApp:
     """An ASGI application that serves a host's agent.
 
@@ -61,6 +62,7 @@ def create_app(
         headers: More for each answer, asked for each time.
         close: Whether no connection is kept open after its answer.
         also_token: A token that does as well as that of the settings, where those have one.
+        refused: Is told of requests that may not come in: the code of the answer, and the address of the peer.
     """
     settings = settings or ServerSettings()
     prepare()
@@ -103,7 +105,7 @@ def create_app(
     router = Router(routes, redirect_slashes=False, lifespan=_lifespan(host))
     app = _plain_errors(router, endpoints.assist)
     routed = peers.wrap(app, settings.send_timeout) if peers is not None else app
-    return Gate(routed, rules, lambda: close or host.leaving, headers)
+    return Gate(routed, rules, lambda: close or host.leaving, headers, refused)
 
 
 def _plain_errors(router: Router, assist: ASGIApp) -> ASGIApp:

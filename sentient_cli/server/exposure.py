@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.config.settings import ServerSettings
-from sentient_cli.errors import AddressNotAllowedError, ConfigError
+from sentient_cli.errors import AddressNotAllowedError, ConfigError, NetworkError
 from sentient_cli.server.gate import is_loopback
 
 __all__ = ["MIN_TOKEN", "check_exposure"]
 
 MIN_TOKEN: Final = 16
 """Characters that a token has where others can reach the server."""
+
+_ODD: Final = re.compile(r"[\s/\[\]@]|^[^:]*:[^:]*$")
+"""What is in a URL, or a host with a port or in brackets, and in no host."""
 
 _MAKE_ONE: Final = 'Make one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`'
 
@@ -29,6 +33,7 @@ def check_exposure(settings: ServerSettings) -> str:
         What is doubtful about them, for a warning; empty when nothing is.
 
     Raises:
+        NetworkError: the host is a URL, or has a port or brackets.
         AddressNotAllowedError: the address is public and there is neither a token nor ``insecure``.
         ConfigError: no caller could present the token, or it is too short for a public address.
 
@@ -36,6 +41,12 @@ def check_exposure(settings: ServerSettings) -> str:
         >>> check_exposure(ServerSettings())
         ''
     """
+    if _ODD.search(settings.host):
+        raise NetworkError(
+            f"{settings.host!r} is no address to listen on",
+            why="It is a name or an address, without a scheme, a port, a path or brackets",
+            fix="Use 127.0.0.1, and --port for the port",
+        )
     shielded = is_loopback(settings.host) or settings.insecure
     if settings.token is None:
         if not shielded:

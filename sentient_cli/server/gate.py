@@ -84,6 +84,7 @@ class Gate:
         rules: Who may come in.
         is_leaving: Whether the server drains; then no connection is kept open after its answer.
         headers: More for each answer, asked for each time.
+        refused: Is told of requests that may not come in: the code of the answer, and the address of the peer.
     """
 
     def __init__(
@@ -92,8 +93,10 @@ class Gate:
         rules: GateRules,
         is_leaving: Callable[[], bool] = lambda: False,
         headers: Callable[[], Sequence[tuple[bytes, bytes]]] | None = None,
+        refused: Callable[[str, str], None] | None = None,
     ) -> None:
         self._app = app
+        self._refused = refused
         self._headers = headers
         self._is_leaving = is_leaving
         self._hosts = {host.lower() for host in rules.allow_hosts}
@@ -117,7 +120,7 @@ class Gate:
         if self._headers is not None:
             answer.add(self._headers())
         try:
-            if self._admit(scope, answer):
+            if self._admitted(scope, answer):
                 await self._app(scope, receive, answer.send)
             else:
                 await answer.preflight()
@@ -133,6 +136,15 @@ class Gate:
             raise
         finally:
             _log_access(scope, answer, began)
+
+    def _admitted(self, scope: Scope, answer: _Answer) -> bool:
+        try:
+            return self._admit(scope, answer)
+        except RequestError as error:
+            if self._refused is not None:
+                peer = scope.get("client")
+                self._refused(str(error), peer[0] if peer else "")
+            raise
 
     def _admit(self, scope: Scope, answer: _Answer) -> bool:
         """Whether the application is to answer, and not what a browser asks beforehand."""

@@ -15,7 +15,7 @@ from sentient_cli.runtime.events import encode_json
 from sentient_cli.runtime.run import current_run
 from sentient_cli.sanitize import sanitize
 
-__all__ = ["announce", "configure_logging"]
+__all__ = ["announce", "configure_logging", "set_level"]
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 _NUMBERS = (int, float)
@@ -126,9 +126,26 @@ def configure_logging(level: str, style: Literal["json", "text"], stream: TextIO
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
-    root.setLevel(level.upper())
     warnings.showwarning = _log_warning
     logging.getLogger("uvicorn.error").addFilter(_is_no_upgrade)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Show more or less of what is logged from now on.
+
+    Args:
+        level: ``debug``, ``info``, ``warning`` or ``error``.
+
+    Example:
+        >>> before = logging.getLevelName(logging.getLogger().level)
+        >>> set_level("error")
+        >>> logging.getLogger("my.agent").isEnabledFor(logging.WARNING)
+        False
+        >>> set_level(before)
+    """
+    root = logging.getLogger()
+    root.setLevel(level.upper())
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     for name in ("httpx", "httpcore", "asyncio"):

@@ -134,7 +134,7 @@ async def serve_until_stopped(
         on_server: Is given the server, to stop it otherwise.
         on_stopped: Called when nothing listens any more; also when threads of the agent then keep the process from a
             clean end, which code behind this call would not see.
-        renewal: Takes up other settings at SIGHUP, and other keys when they are rotated.
+        renewal: Takes up other settings when they are saved and at SIGHUP, and other keys when they are rotated.
 
     Raises:
         ConfigError: the default model is one of no known provider.

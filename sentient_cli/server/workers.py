@@ -18,7 +18,7 @@ from sentient_cli.errors import ConfigError
 from sentient_cli.server.hangup import obeying_hangups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Coroutine, Generator, Sequence
 
 __all__ = ["Supervisor", "WorkerLink"]
 
@@ -110,6 +110,7 @@ class Supervisor:
         stop_within: Seconds that a worker may take to stop before it is killed.
         on_ready: Called once, when all of them answer.
         on_hangup: Called at SIGHUP; whether the workers are to read their settings again.
+        watching: Goes on while they serve, and is given what has them read their settings again.
 
     Raises:
         ConfigError: this system cannot run several.
@@ -125,6 +126,7 @@ class Supervisor:
         stop_within: float,
         on_ready: Callable[[], None],
         on_hangup: Callable[[], bool] = lambda: True,
+        watching: Callable[[Callable[[], None]], Coroutine[None, None, None]] | None = None,
     ) -> None:
         if sys.platform == "win32" or not hasattr(socket, "AF_UNIX"):
             raise ConfigError(
@@ -138,6 +140,7 @@ class Supervisor:
         self._stop_within = stop_within
         self._on_ready = on_ready
         self._on_hangup = on_hangup
+        self._watching = watching
         self._outdated: set[int] = set()
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._ready: set[int] = set()
@@ -154,6 +157,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
+        watching = None if self._watching is None else loop.create_task(self._watching(self._renew))
         try:
             with obeying_hangups(self._hung_up, lambda: self._signalled(signal.SIGTERM)):
                 async with asyncio.TaskGroup() as group:
@@ -161,6 +165,8 @@ class Supervisor:
                         group.create_task(self._keep(index))
         finally:
             self._kill()
+            if watching is not None:
+                watching.cancel()
         return self._failure
 
     def _signalled(self, number: signal.Signals) -> None:
@@ -168,7 +174,12 @@ class Supervisor:
         self._tell(number)
 
     def _hung_up(self) -> None:
-        if self._stopping.is_set() or not self._on_hangup():
+        if not self._stopping.is_set() and self._on_hangup():
+            self._renew()
+
+    def _renew(self) -> None:
+        """Have the workers read their settings again."""
+        if self._stopping.is_set():
             return
         for index in self._processes:
             if index in self._ready:
@@ -208,7 +219,9 @@ class Supervisor:
             if not self._announced and index not in self._ready:
                 self._give_up(code if code > 0 else 1)  # it never came up: a fault of the agent or the settings
                 return
-            if failures > _MAX_EARLY_FAILURES:
+            # Settings that the others have refused keep a new one from starting: they are waited for.
+            refused = code == ConfigError.exit_code and bool(self._ready - {index})
+            if failures > _MAX_EARLY_FAILURES and not refused:
                 _logger.error("Worker %d does not stay up", index)
                 self._give_up(1)
                 return

@@ -88,6 +88,8 @@ def test_nobody_there_is_exit_4(free_port: int) -> None:
         ((), b"\xff\xfe", "no text"),
         (("-m", "-"), b"x" * 1_100_000, "too long"),
         (("ftp://x", "-m", "hi"), b"", "no address"),
+        (("127.0.0.1:99999", "-m", "hi"), b"", "no address"),
+        (("http://xn--", "-m", "hi"), b"", "no address"),
         (("http://u:p@h", "-m", "hi"), b"", "no place for a password"),
     ],
 )

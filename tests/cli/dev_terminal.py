@@ -91,6 +91,11 @@ class DevTerminal:
     def wait_for(self, text: str) -> None:
         self.wait_until(lambda: text in self.text())
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as closing its window does."""
+        os.close(self._descriptor)
+        self._descriptor = os.open(os.devnull, os.O_RDWR)
+
     def end(self) -> int:
         """Wait for the end; the exit code."""
         self.wait_until(lambda: self.process.poll() is not None)
@@ -106,6 +111,9 @@ class DevTerminal:
     def is_stopped(self) -> bool:
         """Whether it is stopped by a signal."""
         return Path(f"/proc/{self.job}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
     def _read(self, patience: float) -> bool:
         if not select.select([self._descriptor], [], [], patience)[0]:
@@ -135,5 +143,5 @@ def developing(
         yield terminal
     finally:
         terminal.process.leave()
-        os.close(master)
+        terminal.close()
         os.close(slave)

@@ -173,7 +173,7 @@ def test_an_export_is_whole_or_not_there(sentient: Sentient) -> None:
 
 def test_the_schemas(sentient: Sentient) -> None:
     names = [line.split()[0] for line in sentient("audit", "schema").stdout.splitlines()]
-    assert names == ["audit", "config", "credential"]
+    assert names == ["audit", "config", "credential", "security"]
     assert [json.loads(line)["category"] for line in sentient("audit", "schema", "--json").stdout.splitlines()] == names
     for name in names:
         done = sentient("audit", "schema", name)

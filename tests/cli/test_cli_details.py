@@ -58,7 +58,7 @@ def test_where_the_settings_come_from(sentient: Sentient, command: tuple[str, ..
     for line in (
         f"Project: {here}/sentient.toml",
         f"Environment read from {here}/.env",
-        f"llm.model = offline:echo ({here}/sentient.toml:2)",
+        f"llm.model = offline:echo ({here}/sentient.toml:2:1)",
         f"llm.deadline = 50.0 (SENTIENT_LLM_DEADLINE in {here}/.env)",
         "log.level = error (SENTIENT_LOG_LEVEL)",
         "Providers in the settings: mine",

@@ -60,6 +60,11 @@ def test_a_wrong_usage_is_exit_2(commandline: Sentient, arguments: list[str]) ->
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["serve", "--port"], ["chat", "-m"], ["serve", "--json", "x", "y"]])
+def test_a_wrong_usage_names_the_help_of_its_command(commandline: Sentient, arguments: list[str]) -> None:
+    assert f"`sentient {arguments[0]} --help`" in commandline(*arguments).stderr
+
+
 def test_after_two_dashes_nothing_is_an_option(commandline: Sentient) -> None:
     done = commandline("completion", "--", "--json")
     assert done.returncode == 2

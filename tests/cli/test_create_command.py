@@ -126,6 +126,7 @@ def test_a_dry_run_in_ascii(sentient: Sentient) -> None:
         (["", "--yes"], 2, "cannot be called ''"),
         (["x", "--yes", "-t", ""], 5, "names no template"),
         (["x", "--yes", "-d", "author=a\nb"], 2, "author cannot be"),
+        (["x", "--yes", "-d", "description=a\nb"], 2, "--data description="),
         (["x", "--yes", "-t", "basics"], 5, "Did you mean `basic`?"),
         (["x", "--yes", "-t", "ftp://host/x"], 5, "cannot come from"),
         (["x", "--yes", "-t", "ext::sh -c id"], 5, "cannot come from"),
@@ -136,6 +137,8 @@ def test_a_dry_run_in_ascii(sentient: Sentient) -> None:
         (["file", "--yes"], 5, "is there already"),
         (["file/below", "--yes"], 5, "cannot be written"),
         (["full", "--yes"], 5, "not empty"),
+        (["nowhere", "--yes"], 5, "is there already"),
+        (["loop", "--yes"], 5, "is there already"),
     ],
 )
 def test_what_is_refused_leaves_nothing(
@@ -144,6 +147,8 @@ def test_what_is_refused_leaves_nothing(
     Path("file").touch()
     Path("full").mkdir()
     Path("full/yours").touch()
+    Path("nowhere").symlink_to(tmp_path / "missing")
+    Path("loop").symlink_to("loop")
     before = shot(Path.cwd())
     done = sentient("create", *arguments, "--json", "--no-install")
     assert done.returncode == code, done.stderr

@@ -54,7 +54,7 @@ def test_a_day_with_every_key() -> None:
     assert not server.sockets.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(number: signal.Signals) -> None:
     with developing() as terminal:
         terminal.wait_for(_KEYS)
@@ -62,6 +62,16 @@ def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(number: signal.Signa
         assert terminal.end() == 0
         assert terminal.modes() == terminal.before
         assert terminal.lines()[-1] == ""
+    assert find() == []
+
+
+def test_a_hangup_loads_the_code_again_and_ends_it_without_its_terminal() -> None:
+    with developing() as terminal:
+        terminal.wait_for(_KEYS)
+        terminal.process.send_signal(signal.SIGHUP)
+        terminal.wait_for("Reloaded")
+        terminal.hang_up()
+        assert terminal.process.wait() == 0
     assert find() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pexpect
@@ -62,6 +63,41 @@ def test_a_key_is_tried_at_its_provider(sentient: Sentient) -> None:
     offline = sentient("keys", "test", "mine", "--json")
     assert (offline.returncode, json.loads(offline.stderr)["error"]["code"]) == (4, "provider-connection")
     assert all(key not in text for key in (KEY, OTHER) for text in (done.stdout, refused.stderr, offline.stderr))
+
+
+@pytest.mark.story("6.7")
+@pytest.mark.parametrize(
+    ("kind", "header"),
+    [
+        ("compatible", "openai-organization"),
+        ("openai", "openai-organization"),
+        ("anthropic", "anthropic-organization-id"),
+    ],
+)
+def test_whose_key_it_is_and_when_it_was_tried(sentient: Sentient, kind: str, header: str) -> None:
+    listed: dict[str, object] = {"object": "list", "data": [{"id": "small", "type": "model"}], "has_more": False}
+    with LLMServer(replace(as_json(listed), headers={header: "acme\x1b[31m", "openai-project": "proj_1"})) as server:
+        project(server)
+        file = Path("sentient.toml")
+        file.write_text(file.read_text().replace('"compatible"', f'"{kind}"'))
+        _set(sentient, "mine", KEY)
+        before = json.loads(sentient("keys", "list", "--json").stdout)
+        assert before["verified"] is None
+        told = json.loads(sentient("keys", "test", "mine", "--json").stdout)
+        assert told["account"]["organization"].startswith("acme")
+        assert "\x1b" not in told["account"]["organization"]
+        assert "organization acme" in sentient("keys", "test", "mine").stdout
+    (row,) = map(json.loads, sentient("keys", "list", "--json").stdout.splitlines())
+    assert row["verified"] is not None
+    assert sentient("keys", "exec", "--", "true").returncode == 0  # another use, which leaves that
+    assert json.loads(sentient("keys", "show", "mine", "--json").stdout)["versions"][0]["verified"] == row["verified"]
+    (row,) = map(json.loads, sentient("keys", "list", "--rebuild", "--json").stdout.splitlines())
+    assert row["verified"] is not None
+    offline = sentient("keys", "test", "mine", "--json")
+    assert "seems to be offline" in json.loads(offline.stderr)["error"]["why"]
+    _set(sentient, "mine", OTHER, "--yes")
+    (row,) = map(json.loads, sentient("keys", "list", "--json").stdout.splitlines())
+    assert row["verified"] is None
 
 
 def test_a_key_of_nobody_cannot_be_tried(commandline: Sentient) -> None:

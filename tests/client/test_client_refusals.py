@@ -134,7 +134,13 @@ def test_addresses(url: str, expected: str) -> None:
     assert base_url(url) == expected
 
 
-@pytest.mark.parametrize("url", ["", "ftp://h", "http://", "http://u:p@h", "http://h:x", "http://\x1b[2J"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "ftp://h", "http://", "http://u:p@h", "http://h:x", "http://\x1b[2J"),
+        *("http://h:65536", "http://h:0", "http://h:-1", "http://xn--", "http://ü..h"),
+    ],
+)
 def test_what_is_no_address(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         base_url(url)

@@ -123,4 +123,4 @@ def test_a_wrong_variable_is_named() -> None:
 
 def test_names_of_tables() -> None:
     assert {"llm", "llm.retry", "llm.providers", "server"} <= tables()
-    assert set(open_tables()) == {"llm.providers", "llm.groups"}
+    assert {"llm.providers", "llm.groups", "llm.presets", "llm.parameters.extra"} <= set(open_tables())

@@ -7,14 +7,16 @@ import re
 import tomllib
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_cli.config import load
+from sentient_cli.config import FlagValue, load
+from sentient_cli.config.described import describe
 from sentient_cli.config.keys import all_keys
-from sentient_cli.config.lines import key_lines, line_of
+from sentient_cli.config.lines import Mark, mark_of, marks
 from sentient_cli.config.places import MAXIMUM_SIZE
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError, UsageError
 from tests.cli.processes import run_sentient
@@ -29,38 +31,58 @@ def _fault(text: str, **flags: str) -> ConfigError:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "words"),
+    ("text", "place", "words"),
     [
-        ("[server]\nprot = 1\n", 2, "There is no setting `server.prot` Did you mean `server.port`?"),
-        ("\nagnet = 'x'\n", 2, "There is no setting `agnet` Did you mean `agent`?"),
-        ("[sevrer]\nport = 1\n", 1, "There is no setting `sevrer` Did you mean `server`?"),
-        ("[zzzzzz]\n", 1, "There is no setting `zzzzzz` docs/configuration.md"),
-        ("[profile.x.server]\nprot = 1\n", 2, "There is no setting `server.prot`"),
-        ("[profile.default]\nprofile = 'x'\n", 2, "There is no setting `profile`"),
-        ("profile.default = 5\n", 1, "`profile.default` has the wrong type [profile.NAME.server]"),
-        ("server = 5\n", 1, "`server` has the wrong type table [server]"),
-        ("[server]\nhost = 'x'\n\nport = 'eight'\n", 4, "`server.port` is wrong must be a valid integer"),
-        ("[server]\nport = true\n", 2, "`server.port` is wrong must be a valid number"),
-        ("[server]\nport = 65536\n", 2, "`server.port` must be less than or equal to 65535"),
-        ("[server]\nrun_timeout = inf\n", 2, "`server.run_timeout` must be a finite number"),
-        ("[server]\nrun_timeout = 0\n", 2, "`server.run_timeout` must be greater than 0"),
-        ("[server]\non_disconnect = 'no'\n", 2, "`server.on_disconnect` must be 'cancel' or 'continue'"),
-        ("[server]\nallow_origins = [\n  1,\n]\n", 2, "`server.allow_origins` must be a valid string"),
-        ("[server]\nallow_origins = ['example.org']\n", 2, "`server.allow_origins` must be an origin such as scheme"),
-        ("[server]\nallow_origins = ['http://a/b']\n", 2, "`server.allow_origins` must be an origin such as no path"),
-        ("[server]\nallow_hosts = ['http://a']\n", 2, "`server.allow_hosts` must be a host such as without a scheme"),
-        ("[server]\nallow_hosts = ['a:8000']\n", 2, "`server.allow_hosts` must be a host such as a port"),
-        ("[server]\ntoken = 5\n", 2, "`server.token` must be a string that is not empty"),
-        ("[server]\ntoken = ''\n", 2, "`server.token` must be a string that is not empty"),
-        ("[store]\nurl = 'redis:'\n", 2, "`store.url` must be `memory`, `sqlite:PATH` or `file:DIR`"),
-        ("agent = 2020-01-01\n", 1, "`agent` must be a valid string"),
-        ("profile = 5\n", 1, "`profile` must be a valid string"),
+        ("[server]\nprot = 1\n", "2:1", "There is no setting `server.prot` Did you mean `server.port`?"),
+        ("\nagnet = 'x'\n", "2:1", "There is no setting `agnet` Did you mean `agent`?"),
+        ("[sevrer]\nport = 1\n", "1:2", "There is no setting `sevrer` Did you mean `server`?"),
+        ("[zzzzzz]\n", "1:2", "There is no setting `zzzzzz` docs/configuration.md"),
+        ("[profile.x.server]\nprot = 1\n", "2:1", "There is no setting `server.prot`"),
+        ("[profile.default]\nprofile = 'x'\n", "2:1", "There is no setting `profile`"),
+        ("profile.default = 5\n", "1:19", "`profile.default` has the wrong type [profile.NAME.server]"),
+        ("server = 5\n", "1:10", "`server` has the wrong type table [server]"),
+        ("[server]\nhost = 'x'\n\nport = 'eight'\n", "4:8", "`server.port` is wrong must be a valid integer"),
+        ("[server]\nport = true\n", "2:8", "`server.port` is wrong must be a valid number"),
+        ("[server]\nport = 65536\n", "2:8", "`server.port` must be less than or equal to 65535"),
+        ("[server]\nrun_timeout = inf\n", "2:15", "`server.run_timeout` must be a finite number"),
+        ("[server]\nrun_timeout = 0\n", "2:15", "`server.run_timeout` must be greater than 0"),
+        ("[server]\non_disconnect = 'no'\n", "2:17", "`server.on_disconnect` must be 'cancel' or 'continue'"),
+        ("[server]\nallow_origins = [\n  1,\n]\n", "3:3", "`server.allow_origins` must be a valid string"),
+        (
+            "[server]\nallow_origins = ['example.org']\n",
+            "2:18",
+            "`server.allow_origins` an origin scheme",
+        ),
+        (
+            "[server]\nallow_origins = ['http://a/b']\n",
+            "2:18",
+            "`server.allow_origins` an origin no path",
+        ),
+        (
+            "[server]\nallow_hosts = ['http://a']\n",
+            "2:16",
+            "`server.allow_hosts` a host without a scheme",
+        ),
+        ("[server]\nallow_hosts = ['a:8000']\n", "2:16", "`server.allow_hosts` must be a host such as a port"),
+        ("[server]\ntoken = 5\n", "2:9", "`server.token` must be a string that is not empty"),
+        ("[server]\ntoken = ''\n", "2:9", "`server.token` must be a string that is not empty"),
+        ("[store]\nurl = 'redis:'\n", "2:7", "`store.url` must be `memory`, `sqlite:PATH` or `file:DIR`"),
+        ("agent = 2020-01-01\n", "1:9", "`agent` must be a valid string"),
+        ("profile = 5\n", "1:11", "`profile` must be a valid string"),
+        ("server = { port = 1, prot = 2 }\n", "1:22", "There is no setting `server.prot`"),
+        ("server = { port = 'x' }\n", "1:19", "`server.port` is wrong"),
+        ("server.port = 1\nserver . 'prot' = 2\n", "2:10", "There is no setting `server.prot`"),
+        ("llm.retry.attempts = 99\n", "1:22", "`llm.retry.attempts` is wrong"),
+        ("[llm]\nproviders.work = { retry = { attempts = 0 } }\n", "2:41", "`llm.providers.work.retry`"),
+        ("[llm.providers.work]\nheaders = { a = 'é', b = 5 }\n", "2:26", "`llm.providers.work.headers`"),
+        ("x = 1\r\n[server]\r\n", "1:1", "There is no setting `x`"),
     ],
 )
-def test_file_line_key_and_what_belongs_there(text: str, line: int, words: str) -> None:
+def test_file_line_column_key_and_what_belongs_there(text: str, place: str, words: str) -> None:
     error = _fault(text)
     said = f"{error} {error.detail}"
-    assert f"{Path.cwd()}/sentient.toml:{line}" in said
+    assert error.where in said
+    assert error.where == f"{Path.cwd()}/sentient.toml:{place}"
     for word in words.split():
         assert word in said
     assert error.exit_code == 3
@@ -103,7 +125,7 @@ def test_a_file_that_went_away(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_all_wrong_values_are_named_at_once() -> None:
     error = _fault("[server]\nport = 'x'\nworkers = 0\n")
     assert "`server.port`" in error.what
-    assert f"{Path.cwd()}/sentient.toml:3: `server.workers` must be" in error.detail
+    assert f"{Path.cwd()}/sentient.toml:3:11: `server.workers` must be" in error.detail
 
 
 def test_a_wrong_flag_is_a_wrong_usage() -> None:
@@ -111,26 +133,25 @@ def test_a_wrong_flag_is_a_wrong_usage() -> None:
         load({"log.level": "loud"}, environment={})
 
 
-_WRONG = {
-    "server.allow_origins": "no origin",
-    "llm.safety.patterns": "(?=nobody)",
-    **dict.fromkeys(
-        ("server.allow_hosts", "server.host", "agent", "profile", "dev.include", "dev.ignore", "llm.fallback"), ""
-    ),
-    **dict.fromkeys(("llm.outage.answer", "llm.safety.words", "llm.safety.categories", "llm.safety.moderation"), ""),
-    "llm.context.summary_model": "",
-    "telemetry.service": "",
-}
-_RIGHT_FOR_ALL = {  # whatever it is, it can be the name of a file
-    *("llm.script", "dev.watch", "audit.checkpoint", "credentials.encrypted_file", "credentials.passphrase_file")
-}
+_WRONG = {"server.allow_origins": "no origin", "llm.safety.patterns": "(?=nobody)"}
 
 
-@pytest.mark.parametrize("key", sorted(set(all_keys()) - _RIGHT_FOR_ALL))
+def _wrong(key: str) -> object:
+    """A value that a setting does not take; None, where whatever is given can be the name of a file."""
+    setting = describe(key)
+    assert setting is not None
+    kind = setting.of if setting.kind == "array" else setting.kind
+    if kind == "path":
+        return None
+    free = kind in {"string", "secret"} and not setting.choices
+    wrong = _WRONG.get(key, "" if free else "no such thing")
+    return [wrong] if all_keys()[key].is_list else wrong
+
+
+@pytest.mark.parametrize("key", [key for key in sorted(all_keys()) if _wrong(key) is not None])
 def test_each_flag_is_called_by_its_name(key: str) -> None:
-    wrong = _WRONG.get(key, "" if key in {"server.token", "llm.model"} else "no such thing")
     with pytest.raises((UsageError, ConfigurationNotFoundError)) as caught:
-        load({key: [wrong] if all_keys()[key].is_list else wrong}, environment={})
+        load({key: cast("FlagValue", _wrong(key))}, environment={})
     flag = re.search(r"--[a-z-]+", str(caught.value)) or re.search(r"--[a-z-]+", caught.value.why)
     assert flag, str(caught.value)
     assert flag[0] == all_keys()[key].flag
@@ -197,14 +218,22 @@ def test_the_line_of_every_key(tables: dict[str, dict[str, str]], gaps: int) -> 
             lines += f"{key} = {value}".split("\n")
     source = "\n".join(lines)
     tomllib.loads(source)
-    assert key_lines(source) == expected
+    assert {path: mark.line for path, mark in marks(source).items() if path in expected} == expected
 
 
 def test_the_line_of_what_is_not_there() -> None:
-    lines = key_lines("a.b = 1\n['c d'.e]\nf = 2\n[[g]]\n")
-    assert lines == {("a", "b"): 1, ("c d", "e"): 2, ("c d", "e", "f"): 3, ("g",): 4}
-    assert line_of(lines, ("c d", "e", "x", "y")) == 2
-    assert line_of(lines, ("z",)) == 1
+    found = marks("a.b = 1\n['c d'.e]\nf = 2\n[[g]]\n")
+    assert found == {
+        ("a",): Mark(1, 1, 1),
+        ("a", "b"): Mark(1, 3, 7),
+        ("c d",): Mark(2, 2, 2),
+        ("c d", "e"): Mark(2, 8, 8),
+        ("c d", "e", "f"): Mark(3, 1, 5),
+        ("g",): Mark(4, 3, 3),
+        ("g", "0"): Mark(4, 3, 3),
+    }
+    assert mark_of(found, ("c d", "e", "x", "y")) == Mark(2, 8, 8)
+    assert mark_of(found, ("z",)) == Mark(1, 1, 1)
 
 
 @given(

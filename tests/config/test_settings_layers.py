@@ -47,13 +47,13 @@ def test_each_layer_wins_over_those_below() -> None:
 
     check(*steps[0])
     _user("[server]\nport = 1\n[profile.p.server]\nworkers = 7\n")
-    check(1, "user", f"{user_config_file()}:2")
+    check(1, "user", f"{user_config_file()}:2:1")
     (here / "sentient.toml").write_text("agent = 'a'\n[server]\nport = 2\n")
-    check(2, "project", f"{here}/sentient.toml:3")
+    check(2, "project", f"{here}/sentient.toml:3:1")
     with (here / "sentient.toml").open("a") as file:
         file.write("[profile.p.server]\nport = 3\n")
-    check(2, "project", f"{here}/sentient.toml:3")
-    check(3, "profile", f"{here}/sentient.toml:5", profile=True)
+    check(2, "project", f"{here}/sentient.toml:3:1")
+    check(3, "profile", f"{here}/sentient.toml:5:1", profile=True)
     (here / ".env").write_text("SENTIENT_SERVER_PORT=4\n")
     check(4, "environment", f"SENTIENT_SERVER_PORT in {here}/.env", profile=True)
     check(5, "environment", "SENTIENT_SERVER_PORT", profile=True, environment=True)
@@ -102,7 +102,7 @@ def test_a_project_is_found_upward() -> None:
     loaded = load(project=inner, environment={})
     assert loaded.project_dir == Path.cwd()
     assert loaded.settings.agent == "up"
-    assert str(loaded.sources["server.port"]) == f"{Path.cwd()}/pyproject.toml:6"
+    assert str(loaded.sources["server.port"]) == f"{Path.cwd()}/pyproject.toml:6:1"
     (inner.parent / "sentient.toml").write_text("agent = 'nearer'\n")
     assert load(project=inner, environment={}).settings.agent == "nearer"
     Path("sentient.toml").write_text("agent = 'own file first'\n")

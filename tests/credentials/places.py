@@ -34,6 +34,10 @@ def in_keyring(folder: Path, keyring: MemoryKeyring, patience: float = 30.0) -> 
     return KeyringStore(folder / "own" / "keyring.lock", {}, chosen=keyring.chosen, patience=patience)
 
 
+def at_once(_seconds: float) -> None:
+    """Wait for nothing."""
+
+
 def forked(work: Callable[[], object]) -> int:
     """Have something done by a copy of this process; its id. It ends with 0 if that raised nothing."""
     with warnings.catch_warnings():

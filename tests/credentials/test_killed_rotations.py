@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import TYPE_CHECKING, Self, cast
 
 import pytest
 
@@ -23,6 +24,10 @@ from sentient_cli.credentials.stores.keyring import KeyringStore
 from sentient_cli.errors import CredentialConflictError, SentientError, UsageError
 from sentient_cli.testing import MemoryCredentialStore, credentials_in
 from tests.credentials.places import OPENAI, encrypted, ended, forked
+from tests.credentials.services import SERVICES
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 _OLD, _NEW = "sk-the-old-one-0123456789", "sk-the-new-one-0123456789"
 _OURS = "/sentient_cli/credentials/"
@@ -99,8 +104,9 @@ def _kill_rotation(folder: Path, make: Callable[[], CredentialStore], line: int)
     _unrecorded(folder, store).store("openai", Secret(_OLD), replace=True)
 
     def work() -> None:
-        manager = credentials_in(folder, make())
-        sys.settrace(_Lines(line, _kill))
+        manager, lines = credentials_in(folder, make()), _Lines(line, _kill)
+        threading.settrace(lines)  # stores have threads of their own
+        sys.settrace(lines)
         manager.rotate("openai", Secret(_NEW), check=_taken)
 
     code = ended(forked(work))
@@ -154,15 +160,30 @@ def test_a_rotation_in_a_keyring(kills: int, service: str, tmp_path: Path, monke
     _require_kills(places, lambda: make(places), _lines(kills, most))
 
 
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("name", ["vault", "aws", "azure"])
+@pytest.mark.parametrize("kills", [pytest.param(12, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.soak)])
+def test_a_rotation_in_a_service(kills: int, name: str, tmp_path: Path) -> None:
+    with SERVICES[name](tmp_path) as make:
+        most = _count_lines(lambda: make("count"), tmp_path / "count")
+        phases: list[Phase | None] = []
+        for number, line in enumerate(_lines(kills, most)):  # in a place of its own: old versions take lines, too
+            phases.append(_kill_rotation(tmp_path / f"own{number}", partial(make, f"own{number}"), line))
+        assert phases.count(None) <= kills / 10
+        assert {"steady", "trying", "verified", "grace"} <= set(phases)
+
+
 def _count_lines(make: Callable[[], CredentialStore], folder: Path) -> int:
     """How many lines of ours a whole rotation executes."""
     credentials_in(folder, make()).store("openai", Secret(_OLD))
     manager, before, lines = credentials_in(folder, make()), sys.gettrace(), _Lines()
+    threading.settrace(lines)
     sys.settrace(lines)
     try:
         manager.rotate("openai", Secret(_NEW), check=_taken)
     finally:
         sys.settrace(before)
+        threading.settrace(cast("TraceFunction", before))
     return lines.count
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.puppet import Puppet
-from tests.support.served import BEHAVIOURS, Served, serve
+from tests.support.served import BEHAVIOURS, Served, command, environment, serve
 from tests.support.wire import Wire, ask, ask_all, dig, fetch_json, interaction, session
 
 pytestmark = pytest.mark.story("14.8")
@@ -90,6 +92,28 @@ def test_without_a_locale_that_knows_utf8(tmp_path: Path, locale: str) -> None:
     with serve(tmp_path, agent=agent, env=env, anew=True) as server:
         first, done = ask_all(server.address, "é")
         assert (first.event, first.content, done.event) == ("Übung", "é größer 😀", "done")
+
+
+def test_without_standard_input_and_output(tmp_path: Path) -> None:
+    agent = tmp_path / "agent.py"
+    agent.write_text(
+        "import sys\n"
+        "async def assist(session, query, response):\n"
+        "    print('heard by nobody')\n"
+        "    await response.text_block('A', repr(sys.stdin.read()))\n"
+    )
+    closed = ["sh", "-c", 'exec "$@" <&- >&-', "sh", *command("serve", agent, "--port", 0)]
+    with subprocess.Popen(
+        closed, cwd=tmp_path, env=environment(tmp_path, _QUICK), stderr=subprocess.PIPE, text=True
+    ) as process:
+        server = Served(process)
+        try:
+            server.port = int(server.wait_line(r"http://127\.0\.0\.1:(\d+)").group(1))
+            assert ask_all(server.address, "hi")[0].content == "''"
+            server.signal(signal.SIGINT)
+            assert server.wait() == 0
+        finally:
+            server.stop_if_running()
 
 
 def test_a_session_is_whatever_the_client_sends(tmp_path: Path) -> None:

@@ -340,6 +340,11 @@ def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
     assert (exit_code, error["code"]) == (4, "address-not-allowed")
 
 
+@pytest.mark.parametrize("host", ["http://127.0.0.1", pytest.param("[::1]", marks=pytest.mark.slow)])
+def test_a_host_with_more_than_a_name(tmp_path: Path, host: str) -> None:
+    assert "no address to listen on" in refuse(tmp_path, BEHAVIOURS, "--port", 0, "--host", host)[1]["what"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",

@@ -14,6 +14,7 @@ from sentient_cli.errors import StoreError, VersionConflictError
 from sentient_cli.host import HostLimits
 from sentient_cli.host.retention import KeepLimits
 from sentient_cli.host.sessions import SessionMemory
+from sentient_cli.redact import redactor
 from sentient_cli.runtime.request import Query
 from sentient_cli.runtime.response import Response
 from sentient_cli.runtime.session import Session
@@ -23,6 +24,7 @@ from sentient_cli.store.open import Stores, open_stores
 from sentient_cli.store.ports import KeptRow, Row
 from tests.host.host_kit import CHAT, answer, hosting, turn
 
+SECRET = "swordfish-of-sessions-42"
 _seen: list[list[tuple[str, str]]] = []
 
 
@@ -46,6 +48,26 @@ async def test_turns_are_remembered_when_that_is_on() -> None:
         for prompt in ("one", "two", "three"):
             await answer(host, prompt)
     assert _seen == [[], [("one", "re: one")], [("one", "re: one"), ("two", "re: two")]]
+
+
+async def tell_a_secret(session: Session, query: Query, response: Response) -> None:
+    async with response.stream("ANSWER") as stream:
+        await stream.write(f"it is {SECRET[:9]}")
+        await response.text_block("BETWEEN", "x")
+        await stream.write(f"{SECRET[9:]}, as I said")
+    await response.json("DATA", {"value": SECRET})
+
+
+async def test_secrets_are_not_remembered() -> None:
+    assert redactor.register(SECRET)
+    stores = open_stores("memory")
+    async with hosting(tell_a_secret, memory=True, stores=stores) as host:
+        await answer(host, f"What is {SECRET}?")
+        (row,) = await stores.state.kept("session/")
+        kept = await stores.state.get(row.key)
+    assert kept is not None
+    assert b"[redacted]" in kept.value
+    assert not any(part.encode() in kept.value for part in (SECRET, SECRET[:9], SECRET[9:]))
 
 
 async def test_and_not_when_it_is_off() -> None:

@@ -16,7 +16,7 @@ from tests.support.prefork import MEASURED, MEASURED_IF_FORKED
 
 __all__ = ["REPOSITORY", "data_file"]
 
-_REMOVED_PREFIXES = ("SENTIENT_", "XDG_", "OPENAI_", "ANTHROPIC_", "OTEL_")
+_REMOVED_PREFIXES = ("SENTIENT_", "XDG_", "OPENAI_", "ANTHROPIC_", "OTEL_", "AWS_", "AZURE_", "BAO_", "VAULT_")
 _REMOVED_SUFFIXES = ("_API_KEY", "_PROXY", "_proxy")
 _REMOVED = frozenset(
     {"NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "COLORTERM", "PYTHONPATH", "CI"}

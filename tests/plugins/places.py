@@ -31,6 +31,11 @@ _next_port = itertools.cycle(range(_first, _first + _PORTS_EACH))
 @pytest.fixture
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on, and that nobody is given by chance."""
+    return find_port()
+
+
+def find_port() -> int:
+    """The same for a fixture of several tests."""
     for port in itertools.islice(_next_port, _PORTS_EACH):
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

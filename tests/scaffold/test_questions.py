@@ -48,13 +48,20 @@ def test_an_answer_is_of_the_kind_that_is_asked_for(kind: str, typed: JsonValue,
 
 
 @pytest.mark.parametrize(
-    ("kind", "typed"),
-    [("int", "twelve"), ("int", [1]), ("float", "?"), ("bool", "maybe"), ("json", "{"), ("yaml", "[a")],
+    ("kind", "typed", "why"),
+    [
+        ("int", "twelve", "It is no whole number"),
+        ("int", [1], "It is no whole number"),
+        ("float", "?", "It is no number"),
+        ("bool", "maybe", "It is neither yes nor no"),
+        ("json", "{", "It is no JSON"),
+        ("yaml", "[a", "It is no YAML"),
+    ],
 )
-def test_an_answer_of_another_kind_is_refused_and_shown(kind: str, typed: JsonValue) -> None:
+def test_an_answer_of_another_kind_is_refused_and_shown(kind: str, typed: JsonValue, why: str) -> None:
     with pytest.raises(UsageError, match="it cannot be") as refused:
         completed({"it": {"type": kind, "default": None}}, it=typed)
-    assert refused.value.why == f"It is no {kind}"
+    assert refused.value.why == why
     assert repr(typed) in refused.value.what
 
 

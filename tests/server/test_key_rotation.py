@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
 
 import pytest
 
@@ -22,19 +21,13 @@ from sentient_cli.host.credentials import credentials_of
 from tests.cli.llm_command_kit import chat_answer
 from tests.credentials.places import CHEAP
 from tests.dev.developing import developing, wait_until
+from tests.server.live_kit import AGENT, Load
 from tests.support.llm_server import Answer, LLMServer, Received, as_json
 from tests.support.served import serve
-from tests.support.wire import Address, ask_all
+from tests.support.wire import ask_all
 
 _PATIENCE = 60
 
-_AGENT = """
-from sentient_cli import agent, llm
-
-@agent
-async def asker(session, query, response):
-    await response.stream_llm("ANSWER", llm.stream(query.prompt))
-"""
 _OLD, _NEW = "sk-the-old-one-0123456789", "sk-the-new-one-0123456789"
 
 
@@ -63,42 +56,6 @@ class _Provider:
             assert self._changed.wait_for(lambda: self.seen.get(key, 0) >= times, _PATIENCE), self.seen
 
 
-class _Load:
-    """Asks from several threads, in even steps, until it is told to end."""
-
-    def __init__(self, address: Address, rate: float, threads: int) -> None:
-        self.failed: list[str] = []
-        self.asked = 0
-        self._address, self._step = address, threads / rate
-        self._over = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(threads)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(_PATIENCE)
-
-    def _ask(self) -> None:
-        due = time.monotonic()
-        while not self._over.wait(max(0.0, due - time.monotonic())):
-            due += self._step
-            try:
-                frames = ask_all(self._address, "Go")
-                text = "".join(str(each.content) for each in frames if each.json["content_type"] == "chunked.text")
-                fault = "" if text.strip() == "Yes" else repr([each.json for each in frames])
-            except Exception as error:  # noqa: BLE001 - whatever it is, a call has failed
-                fault = repr(error)
-            with self._lock:
-                self.asked += 1
-                self.failed += [fault] if fault else []
-
-
 @pytest.fixture
 def place() -> Path:
     """The home of the test and of its server, and the project of both."""
@@ -121,7 +78,7 @@ def _write_passphrase(place: Path) -> None:
 
 
 def _project(place: Path, server: LLMServer) -> None:
-    (place / "asker.py").write_text(_AGENT)
+    (place / "asker.py").write_text(AGENT)
     (place / "sentient.toml").write_text(
         f'[llm]\nmodel = "mine:small"\n[llm.retry]\nattempts = 1\n'
         f'[llm.providers.mine]\nkind = "compatible"\nbase_url = "{server.url}/v1"\n'
@@ -141,7 +98,10 @@ def test_no_call_fails_while_the_key_is_rotated(
         _project(place, models)
         with credentials() as manager:
             manager.store("mine", Secret(_OLD))
-            with serve(place, agent=place / "asker.py") as server, _Load(server.address, rate, threads) as load_:
+            with (
+                serve(place, agent=place / "asker.py") as server,
+                Load(server.address, rate, threads, "Yes".__eq__) as load_,
+            ):
                 provider.wait_for(_OLD, threads)
                 time.sleep(seconds / 2)
                 provider.keys.add(_NEW)  # as a provider has both for a while

@@ -15,20 +15,12 @@ import pytest
 
 from sentient_cli.server import hangup
 from tests.cli.llm_command_kit import chat_answer
+from tests.server.live_kit import REFUSED, settings, start, text_of
 from tests.support.llm_server import LLMServer
 from tests.support.served import Served, serve
-from tests.support.wire import Frame, Wire, ask, ask_all
+from tests.support.wire import Wire, ask, ask_all
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGHUP")
-
-_AGENT = """
-from sentient_cli import agent, llm
-
-@agent
-async def asker(session, query, response):
-    await response.stream_llm("ANSWER", llm.stream(query.prompt))
-"""
-_REFUSED = "The settings are not taken, and the models stay as they are"
 
 
 @pytest.fixture(name="first")
@@ -44,16 +36,7 @@ def _second() -> Iterator[LLMServer]:
 
 
 def _write(place: Path, model: str, *servers: LLMServer, more: str = "") -> None:
-    tables = [
-        f'[llm.providers.{name}]\nkind = "compatible"\nbase_url = "{server.url}/v1"\n'
-        for name, server in zip(("first", "second"), servers, strict=False)
-    ]
-    (place / "sentient.toml").write_text(f'[llm]\nmodel = "{model}"\n{more}\n{"".join(tables)}')
-
-
-def _start(place: Path, server: LLMServer) -> None:
-    (place / "asker.py").write_text(_AGENT)
-    _write(place, "first:small", server)
+    (place / "sentient.toml").write_text(settings(model, *servers, more=more))
 
 
 def _renew(server: Served, said: str, times: int = 1) -> list[str]:
@@ -67,15 +50,11 @@ def _renew(server: Served, said: str, times: int = 1) -> list[str]:
     return found
 
 
-def _text(frames: Iterator[Frame] | list[Frame]) -> str:
-    return "".join(str(frame.content) for frame in frames if frame.json["content_type"] == "chunked.text").strip()
-
-
 @pytest.mark.story("3.3")
 def test_another_model_answers_and_a_stream_ends_as_it_began(
     tmp_path: Path, first: LLMServer, second: LLMServer
 ) -> None:
-    _start(tmp_path, first)
+    start(tmp_path, first)
     gate = threading.Event()
     first.answer(dataclasses.replace(chat_answer("Slow ", "but ", "whole"), gate=gate))
     with serve(tmp_path, agent=tmp_path / "asker.py") as server, Wire(server.address) as wire:
@@ -85,38 +64,38 @@ def test_another_model_answers_and_a_stream_ends_as_it_began(
         (said,) = _renew(server, "The settings are taken")
         assert "the model is second:large, from " in said
         assert "sentient.toml:2" in said
-        assert _text(ask_all(server.address, "Go")) == "Two"
+        assert text_of(ask_all(server.address, "Go")) == "Two"
         gate.set()
-        assert _text([begun, *frames]) == "Slow but whole"
+        assert text_of([begun, *frames]) == "Slow but whole"
         first.wait_open(0)  # nobody asks it any more
     assert (len(first.requests), len(second.requests)) == (1, 1)
 
 
 @pytest.mark.story("3.3")
 def test_what_is_wrong_is_refused_with_its_place(tmp_path: Path, first: LLMServer) -> None:
-    _start(tmp_path, first)
+    start(tmp_path, first)
     with serve(tmp_path, agent=tmp_path / "asker.py") as server:
         _write(tmp_path, "first:small", first, more='failover = "maybe"')
-        (said,) = _renew(server, _REFUSED)
+        (said,) = _renew(server, REFUSED)
         assert "llm.failover" in said
         assert "sentient.toml:3" in said
         _write(tmp_path, "nobody:large", first)
-        (said,) = _renew(server, _REFUSED)
+        (said,) = _renew(server, REFUSED)
         assert "The model 'nobody:large' leads nowhere" in said
         assert "sentient.toml:2" in said
         _write(tmp_path, "openai:gpt-5.4-mini", first)
-        (said,) = _renew(server, _REFUSED)
+        (said,) = _renew(server, REFUSED)
         assert "OPENAI_API_KEY" in said
-        assert _text(ask_all(server.address, "Go")) == "One"
+        assert text_of(ask_all(server.address, "Go")) == "One"
         _write(tmp_path, "first:small", first, more="[server]\nmax_runs = 5")
-        _renew(server, "What has changed of `server` is taken when the server starts again")
+        _renew(server, "What has changed of `server.max_runs` is taken when the server starts again")
 
 
 @pytest.mark.story("3.3")
 def test_a_key_of_the_env_file_is_read_again(tmp_path: Path, first: LLMServer) -> None:
-    _start(tmp_path, first)
-    with (tmp_path / "sentient.toml").open("a") as settings:
-        settings.write('api_key_env = "MY_KEY"\n')
+    start(tmp_path, first)
+    with (tmp_path / "sentient.toml").open("a") as file:
+        file.write('api_key_env = "MY_KEY"\n')
     (tmp_path / ".env").write_text("MY_KEY=old-key-1234\n")
     with serve(tmp_path, agent=tmp_path / "asker.py") as server:
         ask_all(server.address, "Go")
@@ -153,21 +132,21 @@ agent = Asker()
     with serve(tmp_path, agent=tmp_path / "own.py") as server:
         _write(tmp_path, "second:large", second, second)
         _renew(server, "The settings are taken")
-        assert _text(ask_all(server.address, "own:echo")) == "hi"
-        assert _text(ask_all(server.address, "pair")) == "hi"
-        assert _text(ask_all(server.address, "second:large")) == "Two"
+        assert text_of(ask_all(server.address, "own:echo")) == "hi"
+        assert text_of(ask_all(server.address, "pair")) == "hi"
+        assert text_of(ask_all(server.address, "second:large")) == "Two"
 
 
 @pytest.mark.slow
 @pytest.mark.story("3.3")
 def test_each_of_several_workers_takes_it(tmp_path: Path, first: LLMServer, second: LLMServer) -> None:
-    _start(tmp_path, first)
+    start(tmp_path, first)
     with serve(tmp_path, "--workers", 2, "--drain-delay", 0, agent=tmp_path / "asker.py") as server:
         _write(tmp_path, "second:large", first, second, more='failover = "maybe"')
-        assert len(_renew(server, _REFUSED)) == 1  # by the supervisor alone
+        assert len(_renew(server, REFUSED)) == 1  # by the supervisor alone
         _write(tmp_path, "second:large", first, second)
         _renew(server, "The settings are taken", times=2)
-        assert [_text(ask_all(server.address, "Go")) for _ in range(6)] == ["Two"] * 6
+        assert [text_of(ask_all(server.address, "Go")) for _ in range(6)] == ["Two"] * 6
     assert not first.requests
 
 

@@ -13,6 +13,7 @@ __all__ = ["Bounded", "Turn"]
 
 _T = TypeVar("_T")
 _MOST: Final = 4
+_PROMPT: Final = "it may be locked, and wait for an answer to a prompt"
 
 
 class Turn:
@@ -38,14 +39,16 @@ class Bounded:
         seconds: How long.
         what: What does not answer, for the error.
         fix: What to do about it.
+        because: Why it may not answer, for the error.
 
     Example:
         >>> Bounded(5, "The keyring", "Unlock it").run(lambda turn: 1 + 1)
         2
     """
 
-    def __init__(self, seconds: float, what: str, fix: str) -> None:
+    def __init__(self, seconds: float, what: str, fix: str, because: str = _PROMPT) -> None:
         self._seconds = seconds
+        self._because = because
         self._what = what
         self._fix = fix
         self._room = threading.BoundedSemaphore(_MOST)
@@ -76,7 +79,7 @@ class Bounded:
             if future.done():
                 raise
             known = ". Whether the change was made is not known" if changes else ""
-            why = f"It was waited for {self._seconds:g} s: it may be locked, and wait for an answer to a prompt{known}"
+            why = f"It was waited for {self._seconds:g} s: {self._because}{known}"
             raise self._silent(why) from None
         finally:
             turn.is_abandoned = True

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -16,24 +15,12 @@ from typing import Final
 
 from sentient_cli.credentials.stores.places import open_own, require_folder, told
 from sentient_cli.errors import CredentialStoreError
+from sentient_cli.file_locks import give_back, hold, let_go, take
 
 __all__ = ["locked"]
 
 _FIRST_WAIT: Final = 0.001
 _LONGEST_WAIT: Final = 0.02
-_held: Final[set[int]] = set()
-
-
-def _forget_all() -> None:
-    """In a child that is forked meanwhile: a lock is shared with whoever has its descriptor, and would outlive us."""
-    for descriptor in _held:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-    _held.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
 
 
 @contextlib.contextmanager
@@ -49,22 +36,19 @@ def locked(path: Path, patience: float) -> Generator[None]:
     """
     require_folder(path.parent)
     with told(path):
-        descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
-    _held.add(descriptor)
+        descriptor = hold(open_own(path, os.O_RDWR | os.O_CREAT))
     try:
         _wait_for(descriptor, path, patience)
         yield
     finally:
-        _held.discard(descriptor)
-        with contextlib.suppress(OSError):
-            _give_back(descriptor)
-        os.close(descriptor)
+        give_back(descriptor)
+        let_go(descriptor)
 
 
 def _wait_for(descriptor: int, path: Path, patience: float) -> None:
     give_up = time.monotonic() + patience
     wait = _FIRST_WAIT
-    while not _taken(descriptor):
+    while not take(descriptor):
         if time.monotonic() >= give_up:
             raise CredentialStoreError(
                 "The credentials are in use",
@@ -73,32 +57,3 @@ def _wait_for(descriptor: int, path: Path, patience: float) -> None:
             )
         time.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
-
-
-if sys.platform == "win32":  # pragma: no cover - another operating system
-    import msvcrt
-
-    def _taken(descriptor: int) -> bool:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _give_back(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _taken(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _give_back(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials.stores.places import read_own
 from sentient_cli.errors import CredentialStoreError
+from sentient_cli.redact import redactor
 
 __all__ = ["SHORTEST", "PassphraseSource", "from_file", "from_variable", "given", "material_of"]
 
@@ -43,9 +44,11 @@ def from_file(path: Path) -> PassphraseSource:
         if data is None:
             raise _missing(f"There is no file {path}", "Make it with `umask 077`, with the passphrase in it")
         try:
-            return Secret(data.decode().removesuffix("\n").removesuffix("\r"))
+            text = data.decode().removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError:
             raise _missing(f"{path} is no text", "Write the passphrase into it as UTF-8") from None
+        redactor.register(text)
+        return Secret(text)
 
     return read
 

@@ -15,8 +15,12 @@ LARGEST_TEXT: Final = 1024 * 1024
 """Bytes of one item: three values of the largest kind, however they are escaped."""
 
 
-def checked(text: Secret) -> str:
+def checked(text: Secret, largest: int = LARGEST_TEXT) -> str:
     """The text, if a store takes it.
+
+    Args:
+        text: What is to be stored.
+        largest: How many bytes it may have.
 
     Raises:
         CredentialStoreError: it is too long, or no Unicode text.
@@ -26,10 +30,10 @@ def checked(text: Secret) -> str:
         size = len(raw.encode())
     except UnicodeEncodeError:
         raise CredentialStoreError("This cannot be stored", why="It is no Unicode text", fix="Give UTF-8") from None
-    if size > LARGEST_TEXT:
+    if size > largest:
         raise CredentialStoreError(
             "This is too large to be stored",
-            why=f"It has {size:,} bytes, and {LARGEST_TEXT:,} are the most",
+            why=f"It has {size:,} bytes, and {largest:,} are the most",
             fix="Check that it is the key and not a whole file",
         )
     return raw

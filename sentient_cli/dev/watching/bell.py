@@ -7,7 +7,6 @@ is to stop. Whoever is asked may take their time: this answers when something ha
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
 import sys
@@ -15,13 +14,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from sentient_cli.inotify import ANYTHING, listen
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Bell"]
 
-_HEARD: Final = 0xFC6
-"""IN_MODIFY, IN_ATTRIB, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE, IN_DELETE_SELF and IN_MOVE_SELF."""
 _ATTENTIVE: Final = 0.25
 """Seconds after something happened in which watchfiles looks as ever: what rings here it may hear a little later."""
 _LONGEST: Final = 1000
@@ -105,12 +104,5 @@ def _listen(directories: Iterable[str]) -> tuple[int, int]:
     """
     if sys.platform != "linux":
         return -1, -1
-    system = ctypes.CDLL(None)
-    heard: int = system.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    if heard < 0:
-        return -1, -1
-    with contextlib.suppress(OSError):
-        if all(system.inotify_add_watch(heard, os.fsencode(path), _HEARD) >= 0 for path in directories):
-            return heard, os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-    os.close(heard)
-    return -1, -1
+    heard = listen(directories, ANYTHING)
+    return (heard, os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)) if heard >= 0 else (-1, -1)

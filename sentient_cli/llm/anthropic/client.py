@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sentient_cli.config.secret import Secret
 from sentient_cli.llm.anthropic.config import AnthropicConfig
 from sentient_cli.llm.anthropic.failures import foreign, mapped
+from sentient_cli.llm.wire.account import hear_headers
 from sentient_cli.llm.wire.reading import Incoming
 from sentient_cli.llm.wire.transport import Transport
 
@@ -114,6 +115,7 @@ class Client:
             SentientError: it failed, or was refused.
         """
         incoming = await self.open(method, path, key, body, betas)
+        hear_headers(incoming.headers)
         try:
             return await incoming.read(_LARGEST)
         finally:

@@ -118,6 +118,12 @@ class _Shaper:
                 self._notices.append("The model does not think: `effort` and `thinking_tokens` are not sent")
         elif effort == "none" or tokens == 0:
             self._body["thinking"] = {"type": "disabled"}
+            if tokens:
+                self._notices.append(
+                    "`thinking_tokens` is not sent: the effort `none` says that the model shall not think"
+                )
+            elif effort not in {None, "none"}:
+                self._notices.append("`effort` is not sent: `thinking_tokens` = 0 says that the model shall not think")
         elif self._facts.adaptive:
             self._adapt(effort, tokens)
         else:

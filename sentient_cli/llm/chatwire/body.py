@@ -15,7 +15,7 @@ from sentient_cli.llm.parameters import Effort, Parameters
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, ToolSpec
 
-__all__ = ["Body", "body_of", "settings_of"]
+__all__ = ["Body", "body_of", "nearest_effort", "settings_of", "why_left_out"]
 
 _EFFORTS: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _NONE: Final = Parameters()
@@ -123,8 +123,7 @@ def settings_of(
         if name in _WITH_TOOLS and not request.tools:
             continue
         theirs = dialect.parameters.get(name)
-        why = f"{provider!r} does not take it" if theirs is None else taken.why_not(name, parameters.effort, model)
-        why = why or _clash(name, parameters, dialect, provider)
+        why = why_left_out(name, parameters, dialect, model=model, provider=provider)
         if theirs is None or why:
             notices.append(f"The parameter {name!r} was left out: {why}")
             continue
@@ -142,6 +141,27 @@ def settings_of(
     elif choice not in {None, "auto", "none"}:
         notices.append("The parameter 'tool_choice' was left out: no tool is offered")
     return notices
+
+
+def why_left_out(name: str, parameters: Parameters, dialect: Dialect, *, model: str, provider: str) -> str:
+    """Why a parameter that is given is not sent; empty: it is.
+
+    Args:
+        name: The parameter, by our name.
+        parameters: All of them.
+        dialect: What is taken.
+        model: The model, as it is named there.
+        provider: Whose, to be told.
+
+    Example:
+        >>> why_left_out("seed", Parameters(seed=1), Dialect(parameters={}), model="m", provider="mine")
+        "'mine' does not take it"
+    """
+    if name not in dialect.parameters:
+        return f"{provider!r} does not take it"
+    return taken_by(dialect.kind, model).why_not(name, parameters.effort, model) or _clash(
+        name, parameters, dialect, provider
+    )
 
 
 def _clash(name: str, parameters: Parameters, dialect: Dialect, provider: str) -> str:
@@ -166,12 +186,21 @@ def _put(told: dict[str, JsonValue], path: str, value: JsonValue) -> None:
 
 
 def _effort(wanted: Effort, known: tuple[Effort, ...], provider: str, notices: list[str]) -> Effort:
-    if wanted in known:
-        return wanted
-    place = _EFFORTS.index(wanted)
-    nearest = min(known, key=lambda each: abs(_EFFORTS.index(each) - place))
-    notices.append(f"The effort {wanted!r} became {nearest!r}: {provider!r} has no other near it")
+    nearest = nearest_effort(wanted, known)
+    if nearest != wanted:
+        notices.append(f"The effort {wanted!r} became {nearest!r}: {provider!r} has no other near it")
     return nearest
+
+
+def nearest_effort(wanted: Effort, known: tuple[Effort, ...]) -> Effort:
+    """The one of some efforts that is next to what is wanted.
+
+    Example:
+        >>> nearest_effort("none", ("minimal", "low"))
+        'minimal'
+    """
+    place = _EFFORTS.index(wanted)
+    return min(known, key=lambda each: abs(_EFFORTS.index(each) - place))
 
 
 def _add_choice(choice: str, dialect: Dialect, provider: str, told: dict[str, JsonValue], notices: list[str]) -> None:

@@ -12,6 +12,7 @@ from sentient_cli.errors import ProviderConnectionError, ProviderError
 from sentient_cli.llm.compatible.config import CompatibleConfig, address, request_headers
 from sentient_cli.llm.compatible.vendors import Vendor
 from sentient_cli.llm.types import JsonValue
+from sentient_cli.llm.wire.account import hear_headers
 from sentient_cli.llm.wire.keys import KeyRing
 from sentient_cli.llm.wire.refusals import refusal_of
 from sentient_cli.llm.wire.transport import Transport
@@ -76,6 +77,7 @@ class Asking(NamedTuple):
             failure = refusal_of(self.provider, fetched.status, fetched.headers, fetched.body)
             self.keys.refused(key, failure)
             raise failure
+        hear_headers(fetched.headers)
         try:
             told: JsonValue = msgspec.json.decode(fetched.body)
         except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -16,6 +16,7 @@ from sentient_cli.llm.compatible.live import LiveFacts, live_capabilities, live_
 from sentient_cli.llm.compatible.vendors import AUTO, Vendor, vendor_of
 from sentient_cli.llm.provider import Capabilities, ModelInfo, Request, TokenCount
 from sentient_cli.llm.tokens import estimated_tokens
+from sentient_cli.llm.wire.account import hear_fields
 from sentient_cli.llm.wire.answering import Begun
 from sentient_cli.llm.wire.refusals import check_answer
 from sentient_cli.llm.wire.remote import RemoteProvider
@@ -107,7 +108,9 @@ class CompatibleProvider(RemoteProvider[CompatibleConfig]):
         asking = self._asking()
         path = self._vendor.check or self._vendor.models
         if path:
-            await asking.get(address(self._vendor, self._config, path))
+            answer = await asking.get(address(self._vendor, self._config, path))
+            if self._vendor.check:
+                hear_fields(answer)
         else:
             await asking.smallest(self._config.default_model)
 

@@ -11,6 +11,7 @@ from sentient_cli.config.secret import Secret
 from sentient_cli.llm.chatwire.listing import models_in
 from sentient_cli.llm.openai.seam import failure_of_sdk
 from sentient_cli.llm.provider import ModelInfo, Request
+from sentient_cli.llm.wire.account import hear_headers
 from sentient_cli.llm.wire.reading import Incoming
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ async def models_of(provider: str, client: AsyncOpenAI, key: Secret | None) -> t
 
     try:
         response = await client.get("/models", cast_to=httpx2.Response, options={"headers": authorization(key)})
+        hear_headers(response.headers)
         return models_in(msgspec.json.decode(response.content))
     except Exception as error:  # noqa: BLE001 - the seam sorts them
         failure = failure_of_sdk(provider, error)

@@ -170,11 +170,26 @@ def _table(settings: ProviderSettings | None) -> dict[str, JsonValue]:
     return settings.model_dump(mode="json", exclude_unset=True) if settings is not None else {}
 
 
-def _changes(settings: ProviderSettings | None) -> Changes:
+def _changes(provider_id: str, settings: ProviderSettings | None) -> Changes:
+    if settings is not None:
+        _require_own_options(provider_id, settings)
     told = settings.model_dump(exclude_unset=True, exclude=set(_NOT_FOR_PROVIDERS)) if settings is not None else {}
     changes: Changes = {name: value for name, value in told.items() if value is not None}
     changes.update(settings.options if settings is not None else {})
     return changes
+
+
+def _require_own_options(provider_id: str, settings: ProviderSettings) -> None:
+    """See that nothing stands among the options by which the table would be another than it seems."""
+    both = sorted(settings.options.keys() & (type(settings).model_fields.keys() | {"api_key", "api_keys"}))
+    if both:
+        raise ConfigError(
+            f"`{both[0]}` is no option of the provider {provider_id!r:.60}",
+            why="Options are what only its kind has",
+            fix=f"Write it into [llm.providers.{provider_id[:60]}] itself"
+            if both[0] in type(settings).model_fields
+            else "Name the variable of its key with `api_key_env`",
+        )
 
 
 def _make(
@@ -185,7 +200,7 @@ def _make(
     keys = looked.look()
     if about.needs_key and not keys.found:
         raise missing_key(provider_id, keys)
-    changes = _changes(settings)
+    changes = _changes(provider_id, settings)
     if kind == "openai":
         return _openai(provider_id, changes, keys)
     if kind == "anthropic":
@@ -213,7 +228,7 @@ def offline_provider(
     """
     from sentient_cli.llm.offline import OfflineProvider  # noqa: PLC0415 - what is not used is not loaded
 
-    changes = _changes(settings)
+    changes = _changes(provider_id, settings)
     if not changes:
         return OfflineProvider(script, clock=clock, provider_id=provider_id)
     from sentient_cli.llm.offline.provider import OfflineConfig  # noqa: PLC0415 - the same

@@ -3,8 +3,7 @@
 The first of these that holds one wins: what the program was given, the variable that the settings name with
 ``api_key_env`` (those of the chosen profile before the rest), the variable that the provider is known by, the stores of
 credentials; settings may say another order. Settings files hold no keys. A provider whose ``base_url`` was changed gets
-a key only by ``api_key_env``, or one that was stored for it by a name that is no vendor's: that of the vendor is no
-business of another server.
+a key only by ``api_key_env``, or one that is stored and may be sent to that host.
 """
 
 from __future__ import annotations
@@ -16,8 +15,10 @@ import msgspec
 
 from sentient_cli.config.llm import ProviderSettings
 from sentient_cli.config.secret import Secret
+from sentient_cli.credentials.destinations import Destination
 from sentient_cli.credentials.leases import Lease
-from sentient_cli.errors import AuthenticationError, CredentialNotFoundError
+from sentient_cli.errors import AuthenticationError, CredentialHostError, CredentialNotFoundError
+from sentient_cli.llm.providers.destinations import destination_of
 from sentient_cli.llm.providers.kinds import KINDS, Kind
 from sentient_cli.redact import redactor
 
@@ -59,10 +60,15 @@ class KeyStores(Protocol):
         """The places that are looked at, in their order."""
         ...
 
-    def find(self, provider_id: str) -> Lease | None:
+    def find(self, provider_id: str, destination: Destination | None = None) -> Lease | None:
         """The key of a provider, once that is on record; None: there is none.
 
+        Args:
+            provider_id: The provider.
+            destination: Where the key will be sent.
+
         Raises:
+            CredentialHostError: it may not be sent there.
             CredentialStoreError: a store that may hold it is down.
             AuditError: it cannot be put on record.
         """
@@ -85,7 +91,7 @@ class Looked:
         self.keys: Keys = keys
         self._id = provider_id
         self._stores = stores
-        self._elsewhere = settings is not None and settings.base_url is not None and provider_id in KINDS
+        self._destination = destination_of(provider_id, settings)
         self._is_given = keys.source == _GIVEN
 
     def look(self) -> Keys:
@@ -94,14 +100,20 @@ class Looked:
         Raises:
             CredentialStoreError: a store that may hold one is down.
             AuditError: it cannot be put on record.
+            CredentialHostError: the key may not be sent where settings say that the provider is.
         """
         stores = self._stores
-        if stores is None or self._is_given or self._elsewhere or "stores" not in stores.order:
+        if stores is None or self._is_given or "stores" not in stores.order:
             return self.keys
         places = [place for place in stores.order if place in {*_VARIABLES, "stores"}]
         if self.keys.found and places[0] != "stores":
             return self.keys
-        lease = stores.find(self._id)
+        try:
+            lease = stores.find(self._id, self._destination)
+        except CredentialHostError:
+            if self._id not in KINDS or KINDS[self._id].needs_key:
+                raise
+            lease = None  # it answers without one, too
         if lease is not None and lease.store:
             source = f"the credential {lease.address} in {lease.source}"
             self.keys = Keys((lease.secret,), source, self.keys.looked, lease.address.profile, str(lease.address))
@@ -169,7 +181,8 @@ def missing_key(provider: str, keys: Keys) -> CredentialNotFoundError:
 
 
 def _or_store(provider: str) -> str:
-    return "" if provider in KINDS else f", or store it with `sentient keys set {provider}`"
+    host = " --host HOST" if provider in KINDS else ""
+    return f", or store it with `sentient keys set {provider}{host}`"
 
 
 def say_where(error: AuthenticationError, keys: Keys) -> None:

@@ -17,6 +17,7 @@ from sentient_cli.scaffold.doctor.network import check_certificates, check_index
 from sentient_cli.scaffold.doctor.online import check_online
 from sentient_cli.scaffold.doctor.projects import check_agent, check_exposure, check_settings
 from sentient_cli.scaffold.doctor.pythons import check_environment, check_python
+from sentient_cli.scaffold.doctor.stores import check_stores
 from sentient_cli.scaffold.doctor.tools import check_git, check_installer
 
 __all__ = ["CHECKS", "diagnose", "look_around"]
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     Check("Keys", "keys", check_keys),
     Check("Keys", "stored", check_credentials),
     Check("Keys", "keyring", check_keyring),
+    Check("Keys", "services", check_stores),
     Check("Keys", "local", check_local),
     Check("Network", "proxies", check_proxies),
     Check("Network", "certificates", check_certificates),

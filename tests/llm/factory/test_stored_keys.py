@@ -11,11 +11,16 @@ from sentient_cli.clock import SystemClock, SystemIds
 from sentient_cli.config.credentials import CredentialSettings, LookUpPlace
 from sentient_cli.config.llm import LlmSettings, ProviderSettings
 from sentient_cli.config.secret import Secret
+from sentient_cli.credentials.destinations import host_of
 from sentient_cli.credentials.manager import CredentialManager, Policy
-from sentient_cli.errors import AuthenticationError, CredentialNotFoundError, CredentialStoreError
+from sentient_cli.errors import AuthenticationError, CredentialHostError, CredentialNotFoundError, CredentialStoreError
 from sentient_cli.host.key_stores import StoredKeys
 from sentient_cli.host.llm import build_llm
+from sentient_cli.llm.anthropic import AnthropicConfig
+from sentient_cli.llm.compatible.vendors import VENDORS
+from sentient_cli.llm.openai import OpenAIConfig
 from sentient_cli.llm.providers.factory import provider_factory
+from sentient_cli.llm.providers.kinds import KINDS
 from sentient_cli.llm.types import Message
 from sentient_cli.testing import MemoryCredentialStore
 from tests.support.llm_server import LLMServer, as_json
@@ -37,8 +42,8 @@ class _Stores:
         self.opened += 1
         return CredentialManager([self.store], policy=self._policy)
 
-    def put(self, name: str, value: str) -> None:
-        self._open().store(name, Secret(value))
+    def put(self, name: str, value: str, *hosts: str) -> None:
+        self._open().store(name, Secret(value), hosts=hosts)
         self.opened = 0
 
 
@@ -67,19 +72,34 @@ def test_a_stored_key_has_its_place_in_the_order(
     asyncio.run(provider.aclose())
 
 
-def test_the_key_of_a_vendor_is_not_sent_elsewhere_and_one_of_an_own_name_is() -> None:
+def test_a_key_is_sent_only_where_it_may_go() -> None:
     stores = _Stores()
     stores.put("openai", _STORED)
-    stores.put("proxy", "sk-proxy-0123456789")
+    stores.put("proxy", "sk-proxy-0123456789", "127.0.0.1:9")
     elsewhere = ProviderSettings(kind="openai", base_url="http://127.0.0.1:9/v1")
-    with pytest.raises(CredentialNotFoundError, match="not sent there"):
+    with pytest.raises(CredentialHostError, match=r"api\.openai\.com alone"):
         provider_factory("openai", elsewhere, {}, stores=stores.keys).made  # noqa: B018 - that it is made
-    assert stores.opened == 0
     found = getattr(provider_factory("proxy", elsewhere, {}, stores=stores.keys).config, "api_key", None)
     assert isinstance(found, Secret)
     assert found.reveal() == "sk-proxy-0123456789"
+    with pytest.raises(CredentialHostError, match=r"127\.0\.0\.1:9 alone"):
+        provider_factory("proxy", ProviderSettings(kind="openai"), {}, stores=stores.keys).made  # noqa: B018 - the same
     with pytest.raises(CredentialNotFoundError, match="sentient keys set other"):
         provider_factory("other", elsewhere, {}, stores=stores.keys).made  # noqa: B018 - that it is made
+
+
+def test_who_needs_no_key_is_asked_without_one_elsewhere() -> None:
+    stores = _Stores()
+    stores.put("ollama", _STORED)
+    elsewhere = ProviderSettings(base_url="http://127.0.0.1:9/v1")
+    assert getattr(provider_factory("ollama", elsewhere, {}, stores=stores.keys).config, "api_key", 1) is None
+
+
+def test_the_host_of_each_kind_is_where_it_is() -> None:
+    base_urls = {"openai": OpenAIConfig().base_url, "anthropic": AnthropicConfig().base_url}
+    for name, kind in KINDS.items():
+        base_url = base_urls.get(name) or (VENDORS[name].base_url if name in VENDORS else "")
+        assert kind.host == host_of(base_url), name
 
 
 def test_a_missing_key_names_the_command_and_opens_no_store() -> None:
@@ -109,9 +129,9 @@ def _lab(server: LLMServer) -> LlmSettings:
 
 async def test_a_refused_key_names_the_credential_that_it_is() -> None:
     stores = _Stores()
-    stores.put("lab", _STORED)
     clock = SystemClock()
     with LLMServer(as_json({"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, 401)) as server:
+        stores.put("lab", _STORED, server.url)
         manager = build_llm(_lab(server), clock, SystemIds(clock), environment={}, stores=stores.keys)
         await manager.warm()
         assert stores.opened == 1, "it is looked for before there is a call"

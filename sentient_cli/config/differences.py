@@ -1,0 +1,116 @@
+"""What is different between two tables of settings, key by key; and such a table without its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias, cast
+
+import msgspec
+
+from sentient_cli.config.shown import is_masked, shown
+from sentient_cli.config.toml_text import key_text
+from sentient_cli.secret_names import is_secret_name
+
+__all__ = ["ABSENT", "Change", "Table", "changes_between", "differences", "hides", "leaves", "masked"]
+
+Table: TypeAlias = Mapping[str, object]
+_SECRETS: Final = frozenset({("server", "token")})
+_FREE: Final = frozenset({"headers", "options"})
+
+
+class Absent:
+    """What a key has that is not there."""
+
+
+ABSENT: Final = Absent()
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One key that has another value.
+
+    Args:
+        key: Its dotted name in the file.
+        before: Its value before, with secrets masked; None where it had none.
+        after: Its value since; None where it has none.
+
+    Example:
+        >>> Change("server.port", 8000, None).key
+        'server.port'
+    """
+
+    key: str
+    before: object
+    after: object
+
+
+def masked(table: Table) -> dict[str, object]:
+    """Settings without their secrets.
+
+    Args:
+        table: The settings of a file.
+
+    Example:
+        >>> masked({"server": {"token": "abcdef", "port": 1}})
+        {'server': {'token': '[redacted]', 'port': 1}}
+    """
+    return {name: _masked(item, (name,)) for name, item in table.items()}
+
+
+def _masked(value: object, path: tuple[str, ...]) -> object:
+    if isinstance(value, Mapping):
+        return {name: _masked(item, (*path, name)) for name, item in cast("Table", value).items()}
+    if isinstance(value, list):
+        return [_masked(item, path) for item in cast("list[object]", value)]
+    if not isinstance(value, str):
+        return value
+    secret = path[-2:] in _SECRETS or (bool(_FREE & set(path[:-1])) and is_secret_name(path[-1]))
+    return shown(value, "token" if secret else "")
+
+
+def leaves(table: Table, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """All values with their keys; a table that has none is no value.
+
+    Example:
+        >>> list(leaves({"server": {"port": 1}, "llm": {}}))
+        [(('server', 'port'), 1)]
+    """
+    for name, item in table.items():
+        if isinstance(item, Mapping):
+            yield from leaves(cast("Table", item), (*path, name))
+        else:
+            yield (*path, name), item
+
+
+def differences(before: Table, after: Table) -> list[tuple[tuple[str, ...], object, object]]:
+    """The keys that have other values, with both; `ABSENT` where there is none.
+
+    Example:
+        >>> differences({"a": 1, "b": 2}, {"a": 1, "b": 3})
+        [(('b',), 2, 3)]
+    """
+    old, new = dict(leaves(before)), dict(leaves(after))
+    found = [(path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in {**old, **new}]
+    # 1, 1.0 and true are equal, and not the same; as text nan is what it is.
+    return [(path, one, other) for path, one, other in found if _as_text(one) != _as_text(other)]
+
+
+def _as_text(value: object) -> str:
+    return f"{type(value).__name__} {value!r}"
+
+
+def changes_between(before: Table, after: Table) -> tuple[Change, ...]:
+    """The same for other eyes.
+
+    Args:
+        before: Settings that are masked.
+        after: The same later.
+    """
+    return tuple(
+        Change(key_text(path), None if one is ABSENT else shown(one), None if other is ABSENT else shown(other))
+        for path, one, other in differences(before, after)
+    )
+
+
+def hides(value: object) -> bool:
+    """Whether something in a value is masked, so that it cannot be written back."""
+    return is_masked(shown(value))

@@ -1,0 +1,133 @@
+"""A value that was typed at a command line, as a settings file has it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from sentient_cli.config.check import check, faults_in
+from sentient_cli.config.described import Kind, Setting, describe
+from sentient_cli.config.explain import value_of
+from sentient_cli.config.keys import all_keys, nearest, open_tables, tables
+from sentient_cli.config.toml_text import key_text
+from sentient_cli.config.values import Source, Value
+from sentient_cli.errors import ConfigError, ConfigurationNotFoundError
+from sentient_cli.redact import redactor
+from sentient_cli.secret_names import is_secret_name
+
+__all__ = ["read_value", "require_setting"]
+
+_FREE: Final = frozenset({"headers", "options"})
+_KEYS: Final = frozenset({"api_key", "api_keys", "key", "token"})
+
+
+def require_setting(path: tuple[str, ...]) -> Setting:
+    """What a setting is.
+
+    Args:
+        path: Its name, in parts.
+
+    Raises:
+        ConfigError: it is a secret, which no settings file should hold.
+        ConfigurationNotFoundError: there is no such setting.
+    """
+    name = _dotted(path)
+    setting = describe(name)
+    if path[:2] == ("llm", "providers") and path[3:] and path[-1] in _KEYS:
+        raise _secret(key_text(path), f"Store it with `sentient keys set {path[2]}`")
+    if path[0] == "profile" and len(path) > len(("profile", "NAME")):
+        raise ConfigurationNotFoundError(
+            f"`{key_text(path):.200}` is a setting in a profile",
+            fix=f"Give --profile {path[1]}, and the name `{key_text(path[2:]):.200}`",
+        )
+    if setting is None:
+        parent = ".".join(path[:-1])
+        table = describe(parent) if ".".join(path[:-2]) in open_tables() else None
+        near = nearest(name, [f"{parent}.{field}" for field in table.fields] if table else [*all_keys(), *tables()])
+        raise ConfigurationNotFoundError(
+            f"There is no setting `{name:.200}`",
+            fix=f"Did you mean `{near}`?" if near else "`sentient config show --all` lists every setting",
+        )
+    if setting.kind == "secret":
+        raise _secret(name, f"Set the variable {setting.variable}, in the environment or in `.env`")
+    return setting
+
+
+def read_value(path: tuple[str, ...], text: str) -> object:
+    """A value for a setting.
+
+    It is read as TOML, and then as the type of the setting has it: text needs no quotes, a list may have commas alone.
+
+    Args:
+        path: The name of the setting, in parts.
+        text: What was typed.
+
+    Raises:
+        ConfigError: it is not what the setting takes, or is a secret.
+        ConfigurationNotFoundError: there is no such setting.
+
+    Example:
+        >>> read_value(("server", "port"), "9000"), read_value(("server", "allow_origins"), "http://a, http://b")
+        (9000, ['http://a', 'http://b'])
+        >>> read_value(("llm", "usage"), "off"), read_value(("agent",), "main:agent")
+        (False, 'main:agent')
+    """
+    setting = require_setting(path)
+    name = _dotted(path)
+    if setting.fields and not text.lstrip().startswith("{"):
+        raise ConfigError(
+            f"`{name}` is a table of settings", fix=f"Set one of them, such as `{name}.{setting.fields[0]}`"
+        )
+    secret = bool(_FREE & set(path[:-1])) and is_secret_name(path[-1])
+    if secret or ("://" not in text and redactor.redact(text) != text):
+        raise _secret(key_text(path), "Store it with `sentient keys set NAME`, or name its variable with `api_key_env`")
+    value = _list(setting, text) if setting.kind == "array" else _one(setting.kind, text)
+    found = Value(value, Source("project", "what was given"), Path.cwd())
+    fault = next((fault for fault in faults_in({name: found}) if f"`{name}" in fault.what), None)
+    if fault is not None:
+        raise ConfigError(
+            fault.what, why="Nothing was changed", fix=f"`sentient config explain {name}` says what it takes"
+        )
+    return _typed(name, setting.kind, found)
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    # A dot within a name of somebody's choice must not look like one between names.
+    return ".".join(part.replace(".", "_") for part in path)
+
+
+def _typed(name: str, kind: Kind, value: Value) -> object:
+    if kind not in {"boolean", "integer", "number"} or not isinstance(value.raw, str):
+        return value.raw
+    return value_of(check({name: value}), name)
+
+
+def _list(setting: Setting, text: str) -> object:
+    if text.lstrip().startswith("["):
+        return _toml(text)
+    return [_one(setting.of or "any", part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _one(kind: Kind, text: str) -> object:
+    if kind in {"string", "path"}:
+        quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+        return _toml(text) if quoted else text
+    return _toml(text)
+
+
+def _toml(text: str) -> object:
+    """The value that TOML knows by this text, else the text."""
+    try:
+        document: dict[str, object] = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+    return document["value"] if len(document) == 1 else text
+
+
+def _secret(name: str, fix: str) -> ConfigError:
+    return ConfigError(
+        f"`{name}` would put a secret into a settings file",
+        why="Whoever reads the project reads it, and what was typed stays in the history of the shell",
+        fix=fix,
+    )

@@ -1,0 +1,257 @@
+"""`sentient config set`, `unset` and `edit`, over the real command line."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sentient_cli import paths
+from sentient_cli.config.versions import Versions
+from tests.cli.keys_kit import at_a_terminal
+from tests.cli.processes import Sentient
+from tests.support import commands
+
+_FILE = Path("sentient.toml")
+_TEXT = """\
+# What this project is
+agent = 'main:agent'  # the one
+
+[server]   # where
+port = 8000
+allow_origins = [
+    "http://a",  # first
+]
+"""
+
+
+def _fields(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def _error(done: subprocess.CompletedProcess[str], code: int = 3) -> str:
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    error = json.loads(done.stderr)["error"]
+    return f"{error['what']} {error.get('why', '')} {error['fix']}"
+
+
+@pytest.mark.story("5.2")
+@pytest.mark.story("5.7")
+def test_a_setting_is_set_and_nothing_else_changes(sentient: Sentient) -> None:
+    _FILE.write_text(_TEXT)
+    done = sentient("config", "set", "server.port", "9000")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "server.port = 9000 in sentient.toml, version 2." in done.stderr
+    assert _FILE.read_text() == _TEXT.replace("8000", "9000")
+    assert "was set already" in sentient("config", "set", "server.port", "9000").stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("llm.parameters.temperature", "0.2", "temperature = 0.2"),
+        ("llm.usage", "no", "usage = false"),
+        ("server.workers", "2", "workers = 2"),
+        ("llm.model", "offline:echo", 'model = "offline:echo"'),
+        ("llm.model", '"offline:echo"', 'model = "offline:echo"'),
+        ("server.allow_hosts", "a.example, b.example", 'allow_hosts = ["a.example", "b.example"]'),
+        ("server.allow_hosts", "['a.example']", 'allow_hosts = ["a.example"]'),
+        ("llm.providers.work.retry.attempts", "5", "attempts = 5"),
+        ('llm.providers.work.headers."X-Team: A"', "red", '"X-Team: A" = "red"'),
+        ('llm.providers.work.headers."X.Team"', "red", '"X.Team" = "red"'),
+        ("llm.groups.fast", "offline,offline:echo", 'fast = ["offline", "offline:echo"]'),
+    ],
+)
+@pytest.mark.story("5.1")
+def test_values_are_read_as_the_setting_has_them(sentient: Sentient, key: str, value: str, line: str) -> None:
+    _FILE.write_text("")
+    assert _fields(sentient("config", "set", key, value, "--json"))["changed"] is True
+    assert line in _FILE.read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("server.port", "eight"), "must be a valid integer"),
+        (("server.port", "70000"), "less than or equal to 65535"),
+        (("server.prot", "1"), "Did you mean `server.port`?"),
+        (("server", "1"), "is a table of settings"),
+        (("profile.production.server.port", "2"), "Give --profile production, and the name `server.port`"),
+        (("server.token", "abcdefgh"), "SENTIENT_SERVER_TOKEN"),
+        (("llm.providers.work.api_key", "sk-proj-0123456789abcdefghij"), "sentient keys set work"),
+        (("llm.model", "sk-proj-0123456789abcdefghij"), "sentient keys"),
+        (("llm.providers.work.headers.Authorization", "abc"), "secret"),
+        (("profile", "staging"), "holds profiles"),
+        (("audit.checkpoint", "x"), "not for a project to make"),
+    ],
+)
+def test_what_is_wrong_is_refused_and_nothing_is_written(
+    sentient: Sentient, arguments: tuple[str, str], said: str
+) -> None:
+    text = _TEXT + "[profile.production.server]\nport = 1\n"
+    _FILE.write_text(text)
+    assert said in _error(sentient("config", "set", *arguments, "--json"))
+    assert _FILE.read_text() == text
+
+
+def test_a_fault_elsewhere_in_the_file_is_told_with_its_place(sentient: Sentient) -> None:
+    _FILE.write_text("[server]\nport = 'x'\n")
+    error = _error(sentient("config", "set", "server.workers", "2", "--json"))
+    assert "sentient.toml:2:8" in error
+    assert _FILE.read_text() == "[server]\nport = 'x'\n"
+    assert sentient("config", "set", "server.port", "9000").returncode == 0
+    _FILE.write_text("[server\n")
+    assert "not valid TOML" in _error(sentient("config", "set", "server.port", "1", "--json"))
+
+
+def test_each_of_the_three_places(sentient: Sentient) -> None:
+    assert "There is no project here" in _error(sentient("config", "set", "server.port", "1", "--json"))
+    sentient("config", "set", "server.port", "1", "--user")
+    own = paths.user_config_file()
+    assert own.read_text() == "[server]\nport = 1\n"
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
+    sentient("config", "set", "server.port", "2", "--project", ".")
+    assert _FILE.read_text() == "[server]\nport = 2\n"
+    done = sentient("config", "set", "server.port", "3", "--profile", "production")
+    assert "It holds when the profile production is chosen" in done.stderr
+    shown = sentient("config", "show", "server.port", "--profile", "production")
+    assert (shown.stdout, sentient("config", "show", "server.port").stdout) == ("3\n", "2\n")
+
+
+def test_what_goes_before_it_is_said(sentient: Sentient) -> None:
+    _FILE.write_text("")
+    done = sentient("config", "set", "log.level", "debug", env={"SENTIENT_LOG_LEVEL": "error"})
+    assert "SENTIENT_LOG_LEVEL goes before it" in done.stderr
+
+
+def test_pyproject_keeps_all_that_is_not_ours(sentient: Sentient) -> None:
+    text = '[project]\nname = "x"  # mine\r\n\r\n[tool.sentient]\r\nagent = "a"\r\n\r\n[tool.ruff]\r\n'.replace(
+        "\r\n", "\n"
+    ).replace("\n", "\r\n")
+    Path("pyproject.toml").write_bytes(text.encode())
+    assert sentient("config", "set", "server.port", "9000").returncode == 0
+    added = "[tool.sentient.server]\r\nport = 9000\r\n\r\n"
+    assert Path("pyproject.toml").read_bytes().decode() == text.replace("[tool.ruff]", f"{added}[tool.ruff]")
+    assert sentient("config", "unset", "server.port").returncode == 0
+    assert Path("pyproject.toml").read_bytes().decode().split() == text.split()
+
+
+def test_a_link_stays_one_and_rights_stay(sentient: Sentient, tmp_path: Path) -> None:
+    real = tmp_path / "real.toml"
+    real.write_text("[server]\nport = 1\n")
+    real.chmod(0o640)
+    _FILE.symlink_to(real)
+    assert sentient("config", "set", "server.port", "2").returncode == 0
+    assert _FILE.is_symlink()
+    assert real.read_text() == "[server]\nport = 2\n"
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".real")] == []
+
+
+def test_where_nothing_can_be_written(sentient: Sentient) -> None:
+    _FILE.write_text("[server]\nport = 1\n")
+    error = _error(sentient("config", "set", "server.port", "2", "--json", env={"XDG_STATE_HOME": "/proc/nowhere"}))
+    assert "cannot be written" in error
+    error = _error(
+        sentient("config", "set", "server.port", "2", "--user", "--json", env={"XDG_CONFIG_HOME": "/proc/x"})
+    )
+    assert "cannot be written" in error
+    assert "cannot be written" in _error(sentient("config", "schema", "-o", "/proc/x/schema.json", "--json"))
+    assert _FILE.read_text() == "[server]\nport = 1\n"
+    folder = Versions(_FILE).lock.parent
+    folder.mkdir(parents=True)
+    (folder / "000001.json").mkdir()
+    done = sentient("config", "set", "server.port", "2")
+    assert done.returncode == 0
+    assert "server.port = 2 in sentient.toml, version 3." in done.stderr
+
+
+def test_unset_takes_one_setting_or_a_table(sentient: Sentient) -> None:
+    _FILE.write_text(_TEXT)
+    assert "is no longer set" in sentient("config", "unset", "server.allow_origins").stderr
+    assert _FILE.read_text() == _TEXT.partition("allow_origins")[0]
+    assert _fields(sentient("config", "unset", "server", "--json"))["changed"] is True
+    assert _FILE.read_text() == _TEXT.partition("\n[server]")[0] + "\n"
+    assert "is not set" in _error(sentient("config", "unset", "server.port", "--json"))
+    assert "no name of a setting" in _error(sentient("config", "unset", "a..b", "--json"), 2)
+
+
+@pytest.mark.slow
+def test_many_writers_at_once_lose_nothing(sentient: Sentient) -> None:
+    _FILE.write_text("# kept\n")
+    with ThreadPoolExecutor(8) as pool:
+        writers = [
+            pool.submit(sentient, "config", "set", f"llm.providers.p{number}.timeout", str(number + 1))
+            for number in range(8)
+        ]
+    assert [writer.result().returncode for writer in writers] == [0] * 8
+    for number in range(8):
+        assert f"timeout = {number + 1}\n" in _FILE.read_text()
+    assert _FILE.read_text().startswith("# kept\n")
+    assert len(Versions(_FILE).all()) == 9
+
+
+def _editor(script: str) -> dict[str, str]:
+    Path("editor.sh").write_text(f"#!/bin/sh\n{script}\n")
+    Path("editor.sh").chmod(0o755)
+    return {"EDITOR": str(Path("editor.sh").absolute())}
+
+
+def test_edit_takes_what_is_valid(sentient: Sentient) -> None:
+    _FILE.write_text(_TEXT)
+    done = sentient("config", "edit", env=_editor("sed -i s/8000/9000/ $1"))
+    assert "sentient.toml is changed, version 2." in done.stderr
+    assert _FILE.read_text() == _TEXT.replace("8000", "9000")
+    assert "Nothing was changed" in sentient("config", "edit", env=_editor("true")).stderr
+    assert list((paths.state_dir() / "edits").iterdir()) == []
+
+
+def test_edit_refuses_with_the_place_and_loses_nothing(sentient: Sentient) -> None:
+    _FILE.write_text(_TEXT)
+    error = _error(sentient("config", "edit", "--json", env=_editor("sed -i s/8000/high/ $1")))
+    assert "sentient.toml:5:8" in error
+    assert _FILE.read_text() == _TEXT
+    kept = next((paths.state_dir() / "edits").glob("*/sentient.toml"))
+    assert str(kept) in error
+    assert "port = high" in kept.read_text()
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+
+
+def test_edit_without_an_editor_and_with_one_that_fails(sentient: Sentient) -> None:
+    _FILE.write_text(_TEXT)
+    assert "There is no editor" in _error(sentient("config", "edit", "--json"), 2)
+    assert "cannot be started" in _error(sentient("config", "edit", "--json", env={"EDITOR": "/nowhere/ed"}))
+    assert "ended with code 7" in _error(sentient("config", "edit", "--json", env=_editor("exit 7")))
+    changed = _editor(f"echo '# x' >> {_FILE.absolute()}; sed -i s/8000/9000/ $1")
+    assert "while you edited it" in _error(sentient("config", "edit", "--json", env=changed))
+
+
+@pytest.mark.slow
+def test_edit_opens_the_copy_again_at_a_terminal() -> None:
+    _FILE.write_text("[server]\nport = 8000\n")
+    script = 'if grep -q high "$1"; then sed -i s/high/9000/ "$1"; else sed -i s/8000/high/ "$1"; fi'
+    editor = _editor(script)["EDITOR"]
+    with at_a_terminal("config", "edit", EDITOR=editor) as (child, _):
+        child.expect("Open it again")
+        child.sendline("y")
+        child.expect("is changed")
+        child.wait()
+    assert _FILE.read_text() == "[server]\nport = 9000\n"
+
+
+@pytest.mark.parametrize("moment", ["os.fsync", "pathlib.Path.replace"])
+def test_who_is_killed_in_the_middle_leaves_the_file_as_it_was(sentient: Sentient, moment: str) -> None:
+    _FILE.write_text("[server]\nport = 1\n")
+    killed = f"import os, pathlib, signal\n{moment} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
+    done = commands.run("config", "set", "server.port", "2", prelude=killed)
+    assert done.returncode == -9
+    assert _FILE.read_text() == "[server]\nport = 1\n"
+    assert sentient("config", "set", "server.port", "3").returncode == 0
+    assert _FILE.read_text() == "[server]\nport = 3\n"
