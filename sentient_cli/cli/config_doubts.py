@@ -10,7 +10,7 @@ import msgspec
 from sentient_cli.config.keys import nearest
 from sentient_cli.config.validation import Fault
 from sentient_cli.config.values import LAYERS, Source
-from sentient_cli.errors import SentientError
+from sentient_cli.errors import ConfigError, SentientError
 from sentient_cli.llm.config import ModelConflict, conflicts_of
 from sentient_cli.llm.config.models import named_models
 from sentient_cli.llm.config.standing import standing

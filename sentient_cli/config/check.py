@@ -69,6 +69,18 @@ class _Fault(NamedTuple):
     within: tuple[str, ...]
 
     @property
+    def name(self) -> str:
+        """The setting, or the entry in its table that is at fault."""
+        inner = self.value.raw if self.value is not None and self.within else None
+        name = self.key
+        for part in self.within:
+            if not isinstance(inner, dict) or part not in inner:
+                break
+            inner = cast("dict[str, object]", inner)[part]
+            name = f"{name}.{part}"
+        return name
+
+    @property
     def where(self) -> str:
         return self.value.place(self.within) if self.value is not None else ""
 
@@ -118,9 +130,9 @@ def _absolute(value: Value, path: str | Path) -> Path:
 
 
 def _error(faults: list[_Fault]) -> ConfigError | UsageError:
-    key, value, where = faults[0].key, faults[0].value, faults[0].where
+    name, value, where = faults[0].name, faults[0].value, faults[0].where
     expected = _expected(faults[0])
-    detail = "\n".join(f"{fault.where or fault.key}: `{fault.key}` {_expected(fault)}" for fault in faults[1:])
+    detail = "\n".join(f"{fault.where or fault.key}: `{fault.name}` {_expected(fault)}" for fault in faults[1:])
     if value is not None and value.source.layer == "flag":
         return UsageError(
             f"The value of {value.source} is wrong: it {expected}", fix="Give another value", detail=detail
@@ -130,7 +142,7 @@ def _error(faults: list[_Fault]) -> ConfigError | UsageError:
         "Kubernetes set this variable for a service; set `enableServiceLinks: false`" if linked else "Correct the value"
     )
     why = f"It comes from {where}" if where else ""
-    return ConfigError(f"The setting `{key}` is wrong: it {expected}", why=why, fix=fix, detail=detail, where=where)
+    return ConfigError(f"The setting `{name}` is wrong: it {expected}", why=why, fix=fix, detail=detail, where=where)
 
 
 def _expected(fault: _Fault) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from sentient_cli.config.fields import Section, Text, Unit, no_flag
 
@@ -12,6 +13,20 @@ __all__ = ["ParameterSettings", "PresetSettings"]
 
 _MOST: Final = 2**31 - 1
 
+
+def _check_json(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuse numbers that TOML has and JSON has not, so that no request could be sent."""
+    waiting: list[JsonValue] = [*value.values()]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ValueError("Numbers should be finite")
+        if isinstance(found, dict | list):
+            waiting.extend(found.values() if isinstance(found, dict) else found)
+    return value
+
+
+_Extra = Annotated[dict[str, JsonValue], AfterValidator(_check_json)]
 _Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _Number = Annotated[float, BeforeValidator(no_flag), Field(allow_inf_nan=False)]
 _Whole = Annotated[int, BeforeValidator(no_flag)]
@@ -57,7 +72,7 @@ class ParameterSettings(Section):
     user: Text | None = Field(default=None, description="Who asks, as a name that tells the provider nothing.")
     cache_key: Text | None = Field(default=None, description="Requests with the same key share the provider's cache.")
     metadata: dict[str, str] = Field(default_factory=dict, description="Kept by the provider with the answer.")
-    extra: dict[str, dict[str, JsonValue]] = Field(
+    extra: dict[str, _Extra] = Field(
         default_factory=dict, description="More for one provider, by its id, with its own names."
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from itertools import combinations
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sentient_cli.clock import Clock, Ids
@@ -16,8 +17,6 @@ from sentient_cli.runtime.run import Outcome, Run
 from sentient_cli.store.open import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sentient_cli.config.experiments import ExperimentSettings, VariantSettings
     from sentient_cli.experiments.plan import Plan, Variant
     from sentient_cli.experiments.trials import Trials

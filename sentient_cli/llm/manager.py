@@ -94,8 +94,8 @@ class LLMManager:
             around_attempts=around_attempts,
         )
         self.default_model = default_model
-        self.parameters = parameters
-        self.presets = presets or {}
+        self.parameters: Parameters = parameters
+        self.presets: Mapping[str, Parameters] = presets or {}
         for provider in providers:
             self.register(provider)
 

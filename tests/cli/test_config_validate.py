@@ -137,6 +137,35 @@ def test_an_experiment_that_a_server_would_refuse(commandline: Sentient) -> None
     assert str(rows(done.stdout)[0]["where"]).endswith("sentient.toml:3:19")
 
 
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        (
+            "[experiments]\na.variants = {control={}, b={model='x'}}\nc.variants = {control={}, b={model='y'}}\n",
+            "sentient.toml:3:3",
+            "both set model",
+        ),
+        (
+            "[experiments.a]\nends = 2025-01-01T00:00:00Z\nstarts = 2025-01-01T00:00:00Z\nvariants={control={},b={}}\n",
+            "sentient.toml:2:8",
+            "it must start before it ends",
+        ),
+        (
+            "[experiments.a.variants]\ncontrol = {}\nb = {parameters = {temperature = 5}}\n",
+            "sentient.toml:3:34",
+            "`experiments.a.variants.b.parameters.temperature` is wrong: it must be less than or equal to 2",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_whole_table_has_a_place(commandline: Sentient, text: str, where: str, what: str) -> None:
+    write_project(text)
+    done = commandline("config", "validate")
+    assert done.returncode == 3
+    assert done.stdout.startswith(f"{where}: error: ")
+    assert what in done.stdout
+    assert done.stderr == "1 error (sentient.toml).\n"
+
+
 def test_another_encoding_has_a_place(commandline: Sentient) -> None:
     write_project("")
     Path("sentient.toml").write_bytes("# é\n# é = ".encode() + b"\xe9\n")

@@ -161,7 +161,7 @@ def test_what_a_template_wants_is_asked_about(tmp_path: Path, answer: str, made:
         terminal.answer("Allow it?", answer)
         if made:
             terminal.answer("How many?", "many")
-            terminal.answer("no int", "5")
+            terminal.answer("no whole number", "5")
             terminal.answer("token", "verysecret")
         assert terminal.ends() == (0 if made else 5), terminal.text()
     assert f"run   touch {marker}"[:60] in terminal.text()

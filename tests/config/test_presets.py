@@ -118,6 +118,8 @@ def test_one_may_take_the_place_of_ours_and_begin_with_it() -> None:
         ("[llm.parameters]\nstop = ['']\n", 2, "`llm.parameters.stop` at least 1 character"),
         ("[llm.parameters]\nextra = 1\n", 2, "`llm.parameters.extra` wrong type"),
         ("[llm.parameters.extra]\nopenai = 1\n", 2, "`llm.parameters.extra.openai` dictionary"),
+        ("[llm.parameters.extra.x]\na = [1, {b = nan}]\n", 1, "`llm.parameters.extra.x` must be finite"),
+        ("[llm.presets.a]\nextra.x.y = -inf\n", 2, "`llm.presets.a.extra.x` must be finite"),
         ("[llm.parameters]\ntop_q = 1\n", 2, "`llm.parameters.top_q` `llm.parameters.top_p`?"),
     ],
 )

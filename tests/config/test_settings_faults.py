@@ -73,8 +73,8 @@ def _fault(text: str, **flags: str) -> ConfigError:
         ("server = { port = 'x' }\n", "1:19", "`server.port` is wrong"),
         ("server.port = 1\nserver . 'prot' = 2\n", "2:10", "There is no setting `server.prot`"),
         ("llm.retry.attempts = 99\n", "1:22", "`llm.retry.attempts` is wrong"),
-        ("[llm]\nproviders.work = { retry = { attempts = 0 } }\n", "2:41", "`llm.providers.work.retry`"),
-        ("[llm.providers.work]\nheaders = { a = 'é', b = 5 }\n", "2:26", "`llm.providers.work.headers`"),
+        ("[llm]\nproviders.work = { retry = { attempts = 0 } }\n", "2:41", "`llm.providers.work.retry.attempts`"),
+        ("[llm.providers.work]\nheaders = { a = 'é', b = 5 }\n", "2:26", "`llm.providers.work.headers.b`"),
         ("x = 1\r\n[server]\r\n", "1:1", "There is no setting `x`"),
     ],
 )

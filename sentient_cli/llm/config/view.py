@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
+from typing_extensions import override
 
 from sentient_cli.config.described import Setting, describe
 from sentient_cli.config.keys import all_keys
@@ -153,6 +154,14 @@ class LLMConfig(msgspec.Struct, frozen=True, kw_only=True):
             llm.deadline = 20.0 seconds (above 0), from --deadline
         """
         return [str(each) for each in self.settings.values() if each.source.layer != "default"]
+
+    @override
+    def __repr__(self) -> str:
+        return f"<LLMConfig of {self.model}: {'; '.join(self.explain()) or 'as by default'}>"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        # What is sent in a call may hold what nobody else should see.
+        return [("model", self.model), ("explain", self.explain())]
 
     def conflicts(self) -> Sequence[ModelConflict]:
         """What the models that are named here do not take of the parameters."""

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from typing_extensions import override
 
 from sentient_cli import llm
@@ -98,8 +98,11 @@ def test_every_parameter_is_a_setting_but_the_choice_of_a_tool() -> None:
 
 
 def test_what_json_cannot_hold_is_refused_at_the_start() -> None:
+    extra: dict[str, dict[str, JsonValue]] = {"openai": {"a": float("nan")}}
+    with pytest.raises(ValidationError, match="should be finite"):
+        ParameterSettings(extra=extra)
     with pytest.raises(ConfigError, match="cannot be sent") as caught:
-        parameters_of(ParameterSettings(extra={"openai": {"a": float("nan")}}))
+        parameters_of(ParameterSettings.model_construct({"extra"}, extra=extra))
     assert "extra.openai.a" in caught.value.why
 
 

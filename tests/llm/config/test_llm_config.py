@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.pretty import pretty_repr
 
 from sentient_cli import llm
 from sentient_cli.config import load
@@ -138,3 +139,12 @@ def test_doubts_are_sentences_and_cost_nothing_without_parameters() -> None:
     (said,) = doubts_of(LlmSettings(model="openai:gpt-5", parameters=ParameterSettings(temperature=0.5)))
     assert said.startswith("openai:gpt-5: `temperature` = 0.5 is left out: ")
     assert said.endswith("Steer the model with `effort`: minimal, low, medium, high.")
+
+
+def test_secrets_of_parameters_are_not_in_how_it_looks() -> None:
+    Path("sentient.toml").write_text("[llm.parameters.extra.openai]\npassword = 'hunter2hunter2'\n")
+    config = LLMConfig.of(load(environment={}))
+    assert config.parameters.extra == {"openai": {"password": "hunter2hunter2"}}
+    for told in (repr(config), str(config), f"{config}", pretty_repr(config), str(config.settings)):
+        assert "llm.parameters.extra.openai" in told
+        assert "hunter2hunter2" not in told
