@@ -61,20 +61,34 @@ def _editor(here: Invocation) -> list[str]:
 
 
 def _edited(here: Invocation, draft: Draft, command: list[str]) -> Written:
+    from sentient_cli.cli.config_options import check_experiments
     from sentient_cli.errors import ConfigError
 
     while True:
         _open(draft, command)
         try:
-            return draft.take()
+            return draft.take(check_experiments)
         except ConfigError as error:
             kept = f"What you wrote is kept in {draft.path}"
             if not here.console.interactive:
                 why = f"{error.why}. {kept}" if error.why else kept
                 raise ConfigError(error.what, why=why, fix=error.fix, detail=error.detail, where=error.where) from None
             here.console.error(error)
-            if here.console.ask("Open it again? [Y/n]", flag="EDITOR").strip().lower() in {"n", "no"}:
+            if not _again(here, kept):
                 raise ConfigError("Nothing was changed", why=kept) from None
+
+
+def _again(here: Invocation, kept: str) -> bool:
+    from sentient_cli.errors import UsageError
+
+    try:
+        return here.console.ask("Open it again? [Y/n]", flag="EDITOR").strip().lower() not in {"n", "no"}
+    except UsageError:  # the input has ended
+        here.console.say("")
+        return False
+    except KeyboardInterrupt:
+        here.console.say(f"\n{kept}.")
+        raise
 
 
 def _open(draft: Draft, command: list[str]) -> None:

@@ -10,6 +10,7 @@ from sentient_cli.cli.config_names import complete_key, complete_key_or_table
 
 if TYPE_CHECKING:
     from sentient_cli.cli.invocation import Invocation
+    from sentient_cli.config.loading import Loaded
     from sentient_cli.config.writing import Target, Written
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "UnsetKeyArgument",
     "UserOption",
     "changed_fields",
+    "check_experiments",
     "tell_what_holds",
     "told_place",
     "told_version",
@@ -61,6 +63,20 @@ def changed_fields(target: Target, written: Written) -> dict[str, object]:
         "version": None if version is None else version.number,
         "changes": changes,
     }
+
+
+def check_experiments(loaded: Loaded) -> None:
+    """See whether a server would start the experiments of settings.
+
+    Raises:
+        ConfigError: it would not.
+    """
+    if not loaded.settings.experiments:
+        return
+    from sentient_cli.config.on_trial import experiment_places
+    from sentient_cli.host.experiments import plans_of
+
+    plans_of(loaded.settings, experiment_places(loaded))
 
 
 def told_version(here: Invocation, written: Written) -> str:

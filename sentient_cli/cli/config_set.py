@@ -24,7 +24,13 @@ def config_set(
     checked before anything is written; comments, order and quotes stay as they are. Behind `--` a value may begin
     with `-`. Secrets are refused: those belong to `sentient keys` or the environment.
     """
-    from sentient_cli.cli.config_options import changed_fields, tell_what_holds, told_place, told_version
+    from sentient_cli.cli.config_options import (
+        changed_fields,
+        check_experiments,
+        tell_what_holds,
+        told_place,
+        told_version,
+    )
     from sentient_cli.config.given import read_value
     from sentient_cli.config.toml_text import value_text
     from sentient_cli.config.writing import find_target, key_path, write
@@ -34,7 +40,7 @@ def config_set(
     path = key_path(key)
     found = read_value(path, value)
     target = find_target(here.project, user=user, profile=profile)
-    written = write(target, {key: found}, means="set")
+    written = write(target, {key: found}, means="set", also=check_experiments)
     if here.console.json:
         here.console.json_line(changed_fields(target, written))
         return

@@ -11,11 +11,12 @@ from sentient_cli.config.shown import is_masked, shown
 from sentient_cli.config.toml_text import key_text
 from sentient_cli.secret_names import is_secret_name
 
-__all__ = ["ABSENT", "Change", "Table", "changes_between", "differences", "hides", "leaves", "masked"]
+__all__ = ["ABSENT", "Change", "Table", "changes_between", "differences", "hides", "leaves", "masked", "masked_at"]
 
 Table: TypeAlias = Mapping[str, object]
 _SECRETS: Final = frozenset({("server", "token")})
-_FREE: Final = frozenset({"headers", "options"})
+_FREE: Final = frozenset({"extra", "headers", "metadata", "options"})
+"""Tables with names that are not ours, which alone tell whether there is a secret in them."""
 
 
 class Absent:
@@ -53,17 +54,27 @@ def masked(table: Table) -> dict[str, object]:
         >>> masked({"server": {"token": "abcdef", "port": 1}})
         {'server': {'token': '[redacted]', 'port': 1}}
     """
-    return {name: _masked(item, (name,)) for name, item in table.items()}
+    return {name: masked_at(item, (name,)) for name, item in table.items()}
 
 
-def _masked(value: object, path: tuple[str, ...]) -> object:
+def masked_at(value: object, path: tuple[str, ...]) -> object:
+    """A value of a settings file without the secrets in it.
+
+    Args:
+        value: The value, or a table.
+        path: Where it stands in the file.
+
+    Example:
+        >>> masked_at({"password": 1234, "max_tokens": 5}, ("llm", "parameters", "extra", "work"))
+        {'password': '[redacted]', 'max_tokens': 5}
+    """
     if isinstance(value, Mapping):
-        return {name: _masked(item, (*path, name)) for name, item in cast("Table", value).items()}
+        return {name: masked_at(item, (*path, name)) for name, item in cast("Table", value).items()}
     if isinstance(value, list):
-        return [_masked(item, path) for item in cast("list[object]", value)]
-    if not isinstance(value, str):
-        return value
+        return [masked_at(item, path) for item in cast("list[object]", value)]
     secret = path[-2:] in _SECRETS or (bool(_FREE & set(path[:-1])) and is_secret_name(path[-1]))
+    if not isinstance(value, str) and not (secret and isinstance(value, int | float)):
+        return value
     return shown(value, "token" if secret else "")
 
 

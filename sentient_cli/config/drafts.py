@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sentient_cli import paths
-from sentient_cli.config.writing import Target, Written, rewrite, text_of
+from sentient_cli.config.writing import Also, Target, Written, rewrite, text_of
 from sentient_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,8 +62,11 @@ class Draft:
         except ConfigError:
             return True
 
-    def take(self) -> Written:
+    def take(self, also: Also | None = None) -> Written:
         """Have the file hold what the copy does, if that is valid.
+
+        Args:
+            also: What else tries the settings that would hold.
 
         Raises:
             ConfigError: it is not, or the file was changed meanwhile; the copy stays.
@@ -77,7 +80,7 @@ class Draft:
                 )
             return text
 
-        written = rewrite(self._target, taken, means="edit")
+        written = rewrite(self._target, taken, means="edit", also=also)
         self._taken = True
         return written
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from pydantic import TypeAdapter
+
 from sentient_cli.config.check import check, faults_in
 from sentient_cli.config.described import Kind, Setting, describe
+from sentient_cli.config.differences import hides, masked_at
 from sentient_cli.config.explain import value_of
 from sentient_cli.config.keys import all_keys, nearest, open_tables, tables
 from sentient_cli.config.toml_text import key_text
 from sentient_cli.config.values import Source, Value
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError
 from sentient_cli.redact import redactor
-from sentient_cli.secret_names import is_secret_name
 
 __all__ = ["read_value", "require_setting"]
 
-_FREE: Final = frozenset({"headers", "options"})
+_TYPES: Final[Mapping[str, type]] = {"boolean": bool, "integer": int, "number": float}
 _KEYS: Final = frozenset({"api_key", "api_keys", "key", "token"})
 
 
@@ -79,10 +82,11 @@ def read_value(path: tuple[str, ...], text: str) -> object:
         raise ConfigError(
             f"`{name}` is a table of settings", fix=f"Set one of them, such as `{name}.{setting.fields[0]}`"
         )
-    secret = bool(_FREE & set(path[:-1])) and is_secret_name(path[-1])
-    if secret or ("://" not in text and redactor.redact(text) != text):
+    if "://" not in text and redactor.redact(text) != text:
         raise _secret(key_text(path), "Store it with `sentient keys set NAME`, or name its variable with `api_key_env`")
     value = _list(setting, text) if setting.kind == "array" else _one(setting.kind, text)
+    if hides(masked_at(value, path)):
+        raise _secret(key_text(path), _home(setting, path))
     found = Value(value, Source("project", "what was given"), Path.cwd())
     fault = next((fault for fault in faults_in({name: found}) if f"`{name}" in fault.what), None)
     if fault is not None:
@@ -100,7 +104,10 @@ def _dotted(path: tuple[str, ...]) -> str:
 def _typed(name: str, kind: Kind, value: Value) -> object:
     if kind not in {"boolean", "integer", "number"} or not isinstance(value.raw, str):
         return value.raw
-    return value_of(check({name: value}), name)
+    try:
+        return value_of(check({name: value}), name)
+    except ConfigError:  # what else must be in its table may be in the file
+        return TypeAdapter[object](_TYPES[kind]).validate_python(value.raw)
 
 
 def _list(setting: Setting, text: str) -> object:
@@ -120,9 +127,24 @@ def _toml(text: str) -> object:
     """The value that TOML knows by this text, else the text."""
     try:
         document: dict[str, object] = tomllib.loads(f"value = {text}")
+        repr(document)
     except (tomllib.TOMLDecodeError, RecursionError):
         return text
+    except ValueError:
+        raise ConfigError(
+            "A number has too many digits", why="Nothing was changed", fix="Give a smaller one, or text in quotes"
+        ) from None
     return document["value"] if len(document) == 1 else text
+
+
+def _home(setting: Setting, path: tuple[str, ...]) -> str:
+    """Where a secret belongs that was given for a setting."""
+    if setting.variable:
+        return f"Set the variable {setting.variable}, in the environment or in `.env`"
+    own = "into your own file, which nobody else reads: `sentient config edit --user`"
+    if path[:2] == ("llm", "providers") and path[2:]:
+        return f"Store a key with `sentient keys set {path[2]}`; write what is none {own}"
+    return f"Write it {own}"
 
 
 def _secret(name: str, fix: str) -> ConfigError:

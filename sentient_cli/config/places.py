@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING
+import stat
+from typing import TYPE_CHECKING, Final
 
 from sentient_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MAXIMUM_SIZE", "PROJECT_FILE", "PYPROJECT", "find_project_file", "home_of", "read_text"]
+__all__ = ["MAXIMUM_SIZE", "PROJECT_FILE", "PYPROJECT", "find_project_file", "home_of", "read_bytes", "read_text"]
 
 PROJECT_FILE = "sentient.toml"
 PYPROJECT = "pyproject.toml"
 MAXIMUM_SIZE = 1024 * 1024
+_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def find_project_file(start: Path) -> Path | None:
@@ -46,6 +49,25 @@ def home_of(start: Path) -> Path:
     return file.parent if file is not None else start
 
 
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """What a file holds. Nothing waits for what is none, such as a pipe in which nobody writes.
+
+    Args:
+        path: The file.
+        most: How many bytes of it are enough; all of them unless given.
+
+    Raises:
+        ConfigError: it is no file.
+        OSError: it cannot be read.
+    """
+    descriptor = os.open(path, _READ)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ConfigError(f"{path} is no file", why="It is a folder, a pipe or a device", fix="Put a file in its place")
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(most)
+
+
 def read_text(path: Path) -> str:
     """The text of a small UTF-8 file, with its line ends made one.
 
@@ -53,8 +75,7 @@ def read_text(path: Path) -> str:
         ConfigError: it cannot be read, is larger than 1 MiB, or is no UTF-8.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAXIMUM_SIZE + 1)
+        data = read_bytes(path, MAXIMUM_SIZE + 1)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read", why=error.strerror or "", fix="Check the path and its rights"

@@ -8,7 +8,7 @@ from sentient_cli.config.differences import ABSENT, differences, hides, masked
 from sentient_cli.config.toml_edit import set_key, unset_key
 from sentient_cli.config.toml_text import key_text
 from sentient_cli.config.versions import Versions
-from sentient_cli.config.writing import Target, Written, rewrite, settings_in
+from sentient_cli.config.writing import Also, Target, Written, rewrite, settings_in
 from sentient_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["roll_back"]
 
 
-def roll_back(target: Target, number: int) -> tuple[Written, Sequence[str]]:
+def roll_back(target: Target, number: int, also: Also | None = None) -> tuple[Written, Sequence[str]]:
     """Set the settings of a file back to those of a version. Comments and order stay as they are today.
 
     Args:
         target: The file.
         number: The version.
+        also: What else tries the settings that would hold.
 
     Returns:
         What came of it, and the keys of secrets that were left as they are, since no version has them.
@@ -47,7 +48,7 @@ def roll_back(target: Target, number: int) -> tuple[Written, Sequence[str]]:
         return text
 
     try:
-        return rewrite(target, edited, means="rollback", note=f"to version {number}"), left
+        return rewrite(target, edited, means="rollback", note=f"to version {number}", also=also), left
     except ConfigError as error:
         said = f"{error.what}. {error.why}" if error.why else error.what
         raise ConfigError(

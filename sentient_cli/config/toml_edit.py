@@ -41,6 +41,8 @@ def parse(text: str) -> Table:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("The settings file is not valid TOML", why=str(error), fix="Correct it first") from None
+    except ValueError:  # more digits than Python reads
+        raise ConfigError("A number in the settings file has too many digits", fix="Correct it first") from None
     except RecursionError:
         raise ConfigError("The settings file is nested too deeply", fix="Flatten it") from None
 
@@ -185,7 +187,7 @@ def _inline_cut(text: str, spots: Sequence[Spot], number: int) -> tuple[int, int
 def _checked(edited: str, wanted: Table, names: tuple[str, ...]) -> str:
     try:
         came_to = tomllib.loads(edited)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         came_to = None
     if came_to is None or not _same(_pruned(came_to, names[:-1]), _pruned(wanted, names[:-1])):
         raise ConfigError(

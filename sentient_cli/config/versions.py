@@ -160,7 +160,7 @@ class Versions:
         with locked(self.lock):
             latest = self.latest()
             settings = masked(table)
-            changes = changes_between(latest.table() if latest else {}, settings)
+            changes = changes_between(masked(latest.table()) if latest else {}, settings)
             if latest is not None and not changes:
                 return None
             numbers = self._numbers()

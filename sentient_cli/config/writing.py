@@ -16,7 +16,7 @@ from sentient_cli.config.differences import leaves
 from sentient_cli.config.disk import locked, replace
 from sentient_cli.config.files import read_settings_file
 from sentient_cli.config.loading import load
-from sentient_cli.config.places import MAXIMUM_SIZE, PROJECT_FILE, PYPROJECT, find_project_file
+from sentient_cli.config.places import MAXIMUM_SIZE, PROJECT_FILE, PYPROJECT, find_project_file, read_bytes
 from sentient_cli.config.toml_edit import parse, set_key, unset_key
 from sentient_cli.config.versions import Means, Version, Versions
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError, SentientError, UsageError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sentient_cli.config.loading import Loaded
 
 __all__ = [
+    "Also",
     "Target",
     "Written",
     "find_target",
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 FileLayer: TypeAlias = Literal["user", "project"]
+Also: TypeAlias = "Callable[[Loaded], object]"
+"""What else tries settings that would hold: it raises a `SentientError` where they are of no use."""
 
 _BOM: Final = "\ufeff"
 _PROJECT_RIGHTS: Final = 0o644
@@ -129,14 +132,16 @@ def key_path(key: str) -> tuple[str, ...]:
     """
     try:
         found = list(leaves(tomllib.loads(f"{key} = 0")))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         found = []
     if len(found) != 1 or found[0][1] != 0 or "\n" in key:
         raise UsageError(f"`{key:.200}` is no name of a setting", fix="Give one such as `server.port`")
     return found[0][0]
 
 
-def write(target: Target, changes: Mapping[str, object], *, means: Means, note: str = "") -> Written:
+def write(
+    target: Target, changes: Mapping[str, object], *, means: Means, note: str = "", also: Also | None = None
+) -> Written:
     """Change settings in a file.
 
     Args:
@@ -144,6 +149,7 @@ def write(target: Target, changes: Mapping[str, object], *, means: Means, note: 
         changes: New values by dotted name; None takes a setting away.
         means: How the change comes about.
         note: What more there is to say of it.
+        also: What else tries the settings that would hold.
 
     Raises:
         AuditError: the change cannot be told to the audit log; nothing was changed.
@@ -153,13 +159,14 @@ def write(target: Target, changes: Mapping[str, object], *, means: Means, note: 
     edits = {(*target.prefix, *key_path(key)): value for key, value in changes.items()}
 
     def edited(text: str) -> str:
+        read_settings_file(target.file, text.replace("\r\n", "\n"))  # which tells the place of what is no TOML
         for path, value in edits.items():
             if path == (*target.root, "profile") and value is not None:
                 _require_no_profiles(target, text)
             text = unset_key(text, path) if value is None else set_key(text, path, value)
         return text
 
-    return rewrite(target, edited, means=means, note=note)
+    return rewrite(target, edited, means=means, note=note, also=also)
 
 
 def _require_no_profiles(target: Target, text: str) -> None:
@@ -170,7 +177,9 @@ def _require_no_profiles(target: Target, text: str) -> None:
         )
 
 
-def rewrite(target: Target, change: Callable[[str], str], *, means: Means, note: str = "") -> Written:
+def rewrite(
+    target: Target, change: Callable[[str], str], *, means: Means, note: str = "", also: Also | None = None
+) -> Written:
     """Change the text of a settings file.
 
     What was changed by hand meanwhile becomes a version of its own before.
@@ -180,6 +189,7 @@ def rewrite(target: Target, change: Callable[[str], str], *, means: Means, note:
         change: Makes the new text of the old one, which is empty where there is no file.
         means: How the change comes about.
         note: What more there is to say of it.
+        also: As for `write`.
 
     Raises:
         AuditError: as for `write`.
@@ -194,7 +204,7 @@ def rewrite(target: Target, change: Callable[[str], str], *, means: Means, note:
         after = mark + change((before or "").removeprefix(mark))
         if after == (before or ""):
             return Written(target.file, None, changed=False)
-        table = try_text(target, after).table
+        table = try_text(target, after, also).table
         rights = _PRIVATE if target.layer == "user" else _PROJECT_RIGHTS
         if _read(target.file) != before:  # an editor asks nobody
             raise ConfigError(f"{target.file} was changed meanwhile", fix="Try again")
@@ -222,12 +232,13 @@ def _checkpoint(target: Target) -> Path | None:
         return None
 
 
-def try_text(target: Target, text: str) -> SettingsFile:
+def try_text(target: Target, text: str, also: Also | None = None) -> SettingsFile:
     """Check what a settings file would hold: by itself with each of its profiles, and with the other files.
 
     Args:
         target: Which file.
         text: What it would hold.
+        also: As for `write`.
 
     Returns:
         The settings in it.
@@ -242,9 +253,9 @@ def try_text(target: Target, text: str) -> SettingsFile:
     own = file.values(target.layer)
     for values in (own, *(own | file.profile_values(name) for name in sorted(file.profiles()))):
         check(values)
-    if _is_sound(target, {}):  # what another file has wrong is no reason to refuse this one
+    if _is_sound(target, also):  # what another file has wrong is no reason to refuse this one
         for name in (None, *sorted(file.profiles())):
-            _load(target, {target.file: source}, name)
+            _load(target, {target.file: source}, name, also)
     return file
 
 
@@ -321,23 +332,25 @@ def _note_as_is(versions: Versions, target: Target, text: str) -> Version | None
     return versions.note(file.table, "file")
 
 
-def _is_sound(target: Target, drafts: Mapping[Path, str]) -> bool:
+def _is_sound(target: Target, also: Also | None) -> bool:
     try:
-        _load(target, drafts, None)
+        _load(target, {}, None, also)
     except SentientError:
         return False
     return True
 
 
-def _load(target: Target, drafts: Mapping[Path, str], profile: str | None) -> None:
+def _load(target: Target, drafts: Mapping[Path, str], profile: str | None, also: Also | None) -> None:
     project = target.file.parent if target.layer == "project" else None
-    load(project=project, profile=profile, use_env_file=False, environment={}, drafts=drafts)
+    loaded = load(project=project, profile=profile, use_env_file=False, environment={}, drafts=drafts)
+    if also is not None:
+        also(loaded)
 
 
 def _read(path: Path) -> str | None:
     """The text of a file with the line ends that it has; None: there is no file."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except FileNotFoundError:
         return None
     except OSError as error:

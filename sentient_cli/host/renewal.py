@@ -12,6 +12,7 @@ from typing import Final
 from sentient_cli.config import Loaded
 from sentient_cli.config.changes import changed_keys, changed_variables
 from sentient_cli.config.files import SettingsFile
+from sentient_cli.config.on_trial import experiment_places
 from sentient_cli.config.settings import Settings
 from sentient_cli.config.values import Source
 from sentient_cli.config.watching import Contents
@@ -164,7 +165,7 @@ class Renewal:
             await self._record(saved)
             return None
         try:
-            plans = plans_of(loaded.settings)
+            plans = plans_of(loaded.settings, experiment_places(loaded))
             if asked or variables or any(map(concerns_models, keys)):
                 await self._exchange(loaded)
         except SentientError as error:

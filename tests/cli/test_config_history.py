@@ -124,6 +124,28 @@ def test_secrets_are_in_no_version_and_survive_a_rollback(sentient: Sentient) ->
     assert secret not in said.stdout + said.stderr + sentient("config", "diff", "1").stdout
 
 
+_EXTRA = """\
+extra.openai = { password = "hunter2hunter2", pin.token = 918273645, max_tokens = 5 }
+metadata = { token = "tok-secret-123456", team = "red" }
+"""
+
+
+@pytest.mark.parametrize(
+    "table", ["llm.parameters", "llm.presets.mine", "profile.a.llm.parameters", "experiments.e.variants.b.parameters"]
+)
+def test_secrets_of_parameters_are_in_no_version(sentient: Sentient, table: str) -> None:
+    control = "[experiments.e.variants.control]\n" if table.startswith("experiments") else ""
+    _FILE.write_text(f"{control}[{table}]\n{_EXTRA}")
+    assert sentient("config", "set", "server.port", "2").returncode == 0
+    kept = b"".join(path.read_bytes() for path in (paths.state_dir() / "settings").rglob("*.json")).decode()
+    told = kept + sentient("config", "history").stdout + sentient("config", "history", "--json").stdout
+    assert not [word for word in ("hunter2hunter2", "918273645", "tok-secret-123456") if word in told]
+    assert "max_tokens = 5" in kept
+    assert "team" in kept
+    assert sentient("config", "rollback", "1").returncode == 0
+    assert _FILE.read_text().strip() == f"{control}[{table}]\n{_EXTRA}".strip()
+
+
 def test_versions_are_private_and_bounded() -> None:
     versions = Versions(_FILE, most=3)
     for port in range(6):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from sentient_cli import paths
@@ -66,6 +68,9 @@ def test_a_setting_is_set_and_nothing_else_changes(sentient: Sentient) -> None:
         ("llm.providers.work.retry.attempts", "5", "attempts = 5"),
         ('llm.providers.work.headers."X-Team: A"', "red", '"X-Team: A" = "red"'),
         ('llm.providers.work.headers."X.Team"', "red", '"X.Team" = "red"'),
+        ("llm.parameters.extra.openai.max_tokens", "5", "max_tokens = 5"),
+        ("llm.parameters.cache_key", "team-1", 'cache_key = "team-1"'),
+        ("llm.providers.work.base_url", "https://h.example/v1?a=b", 'base_url = "https://h.example/v1?a=b"'),
         ("llm.groups.fast", "offline,offline:echo", 'fast = ["offline", "offline:echo"]'),
     ],
 )
@@ -88,6 +93,17 @@ def test_values_are_read_as_the_setting_has_them(sentient: Sentient, key: str, v
         (("llm.providers.work.api_key", "sk-proj-0123456789abcdefghij"), "sentient keys set work"),
         (("llm.model", "sk-proj-0123456789abcdefghij"), "sentient keys"),
         (("llm.providers.work.headers.Authorization", "abc"), "secret"),
+        (("llm.providers.work.base_url", "https://u:hunter2hunter2@h.example/v1"), "sentient keys set work"),
+        (("llm.providers.work.proxy", "http://u:hunter2hunter2@h.example"), "sentient config edit --user"),
+        (("llm.providers.work.headers", '{Authorization = "abc"}'), "would put a secret"),
+        (("store.url", "postgresql://u:hunter2hunter2@h.example/db"), "SENTIENT_STORE_URL"),
+        (("llm.parameters.extra.openai.password", "hunter2hunter2"), "would put a secret"),
+        (("llm.parameters.extra.openai", "{a = [{pin_token = 91827364}]}"), "would put a secret"),
+        (("llm.parameters.metadata.token", "tok-secret-123456"), "would put a secret"),
+        (("llm.presets.mine", '{metadata = {token = "tok-secret"}}'), "would put a secret"),
+        (("server", '{token = "abcdefgh"}'), "would put a secret"),
+        (("server.port", "9" * 5000), "too many digits"),
+        (("llm.parameters.extra.openai.a", "0x" + "f" * 5000), "too many digits"),
         (("profile", "staging"), "holds profiles"),
         (("audit.checkpoint", "x"), "not for a project to make"),
     ],
@@ -108,7 +124,36 @@ def test_a_fault_elsewhere_in_the_file_is_told_with_its_place(sentient: Sentient
     assert _FILE.read_text() == "[server]\nport = 'x'\n"
     assert sentient("config", "set", "server.port", "9000").returncode == 0
     _FILE.write_text("[server\n")
-    assert "not valid TOML" in _error(sentient("config", "set", "server.port", "1", "--json"))
+    error = _error(sentient("config", "set", "server.port", "1", "--json"))
+    assert "sentient.toml is not valid TOML" in error
+    assert "sentient.toml:1:8" in error
+
+
+def test_a_number_that_nobody_reads_and_a_pipe_are_told(sentient: Sentient) -> None:
+    _FILE.write_text(f"[server]\nport = {'9' * 5000}\n")
+    assert "too many digits" in _error(sentient("config", "set", "server.workers", "2", "--json"))
+    assert "no name of a setting" in _error(sentient("config", "set", f"a = {'9' * 5000}\nb", "2", "--json"), 2)
+    _FILE.unlink()
+    os.mkfifo(_FILE)
+    assert "is no file" in _error(sentient("config", "set", "server.port", "2", "--project", ".", "--json"))
+    _FILE.unlink()
+    _FILE.mkdir()
+    assert "is no file" in _error(sentient("config", "set", "server.port", "2", "--project", ".", "--json"))
+
+
+@pytest.mark.story("5.5")
+def test_experiments_that_no_server_starts_are_refused(sentient: Sentient) -> None:
+    text = "[experiments.a]\nvariants = { control = {}, b = { model = 'offline' } }\n"
+    _FILE.write_text(text)
+    given = "config", "set", "experiments.b.variants", "{control = {}, c = {model = 'offline'}}", "--json"
+    assert "both set model" in _error(sentient(*given))
+    assert "both set model" in _error(sentient(*given, "--profile", "production"))
+    assert _FILE.read_text() == text
+    assert sentient("config", "set", "experiments.a.enabled", "no").returncode == 0
+    assert sentient(*given).returncode == 0
+    assert "both set model" in _error(sentient("config", "unset", "experiments.a.enabled", "--json"))
+    _FILE.write_text(_FILE.read_text().replace("enabled = false", "enabled = true"))
+    assert sentient("config", "set", "experiments.a.enabled", "no").returncode == 0
 
 
 def test_each_of_the_three_places(sentient: Sentient) -> None:
@@ -244,6 +289,21 @@ def test_edit_opens_the_copy_again_at_a_terminal() -> None:
         child.expect("is changed")
         child.wait()
     assert _FILE.read_text() == "[server]\nport = 9000\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("key", "code"), [("\x04", 3), ("\x03", 130)])
+def test_who_ends_an_edit_is_told_where_the_copy_is(key: str, code: int) -> None:
+    _FILE.write_text("[server]\nport = 8000\n")
+    editor = _editor("sed -i s/8000/high/ $1")["EDITOR"]
+    with at_a_terminal("config", "edit", EDITOR=editor) as (child, _):
+        child.expect("Open it again")
+        child.send(key)
+        child.expect(r"is\s+kept")
+        child.expect(pexpect.EOF)
+        child.wait()
+        assert child.exitstatus == code
+    assert list((paths.state_dir() / "edits").glob("*/sentient.toml"))
 
 
 @pytest.mark.parametrize("moment", ["os.fsync", "pathlib.Path.replace"])

@@ -86,6 +86,11 @@ def test_what_is_wrong_is_refused_with_its_place(tmp_path: Path, first: LLMServe
         _write(tmp_path, "openai:gpt-5.4-mini", first)
         (said,) = _renew(server, REFUSED)
         assert "OPENAI_API_KEY" in said
+        same = '.variants = { control = {}, b = { model = "first:small" } }'
+        _write(tmp_path, "first:small", first, more=f"[experiments]\na{same}\nb{same}")
+        (said,) = _renew(server, REFUSED)
+        assert "both set model" in said
+        assert "sentient.toml:5" in said
         assert text_of(ask_all(server.address, "Go")) == "One"
         _write(tmp_path, "first:small", first, more="[server]\nmax_runs = 5")
         _renew(server, "What has changed of `server.max_runs` is taken when the server starts again")
