@@ -74,6 +74,7 @@ def test_no_checkpoint_yet(sentient: Sentient) -> None:
     assert (done.returncode, json.loads(done.stderr)["error"]["code"]) == (3, "audit")
 
 
+@pytest.mark.slow
 def test_the_latest_entries_in_columns(sentient: Sentient) -> None:
     _fill(Event("config", "set", "\x1b[31mred\nline \u202e" + "x" * 90, {"text": "\x1b]0;title\x07"}))
     done = sentient("audit", "tail", "-n", "3", env={"COLUMNS": "80"})

@@ -243,6 +243,7 @@ _GIVEN = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(_GIVEN)
 def test_what_is_explained_is_what_is_loaded(given_by: dict[str, int]) -> None:

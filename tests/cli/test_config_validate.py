@@ -288,6 +288,7 @@ _TABLES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(_TABLES)
 def test_it_finds_something_where_and_only_where_settings_cannot_be_loaded(table: dict[str, object]) -> None:

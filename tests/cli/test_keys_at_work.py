@@ -65,6 +65,7 @@ def test_a_key_is_tried_at_its_provider(sentient: Sentient) -> None:
     assert all(key not in text for key in (KEY, OTHER) for text in (done.stdout, refused.stderr, offline.stderr))
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.7")
 @pytest.mark.parametrize(
     ("kind", "header"),
@@ -180,6 +181,7 @@ def test_profiles_are_compared_and_copied(sentient: Sentient) -> None:
     assert KEY not in dry.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.1", "6.4")
 def test_keys_go_elsewhere_in_an_encrypted_file(sentient: Sentient) -> None:
     _set(sentient, "openai", KEY, "--expires", "90d")

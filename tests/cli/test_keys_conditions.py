@@ -54,6 +54,7 @@ def _states(name: str = "openai") -> list[str]:
     return [version["state"] for version in shown["versions"]]
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.3", "6.6")
 @pytest.mark.parametrize("shift", [-400 * _DAY, -_DAY, -1])
 def test_a_clock_that_goes_back_loses_no_key_and_no_line(shift: int) -> None:
@@ -106,6 +107,7 @@ def test_a_full_disk_changes_nothing_and_is_said(size: int) -> None:
     assert commands.run("audit", "verify").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.1")
 def test_processes_that_store_and_rotate_at_once_lose_nothing() -> None:
     _run("set", "openai", stdin=KEY)
@@ -150,6 +152,7 @@ def test_files_in_settings_are_relative_to_these(monkeypatch: pytest.MonkeyPatch
     assert not (below / "own").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.1")
 @pytest.mark.parametrize("text", ["{}", '{"cards": []}', "[]", "", '{"format": "sentient.credentials", "cards": [{}]}'])
 def test_a_catalogue_that_is_none_is_told_and_made_anew(text: str) -> None:

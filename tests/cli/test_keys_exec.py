@@ -147,6 +147,7 @@ def test_at_a_terminal_the_program_has_one_of_its_own(sentient: Sentient) -> Non
     assert KEY.encode() not in raw.getvalue().replace(f"typed {KEY}".encode(), b"", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.1")
 def test_the_size_of_the_terminal_is_handed_on_and_its_modes_come_back(sentient: Sentient) -> None:
     sentient("keys", "list", "--rebuild")

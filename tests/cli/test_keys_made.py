@@ -74,6 +74,7 @@ def _states(sentient: Sentient) -> list[str]:
     return [version["state"] for version in json.loads(sentient("keys", "show", "mine", "--json").stdout)["versions"]]
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.3")
 def test_a_key_is_made_used_and_removed_again(sentient: Sentient) -> None:
     provider = _OpenAI()

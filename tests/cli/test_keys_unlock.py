@@ -83,6 +83,7 @@ def test_it_is_asked_for_once() -> None:
     assert "No passphrase was kept" in _run("lock")
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.2")
 def test_it_is_forgotten_when_its_time_is_over() -> None:
     assert json.loads(_run("unlock", "--for", "2s", "--passphrase-file", _words(), "--json"))["seconds"] == 2

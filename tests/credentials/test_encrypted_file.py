@@ -75,6 +75,7 @@ def test_a_new_file_costs_what_is_recommended(tmp_path: Path) -> None:
     assert (head.memory_kib, head.iterations, head.lanes) == (65_536, 3, 4)
 
 
+@pytest.mark.slow
 def test_every_change_of_a_byte_and_every_truncation_is_found(file: Path, tmp_path: Path) -> None:
     whole = file.read_bytes()
     store = encrypted(tmp_path)

@@ -85,6 +85,7 @@ def test_keys_move_and_are_copied_between_stores(vault: VaultServer) -> None:
     assert {row["action"] for row in _audited()} >= {"moved-in", "moved-out", "copied", "compared", "synced"}
 
 
+@pytest.mark.slow
 @pytest.mark.story("E6.2")
 def test_a_weaker_store_never_takes_its_place(vault: VaultServer) -> None:
     _ok("set", "openai", stdin=KEY)
@@ -103,6 +104,7 @@ def test_a_weaker_store_never_takes_its_place(vault: VaultServer) -> None:
     assert "sk-…ABCD" in _ok("show", "openai")
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.2", "6.4")
 def test_what_stands_in_the_way_is_said(vault: VaultServer) -> None:
     plain = _error("show", "openai", VAULT_ADDR="http://vault.example.com:8200")
@@ -155,6 +157,7 @@ def test_a_model_is_asked_with_a_key_out_of_vault(vault: VaultServer) -> None:
     assert [row["action"] for row in _audited()] == ["stored", "resolved"]
 
 
+@pytest.mark.slow
 @pytest.mark.story("6.7", "20.6")
 def test_the_doctor_asks_it(vault: VaultServer) -> None:
     def finding() -> dict[str, str]:

@@ -129,6 +129,7 @@ def _lines(kills: int, most: int) -> Sequence[int]:
     return [1 + number * most // kills for number in range(kills)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [30, pytest.param(500, marks=pytest.mark.soak)])
 def test_a_rotation_in_an_encrypted_file(kills: int, tmp_path: Path) -> None:
     most = _count_lines(lambda: encrypted(tmp_path / "count"), tmp_path / "count")

@@ -81,6 +81,7 @@ def _kill_writers(kills: int, make: Callable[[], CredentialStore]) -> int:
     return killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [20, pytest.param(500, marks=pytest.mark.soak)])
 def test_an_encrypted_file(kills: int, tmp_path: Path) -> None:
     assert _kill_writers(kills, lambda: encrypted(tmp_path)) >= min(kills, 15)
@@ -190,6 +191,7 @@ def _count(store: CredentialStore, name: str) -> None:
             break
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     store = encrypted(tmp_path, patience=60.0)
     store.put(OPENAI, Secret("0"), expected=ABSENT)

@@ -61,6 +61,7 @@ def test_a_saved_file_holds_for_the_next_question_and_a_fault_for_none(
         assert dev.ask("Go") == "One"
 
 
+@pytest.mark.slow
 @pytest.mark.story("5.2")
 def test_the_users_own_file_the_signal_and_a_program(
     tmp_path: Path, first: LLMServer, second: LLMServer, monkeypatch: pytest.MonkeyPatch

@@ -157,6 +157,7 @@ def _until(address: Address, every: Sequence[str], wanted: set[str]) -> None:
     raise AssertionError(f"it never says {wanted}")
 
 
+@pytest.mark.slow
 @pytest.mark.story("5.5", "E5.2")
 def test_a_command_stops_what_a_server_tries_and_lets_it_go_on(tmp_path: Path, models: LLMServer) -> None:
     _settings(tmp_path, models, _experiment('model = "mine:large"'))
@@ -295,6 +296,7 @@ def test_to_look_makes_no_store_and_damage_is_told(tmp_path: Path) -> None:
     assert "runs.db" in "".join(part for part in _config(tmp_path, code=1) if part not in " \n│")  # folded anywhere
 
 
+@pytest.mark.slow
 @pytest.mark.story("5.5", "E5.2")
 def test_all_workers_of_a_server_count_and_obey_together(tmp_path: Path, models: LLMServer) -> None:
     _settings(tmp_path, models, _experiment('model = "mine:broken"', "guard = {max_error_rate = 0.2, min_runs = 12}"))

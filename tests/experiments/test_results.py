@@ -176,6 +176,7 @@ def test_a_guard_on_cost_says_what_it_saw() -> None:
     assert breach_of(Guard(max_cost=0.02, min_runs=41), tally) is None
 
 
+@pytest.mark.slow
 def test_proof_is_seldom_wrong_however_often_it_is_looked_for() -> None:
     chance, wrong = random.Random(2), 0
     guard = Guard(max_error_rate=0.1, min_runs=1, evidence="proven")

@@ -141,6 +141,7 @@ def _bounded(times: int) -> float:
     return ALPHA + 3.1 * math.sqrt(ALPHA * (1 - ALPHA) / times)
 
 
+@pytest.mark.slow
 def test_looking_after_each_of_a_thousand_does_not_deceive() -> None:
     by_sequence, naively = _deceived(lambda chance: chance.gauss(0, 1), looks=1000, times=200)
     assert by_sequence <= _bounded(200)
@@ -202,6 +203,7 @@ def test_the_interval_and_its_p_say_the_same(
     assert told.interval.high - told.interval.low > once.high - once.low
 
 
+@pytest.mark.slow
 def test_a_rate_is_never_lost_from_the_first_observation_on() -> None:
     chance, lost = random.Random(3), 0
     for _ in range(300):

@@ -113,6 +113,7 @@ async def test_what_is_put_back_is_not_read_again(tmp_path: Path, monkeypatch: p
     assert settings.tries == [("well", False)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [True, False])
 async def test_directories_that_come_later_are_heard_too(
     told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -135,6 +136,7 @@ async def test_directories_that_come_later_are_heard_too(
             await settings.tried(text, sure=text != "well")
 
 
+@pytest.mark.slow
 async def test_a_link_on_the_way_leads_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_watch, "_LOOK_EVERY", 3600.0)
     for name, text in (("one", "well"), ("two", "other")):

@@ -121,6 +121,7 @@ def test_a_directory_of_links_that_is_exchanged_as_kubernetes_does(
         assert text_of(ask_all(server.address, "Go")) == "Two"
 
 
+@pytest.mark.slow
 @pytest.mark.story("5.2")
 def test_the_users_own_settings_and_variables(tmp_path: Path, first: LLMServer) -> None:
     project = tmp_path / "project"
@@ -189,6 +190,7 @@ def _empty(path: Path) -> None:
     path.write_text("")
 
 
+@pytest.mark.slow
 @pytest.mark.story("5.2")
 @pytest.mark.parametrize("lose", [Path.unlink, _empty], ids=["gone", "empty"])
 def test_a_project_that_has_lost_its_settings_keeps_them(

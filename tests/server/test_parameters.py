@@ -168,6 +168,7 @@ def test_an_agent_sees_what_holds_with_units_ranges_and_sources(
     assert models.requests[0].headers["authorization"] == f"Bearer {_ENV['MINE_KEY']}"
 
 
+@pytest.mark.slow
 @pytest.mark.story("5.3")
 @pytest.mark.story("E5.1")
 def test_what_a_model_does_not_take_is_said_once_at_the_start(tmp_path: Path) -> None:

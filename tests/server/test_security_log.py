@@ -111,6 +111,7 @@ def test_the_choice_of_a_profile_is_on_record() -> None:
     assert commands.run("keys", "use", "Not A Name", environment=given).returncode == 2
 
 
+@pytest.mark.slow
 def test_a_flood_becomes_a_few_lines(tmp_path: Path) -> None:
     places = AuditPlaces(tmp_path / "audit" / "log", tmp_path / "audit" / "checkpoint", tmp_path / "audit" / "key")
     now = [0.0]

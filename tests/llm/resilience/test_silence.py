@@ -46,6 +46,7 @@ async def test_silence_in_the_middle_is_an_error_with_the_text_so_far() -> None:
     assert (caught.value.partial_text, actor.open) == ("Hel", 0)
 
 
+@pytest.mark.slow
 async def test_another_takes_over_in_the_middle() -> None:
     one, two = Actor([*said("Hel"), HANG], name="one"), Actor(WELL, name="two")
     stage = Stage(one, two, policies=_policies())
