@@ -19,7 +19,7 @@ from sentient_cli.config.values import Source, Value
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError
 from sentient_cli.redact import redactor
 
-__all__ = ["read_value", "require_setting"]
+__all__ = ["read_value", "refuse_secret", "require_setting"]
 
 _TYPES: Final[Mapping[str, type]] = {"boolean": bool, "integer": int, "number": float}
 _KEYS: Final = frozenset({"api_key", "api_keys", "key", "token"})
@@ -85,8 +85,7 @@ def read_value(path: tuple[str, ...], text: str) -> object:
     if "://" not in text and redactor.redact(text) != text:
         raise _secret(key_text(path), "Store it with `sentient keys set NAME`, or name its variable with `api_key_env`")
     value = _list(setting, text) if setting.kind == "array" else _one(setting.kind, text)
-    if hides(masked_at(value, path)):
-        raise _secret(key_text(path), _home(setting, path))
+    refuse_secret(path, value)
     found = Value(value, Source("project", "what was given"), Path.cwd())
     fault = next((fault for fault in faults_in({name: found}) if f"`{name}" in fault.what), None)
     if fault is not None:
@@ -94,6 +93,22 @@ def read_value(path: tuple[str, ...], text: str) -> object:
             fault.what, why="Nothing was changed", fix=f"`sentient config explain {name}` says what it takes"
         )
     return _typed(name, setting.kind, found)
+
+
+def refuse_secret(path: tuple[str, ...], value: object) -> None:
+    """Keep a secret out of a settings file.
+
+    Args:
+        path: The name of the setting, in parts.
+        value: What is to be written.
+
+    Raises:
+        ConfigError: it is, or holds, a secret.
+        ConfigurationNotFoundError: there is no such setting.
+    """
+    setting = require_setting(path)
+    if hides(masked_at(value, path)):
+        raise _secret(key_text(path), _home(setting, path))
 
 
 def _dotted(path: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast, overload
 from sentient_cli.config.changes import changed_keys
 from sentient_cli.config.explain import Explanation, explain, unknown_setting
 from sentient_cli.config.following import follow
-from sentient_cli.config.given import require_setting
+from sentient_cli.config.given import refuse_secret, require_setting
 from sentient_cli.config.loading import Loaded, load
 from sentient_cli.config.rollback import roll_back
 from sentient_cli.config.snapshot import ConfigChange, Snapshot, snapshot
@@ -150,7 +150,7 @@ class ConfigurationManager:
 
         Raises:
             AuditError: the change cannot be told to the audit log; nothing was changed.
-            ConfigError: what would come of it is not valid, or cannot be written; nothing was changed.
+            ConfigError: what would come of it is not valid, holds a secret, or cannot be written; nothing was changed.
             ConfigurationNotFoundError: there is no such setting, or no project.
             UsageError: a value for this manager alone is wrong.
         """
@@ -159,6 +159,8 @@ class ConfigurationManager:
         with self._lock:
             if layer == "flag":
                 return self._take({**self._given, **cast("Mapping[str, FlagValue]", changes)})  # types are checked
+            for key, value in changes.items():
+                refuse_secret(key_path(key), value)
             write(self._target(layer), changes, means="api")
             return self.reload()
 

@@ -52,6 +52,9 @@ def test_what_is_not_there_or_of_another_type_has_an_error_of_its_own(config: Co
         config.update({"server.prot": 1})
     with pytest.raises(ConfigError, match="secret"):
         config.update({"server.token": "abcdefgh"})
+    with pytest.raises(ConfigError, match="secret"):
+        config.update({"server.port": 9001, "llm.providers.work.base_url": "https://me:hunter2secret@host/v1"})
+    assert "9001" not in _FILE.read_text()
     with pytest.raises(UsageError):
         config.update({"server.port": "x"}, layer="flag")
     with pytest.raises(UsageError):
