@@ -226,20 +226,19 @@ def _supervise(
     here: Invocation, loaded: Loaded, load: Callable[[], Loaded], listener: socket.socket, *, as_json: bool
 ) -> int:
     import asyncio
-    import tempfile
 
     from sentient_cli.host.reading import Checking, Reading
-    from sentient_cli.server.workers import Supervisor
+    from sentient_cli.server.workers import Supervisor, socket_directory
 
     settings, server = loaded.settings, loaded.settings.server
     checking = Checking(Reading(loaded, load, here.project))
 
-    with tempfile.TemporaryDirectory(prefix="sentient-") as directory:
+    with socket_directory() as directory:
         supervisor = Supervisor(
             _worker_command,
             listener,
             server.workers,
-            Path(directory),
+            directory,
             stop_within=server.drain_delay + server.drain_timeout,
             on_ready=lambda: _announce(
                 here, f"Serving with {server.workers} workers", _url(settings, listener), as_json=as_json

@@ -20,7 +20,7 @@ from sentient_cli.server.hangup import obeying_hangups
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Sequence
 
-__all__ = ["Supervisor", "WorkerLink"]
+__all__ = ["Supervisor", "WorkerLink", "socket_directory"]
 
 _READY = b"R"
 _FAILED = "failed"
@@ -31,6 +31,8 @@ _KILL_AFTER = 8.0
 _SHORT_DIRECTORY = "/tmp"  # noqa: S108 - a private directory with a random name is made in it
 _MAX_SOCKET_PATH = 103
 _SOCKET_NAME = len("/9999.sock")
+_PREFIX = "sentient-"
+_OWN_NAME = len(f"/{_PREFIX}12345678")
 
 _logger = logging.getLogger(__name__)
 
@@ -106,7 +108,7 @@ class Supervisor:
         command: The command line of a worker, given its link.
         listener: The listening socket that they share.
         count: How many.
-        directory: A private directory for their sockets.
+        directory: A private directory for their sockets, as `socket_directory` gives it.
         stop_within: Seconds that a worker may take to stop before it is killed.
         on_ready: Called once, when all of them answer.
         on_hangup: Called at SIGHUP; whether the workers are to read their settings again.
@@ -150,10 +152,6 @@ class Supervisor:
 
     async def run(self) -> int:
         """Supervise until a signal says to stop; return the exit code."""
-        with _short_enough(self._directory) as self._directory:
-            return await self._supervise()
-
-    async def _supervise(self) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
@@ -281,20 +279,26 @@ class Supervisor:
 
 
 @contextlib.contextmanager
-def _short_enough(directory: Path) -> Generator[Path]:
-    """The directory, or one whose path leaves room for a socket's name: systems take about a hundred bytes."""
-    if len(os.fsencode(directory)) + _SOCKET_NAME <= _MAX_SOCKET_PATH:
-        yield directory
-        return
+def socket_directory() -> Generator[Path]:
+    """A private directory for the sockets of workers, removed at the end.
+
+    Raises:
+        ConfigError: none can be made whose path leaves room for a socket's name: systems take about a hundred bytes.
+    """
+    where = tempfile.gettempdir()
+    if len(os.fsencode(where)) + _OWN_NAME + _SOCKET_NAME > _MAX_SOCKET_PATH:
+        where = _SHORT_DIRECTORY
     try:
-        short = tempfile.TemporaryDirectory(prefix="sentient-", dir=_SHORT_DIRECTORY)
+        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=where)
     except OSError as error:
+        if where != _SHORT_DIRECTORY:
+            raise
         raise ConfigError(
             "The directory for temporary files has too long a path for the sockets of the workers",
-            why=f"{directory}, and {_SHORT_DIRECTORY} cannot be used: {error.strerror}",
+            why=f"{tempfile.gettempdir()}, and {_SHORT_DIRECTORY} cannot be used: {error.strerror}",
             fix="Set TMPDIR to a directory with a short path, or leave out --workers",
         ) from error
-    with short as name:
+    with made as name:
         yield Path(name)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from statistics import NormalDist
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentient_cli.experiments.statistics.intervals import newcombe, welch, wilson
@@ -39,7 +39,7 @@ def test_students_values_are_those_of_the_tables(degrees: int, probability: floa
 
 @given(st.floats(0.5, 0.9999), st.floats(0.6, 1e6))
 def test_a_quantile_is_where_the_share_is(probability: float, degrees: float) -> None:
-    assert student_cdf(student_quantile(probability, degrees), degrees) == pytest.approx(probability, abs=1e-9)
+    assert student_cdf(student_quantile(probability, degrees), degrees) == pytest.approx(probability, abs=1e-8)
 
 
 def test_with_many_degrees_it_is_the_normal_distribution() -> None:
@@ -72,6 +72,7 @@ def test_a_rate_is_in_its_intervals(n: int, data: st.DataObject, confidence: flo
         assert 0 <= found.low <= events / n <= found.high <= 1
 
 
+@example([0.0, 0.0], [0.0, 1e-90])
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=50), st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=50))
 def test_the_difference_is_in_the_middle_and_turns_with_the_sides(one: list[float], other: list[float]) -> None:
     sample, control = sample_of(one), sample_of(other)

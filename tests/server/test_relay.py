@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sentient_cli.errors import ConfigError
 from sentient_cli.server.answers import RequestError, send_json
 from sentient_cli.server.peers import Peers
-from sentient_cli.server.workers import Supervisor
+from sentient_cli.server.workers import Supervisor, socket_directory
 from tests.support.served import serve
 from tests.support.wire import Wire, ask_all, fetch, head
 
@@ -174,9 +174,8 @@ async def test_a_system_without_unix_sockets_is_told_so(tmp_path: Path, monkeypa
         Supervisor(lambda _: [], listener, 2, tmp_path, stop_within=1, on_ready=lambda: None)
 
 
-async def test_a_directory_that_cannot_be_shortened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_cannot_be_shortened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentient_cli.server.workers._SHORT_DIRECTORY", str(tmp_path / "nowhere"))
-    with socket.socket() as listener:
-        supervisor = Supervisor(lambda _: [], listener, 2, tmp_path / ("d" * 90), stop_within=1, on_ready=lambda: None)
-        with pytest.raises(ConfigError, match="TMPDIR"):
-            await supervisor.run()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("d" * 90)))
+    with pytest.raises(ConfigError, match="TMPDIR"), socket_directory():
+        pass

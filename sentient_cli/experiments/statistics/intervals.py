@@ -82,6 +82,7 @@ def welch(sample: Sample, control: Sample, confidence: float) -> Interval | None
     own, other = sample.variance / sample.n, control.variance / control.n
     if not own + other:
         return None
-    degrees = (own + other) ** 2 / (own**2 / (sample.n - 1) + other**2 / (control.n - 1))
+    share, rest = own / (own + other), other / (own + other)  # the square of a tiny variance would be nothing
+    degrees = 1 / (share**2 / (sample.n - 1) + rest**2 / (control.n - 1))
     half = student_quantile(0.5 + confidence / 2, degrees) * math.sqrt(own + other)
     return Interval(difference - half, difference + half)
