@@ -68,6 +68,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         stops: How many words of ``stop`` it takes; None: as many as there are.
         tiers: The names of its service tiers; empty: any goes along.
         reasoning_apart: Whether it counts the tokens of reasoning beside those of the answer, not as part of them.
+        thoughts: What it calls the thoughts of an answer that asked for tools, if it wants them back with the results;
+            empty: it does not.
 
     Example:
         >>> Dialect(parameters={**COMMON, "seed": "random_seed"}, required="any").parameters["seed"]
@@ -89,3 +91,4 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     stops: int | None = None
     tiers: tuple[str, ...] = ()
     reasoning_apart: bool = False
+    thoughts: str = ""

@@ -55,7 +55,7 @@ def _tool(message: Message) -> JsonValue:
 
 def _message(message: Message, dialect: Dialect, provider: str) -> JsonValue:
     if message.role == "assistant":
-        return _assistant(message)
+        return _assistant(message, dialect)
     role = dialect.system_role if message.role == "system" else message.role
     told: dict[str, JsonValue] = {"role": role, "content": _content(message, dialect, provider)}
     if message.name:
@@ -63,7 +63,7 @@ def _message(message: Message, dialect: Dialect, provider: str) -> JsonValue:
     return told
 
 
-def _assistant(message: Message) -> JsonValue:
+def _assistant(message: Message, dialect: Dialect) -> JsonValue:
     told: dict[str, JsonValue] = {"role": "assistant", "content": message.text}
     if message.tool_calls:
         told["content"] = message.text or None
@@ -71,6 +71,9 @@ def _assistant(message: Message) -> JsonValue:
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in message.tool_calls
         ]
+        if dialect.thoughts and not isinstance(message.content, str):
+            thoughts = [part.text for part in message.content if isinstance(part, ThinkingPart)]
+            told |= {dialect.thoughts: "".join(thoughts)} if thoughts else {}
     return told
 
 

@@ -166,7 +166,7 @@ _ROWS: Final = (
         title="DeepSeek",
         base_url="https://api.deepseek.com",
         key_variable="DEEPSEEK_API_KEY",
-        default_model="deepseek-chat",
+        default_model="deepseek-flash",
         thinking=True,
         dialect=Dialect(
             parameters=_less(COMMON, "seed", "effort", "parallel_tools", "user"),
@@ -174,6 +174,7 @@ _ROWS: Final = (
             images=False,
             kind="deepseek",
             stops=16,
+            thoughts="reasoning_content",
         ),
     ),
     Vendor(

@@ -22,7 +22,7 @@ _APART: Final = frozenset({"tool_choice", "extra"})
 _USUAL: Final[dict[str, tuple[str, ...]]] = {
     "openai": ("gpt-4.1", "gpt-4.1-mini", "gpt-5.4-mini"),
     "xai": ("grok-4-1-fast-non-reasoning", "grok-4.3"),
-    "deepseek": ("deepseek-chat",),
+    "deepseek": ("deepseek-flash",),
 }
 """Models to turn to."""
 _BY_EFFORT: Final = frozenset({"temperature", "top_p", "top_k"})

@@ -5,7 +5,8 @@ the day of its end, or the last of the month where only that is known. What it c
 (i)mages, (a)udio, (d)ocuments, (s)tructured output, (r)easoning before the answer, (c)aching.
 
 Written down by hand in November 2026; the days are those that the SDKs of OpenAI (3.54, ``ChatModel``) and Anthropic
-(2.12, ``DEPRECATED_MODELS``) name. A test compares the sizes of contexts with those that the package ``genai-prices``
+(2.12, ``DEPRECATED_MODELS``) name, and DeepSeek's notes of April 2026 (https://api-docs.deepseek.com/news/news260424).
+A test compares the sizes of contexts with those that the package ``genai-prices``
 0.2.3 has; nothing checks the rest. What is told live, by a server or a provider, goes before it.
 """
 
@@ -134,7 +135,12 @@ ROWS: Final[dict[str, tuple[Row, ...]]] = {
         ("llama-3.3-70b-versatile", 131_072, 32_768, "t", ""),
         ("openai/gpt-oss", 131_072, 65_536, "tsr", ""),
     ),
-    "deepseek": (("deepseek-chat", 131_072, 8_192, "tc", ""), ("deepseek-reasoner", 131_072, 65_536, "trc", "")),
+    "deepseek": (
+        ("deepseek-chat", 131_072, 8_192, "tc", "2026-07-24"),
+        ("deepseek-reasoner", 131_072, 65_536, "trc", "2026-07-24"),
+        ("deepseek-flash", 1_048_576, 0, "trc", ""),
+        ("deepseek-v4", 1_048_576, 0, "trc", ""),
+    ),
     "mistral": (
         ("mistral-small", 131_072, 0, "tis", ""),
         ("mistral-small-2603", 262_144, 0, "tis", ""),

@@ -73,7 +73,7 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
             tools=True,
             structured_output=True,
             images=True,
-            audio=True,
+            audio=self._config.api == "chat",
             documents=True,
             thinking=True,
             caching=True,

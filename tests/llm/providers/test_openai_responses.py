@@ -288,3 +288,8 @@ def test_whatever_comes_ends_in_an_error_of_ours(body: bytes) -> None:
     decoder.feed(body)
     with pytest.raises(ProviderError):
         decoder.end()
+
+
+def test_by_this_api_it_does_not_hear() -> None:
+    assert OpenAIProvider(OpenAIConfig()).capabilities.audio
+    assert not OpenAIProvider(OpenAIConfig(api="responses")).capabilities.audio  # so that another is asked instead
