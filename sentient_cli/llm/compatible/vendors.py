@@ -238,7 +238,7 @@ _ROWS: Final = (
         title="xAI",
         base_url="https://api.x.ai/v1",
         key_variable="XAI_API_KEY",
-        default_model="grok-4",
+        default_model="grok-4.3",
         check="/api-key",
         thinking=True,
         dialect=Dialect(parameters=COMMON, efforts=("low", "high"), kind="xai", reasoning_apart=True),

@@ -21,7 +21,7 @@ __all__ = ["chat_conflicts"]
 _APART: Final = frozenset({"tool_choice", "extra"})
 _USUAL: Final[dict[str, tuple[str, ...]]] = {
     "openai": ("gpt-4.1", "gpt-4.1-mini", "gpt-5.4-mini"),
-    "xai": ("grok-4-1-fast-non-reasoning", "grok-4.3"),
+    "xai": ("grok-4.20-non-reasoning", "grok-4.3"),
     "deepseek": ("deepseek-flash",),
 }
 """Models to turn to."""

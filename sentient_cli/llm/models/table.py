@@ -5,7 +5,8 @@ the day of its end, or the last of the month where only that is known. What it c
 (i)mages, (a)udio, (d)ocuments, (s)tructured output, (r)easoning before the answer, (c)aching.
 
 Written down by hand in November 2026; the days are those that the SDKs of OpenAI (3.54, ``ChatModel``) and Anthropic
-(2.12, ``DEPRECATED_MODELS``) name, and DeepSeek's notes of April 2026 (https://api-docs.deepseek.com/news/news260424).
+(2.12, ``DEPRECATED_MODELS``) name, and DeepSeek's notes of April 2026 (https://api-docs.deepseek.com/news/news260424)
+and xAI's of May (https://docs.x.ai/developers/migration/may-15-retirement).
 A test compares the sizes of contexts with those that the package ``genai-prices``
 0.2.3 has; nothing checks the rest. What is told live, by a server or a provider, goes before it.
 """
@@ -153,12 +154,12 @@ ROWS: Final[dict[str, tuple[Row, ...]]] = {
     ),
     "cohere": (("command-a", 256_000, 8_000, "ts", ""), ("command-r", 128_000, 4_000, "ts", "")),
     "xai": (
-        ("grok-3", 131_072, 0, "ts", ""),
-        ("grok-4", 256_000, 0, "tisr", ""),
-        ("grok-4-fast", 2_000_000, 0, "tisr", ""),
-        ("grok-4-fast-non-reasoning", 2_000_000, 0, "tis", ""),
-        ("grok-4-1-fast", 2_000_000, 0, "tisr", ""),
-        ("grok-4-1-fast-non-reasoning", 2_000_000, 0, "tis", ""),
+        ("grok-3", 131_072, 0, "ts", "2026-05-15"),
+        ("grok-4", 256_000, 0, "tisr", "2026-05-15"),
+        ("grok-4-fast", 2_000_000, 0, "tisr", "2026-05-15"),
+        ("grok-4-fast-non-reasoning", 2_000_000, 0, "tis", "2026-05-15"),
+        ("grok-4-1-fast", 2_000_000, 0, "tisr", "2026-05-15"),
+        ("grok-4-1-fast-non-reasoning", 2_000_000, 0, "tis", "2026-05-15"),
         ("grok-4.2", 1_000_000, 0, "tisr", ""),
         ("grok-4.3", 1_000_000, 0, "tisr", ""),
         ("grok-4.5", 500_000, 0, "tisr", ""),

@@ -8,6 +8,7 @@ import pytest
 from genai_prices.data_snapshot import get_snapshot
 
 from sentient_cli.llm import Capabilities
+from sentient_cli.llm.compatible import VENDORS
 from sentient_cli.llm.models.facts import capabilities_of, facts_of, known_models
 from sentient_cli.llm.models.table import ROWS
 
@@ -54,3 +55,10 @@ def test_contexts_are_those_of_the_table_of_prices(kind: str) -> None:
         if abs((facts.context_tokens or 0) - model.context_window) > model.context_window * 0.05
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_no_default_model_had_come_to_its_end_when_the_rows_were_written(vendor: str) -> None:
+    kind, model = VENDORS[vendor].dialect.kind or vendor, VENDORS[vendor].default_model
+    found = facts_of(kind, model) if model else None
+    assert found is None or found.shutdown is None or found.shutdown > "2026-11-30"
