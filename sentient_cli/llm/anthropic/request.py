@@ -11,6 +11,7 @@ from sentient_cli.llm.anthropic.schemas import closed
 from sentient_cli.llm.parameters import Effort, Parameters
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, OutputSpec, ToolSpec
+from sentient_cli.llm.wire.extras import lay_over
 
 __all__ = ["COUNTED", "Asked", "ask"]
 
@@ -80,7 +81,7 @@ def ask(
         if name == "betas" and isinstance(value, list):
             betas = tuple(str(beta) for beta in value)
         else:
-            body[name] = value
+            lay_over(body, {name: value})
     return Asked(body, said.notices, betas)
 
 

@@ -14,6 +14,7 @@ from sentient_cli.llm.models.taken import taken_by
 from sentient_cli.llm.parameters import Effort, Parameters
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, ToolSpec
+from sentient_cli.llm.wire.extras import lay_over
 
 __all__ = ["Body", "body_of", "nearest_effort", "settings_of", "why_left_out"]
 
@@ -74,7 +75,7 @@ def body_of(
     if request.tools:
         _calm(told, dialect, notices)
     _add_output(request, dialect, provider, told, notices)
-    told.update((request.parameters.extra or {}).get(provider, {}))
+    lay_over(told, (request.parameters.extra or {}).get(provider, {}))
     return Body(msgspec.json.encode(told), notices)
 
 

@@ -20,6 +20,7 @@ from sentient_cli.llm.openai.config import DIALECT
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, Message, OutputSpec, ToolCall
+from sentient_cli.llm.wire.extras import lay_over
 
 __all__ = ["RESPONSES", "SEPARATOR", "responses_body"]
 
@@ -82,7 +83,7 @@ def responses_body(request: Request, provider: str, *, background: bool = False)
         told["tool_choice"] = {"type": "function", "name": request.parameters.tool_choice}
     if request.output is not None:
         told["text"] = {"format": _format(request.output)}
-    told.update((request.parameters.extra or {}).get(provider, {}))
+    lay_over(told, (request.parameters.extra or {}).get(provider, {}))
     return Body(msgspec.json.encode(told), notices)
 
 

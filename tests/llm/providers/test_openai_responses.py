@@ -293,3 +293,11 @@ def test_whatever_comes_ends_in_an_error_of_ours(body: bytes) -> None:
 def test_by_this_api_it_does_not_hear() -> None:
     assert OpenAIProvider(OpenAIConfig()).capabilities.audio
     assert not OpenAIProvider(OpenAIConfig(api="responses")).capabilities.audio  # so that another is asked instead
+
+
+async def test_what_is_given_by_its_own_names_leaves_the_rest(server: LLMServer) -> None:
+    parameters = Parameters(effort="low", extra={"openai": {"reasoning": {"summary": "auto"}, "store": True}})
+    async with opened(server) as provider:
+        await provider.generate(Request(model="gpt-5.4", messages=(Message.user("Count."),), parameters=parameters))
+    body = server.requests[-1].json()
+    assert (body["reasoning"], body["store"]) == ({"effort": "low", "summary": "auto"}, True)
