@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dev.developing import Developing, developing
+from tests.dev.developing import Developing, developing, wait_until
 from tests.support.wire import PATIENCE
 
 pytestmark = [
@@ -102,4 +102,4 @@ def test_a_disk_that_fills_while_runs_are_recorded(tmp_path: Path, small_disk: P
         assert dev.ask() == "two"
         filling.unlink()
         dev.wait("notice", since=mark, where=lambda event: "Runs are being recorded again" in str(event["text"]))
-        assert len(dev.get("/_sentient/runs", token=True).json()) == 5
+        wait_until(lambda: len(dev.get("/_sentient/runs", token=True).json()) == 5, "all of them are there")

@@ -168,12 +168,17 @@ def test_a_hub_that_is_killed_leaves_nothing_and_the_next_one_starts(tmp_path: P
     project = tmp_path / "project"
     with developing(project, code=-signal.SIGKILL) as dev:
         assert dev.ask() == "one"
+        wait_until(lambda: len(_recorded(dev)) == 1, "the run is recorded")
         processes = [*dev.workers(), dev.fork_server()]
         dev.process.kill()
         wait_until(lambda: not any(map(_runs, processes)), "nothing outlives it")
     with developing(project) as dev:
         assert dev.ask() == "one"
-        assert len(dev.get("/_sentient/runs", token=True).json()) == 2, "what was recorded is there"
+        wait_until(lambda: len(_recorded(dev)) == 2, "what was recorded is there")
+
+
+def _recorded(dev: Developing) -> list[object]:
+    return list(dev.get("/_sentient/runs", token=True).json())
 
 
 def _runs(pid: int) -> bool:
