@@ -48,7 +48,11 @@ def student_cdf(t: float, degrees: float) -> float:
         >>> round(student_cdf(2.0, 10), 4)
         0.9633
     """
-    tail = _incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t)) / 2
+    square = t * t
+    if square < degrees:  # the share of what lies outside is as good as one there, and what is little of it is lost
+        inside = _incomplete_beta(0.5, degrees / 2, square / (degrees + square)) / 2
+        return 0.5 + inside if t > 0 else 0.5 - inside
+    tail = _incomplete_beta(degrees / 2, 0.5, degrees / (degrees + square)) / 2
     return 1.0 - tail if t > 0 else tail
 
 
