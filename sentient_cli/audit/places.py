@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Self
 
 from sentient_cli import paths
 from sentient_cli.errors import AuditError
+from sentient_cli.own_files import CAREFUL, PRIVATE, Flaw, flaw_of, folder_flaw, sync_folder
 
 __all__ = [
     "AuditPlaces",
@@ -26,11 +27,6 @@ __all__ = [
     "write_all",
 ]
 
-_PRIVATE: Final = 0o600
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-# Where the system knows it: a link is not followed, and a pipe does not keep us waiting.
-_CAREFUL: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | _BINARY
 _UNIX: Final = sys.platform != "win32"
 
 
@@ -83,14 +79,11 @@ def require_folder(folder: Path) -> None:
     try:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
         status = folder.lstat()
     except OSError as error:
         raise disk_error(folder, error) from error
-    if not stat.S_ISDIR(status.st_mode):
-        what = "is a link" if stat.S_ISLNK(status.st_mode) else "is no folder"
-        raise _refused(folder, what, "Move it away, and look where it came from")
-    _require_ours(folder, status, "700")
+    _require_none(folder, folder_flaw(folder, status))
 
 
 def open_own(path: Path, flags: int) -> int:
@@ -102,7 +95,7 @@ def open_own(path: Path, flags: int) -> int:
     """
     descriptor = _open(path, flags)
     try:
-        _require_ours(path, os.fstat(descriptor), "600")
+        _require_none(path, flaw_of(path, os.fstat(descriptor), "600"))
     except BaseException:
         os.close(descriptor)
         raise
@@ -123,7 +116,7 @@ def _open(path: Path, flags: int) -> int:
     if not _UNIX and path.is_symlink():
         raise _refused(path, "is a link", "Remove the link, and look where it came from")
     try:
-        descriptor = os.open(path, flags | _CAREFUL, _PRIVATE)
+        descriptor = os.open(path, flags | CAREFUL, PRIVATE)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -134,15 +127,9 @@ def _open(path: Path, flags: int) -> int:
     raise _refused(path, "is no plain file", "Move it away, and look where it came from")
 
 
-def _require_ours(path: Path, status: os.stat_result, rights: str) -> None:
-    if sys.platform == "win32":  # pragma: no cover - another operating system
-        return
-    if status.st_uid != os.geteuid():
-        raise _refused(path, "belongs to somebody else", "Run this as its owner, or move it away")
-    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
-        raise _refused(path, "has a second name", "Remove the other one: `find / -samefile` finds it")
-    if status.st_mode & _OTHERS:
-        raise _refused(path, "is open to others", f"Look who may have written to it, then run `chmod {rights} {path}`")
+def _require_none(path: Path, flaw: Flaw | None) -> None:
+    if flaw is not None:
+        raise _refused(path, *flaw)
 
 
 def _refused(path: Path, what: str, fix: str) -> AuditError:
@@ -171,7 +158,7 @@ class Draft:
         self._path = path
         self._draft = path.with_name(f".{path.name}.draft")
         self._draft.unlink(missing_ok=True)
-        descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFUL, _PRIVATE)
+        descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAREFUL, PRIVATE)
         try:
             write_all(descriptor, data)
             os.fsync(descriptor)
@@ -184,7 +171,7 @@ class Draft:
     def commit(self) -> None:
         """Put it in its place, for good."""
         self._draft.replace(self._path)
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
 
     def discard(self) -> None:
         """Forget it."""
@@ -203,19 +190,4 @@ def told(path: Path) -> Generator[None]:
 
 def sync_folder_of(path: Path) -> None:
     """Have the name of a new file on disk."""
-    _sync_folder(path.parent)
-
-
-if sys.platform == "win32":  # pragma: no cover - another operating system
-
-    def _sync_folder(path: Path) -> None:
-        """Windows keeps names by itself."""
-
-else:
-
-    def _sync_folder(path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    sync_folder(path.parent)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 import msgspec
 
 from sentient_cli.errors import ConfigError, NetworkError, SentientError, UsageError
+from sentient_cli.loopback import is_loopback
 from sentient_cli.sanitize import sanitize_line
 
 if TYPE_CHECKING:
@@ -104,13 +104,7 @@ def is_loopback_url(url: str) -> bool:
         >>> is_loopback_url("http://[::1]:8000"), is_loopback_url("https://example.org")
         (True, False)
     """
-    host = httpx.URL(url).host
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(httpx.URL(url).host)
 
 
 def client_for(url: str, token: str | None, timeouts: Timeouts) -> httpx.AsyncClient:

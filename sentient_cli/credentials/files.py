@@ -7,7 +7,6 @@ import errno
 import os
 import secrets
 import stat
-import sys
 import threading
 import time
 from collections.abc import Generator
@@ -16,10 +15,10 @@ from typing import Final
 
 from sentient_cli.errors import CredentialStoreError
 from sentient_cli.file_locks import hold, let_go, on_fork, take
+from sentient_cli.own_files import CAREFUL, PRIVATE, sync_folder
 
 __all__ = ["locked", "read_private", "write_private"]
 
-_CAREFUL: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _LARGEST: Final = 64 * 1024 * 1024
 _WAIT: Final = 0.005
 
@@ -46,7 +45,7 @@ def read_private(path: Path) -> bytes | None:
         CredentialStoreError: it is a link, or cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CAREFUL)
+        descriptor = os.open(path, os.O_RDONLY | CAREFUL)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -69,7 +68,7 @@ def write_private(path: Path, data: bytes) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFUL, 0o600)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAREFUL, PRIVATE)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -80,7 +79,7 @@ def write_private(path: Path, data: bytes) -> None:
             with contextlib.suppress(OSError):
                 draft.unlink()
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise _failed(path, error) from error
 
@@ -100,7 +99,7 @@ def locked(path: Path, *, patience: float = 10.0) -> Generator[None]:
     with _gate.lock:
         try:
             lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = hold(os.open(lock, os.O_RDWR | os.O_CREAT | _CAREFUL, 0o600))
+            descriptor = hold(os.open(lock, os.O_RDWR | os.O_CREAT | CAREFUL, PRIVATE))
         except OSError as error:
             raise _failed(lock, error) from error
         try:
@@ -119,16 +118,6 @@ def _wait_for(descriptor: int, lock: Path, give_up: float) -> None:
                 fix="Let it finish, or end it, and try again",
             )
         time.sleep(_WAIT)
-
-
-def _sync_folder(folder: Path) -> None:
-    if sys.platform == "win32":  # pragma: no cover - another operating system, which keeps no handle of a folder
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _failed(path: Path, error: OSError) -> CredentialStoreError:

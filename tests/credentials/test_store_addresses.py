@@ -17,8 +17,9 @@ from sentient_cli.config.credentials import CredentialSettings
 from sentient_cli.credentials.opening import open_stores
 from sentient_cli.credentials.stores.aws import AwsStore
 from sentient_cli.credentials.stores.web import Service
-from sentient_cli.credentials.stores.web_addresses import check_address, is_loopback, named_place
+from sentient_cli.credentials.stores.web_addresses import check_address, named_place
 from sentient_cli.errors import CredentialStoreError
+from sentient_cli.loopback import is_loopback
 from sentient_cli.paths import user_config_file
 from tests.credentials.places import at_once
 from tests.llm.providers.pool_kit import make_certificate, offering

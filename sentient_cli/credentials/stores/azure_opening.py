@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials.stores.azure import AzureStore
 from sentient_cli.credentials.stores.web import Service
-from sentient_cli.credentials.stores.web_addresses import is_loopback
 from sentient_cli.credentials.stores.web_agreed import Agreement, anywhere
 from sentient_cli.errors import CredentialStoreError
+from sentient_cli.loopback import is_loopback
 from sentient_cli.redact import redactor
 
 if TYPE_CHECKING:

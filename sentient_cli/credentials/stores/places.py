@@ -6,24 +6,13 @@ import contextlib
 import errno
 import os
 import stat
-import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import Final
 
 from sentient_cli.errors import CredentialStoreError
+from sentient_cli.own_files import CAREFUL, PRIVATE, Flaw, flaw_of, folder_flaw, sync_folder
 
 __all__ = ["open_own", "read_own", "replace_own", "require_folder", "told"]
-
-_PRIVATE: Final = 0o600
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-# Where the system knows it: a link is not followed, a pipe does not keep us waiting, a started process does not get it.
-_CAREFUL: Final = (
-    getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
 
 
 @contextlib.contextmanager
@@ -50,12 +39,9 @@ def require_folder(folder: Path) -> None:
     with told(folder):
         if not os.path.lexists(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
         status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        what = "is a link" if stat.S_ISLNK(status.st_mode) else "is no folder"
-        raise _refused(folder, what, "Move it away, and look where it came from")
-    _require_ours(folder, status, "700")
+    _require_none(folder, folder_flaw(folder, status))
 
 
 def open_own(path: Path, flags: int) -> int:
@@ -67,11 +53,11 @@ def open_own(path: Path, flags: int) -> int:
     """
     if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():  # pragma: no cover - another operating system
         raise _refused(path, "is a link", "Remove the link, and look where it came from")
-    descriptor = os.open(path, flags | _CAREFUL, _PRIVATE)
+    descriptor = os.open(path, flags | CAREFUL, PRIVATE)
     try:
         status = os.fstat(descriptor)
         _require_plain(path, status)
-        _require_ours(path, status, "600")
+        _require_none(path, flaw_of(path, status, "600"))
     except BaseException:
         os.close(descriptor)
         raise
@@ -83,15 +69,9 @@ def _require_plain(path: Path, status: os.stat_result) -> None:
         raise _refused(path, "is no plain file", "Move it away, and look where it came from")
 
 
-def _require_ours(path: Path, status: os.stat_result, rights: str) -> None:
-    if sys.platform == "win32":  # pragma: no cover - another operating system
-        return
-    if status.st_uid != os.geteuid():
-        raise _refused(path, "belongs to somebody else", "Run this as its owner, or move it away")
-    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
-        raise _refused(path, "has a second name", "Remove the other one: `find / -samefile` finds it")
-    if status.st_mode & _OTHERS:
-        raise _refused(path, "is open to others", f"Look who may have used it, then run `chmod {rights} {path}`")
+def _require_none(path: Path, flaw: Flaw | None) -> None:
+    if flaw is not None:
+        raise _refused(path, *flaw)
 
 
 def _refused(path: Path, what: str, fix: str) -> CredentialStoreError:
@@ -141,7 +121,7 @@ def replace_own(path: Path, data: bytes) -> None:
                 draft.unlink(missing_ok=True)
             raise
     try:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise CredentialStoreError(
             f"It is not known whether the change of {path} would outlast a loss of power",
@@ -159,18 +139,3 @@ def _write(draft: Path, data: bytes) -> None:
         file.seek(0)
         if file.read() != data:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-
-if sys.platform == "win32":  # pragma: no cover - another operating system
-
-    def _sync_folder(path: Path) -> None:
-        """Windows keeps names by itself."""
-
-else:
-
-    def _sync_folder(path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -18,8 +18,9 @@ from urllib.parse import SplitResult, quote
 
 import msgspec
 
-from sentient_cli.credentials.stores.web_addresses import check_address, is_loopback, named_place
+from sentient_cli.credentials.stores.web_addresses import check_address, named_place
 from sentient_cli.errors import CredentialStoreError
+from sentient_cli.loopback import is_loopback
 
 __all__ = ["Answer", "Service", "Session", "unreachable"]
 

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from sentient_cli.errors import CredentialStoreError
+from sentient_cli.loopback import is_loopback
 from sentient_cli.sanitize import sanitize_line
 
-__all__ = ["check_address", "is_loopback", "named_place"]
+__all__ = ["check_address", "named_place"]
 
-_LOCAL: Final = "localhost"
 _LONGEST: Final = 120
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine and can be nothing else.
-
-    Example:
-        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("localhost.example.com")
-        (True, True, False)
-    """
-    if host == _LOCAL or host.endswith(f".{_LOCAL}"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_address(service: str, url: str) -> SplitResult:

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from sentient_cli.errors import ConfigError
+from sentient_cli.loopback import is_loopback
 
 if TYPE_CHECKING:
     import ssl
 
     from sentient_cli.llm.wire.settings import RemoteConfig
 
-__all__ = ["check_address", "is_loopback", "port_of", "tls_context"]
-
-_LOCAL: Final = "localhost"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine and can be nothing else.
-
-    Example:
-        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("localhost.example.com")
-        (True, True, False)
-    """
-    if host == _LOCAL or host.endswith(f".{_LOCAL}"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+__all__ = ["check_address", "port_of", "tls_context"]
 
 
 def port_of(parts: SplitResult) -> int:
