@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Final, NamedTuple, cast
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +16,7 @@ from pydantic import (
     WrapValidator,
 )
 from pydantic_core import core_schema
+from typing_extensions import override
 
 from sentient_cli.config.origins import check_host, check_origin
 from sentient_cli.config.secret import Secret
@@ -95,3 +97,10 @@ class Section(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True, validate_default=True
     )
+
+    @override
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        from sentient_cli.config.shown import shown  # noqa: PLC0415 - it knows all settings
+
+        for name, value in super().__repr_args__():  # an address may hold a password, and a header be one
+            yield name, shown(cast("object", value)) if isinstance(value, str | dict) else value

@@ -8,6 +8,7 @@ import pytest
 
 from sentient_cli.config import load
 from sentient_cli.config.keys import open_tables, tables
+from sentient_cli.config.llm import LlmSettings, ProviderSettings
 from sentient_cli.errors import ConfigError, UsageError
 
 WHOLE = """
@@ -124,3 +125,13 @@ def test_a_wrong_variable_is_named() -> None:
 def test_names_of_tables() -> None:
     assert {"llm", "llm.retry", "llm.providers", "server"} <= tables()
     assert {"llm.providers", "llm.groups", "llm.presets", "llm.parameters.extra"} <= set(open_tables())
+
+
+def test_what_is_secret_in_settings_is_not_told_by_their_looks() -> None:
+    address, header = "https://me:hunter2secret@host/v1", "abc-def-ghi"
+    settings = ProviderSettings(base_url=address, headers={"X-Api-Key": header, "X-Team": "red"})
+    looks = f"{settings!r} {settings} {LlmSettings(providers={'work': settings})!r}"
+    assert "hunter2secret" not in looks
+    assert header not in looks
+    assert "red" in looks
+    assert (settings.base_url, settings.headers["X-Api-Key"]) == (address, header)
