@@ -76,6 +76,10 @@ def _check_file(head: str, found: Path | None, base: Path) -> Path:
         raise _missing(head, base)
     if found.is_dir():
         return discover(found)
+    if not found.is_file():
+        raise AgentNotFoundError(
+            f"{head} is no file", why="It is a pipe or a device", fix="Name a file that ends in .py"
+        )
     if found.suffix != ".py":
         raise AgentNotFoundError(f"{head} is not a Python file", fix="Name a file that ends in .py")
     return found.resolve()
@@ -86,6 +90,10 @@ def _missing(head: str, base: Path) -> AgentNotFoundError:
     if not parent.is_dir():
         return AgentNotFoundError(
             f"There is no file {head}", why=f"The directory {parent} does not exist", fix="Check the path"
+        )
+    if (base / head).is_symlink():
+        return AgentNotFoundError(
+            f"There is no file {head}", why="It is a link that leads nowhere", fix="Mend the link, or name another file"
         )
     others = sorted(path.name for path in parent.glob("*.py"))
     # The end that all of them have would make strangers alike.
