@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import core_schema
 from typing_extensions import override
 
+from sentient_cli.config.masks import masked
 from sentient_cli.config.origins import check_host, check_origin
 from sentient_cli.config.secret import Secret
 
@@ -100,7 +101,5 @@ class Section(BaseModel):
 
     @override
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
-        from sentient_cli.config.shown import shown  # noqa: PLC0415 - it knows all settings
-
         for name, value in super().__repr_args__():  # an address may hold a password, and a header be one
-            yield name, shown(cast("object", value)) if isinstance(value, str | dict) else value
+            yield name, masked(cast("object", value)) if isinstance(value, str | dict) else value
