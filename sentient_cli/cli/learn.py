@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentient_cli.cli.invocation import Invocation, current
+from sentient_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from sentient_cli.scaffold.learn.lessons import Lesson
@@ -32,6 +33,8 @@ def learn(
     from sentient_cli.scaffold.learn.progress import forget, progress_file
 
     here = current()
+    _require_one({"--skip": skip, "--list": show_list, "--reset": reset})
+    _require_one({"--step": step is not None, "--list": show_list, "--reset": reset})
     if reset:
         forget()
         here.console.say("Forgotten. `sentient learn` begins with the first lesson.")
@@ -52,6 +55,12 @@ def learn(
         if not here.console.interactive:
             return
     _learn(here, progress, lesson)
+
+
+def _require_one(options: dict[str, bool]) -> None:
+    given = [name for name, is_given in options.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} exclude each other", fix="Give one of them")
 
 
 def _learn(here: Invocation, progress: Progress, lesson: Lesson | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +70,8 @@ def run_server(here: Invocation, load: Callable[[], Loaded], *, worker: str | No
     style = "text" if people else settings.log.format
     configure_logging(settings.log.level, style)
     here.console.detailed = style == "text" and worker is None
+    with contextlib.suppress(ValueError, OSError, AttributeError):  # stderr may be closed, or be none
+        faulthandler.enable(all_threads=False)  # what crashes in an extension module says where before it ends
     if worker is None:
         _tell_sources(here, loaded, as_json=style == "json")
         for each in (*((doubt,) if doubt else ()), *doubts_of(settings.llm)):

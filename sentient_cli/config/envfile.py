@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from sentient_cli.config.places import home_of, read_text
+from sentient_cli.config.places import home_of, is_file, read_text
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError
 
 __all__ = ["ENV_FILE", "Variables", "find_env_file", "read_env_file", "read_variables"]
@@ -59,11 +59,12 @@ def find_env_file(directory: Path, given: Path | None) -> Path | None:
     """The file that was given, else the ``.env`` of a directory, if there is one.
 
     Raises:
+        ConfigError: what is called ``.env`` is a pipe, or a link that leads nowhere.
         ConfigurationNotFoundError: a file was given and does not exist.
     """
     if given is None:
         found = directory / ENV_FILE
-        return found if found.is_file() else None
+        return found if is_file(found) else None
     if not given.is_file():
         raise ConfigurationNotFoundError(f"There is no file {given}", fix="Check the path given with --env-file")
     return given

@@ -12,7 +12,16 @@ from sentient_cli.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MAXIMUM_SIZE", "PROJECT_FILE", "PYPROJECT", "find_project_file", "home_of", "read_bytes", "read_text"]
+__all__ = [
+    "MAXIMUM_SIZE",
+    "PROJECT_FILE",
+    "PYPROJECT",
+    "find_project_file",
+    "home_of",
+    "is_file",
+    "read_bytes",
+    "read_text",
+]
 
 PROJECT_FILE = "sentient.toml"
 PYPROJECT = "pyproject.toml"
@@ -24,15 +33,32 @@ def find_project_file(start: Path) -> Path | None:
     """The settings file of the project that ``start`` is in: ``sentient.toml``, or a ``pyproject.toml`` with our table.
 
     The nearest directory wins, and in one directory ``sentient.toml``.
+
+    Raises:
+        ConfigError: what is called ``sentient.toml`` is no file.
     """
     for directory in (start, *start.parents):
         own = directory / PROJECT_FILE
-        if own.is_file():
+        if is_file(own):
             return own
         shared = directory / PYPROJECT
         if shared.is_file() and _mentions_us(shared):
             return shared
     return None
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there. A folder counts as nothing: that of a virtual environment may be called ``.env``.
+
+    Raises:
+        ConfigError: a link that leads nowhere is there, or a pipe or a device, which nobody means to be passed over.
+    """
+    if path.is_file():
+        return True
+    if not os.path.lexists(path) or path.is_dir() or path.is_file():
+        return False
+    why = "It is a link that leads nowhere" if path.is_symlink() and not path.exists() else "It is a pipe or a device"
+    raise ConfigError(f"{path} is no file", why=why, fix="Put a file in its place, or remove it")
 
 
 def _mentions_us(path: Path) -> bool:

@@ -90,6 +90,8 @@ class Placed:
     def _make_parents(self, folder: Path) -> None:
         missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         for parent in reversed(missing):
+            if os.path.lexists(parent) and not parent.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, f"{parent} is a link that leads nowhere, or no directory")
             self._folders.append(parent)
             parent.mkdir(exist_ok=True)
 

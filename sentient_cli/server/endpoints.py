@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
 from sentient_cli.config.settings import ServerSettings
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Endpoints"]
 
 _CURSOR = re.compile(r"[0-9]{1,18}")
+_PLAIN: Final = ((b"accept-encoding", b"identity"),)
 _SMALL_BODY = 64 * 1024
 
 _logger = logging.getLogger(__name__)
@@ -232,3 +233,8 @@ def _require_json(scope: Scope) -> None:
     given = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     if given.split(b";")[0].strip().lower() != b"application/json":
         raise RequestError(415, "unsupported-media-type", "The body has to be application/json", close=True)
+    coding = next((value for name, value in scope["headers"] if name == b"content-encoding"), b"identity")
+    if coding.strip().lower() != b"identity":
+        raise RequestError(
+            415, "unsupported-media-type", "The body has to come as it is, not compressed", headers=_PLAIN, close=True
+        )

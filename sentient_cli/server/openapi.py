@@ -88,7 +88,7 @@ def _assist() -> Document:
             "400": _error("The request is not understood."),
             "408": _error("The body came too slowly."),
             "413": _error("The body is too large."),
-            "415": _error("The body is not JSON."),
+            "415": _error("The body is not JSON, or is compressed."),
             "422": _json("The body is not a request.", _ref("InvalidRequest")),
             "503": _error("No further run is taken for now."),
         },

@@ -252,6 +252,13 @@ def test_without_a_terminal_it_looks_once() -> None:
 
 @pytest.mark.slow  # it starts pytest twice; the checks themselves are tested beside it
 @pytest.mark.story("20.7")
+@pytest.mark.parametrize("options", [("--skip", "--reset"), ("--skip", "--list"), ("--step", "serve", "--reset")])
+def test_what_cannot_both_be_wanted_is_refused(options: tuple[str, ...]) -> None:
+    done = commands.run_text("learn", *options)
+    assert done.returncode == 2
+    assert "exclude each other" in done.stderr
+
+
 def test_the_last_steps_are_checked_for_real() -> None:
     def look(step: str) -> tuple[bool, str]:
         told = json.loads(_learn("--json", "--step", step).stdout)

@@ -239,7 +239,7 @@ def test_what_failed_can_be_corrected_and_loaded_again(write: Write, tmp_path: P
         (
             "class A:\n    async def assist(self, session, query, response): yield 1",
             "A.assist yields",
-            "assist(self, session, query, response)",
+            "async def assist(self, session, query, response)",
         ),
         ("class A:\n    assist = 3", "A.assist cannot be called", "an int"),
     ],

@@ -54,18 +54,22 @@ def test_a_directory_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     assert shot(tmp_path) == before
 
 
-@pytest.mark.parametrize("kind", ["file", "dangling", "parent"])
+@pytest.mark.parametrize("kind", ["file", "dangling", "parent", "loop"])
 def test_what_is_no_directory_is_refused(tmp_path: Path, kind: str) -> None:
     target = tmp_path / "project"
     if kind == "file":
         target.write_text("x")
     elif kind == "dangling":
         target.symlink_to("nowhere")
+    elif kind == "loop":
+        target.symlink_to("project")
+        target /= "below"
     else:
         target.write_text("x")
         target /= "below"
-    with pytest.raises(ProjectError):
+    with pytest.raises(ProjectError) as caught:
         place(_FILES, target)
+    assert "meanwhile" not in (caught.value.why or "")
     assert set(shot(tmp_path)) - {"home", "work"} == {"project"}
 
 

@@ -136,6 +136,17 @@ def test_only_json_is_taken(server: Served, kind: str) -> None:
     assert (status, answer["code"]) == (415, "unsupported-media-type")
 
 
+@pytest.mark.parametrize(("coding", "expected"), [("gzip", 415), ("br", 415), ("identity", 200), ("Identity", 200)])
+def test_a_compressed_body_is_refused_as_such(server: Served, coding: str, expected: int) -> None:
+    """RFC 9110, 12.5.3: which codings would be taken is said."""
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    answer, body = fetch(server.address, "/assist", "POST", headers, question("echo x"))
+    assert answer.status == expected
+    if expected == 415:
+        assert answer.headers["accept-encoding"] == "identity"
+        assert json.loads(body)["detail"] == "The body has to come as it is, not compressed"
+
+
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
 def test_json_may_be_written_otherwise(server: Served, kind: str) -> None:
     answer, _ = fetch(server.address, "/assist", "POST", {"Content-Type": kind}, question("echo x"))

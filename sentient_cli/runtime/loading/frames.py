@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sysconfig
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 __all__ = ["describe_exception", "is_user_file", "summarize", "user_frames"]
@@ -75,9 +77,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _frame_lines(error: BaseException) -> Iterator[str]:
     frames = user_frames(error)
-    for frame in frames[:_MAX_FRAMES]:
-        yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
-        if frame.line:
-            yield f"    {frame.line}"
-    if len(frames) > _MAX_FRAMES:
-        yield f"  … and {len(frames) - _MAX_FRAMES} more"
+    # A recursion without end goes through the same places over and over: each is told once, and how often it came.
+    times = Counter(map(_place, frames))
+    for (file, number, name, line), count in islice(times.items(), _MAX_FRAMES):
+        yield f"  {file}:{number} in {name}" + (f", {count:,} times" if count > 1 else "")
+        if line:
+            yield f"    {line}"
+    if len(times) > _MAX_FRAMES:
+        yield f"  … and {len(times) - _MAX_FRAMES} more"
+
+
+def _place(frame: traceback.FrameSummary) -> tuple[str, int | None, str, str | None]:
+    return frame.filename, frame.lineno, frame.name, frame.line

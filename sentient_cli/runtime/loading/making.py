@@ -119,7 +119,8 @@ def _any_step(function: Callable[..., object], test: Callable[[object], bool]) -
 def _shown(function: Callable[..., object]) -> str:
     plain = inspect.unwrap(function)
     name = getattr(plain, "__name__", "assist")
-    lead = "async def" if inspect.iscoroutinefunction(plain) else "def"
+    is_async = inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
+    lead = "async def" if is_async else "def"
     try:
         signature = inspect.signature(getattr(plain, "__func__", plain))
     except (TypeError, ValueError):
