@@ -247,13 +247,22 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def click(self, selector: str) -> None:
-        """Click on the middle of the first element that a selector finds."""
-        script = """((selector) => {
-          const element = document.querySelector(selector);
-          element.scrollIntoView({ block: "nearest" });
-          const box = element.getBoundingClientRect();
-          return [box.x + box.width / 2, box.y + box.height / 2];
-        })"""
+        """Click on the middle of the first element that a selector finds, once it stands still and nothing covers it."""
+        script = """((selector) => new Promise((resolve, reject) => {
+          let last = "", left = 500;
+          const look = () => {
+            const element = document.querySelector(selector);
+            element.scrollIntoView({ block: "nearest" });
+            const box = element.getBoundingClientRect();
+            const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+            const still = last === `${x} ${y}`;
+            if (still && element.contains(document.elementFromPoint(x, y))) return resolve([x, y]);
+            last = `${x} ${y}`;
+            if (left-- > 0) setTimeout(look, 20);
+            else reject(new Error(`${selector} ${still ? "is covered" : "moves"}`));
+          };
+          look();
+        }))"""
         where = self.run(f"{script}({json.dumps(selector)})")
         x, y = cast("list[float]", where)
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
