@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pydantic import ValidationError
 
+from sentient_cli.config.fields import Section
 from sentient_cli.config.keys import all_keys
 from sentient_cli.config.names import native_name
-from sentient_cli.config.settings import Settings
+from sentient_cli.config.settings import Chosen, Settings
 from sentient_cli.config.values import Value
 from sentient_cli.errors import ConfigError, UsageError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-__all__ = ["check", "faults_in"]
+__all__ = ["check", "faults_in", "prepare"]
 
 _SERVICE_LINK = "tcp://"
 
@@ -30,10 +31,40 @@ def check(values: Mapping[str, Value]) -> Settings:
         UsageError: a value that a flag gave is wrong.
     """
     try:
-        return Settings.model_validate(_nested(values))
+        return _made(_nested(values))
     except ValidationError as error:
         faults = _faults(error, values)
     raise _error(faults) from None
+
+
+def _made(given: Mapping[str, object]) -> Settings:
+    """The settings of nested values. What checks the tables in which nothing is set is not even made."""
+    plain = {name: value for name, value in given.items() if name in Chosen.model_fields}
+    kinds = {name: _table(name) for name in given if name not in plain}
+    try:
+        parts = dict(Chosen.model_validate(plain)) if plain else {}
+        for name, kind in kinds.items():
+            if kind is None:
+                return Settings.model_validate(given)
+            parts[name] = kind.model_validate(given[name])
+    except ValidationError:
+        return Settings.model_validate(given)  # says all that is wrong, and where
+    return Settings.model_construct(set(given), **parts)
+
+
+def prepare() -> None:
+    """Make what checks each table, for processes that have time now and would not have it later."""
+    for name in Settings.model_fields:
+        kind = _table(name)
+        if kind is not None:
+            kind.model_rebuild()
+    Chosen.model_rebuild()
+
+
+def _table(name: str) -> type[Section] | None:
+    field = Settings.model_fields.get(name)
+    kind = field.annotation if field is not None else None
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
 def faults_in(values: Mapping[str, Value], *, whole: bool = True) -> list[ConfigError | UsageError]:

@@ -69,6 +69,6 @@ class CredentialSettings(Section):
     passphrase_file: Path | None = Field(
         default=None, description="A file with its passphrase, readable by its owner alone."
     )
-    vault: VaultSettings = VaultSettings()
-    aws: AwsSettings = AwsSettings()
-    azure: AzureSettings = AzureSettings()
+    vault: VaultSettings = Field(default_factory=VaultSettings.defaults)
+    aws: AwsSettings = Field(default_factory=AwsSettings.defaults)
+    azure: AzureSettings = Field(default_factory=AzureSettings.defaults)

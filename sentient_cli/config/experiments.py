@@ -50,7 +50,7 @@ class VariantSettings(Section):
     preset: Text | None = Field(default=None, description="The preset that its calls begin with.")
     model: Text | None = Field(default=None, description="The model of calls that name none.")
     parameters: ParameterSettings = Field(
-        default=ParameterSettings(), description="What calls get that they leave open, over its preset."
+        default_factory=ParameterSettings.defaults, description="What calls get that they leave open, over its preset."
     )
 
 
@@ -92,7 +92,7 @@ class ExperimentSettings(Section):
     metric: Metric = Field(default="errors", description="What the decision is about.")
     confidence: Confidence = Field(default=0.95, description="How sure the intervals are.")
     horizon: Positive = Field(default=1000, description="How many units the sequential test is at its best with.")
-    guard: GuardSettings = Field(default=GuardSettings(), description="What stops a variant.")
+    guard: GuardSettings = Field(default_factory=GuardSettings.defaults, description="What stops a variant.")
     enabled: bool = Field(default=True, description="Whether it runs.")
     starts: AwareDatetime | None = Field(default=None, description="When it begins, with a time zone.")
     ends: AwareDatetime | None = Field(default=None, description="When it is over, with a time zone.")

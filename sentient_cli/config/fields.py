@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Final, NamedTuple, cast
+from typing import Annotated, ClassVar, Final, NamedTuple, Self, cast
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -21,6 +20,7 @@ from typing_extensions import override
 from sentient_cli.config.masks import masked
 from sentient_cli.config.origins import check_host, check_origin
 from sentient_cli.config.secret import Secret
+from sentient_cli.deferred_models import DeferredModel
 
 __all__ = [
     "MIB",
@@ -92,12 +92,33 @@ Name = Annotated[str, Field(min_length=1), WrapValidator(_keep_undecoded)]
 StoreUrl = Annotated[str, Field(pattern=r"^(memory|sqlite:.+|file:.+)$"), WrapValidator(_keep_undecoded)]
 
 
-class Section(BaseModel):
+_as_shipped: Final[dict[type[Section], Section]] = {}
+
+
+class Section(DeferredModel):
     """A table of settings: frozen, and with nothing in it that is no setting."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True, validate_default=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        validate_default=True,
     )
+
+    @classmethod
+    def defaults(cls) -> Self:
+        """The table with nothing set; not checked, since a test does that.
+
+        Example:
+            >>> from sentient_cli.config import ServerSettings
+            >>> ServerSettings.defaults() == ServerSettings()
+            True
+        """
+        made = _as_shipped.get(cls)
+        if made is None:
+            made = _as_shipped[cls] = cls.model_construct()
+        return cast("Self", made)
 
     @override
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:

@@ -174,7 +174,19 @@ class DevSettings(Section):
     )
 
 
-class Settings(Section):
+class Chosen(Section):
+    """The settings that stand in no table.
+
+    Example:
+        >>> Chosen(agent="agent.py").profile
+        'default'
+    """
+
+    agent: Name | None = Field(default=None, description="The agent: `module:attr`, a module or a file.")
+    profile: Text = Field(default="default", description="The profile whose values are laid over the others.")
+
+
+class Settings(Chosen):
     """All settings, frozen.
 
     Example:
@@ -182,17 +194,15 @@ class Settings(Section):
         8000
     """
 
-    agent: Name | None = Field(default=None, description="The agent: `module:attr`, a module or a file.")
-    profile: Text = Field(default="default", description="The profile whose values are laid over the others.")
-    server: ServerSettings = ServerSettings()
-    store: StoreSettings = StoreSettings()
-    llm: LlmSettings = LlmSettings()
-    log: LogSettings = LogSettings()
-    metrics: MetricsSettings = MetricsSettings()
-    telemetry: TelemetrySettings = TelemetrySettings()
-    dev: DevSettings = DevSettings()
-    audit: AuditSettings = AuditSettings()
-    credentials: CredentialSettings = CredentialSettings()
+    server: ServerSettings = Field(default_factory=ServerSettings.defaults)
+    store: StoreSettings = Field(default_factory=StoreSettings.defaults)
+    llm: LlmSettings = Field(default_factory=LlmSettings.defaults)
+    log: LogSettings = Field(default_factory=LogSettings.defaults)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings.defaults)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings.defaults)
+    dev: DevSettings = Field(default_factory=DevSettings.defaults)
+    audit: AuditSettings = Field(default_factory=AuditSettings.defaults)
+    credentials: CredentialSettings = Field(default_factory=CredentialSettings.defaults)
     experiments: dict[str, ExperimentSettings] = Field(
         default_factory=dict, description="What is put on trial in real traffic, by name."
     )

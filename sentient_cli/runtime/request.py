@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar, Self
 
 import msgspec
 from pydantic import (
-    BaseModel,
     ConfigDict,
     FailFast,
     Field,
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from sentient_cli.clock import Ulid
+from sentient_cli.deferred_models import DeferredModel
 from sentient_cli.runtime.events import Event
 from sentient_cli.runtime.transcript import answer_text
 
@@ -74,9 +74,8 @@ WireEvent = Annotated[
 ]
 
 
-class _Model(BaseModel):
-    # Built when it is used: nearly everything here is a part of something else, which has it built in.
-    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True, hide_input_in_errors=True, defer_build=True)
+class _Model(DeferredModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True, hide_input_in_errors=True)
 
 
 class Query(_Model):
@@ -92,7 +91,7 @@ class Query(_Model):
         ('How is the weather?', 1744980573371)
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     id: Ulid
     prompt: str

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING
-
-from starlette.exceptions import HTTPException
-from starlette.routing import Route, Router
 
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.host import Host
-from sentient_cli.server.answers import RequestError, send_json
+from sentient_cli.server.answers import send_json
 from sentient_cli.server.body import prepare
 from sentient_cli.server.endpoints import Endpoints
 from sentient_cli.server.gate import Gate, GateRules, is_loopback, local_path
@@ -20,6 +16,7 @@ from sentient_cli.server.health import Health
 from sentient_cli.server.metrics import METRICS_PATH, Metrics
 from sentient_cli.server.openapi import openapi_document
 from sentient_cli.server.peers import Peers
+from sentient_cli.server.routing import Route, Router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -27,16 +24,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["create_app"]
-
-
-class _Endpoint:
-    """A raw ASGI application for a route: Starlette would wrap a plain function."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
 
 
 def create_app(
@@ -77,24 +64,21 @@ def create_app(
     async def openapi(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
         await send_json(send, 200, document())
 
-    def route(path: str, app: ASGIApp, method: str = "GET") -> Route:
-        return Route(path, _Endpoint(app), methods=[method])
-
     routes = [
-        route("/assist", endpoints.assist, "POST"),
-        route("/runs/{run_id}", endpoints.show),
-        route("/runs/{run_id}/events", endpoints.events),
-        route("/runs/{run_id}/cancel", endpoints.cancel, "POST"),
-        route("/health", health.details),
-        route("/health/live", health.live),
-        route("/health/ready", health.ready),
-        route("/health/startup", health.startup),
-        route("/openapi.json", openapi),
+        Route("/assist", endpoints.assist, "POST"),
+        Route("/runs/{run_id}", endpoints.show),
+        Route("/runs/{run_id}/events", endpoints.events),
+        Route("/runs/{run_id}/cancel", endpoints.cancel, "POST"),
+        Route("/health", health.details),
+        Route("/health/live", health.live),
+        Route("/health/ready", health.ready),
+        Route("/health/startup", health.startup),
+        Route("/openapi.json", openapi),
         *more_routes,
     ]
     if host.observing is not None and (text := host.observing.metrics_text) is not None:
         is_open = token is not None or is_loopback(settings.host)
-        routes.append(route(METRICS_PATH, Metrics(text, peers, is_open=is_open)))
+        routes.append(Route(METRICS_PATH, Metrics(text, peers, is_open=is_open)))
     rules = GateRules(
         loopback=is_loopback(settings.host),
         allow_hosts=settings.allow_hosts,
@@ -102,29 +86,17 @@ def create_app(
         token=token,
         also=also_token,
     )
-    router = Router(routes, redirect_slashes=False, lifespan=_lifespan(host))
-    app = _plain_errors(router, endpoints.assist)
+    app = _assist_first(Router(routes, lifespan=_lifespan(host)), endpoints.assist)
     routed = peers.wrap(app, settings.send_timeout) if peers is not None else app
     return Gate(routed, rules, lambda: close or host.leaving, headers, refused)
 
 
-def _plain_errors(router: Router, assist: ASGIApp) -> ASGIApp:
+def _assist_first(router: Router, assist: ASGIApp) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST" and local_path(scope) == "/assist":
             await assist(scope, receive, send)  # straight to where nearly all requests go
-            return
-        # Starlette raises, instead of answering in plain text, where an application is in the scope. When this one is
-        # mounted, that of the other application is there, and stays.
-        alone = scope.setdefault("app", app) is app
-        try:
+        else:
             await router(scope, receive, send)
-        except HTTPException as error:
-            code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-            headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
-            raise RequestError(error.status_code, code, HTTPStatus(error.status_code).phrase, headers=headers) from None
-        finally:
-            if alone:
-                scope.pop("app", None)
 
     return app
 

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
-from starlette.routing import Route
-
 from sentient_cli.errors import CursorError
 from sentient_cli.server.answers import RequestError, send_json
 from sentient_cli.server.frames import HEARTBEAT
+from sentient_cli.server.routing import Route
 from sentient_cli.server.stream import SSE_HEADERS, Connection
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ def inspection_routes(
         "/_sentient/state": inspection.state,
         "/_sentient/runs": inspection.runs,
     }
-    return [Route(path, _Guarded(endpoint, token), methods=["GET"]) for path, endpoint in endpoints.items()]
+    return [Route(path, _Guarded(endpoint, token)) for path, endpoint in endpoints.items()]
 
 
 class _Guarded:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
-
-from starlette.exceptions import HTTPException
-from starlette.routing import Route, Router
 
 from sentient_cli.server.answers import RequestError, send_json
 from sentient_cli.server.gate import Gate, GateRules, is_loopback
+from sentient_cli.server.routing import Route, Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -45,19 +42,7 @@ def create_outside_app(
         token=None,
         pages=pages,
     )
-    router = Router(routes, redirect_slashes=False, default=_no_agent)
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("app", app)  # Starlette then raises, instead of answering in plain text
-        try:
-            await router(scope, receive, send)
-        except HTTPException as error:
-            status = HTTPStatus(error.status_code)
-            given = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
-            code = status.phrase.lower().replace(" ", "-")
-            raise RequestError(error.status_code, code, status.phrase, headers=given) from None
-
-    return Gate(app, rules, lambda: True, headers)
+    return Gate(Router(routes, default=_no_agent), rules, lambda: True, headers)
 
 
 async def _no_agent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI

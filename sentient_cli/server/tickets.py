@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from starlette.routing import Route
+from sentient_cli.server.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def ticket_route(tickets: Tickets, token: str) -> Route:
         tickets: Which links there are.
         token: Of the inspection.
     """
-    return Route(f"{_PATH}{{ticket}}", _Door(tickets, token), methods=["GET"])
+    return Route(f"{_PATH}{{ticket}}", _Door(tickets, token))
 
 
 class _Door:

@@ -61,7 +61,7 @@ BASE: Final = (
 )
 """Modules that each worker needs."""
 
-LATER: Final = ("sentient_cli.llm.offline.assistant", "sentient_cli.testing.models")
+LATER: Final = ("starlette.routing", "sentient_cli.llm.offline.assistant", "sentient_cli.testing.models")
 """Modules that many runs need, but no start."""
 
 base_packages: set[str] = set()
@@ -184,7 +184,7 @@ def load_base() -> None:
 
 
 def load_rest() -> None:
-    """Import what workers need later, and have pydantic know that it has no plugins, where it has none.
+    """Import what workers need later, make what checks settings, and have pydantic know of plugins where there are none.
 
     Each worker would look for plugins anew, which reads the metadata of every installed package.
     """
@@ -192,6 +192,9 @@ def load_rest() -> None:
 
     from pydantic import TypeAdapter  # noqa: PLC0415 - the same
 
+    from sentient_cli.config.check import prepare  # noqa: PLC0415 - the same
+
+    prepare()
     for name in LATER:
         load(name)
     if not importlib.metadata.entry_points(group="pydantic"):

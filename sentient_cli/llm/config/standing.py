@@ -32,7 +32,8 @@ def parameters_of(settings: ParameterSettings) -> Parameters:
         >>> parameters_of(ParameterSettings()) is NOTHING
         True
     """
-    told = settings.model_dump(exclude_defaults=True, exclude={"base"})
+    usual = type(settings).defaults()
+    told = {name: value for name, value in settings if name != "base" and value != getattr(usual, name)}
     if not told:
         return NOTHING
     try:

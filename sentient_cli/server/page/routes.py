@@ -8,9 +8,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import msgspec
-from starlette.routing import Route
 
 from sentient_cli.server.answers import RequestError
+from sentient_cli.server.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +49,8 @@ def page_routes() -> list[Route]:
         ['/', '/_sentient/page/{name}']
     """
     return [
-        Route("/", _Page(_INDEX), methods=["GET"]),
-        Route("/_sentient/page/{name}", _Page(), methods=["GET"]),
+        Route("/", _Page(_INDEX)),
+        Route("/_sentient/page/{name}", _Page()),
     ]
 
 
