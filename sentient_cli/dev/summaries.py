@@ -51,13 +51,22 @@ class _Tally:
         self.first: int | None = None
         self.error: str | None = None
 
-    def take(self, events: Sequence[LogEntry]) -> None:
-        self.events += len(events)
-        if self.first is None:
-            self.first = events[0].at
-        for event in events:
-            if not isinstance(event, ChunkEntry) and _ERROR in event.data[:64]:
-                self.error = _clipped(_errors.decode(event.data).content.error_message, _MAX_ERROR)
+    def take(self, entries: Sequence[LogEntry]) -> None:
+        events, first = 0, self.first
+        for entry in entries:
+            if isinstance(entry, ChunkEntry) or self._is_event(entry):
+                events += 1
+                if first is None:
+                    first = entry.at
+        self.events += events
+        self.first = first
+
+    def _is_event(self, entry: LogEntry) -> bool:
+        if entry.type != "event":
+            return False
+        if _ERROR in entry.data[:64]:
+            self.error = _clipped(_errors.decode(entry.data).content.error_message, _MAX_ERROR)
+        return True
 
 
 class Summaries:
@@ -76,9 +85,7 @@ class Summaries:
         tally = self._tallies.get(run.run_id)
         if tally is None:
             tally = self._begin(run, entries[0])
-        events = [entry for entry in entries if isinstance(entry, ChunkEntry) or entry.type == "event"]
-        if events:
-            tally.take(events)
+        tally.take(entries)
         if entries[-1].type == "run.finished":
             self._finish(run, entries[-1])
 
