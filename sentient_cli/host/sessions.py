@@ -110,7 +110,7 @@ class SessionMemory:
             query: What was asked.
             entries: Those of the run, up to its end.
         """
-        item = mask_json(_encode_turn(session, query, _masked(entries)), redactor)
+        item = mask_json(_encode_turn(session, query, _masked(_whole(entries))), redactor)
         if len(item) > MAX_SIZE:
             _logger.warning("A turn of session %s is too large to be kept: %d bytes", session.activity_id, len(item))
             return
@@ -184,26 +184,31 @@ def _encode_turn(session: Session, query: Query, entries: Sequence[LogEntry]) ->
         },
     }
     before = b'{"sender":' + encode_json(source) + b',"recipients":null,"event":'
-    responses = [before + event + b"}" for event in _events(entries)]
+    responses = [before + entry.data + b"}" for entry in _whole(entries) if entry.type == "event"]
     return b'{"request":' + encode_json(request) + b',"responses":[' + b",".join(responses) + b"]}"
 
 
-def _events(entries: Sequence[LogEntry]) -> Iterator[bytes]:
-    """The JSON of the events. Pieces of a text stream become one, as clients send them; no other event is passed."""
-    begun: dict[ChunkEncoder, tuple[bytes, list[str]]] = {}
+def _whole(entries: Sequence[LogEntry]) -> list[LogEntry]:
+    """The entries with the pieces of a text stream made one, as clients send them; no other event is passed."""
+    whole: list[LogEntry] = []
+    begun: dict[ChunkEncoder, tuple[ChunkEntry, list[str]]] = {}
+    last: ChunkEncoder | None = None
+    texts: list[str] = []
     for entry in entries:
         if isinstance(entry, ChunkEntry):
-            found = begun.get(entry.encoder)
-            if found is None:
-                found = begun[entry.encoder] = entry.event_id, []
-            found[1].append(entry.text)
-        elif entry.type == "event":
-            yield from _joined(begun)
-            begun.clear()
-            yield entry.data
-    yield from _joined(begun)
+            if entry.encoder is not last:
+                last = entry.encoder
+                texts = begun.setdefault(last, (entry, []))[1]
+            texts.append(entry.text)
+        else:
+            if begun:
+                whole += _joined(begun)
+                begun.clear()
+                last = None
+            whole.append(entry)
+    return [*whole, *_joined(begun)]
 
 
-def _joined(begun: Mapping[ChunkEncoder, tuple[bytes, Sequence[str]]]) -> Iterator[bytes]:
-    for encoder, (event_id, texts) in begun.items():
-        yield encoder.encode(event_id, "".join(texts))
+def _joined(begun: Mapping[ChunkEncoder, tuple[ChunkEntry, Sequence[str]]]) -> Iterator[ChunkEntry]:
+    for first, texts in begun.values():
+        yield ChunkEntry(first.seq, first.at, first.encoder, first.event_id, "".join(texts))
