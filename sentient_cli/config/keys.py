@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from functools import cache
 from types import MappingProxyType
@@ -119,4 +118,6 @@ def nearest(name: str, names: list[str]) -> str:
         >>> nearest("server.prot", ["server.host", "server.port"])
         'server.port'
     """
-    return next(iter(difflib.get_close_matches(name, names, n=1)), "")
+    from difflib import get_close_matches  # noqa: PLC0415 - only for those who err
+
+    return next(iter(get_close_matches(name, names, n=1)), "")

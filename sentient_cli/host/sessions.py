@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from sentient_cli.clock import Clock, Ulid
 from sentient_cli.errors import StoreError, VersionConflictError
@@ -34,7 +34,6 @@ _TRIES = 8
 _PREFIX = "session/"
 _PRUNE_EVERY = 32
 
-_interactions = TypeAdapter(list[Interaction])
 _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 _logger = logging.getLogger(__name__)
 
@@ -97,8 +96,9 @@ class SessionMemory:
         """The interactions of a session, the oldest first; none when they cannot be read."""
         try:
             row = await self._store.get(_PREFIX + activity_id)
-            return [] if row is None else _interactions.validate_json(row.value)
-        except (StoreError, ValidationError):
+            kept = [] if row is None else _raw_items.decode(row.value)
+            return [Interaction.model_validate_json(bytes(item)) for item in kept]
+        except (StoreError, msgspec.DecodeError, ValidationError):
             _logger.warning("The interactions of session %s could not be read", activity_id, exc_info=True)
             return []
 

@@ -184,7 +184,7 @@ def load_base() -> None:
 
 
 def load_rest() -> None:
-    """Import what workers need later, make what checks settings, and have pydantic know of plugins where there are none.
+    """Import what workers need later, make what checks settings, and have pydantic know that it has no plugins.
 
     Each worker would look for plugins anew, which reads the metadata of every installed package.
     """
@@ -193,8 +193,10 @@ def load_rest() -> None:
     from pydantic import TypeAdapter  # noqa: PLC0415 - the same
 
     from sentient_cli.config.check import prepare  # noqa: PLC0415 - the same
+    from sentient_cli.runtime.request import Interaction  # noqa: PLC0415 - the same
 
     prepare()
+    Interaction.model_rebuild()
     for name in LATER:
         load(name)
     if not importlib.metadata.entry_points(group="pydantic"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -115,7 +114,9 @@ def near(name: str, names: list[str]) -> str:
         >>> near("agnet.py", ["agent.py", "main.py"])
         'agent.py'
     """
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.6)), "")
+    from difflib import get_close_matches  # noqa: PLC0415 - only for those who err
+
+    return next(iter(get_close_matches(name, names, n=1, cutoff=0.6)), "")
 
 
 def discover(directory: Path) -> Path:
