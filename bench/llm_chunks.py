@@ -2,8 +2,9 @@
 
 ``python -m bench.llm_chunks [--quick]``. Answers of 500 chunks come from a bare server, each chunk in a packet of its
 own (as models send them), or all at once. The figure is the CPU time of the reading process, divided by the chunks. The
-loop is uvloop, as in the server. What the system takes to hand over a packet is in all of them alike. LiteLLM and
-pydantic-ai read in an environment of their own (`bench.peers`); ``--no-peers`` leaves them out.
+loop is uvloop, as in the server. What the system takes to hand over a packet is in all of them alike. LiteLLM,
+pydantic-ai and any-llm read in an environment of their own (`bench.peers`), and Vercel's AI SDK in Node;
+``--no-peers`` leaves them out.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 import uvloop
 
 from bench.arguments import parser_of
-from bench.peers import peer_python, versions
+from bench.llm_peers import PEERS, peer, peer_versions
 from bench.ratio import Pairs, abba
 from bench.servers import client_core
 from bench.table import show
@@ -36,7 +37,6 @@ from sentient_cli.llm.types import Message
 __all__ = ["main"]
 
 CHUNKS: Final = 500
-PEERS: Final = ("litellm", "pydantic-ai")
 _PROGRAMS = Path(__file__).parent / "programs"
 _SMALL = {"model": "small-1", "messages": [{"role": "user", "content": "Count."}], "stream": True}
 _REQUEST = Request(model="small-1", messages=(Message.user("Count."),))
@@ -64,11 +64,7 @@ _OF_ANTHROPIC: Final = (
     Row("anthropic", "anthropic: aiohttp and orjson", 2.5),
 )
 _HEAD: Final = ("us a chunk", "ours", "theirs", "ratio", "target", "")
-_OF_PEERS: Final = tuple(
-    Row(ours, theirs, most)
-    for ours in ("compatible", "openai")
-    for theirs, most in (("litellm", 0.05), ("pydantic-ai", 0.1))
-)
+_OF_PEERS: Final = tuple(Row(ours, theirs, most) for ours in ("compatible", "openai") for theirs, most in PEERS.items())
 
 
 @asynccontextmanager
@@ -203,25 +199,6 @@ def _server(pause: str, wire: Wire) -> Generator[str, None, None]:
             server.kill()
 
 
-@contextmanager
-def _peer(name: str, url: str) -> Generator[Callable[[int, int], float], None, None]:
-    """A process that reads with another library: gives what measures so many answers, so many at once."""
-    command = [str(peer_python("llm")), str(_PROGRAMS / "peer_chunks.py"), name, f"{url}/v1"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
-        assert peer.stdin is not None
-        assert peer.stdout is not None
-        orders, figures = peer.stdin, peer.stdout
-
-        def take(answers: int, at_once: int) -> float:
-            print(answers, at_once, file=orders, flush=True)
-            return float(figures.readline())
-
-        try:
-            yield take
-        finally:
-            peer.kill()
-
-
 class Load(NamedTuple):
     """How the chunks come, and how much is read of them in one measurement."""
 
@@ -249,14 +226,13 @@ def _compare_peers(load: Load) -> None:
         def mine(name: str) -> float:
             return uvloop.run(_measure(name, url, load.answers, load.at_once))
 
-        for peer in PEERS:
-            with _peer(peer, url) as measure:
+        for name in PEERS:
+            with peer(name, url) as measure:
                 theirs = partial(measure, max(load.at_once, load.answers // 4), load.at_once)
                 told += [
-                    _row(row, load.rounds, partial(mine, row.ours), theirs) for row in _OF_PEERS if row.theirs == peer
+                    _row(row, load.rounds, partial(mine, row.ours), theirs) for row in _OF_PEERS if row.theirs == name
                 ]
-    title = f"{load.title}, against {versions('llm', ('litellm', 'pydantic-ai-slim'))}"
-    show(title, _HEAD, told)
+    show(f"{load.title}, against {peer_versions()}", _HEAD, told)
 
 
 def _row(row: Row, rounds: int, ours: Callable[[], float], theirs: Callable[[], float]) -> Sequence[object]:
@@ -272,7 +248,7 @@ def _row(row: Row, rounds: int, ours: Callable[[], float], theirs: Callable[[], 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = parser_of(__doc__, "A look, not a result.")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--no-peers", action="store_true", help="Without LiteLLM and pydantic-ai.")
+    parser.add_argument("--no-peers", action="store_true", help="Without other libraries.")
     chosen = parser.parse_args(arguments)
     client_core()
     rounds, answers = (2, 8) if chosen.quick else (chosen.rounds, 40)

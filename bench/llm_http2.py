@@ -1,35 +1,41 @@
 """HTTP/2 against HTTP/1.1, from 1 to 500 calls at once. ``python -m bench.llm_http2 [--quick]``.
 
-The server (hypercorn, TLS on loopback) speaks both; an answer is a stream of twenty pieces. The clients are aiohttp, as
-all our providers use it, which has no HTTP/2, and httpx2 with either. All connections stand before anything is
-measured: what is compared is the work of a call, CPU time of the client, and the median of how long a call takes.
+The server (hypercorn, TLS on loopback) speaks both; an answer is a stream of twenty pieces. The client is ours, as all
+our providers use it: on h2, or on aiohttp, which has HTTP/1.1 only. All connections stand before anything is measured:
+what is compared is the work of a call, CPU time of the client, and the median of how long a call takes. The last line
+says which of the two is the better default by that. ``--others`` adds httpx2 with either, and aiohttp by itself.
 """
 
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from socket import create_connection
 from typing import IO, Final, NamedTuple
 
 from bench.arguments import parser_of
+from bench.llm_pools import make_certificate
 from bench.peers import peer_python, versions
 from bench.ratio import Pairs, Spread, abba
+from bench.reference import ROOT
 from bench.servers import client_core, free_port, spawn
 from bench.streams import allow_files
 from bench.table import show
 
-__all__ = ["main"]
+__all__ = ["Compared", "Taken", "compare", "main", "verdict"]
 
-CLIENTS: Final = ("aiohttp", "httpx2, HTTP/1.1", "httpx2, HTTP/2")
+OURS: Final = ("ours, HTTP/2", "ours, HTTP/1.1")
+OTHERS: Final = ("aiohttp, HTTP/1.1", "httpx2, HTTP/2", "httpx2, HTTP/1.1")
 AT_ONCE: Final = (1, 10, 100, 500)
 _ENOUGH: Final = 100
-"""Calls at once up to which HTTP/1.1 of httpx2 is measured as well: its pool takes quadratic time."""
+"""Calls at once up to which HTTP/1.1 of httpx2 is measured: its pool takes quadratic time."""
 _PROGRAMS = Path(__file__).parent / "programs"
 _PATIENCE = 30.0
 
@@ -43,18 +49,6 @@ class Taken(NamedTuple):
 
 Take = Callable[[int, int], Taken]
 """Makes so many calls, so many at once."""
-
-
-def _certificate(folder: Path) -> Path:
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    both = folder / "both.pem"
-    both.write_bytes(key.read_bytes() + certificate.read_bytes())
-    return both
 
 
 @contextmanager
@@ -85,8 +79,10 @@ def _await(port: int) -> None:
 
 @contextmanager
 def _client(name: str, url: str, certificate: Path) -> Generator[Take, None, None]:
-    command = [str(peer_python("llm")), str(_PROGRAMS / "pools.py"), name, url, str(certificate)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    ours = [sys.executable, "-m", "bench.programs.own_pools"]
+    program = ours if name in OURS else [str(peer_python("llm")), str(_PROGRAMS / "pools.py")]
+    command = [*program, name, url, str(certificate)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         orders, figures = process.stdin, process.stdout
@@ -101,17 +97,37 @@ def _client(name: str, url: str, certificate: Path) -> Generator[Take, None, Non
             process.kill()
 
 
-def _rows(takers: Mapping[str, Take], calls: int, rounds: int) -> list[Sequence[object]]:
-    rows: list[Sequence[object]] = []
+class Compared(NamedTuple):
+    """What a number of calls at once came to: ours over HTTP/2 by another, in each round."""
+
+    at_once: int
+    other: str
+    two: Taken
+    one: Taken
+    cpu: Spread
+    time: Spread
+
+
+def compare(takers: Mapping[str, Take], calls: int, rounds: int) -> list[Compared]:
+    """Compare our HTTP/2 with the other clients, for each number of calls at once.
+
+    Args:
+        takers: By their names, the first of them ours over HTTP/2.
+        calls: How many to make in one measurement, at least.
+        rounds: How often.
+    """
+    found: list[Compared] = []
+    two_name, *others = takers
     for at_once in AT_ONCE:
-        for name in CLIENTS[: 2 if at_once <= _ENOUGH else 1]:
-            make = max(calls, at_once)
-            two, one = (partial(takers[client], make, at_once) for client in (CLIENTS[2], name))
+        make = max(calls, at_once)
+        for name in others:
+            if at_once > _ENOUGH and name == OTHERS[-1]:
+                continue
+            two, one = (partial(takers[client], make, at_once) for client in (two_name, name))
             taken = abba(rounds, two, one)
-            cpu, wait = (_ratio(taken, place) for place in (0, 1))
-            least = (min(pair[0].cpu for pair, _ in taken), min(pair[0].cpu for _, pair in taken))
-            rows.append((f"{at_once} at once, {name}", *(f"{each:.2f}" for each in least), cpu, wait))
-    return rows
+            least = [min(each for pair in taken for each in pair[side]) for side in (0, 1)]
+            found.append(Compared(at_once, name, least[0], least[1], _ratio(taken, 0), _ratio(taken, 1)))
+    return found
 
 
 def _ratio(taken: Sequence[tuple[tuple[Taken, Taken], tuple[Taken, Taken]]], place: int) -> Spread:
@@ -119,21 +135,42 @@ def _ratio(taken: Sequence[tuple[tuple[Taken, Taken], tuple[Taken, Taken]]], pla
     return Pairs(a, tuple(other[0][place] + other[1][place] for _, other in taken)).ratio
 
 
+def verdict(found: Sequence[Compared]) -> str:
+    """Which of our two is the better default, in a line: HTTP/2 only if it takes less of both, for any number of calls.
+
+    Args:
+        found: What `compare` gave.
+    """
+    pairs = [each for each in found if each.other == OURS[1]]
+    cpu, time = [each.cpu.middle for each in pairs], [each.time.middle for each in pairs]
+    told = f"{min(cpu):.2f} to {max(cpu):.2f} of the CPU and {min(time):.2f} to {max(time):.2f} of the time"
+    if max(*cpu, *time) < 1:
+        return f"HTTP/2 is the better default by these figures: it takes {told}, however many calls there are at once."
+    return f"HTTP/1.1 is the better default by these figures: HTTP/2 takes {told}, so it is not always quicker."
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = parser_of(__doc__, "A look, not a result.")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--others", action="store_true", help="httpx2 and aiohttp as well.")
     chosen = parser.parse_args(arguments)
-    calls, rounds = (100, 1) if chosen.quick else (200, chosen.rounds)
+    calls, rounds = (500, 1) if chosen.quick else (1000, chosen.rounds)
     allow_files()
     client_core()
     with tempfile.TemporaryDirectory() as place, tempfile.TemporaryFile() as said, ExitStack() as stack:
-        certificate = _certificate(Path(place))
+        certificate = make_certificate(Path(place))
         url = stack.enter_context(_server(Path(place), certificate, said))
-        takers = {name: stack.enter_context(_client(name, url, certificate)) for name in CLIENTS}
-        rows = _rows(takers, calls, rounds)
-    told = versions("llm", ("httpx2", "h2", "aiohttp", "hypercorn"))
-    head = ("HTTP/2 against", "CPU ms, HTTP/2", "CPU ms, the other", "ratio of CPU", "ratio of time")
-    show(f"HTTP/2 and HTTP/1.1 ({told})", head, rows)
+        names = (*OURS, *OTHERS) if chosen.others else OURS
+        found = compare({name: stack.enter_context(_client(name, url, certificate)) for name in names}, calls, rounds)
+    told = versions("llm", ("httpx2", "hypercorn"))
+    mine = ", ".join(f"{name} {version(name)}" for name in ("h2", "aiohttp"))
+    head = ("HTTP/2 (ours) against", "CPU ms, ours", "CPU ms, the other", "ratio of CPU", "ratio of time")
+    rows = [
+        (f"{each.at_once} at once, {each.other}", f"{each.two.cpu:.2f}", f"{each.one.cpu:.2f}", each.cpu, each.time)
+        for each in found
+    ]
+    show(f"HTTP/2 and HTTP/1.1 ({mine}; {told})", head, rows)
+    print(f"\n{verdict(found)}")
 
 
 if __name__ == "__main__":

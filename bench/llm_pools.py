@@ -1,7 +1,7 @@
 """The profiles of connections, each under three loads. ``python -m bench.llm_pools [--quick]``.
 
 The loads are played sixty times as fast and ten times as small, and so are the times and sizes of the profiles: a
-second is a minute, and one connection is ten. ``steady`` has 400 who ask every twelve seconds for some minutes;
+second is a minute, and one connection is ten. ``steady`` has 400 who ask again twelve seconds after each answer of six;
 ``bursty`` 800 calls at once, every two minutes; ``streaming`` 1,200 answers of ten minutes each, begun within six. All
 is over TLS, so that a connection costs what it does. Taken are the CPU time of the client for a call, the time to the
 first piece of an answer, connections that the server saw, calls that got none, memory at its highest and at the end,

@@ -9,12 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["give_back", "hold", "let_go", "on_fork", "take"]
+__all__ = ["Gate", "give_back", "hold", "let_go", "on_fork", "take", "take_within"]
 
 _held: Final[set[int]] = set()
+_FIRST_WAIT: Final = 0.001
+_LONGEST_WAIT: Final = 0.02
 
 
 def hold(descriptor: int) -> int:
@@ -51,6 +55,41 @@ def _close_all() -> None:
 
 
 on_fork(_close_all)
+
+
+class Gate:
+    """Lets one thread of this process in, again and again. A child that is forked meanwhile has a gate that is open.
+
+    Example:
+        >>> gate = Gate()
+        >>> with gate.lock, gate.lock:
+        ...     pass
+    """
+
+    def __init__(self) -> None:
+        self.lock: threading.RLock = threading.RLock()
+        on_fork(self._renew)
+
+    def _renew(self) -> None:
+        self.lock = threading.RLock()
+
+
+def take_within(descriptor: int, seconds: float, *, at: int = 0) -> bool:
+    """Take the lock as soon as it is free; whether it came to that.
+
+    Args:
+        descriptor: Of the file.
+        seconds: How long to wait for it.
+        at: Which byte, for Windows.
+    """
+    give_up, wait = time.monotonic() + seconds, _FIRST_WAIT
+    while not take(descriptor, at=at):
+        if time.monotonic() >= give_up:
+            return False
+        time.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
+    return True
+
 
 if sys.platform == "win32":  # pragma: no cover - another operating system
     import msvcrt

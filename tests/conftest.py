@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.plugins.isolation",
     "tests.plugins.doors",
     "tests.plugins.leaks",
+    "tests.plugins.swept",
     "tests.plugins.coroutines",
     "tests.plugins.places",
     "tests.plugins.programs",

@@ -75,6 +75,30 @@ def _pydantic_ai(url: str) -> Reader:
     return read
 
 
+class _AnyLLM(Protocol):
+    def acompletion(
+        self, *, model: str, messages: list[dict[str, str]], stream: bool
+    ) -> Awaitable[AsyncIterable[_Chunk]]: ...
+
+
+class _Creates(Protocol):
+    def create(self, provider: str, *, api_key: str, api_base: str) -> _AnyLLM: ...
+
+
+def _any_llm(url: str) -> Reader:
+    create = cast("_Creates", _named("any_llm", "AnyLLM")).create
+    client = create("openai", api_key="sk-1", api_base=url)
+    messages = [{"role": "user", "content": "Count."}]
+
+    async def read() -> int:
+        texts = 0
+        async for chunk in await client.acompletion(model="small-1", messages=messages, stream=True):
+            texts += bool(chunk.choices and chunk.choices[0].delta.content)
+        return texts
+
+    return read
+
+
 async def _measure(read: Reader, answers: int, at_once: int) -> float:
     gc.collect()
     began = time.process_time()
@@ -85,7 +109,7 @@ async def _measure(read: Reader, answers: int, at_once: int) -> float:
 
 
 async def main(library: str, url: str) -> None:
-    read = {"litellm": _litellm, "pydantic-ai": _pydantic_ai}[library](url)
+    read = {"litellm": _litellm, "pydantic-ai": _pydantic_ai, "any-llm": _any_llm}[library](url)
     await read()
     while line := await asyncio.to_thread(sys.stdin.readline):
         answers, at_once = map(int, line.split())

@@ -76,12 +76,12 @@ class Client:
 
 
 async def steady(client: Client, scale: float) -> None:
-    """Four hundred who ask every twelve seconds, for six minutes."""
+    """Four hundred who ask thirty times, twelve seconds after an answer of six."""
 
     async def reader(place: int) -> None:
         await asyncio.sleep(place / 200)
         for _ in range(round(30 * scale)):
-            await client.ask()
+            await client.ask(20, 6 / FASTER / 20)
             await asyncio.sleep(12 / FASTER)
 
     await asyncio.gather(*map(reader, range(400 // FEWER)))

@@ -76,7 +76,7 @@ def _httpx2(url: str, context: ssl.SSLContext, *, http2: bool) -> Ask:
 
 def _client(name: str, url: str, certificate: str) -> Ask:
     context = ssl.create_default_context(cafile=certificate)
-    if name == "aiohttp":
+    if name.startswith("aiohttp"):
         return _aiohttp(url, context)
     return _httpx2(url, context, http2=name.endswith("HTTP/2"))
 
@@ -98,11 +98,15 @@ async def _measure(ask: Ask, calls: int, at_once: int) -> tuple[float, float]:
     return (time.process_time() - cpu) / (calls // at_once * at_once) * 1e3, median(took)
 
 
-async def main(name: str, url: str, certificate: str) -> None:
-    ask = _client(name, url, certificate)
+async def answer_orders(ask: Ask) -> None:
+    """Measure what each line that comes in asks for."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         calls, at_once = map(int, line.split())
         print(*await _measure(ask, calls, at_once), flush=True)
+
+
+async def main(name: str, url: str, certificate: str) -> None:
+    await answer_orders(_client(name, url, certificate))
 
 
 if __name__ == "__main__":

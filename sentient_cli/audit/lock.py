@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Final
 
 from sentient_cli.errors import AuditError
-from sentient_cli.file_locks import give_back, hold, let_go, on_fork, take
+from sentient_cli.file_locks import Gate, give_back, hold, let_go, take_within
 
 __all__ = ["locked"]
 
-_FIRST_WAIT: Final = 0.001
-_LONGEST_WAIT: Final = 0.02
-
-
 _FAR: Final = 1 << 40
 """A byte behind all text: what is locked on Windows cannot be read."""
-
-
-class _Gate:
-    """Lets one thread of this process in. A child that is forked meanwhile begins with a gate that is open."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-
-    def renew(self) -> None:
-        """Begin anew, in a child."""
-        self.lock = threading.Lock()
-
-
-_gate: Final = _Gate()
-on_fork(_gate.renew)
+_gate: Final = Gate()
 
 
 @contextlib.contextmanager
@@ -73,7 +54,7 @@ def _lock_of(path: Path, opened: Callable[[], int], give_up: float, seconds: flo
     while True:
         descriptor = hold(opened())
         try:
-            is_locked = _waited_for(descriptor, give_up)
+            is_locked = take_within(descriptor, give_up - time.monotonic(), at=_FAR)
             is_there = _is_there(path, descriptor)
         except BaseException:
             let_go(descriptor)
@@ -84,16 +65,6 @@ def _lock_of(path: Path, opened: Callable[[], int], give_up: float, seconds: flo
         if not is_locked:
             raise _busy(path, seconds)
         # It was moved away while we waited.
-
-
-def _waited_for(descriptor: int, give_up: float) -> bool:
-    wait = _FIRST_WAIT
-    while not take(descriptor, at=_FAR):
-        if time.monotonic() >= give_up:
-            return False
-        time.sleep(wait)
-        wait = min(2 * wait, _LONGEST_WAIT)
-    return True
 
 
 def _is_there(path: Path, descriptor: int) -> bool:

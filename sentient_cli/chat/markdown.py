@@ -6,6 +6,7 @@ an escape sequence; the lines are Rich texts, which the screen writes.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["MarkdownPainter"]
 
 MINIMUM_WIDTH = 8
+_MAX_NESTING = 20
+_SOURCE = "source"
 _BOLD = Style(bold=True)
 _CODE = Style(color="cyan")
 _DIM = Style(dim=True)
@@ -42,7 +45,8 @@ class MarkdownPainter:
 
     def __init__(self, glyphs: Glyphs) -> None:
         self._glyphs = glyphs
-        self._parser = MarkdownIt("commonmark", {"linkify": False}).enable(["table", "strikethrough"])
+        options = {"linkify": False, "maxNesting": _MAX_NESTING}
+        self._parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
         self._references: dict[str, object] = {}
         self._draw: dict[str, Callable[[SyntaxTreeNode, int], list[Text]]] = {
             "paragraph": self._paragraph,
@@ -68,6 +72,7 @@ class MarkdownPainter:
         tokens = self._parser.parse(source, environment)
         if keep:
             self._references = environment["references"]
+        _keep_what_is_too_deep(tokens, source)
         return tokens
 
     def lines(self, tokens: Sequence[Token], width: int) -> list[list[Text]]:
@@ -115,15 +120,20 @@ class MarkdownPainter:
     def _list(self, node: SyntaxTreeNode, width: int) -> list[Text]:
         found: list[Text] = []
         for item in node.children:
-            marker = f"{item.info}. " if item.info else f"{self._glyphs.bullet} "
-            lines = self._blocks(item.children, width - len(marker)) or [Text()]
+            marker = _fitting(f"{item.info}. " if item.info else f"{self._glyphs.bullet} ", width)
+            lines = self._inside(item, width - len(marker)) or [Text()]
             found.append(_indented(marker, lines[0]))
             found.extend(_indented(" " * len(marker), line) for line in lines[1:])
         return found
 
     def _quote(self, node: SyntaxTreeNode, width: int) -> list[Text]:
-        bar = Text(f"{self._glyphs.quote} ", style=_DIM)
-        return [bar + line for line in self._blocks(node.children, width - 2)]
+        bar = Text(_fitting(f"{self._glyphs.quote} ", width), style=_DIM)
+        return [bar + line for line in self._inside(node, width - len(bar))]
+
+    def _inside(self, node: SyntaxTreeNode, width: int) -> list[Text]:
+        if _SOURCE in node.meta:
+            return wrap(Text(str(node.meta[_SOURCE])), width)
+        return self._blocks(node.children, width)
 
     def _rule(self, _node: SyntaxTreeNode, width: int) -> list[Text]:
         return [Text(self._glyphs.rule * min(width, 40), style=_DIM)]
@@ -165,8 +175,20 @@ class MarkdownPainter:
             text.append(f" ({target})", style + _DIM)
 
 
+def _keep_what_is_too_deep(tokens: list[Token], source: str) -> None:
+    """Note the source of containers whose contents the parser leaves out, since they are nested too deeply."""
+    for token, following in pairwise(tokens):
+        if token.nesting == 1 and following.nesting == -1 and token.level >= _MAX_NESTING - 2 and token.map:
+            token.meta[_SOURCE] = "\n".join(source.split("\n")[slice(*token.map)]).strip()
+
+
 def _alignment(cell: SyntaxTreeNode) -> str:
     return str(cell.attrGet("style") or "").removeprefix("text-align:") or "left"
+
+
+def _fitting(prefix: str, width: int) -> str:
+    """What stands before each line of a container; nothing where the lines would have no room behind it."""
+    return prefix if width - len(prefix) >= MINIMUM_WIDTH else ""
 
 
 def _indented(prefix: str, line: Text) -> Text:

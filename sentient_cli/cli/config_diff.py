@@ -29,17 +29,20 @@ def config_diff(
     as `default production`, what would hold with each of them is compared, variables of the environment included.
     Secrets are masked.
     """
+    from sentient_cli.cli.config_options import note_changes
+    from sentient_cli.cli.config_text import seen
     from sentient_cli.config.compared import compared
     from sentient_cli.config.toml_text import value_text
     from sentient_cli.config.writing import find_target
-    from sentient_cli.sanitize import sanitize_line
 
     here = current()
 
     def held(profile: str) -> Settings:
         return here.load(profile=profile, tell=False, details=False).settings
 
-    changes = compared(find_target(here.project, user=user), before, after, held)
+    target = find_target(here.project, user=user)
+    note_changes(here, target)
+    changes = compared(target, before, after, held)
     if here.console.json:
         for change in changes:
             here.console.json_line({"key": change.key, "before": change.before, "after": change.after})
@@ -47,6 +50,7 @@ def config_diff(
     for change in changes:
         for sign, value in (("-", change.before), ("+", change.after)):
             if value is not None:
-                here.console.data(sanitize_line(f"{sign} {change.key} = {' '.join(value_text(value).split())}"))
+                told = seen(f"{sign} {change.key} = {value_text(value, one_line=True)}", here.console.stdout)
+                here.console.data(told)
     if not changes:
         here.console.say("Nothing is different.")

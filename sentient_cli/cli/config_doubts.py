@@ -99,13 +99,12 @@ def _experiments(loaded: Loaded) -> Iterator[Fault]:
     """What the models of variants do not take of what these set."""
     if not loaded.settings.experiments:
         return
-    from sentient_cli.config.on_trial import experiment_places
     from sentient_cli.host.experiments import plans_of
 
     llm = loaded.settings.llm
     standing_ones = standing(llm)
     plain = conflicts_of(llm)
-    for plan in plans_of(loaded.settings, experiment_places(loaded)):
+    for plan in plans_of(loaded.settings):
         for name, variant in plan.variants.items():
             asked = llm.model_copy(update={"model": variant.model}) if variant.model else llm
             source = _source(loaded, f"experiments.{plan.name}.variants")

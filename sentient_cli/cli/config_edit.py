@@ -61,14 +61,15 @@ def _editor(here: Invocation) -> list[str]:
 
 
 def _edited(here: Invocation, draft: Draft, command: list[str]) -> Written:
-    from sentient_cli.cli.config_options import check_experiments
     from sentient_cli.errors import ConfigError
 
     while True:
         _open(draft, command)
         try:
-            return draft.take(check_experiments)
+            return draft.take()
         except ConfigError as error:
+            if not draft.path.is_file():
+                raise
             kept = f"What you wrote is kept in {draft.path}"
             if not here.console.interactive:
                 why = f"{error.why}. {kept}" if error.why else kept

@@ -34,10 +34,10 @@ def config_explain(
     if here.console.json:
         here.console.json_line(_fields(explained))
         return
-    from sentient_cli.cli.config_text import explanation_lines
+    from sentient_cli.cli.config_text import explanation_lines, seen
 
     for line in explanation_lines(explained, here.console):
-        here.console.data(line)
+        here.console.data(seen(line, here.console.stdout))
 
 
 def _fields(explained: Explanation) -> dict[str, object]:

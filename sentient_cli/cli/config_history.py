@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -27,14 +27,14 @@ def config_history(
     A change by hand is recorded by the next of these commands, or by the `dev` or `serve` that takes it up. The newest
     500 versions are kept on this machine, in 8 MiB at most, without secrets.
     """
-    from sentient_cli.cli.config_options import told_place
+    from sentient_cli.cli.config_options import note_changes, told_place
     from sentient_cli.cli.keys_table import columns
     from sentient_cli.config.versions import Versions
-    from sentient_cli.config.writing import find_target, note_by_hand
+    from sentient_cli.config.writing import find_target
 
     here = current()
     target = find_target(here.project, user=user)
-    note_by_hand(target)
+    note_changes(here, target)
     versions = list(reversed(Versions(target.file).all()))[:limit]
     if here.console.json:
         for version in versions:
@@ -42,7 +42,7 @@ def config_history(
     elif not versions:
         here.console.say(f"No version of {told_place(target)} was recorded.")
     else:
-        rows = [_cells(version) for version in versions]
+        rows = [_cells(version, here.console.stdout) for version in versions]
         for line in columns(_COLUMNS, rows, here.console.width(), ("who",)):
             here.console.data(line)
 
@@ -50,8 +50,8 @@ def config_history(
 def _fields(version: Version) -> dict[str, object]:
     return {
         "version": version.number,
-        "at": version.at,
-        "who": version.who,
+        "at": version.at or None,
+        "who": version.who or None,
         "by": version.means,
         "note": version.note or None,
         "file": version.file,
@@ -61,16 +61,17 @@ def _fields(version: Version) -> dict[str, object]:
     }
 
 
-def _cells(version: Version) -> dict[str, str]:
+def _cells(version: Version, stream: TextIO | None) -> dict[str, str]:
+    from sentient_cli.cli.config_text import seen
     from sentient_cli.sanitize import sanitize_line
 
     told = ", ".join(_told(change) for change in version.changes) if version.is_whole else "(damaged)"
     return {
         "version": str(version.number),
-        "when": version.at[:19].replace("T", " "),
-        "who": version.who,
+        "when": version.at[:19].replace("T", " ") or "-",
+        "who": version.who or "-",
         "by": f"{version.means} {version.note}".rstrip(),
-        "changes": sanitize_line(told) or "-",
+        "changes": sanitize_line(seen(told, stream)) or "-",
     }
 
 
@@ -79,4 +80,4 @@ def _told(change: Change) -> str:
 
     if change.after is None:
         return f"without {change.key}"
-    return f"{change.key} = {' '.join(value_text(change.after).split())}"
+    return f"{change.key} = {value_text(change.after, one_line=True)}"

@@ -9,8 +9,9 @@ import typer
 from sentient_cli.cli.config_names import complete_key, complete_key_or_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sentient_cli.cli.invocation import Invocation
-    from sentient_cli.config.loading import Loaded
     from sentient_cli.config.writing import Target, Written
 
 __all__ = [
@@ -19,7 +20,8 @@ __all__ = [
     "UnsetKeyArgument",
     "UserOption",
     "changed_fields",
-    "check_experiments",
+    "doubts_about",
+    "note_changes",
     "tell_what_holds",
     "told_place",
     "told_version",
@@ -65,18 +67,35 @@ def changed_fields(target: Target, written: Written) -> dict[str, object]:
     }
 
 
-def check_experiments(loaded: Loaded) -> None:
-    """See whether a server would start the experiments of settings.
+def note_changes(here: Invocation, target: Target) -> None:
+    """Record what was changed by hand; that it cannot be is a warning, since versions can be read all the same."""
+    from sentient_cli.config.writing import note_by_hand
 
-    Raises:
-        ConfigError: it would not.
+    why = note_by_hand(target)
+    if why:
+        here.console.warn(f"what was changed by hand is not among the versions yet. {why}")
+
+
+def doubts_about(here: Invocation, target: Target, path: tuple[str, ...]) -> Mapping[str, str]:
+    """What is doubtful about settings of models with a profile, each with what to do; nothing where others change.
+
+    Args:
+        here: The invocation.
+        target: Where the setting is written to.
+        path: The setting.
     """
-    if not loaded.settings.experiments:
-        return
-    from sentient_cli.config.on_trial import experiment_places
-    from sentient_cli.host.experiments import plans_of
+    if path[0] not in {"llm", "experiments"} or here.console.json or here.console.quiet:
+        return {}
+    from contextlib import suppress
 
-    plans_of(loaded.settings, experiment_places(loaded))
+    from sentient_cli.cli.config_doubts import doubts
+    from sentient_cli.errors import SentientError
+
+    for profile in (target.profile, None):  # the first change of a profile makes it
+        with suppress(SentientError):
+            loaded = here.load(profile=profile, tell=False, details=False)
+            return {fault.what: fault.fix for fault in doubts(loaded)}
+    return {}
 
 
 def told_version(here: Invocation, written: Written) -> str:

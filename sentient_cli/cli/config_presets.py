@@ -55,8 +55,10 @@ def config_presets(
             here.console.json_line(_fields(card))
         return
     lines = _listed(cards, here.console) if name is None else _table(cards[0], here.console)
+    from sentient_cli.cli.config_text import seen
+
     for line in lines:
-        here.console.data(line)
+        here.console.data(seen(line, here.console.stdout))
 
 
 def _fields(card: PresetCard) -> dict[str, object]:

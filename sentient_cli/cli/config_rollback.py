@@ -21,13 +21,13 @@ def config_rollback(
     They are checked first: a version that no longer validates is refused. Comments, order and secrets stay as they are
     today. It becomes a version of its own, so that a rollback can be undone by another one.
     """
-    from sentient_cli.cli.config_options import changed_fields, check_experiments, told_place
+    from sentient_cli.cli.config_options import changed_fields, told_place
     from sentient_cli.config.rollback import roll_back
     from sentient_cli.config.writing import find_target
 
     here = current()
     target = find_target(here.project, user=user)
-    written, left = roll_back(target, version, check_experiments)
+    written, left = roll_back(target, version)
     if here.console.json:
         here.console.json_line({**changed_fields(target, written), "left": list(left)})
         return

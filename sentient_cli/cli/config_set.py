@@ -26,25 +26,28 @@ def config_set(
     """
     from sentient_cli.cli.config_options import (
         changed_fields,
-        check_experiments,
+        doubts_about,
         tell_what_holds,
         told_place,
         told_version,
     )
+    from sentient_cli.cli.config_text import seen
     from sentient_cli.config.given import read_value
     from sentient_cli.config.toml_text import value_text
     from sentient_cli.config.writing import find_target, key_path, write
-    from sentient_cli.sanitize import sanitize_line
 
     here = current()
     path = key_path(key)
     found = read_value(path, value)
     target = find_target(here.project, user=user, profile=profile)
-    written = write(target, {key: found}, means="set", also=check_experiments)
+    before = doubts_about(here, target, path)
+    written = write(target, {key: found}, means="set")
     if here.console.json:
         here.console.json_line(changed_fields(target, written))
         return
     number = told_version(here, written)
-    said = sanitize_line(f"{key} = {value_text(found)}")
+    said = seen(f"{key} = {value_text(found, one_line=True)}", here.console.stderr)
     here.console.say(f"{said} in {told_place(target)}{number}." if written.changed else f"{said} was set already.")
     tell_what_holds(here, target, ".".join(path))
+    for doubt in doubts_about(here, target, path).items() - before.items():
+        here.console.warn(". ".join(filter(None, doubt)))

@@ -49,8 +49,10 @@ def config_show(
     elif is_one:
         _show_value(here.console, held[0], sources=sources)
     else:
+        from sentient_cli.cli.config_text import seen
+
         for line in _toml(picked, here.console.width(), sources=sources):
-            here.console.data(line)
+            here.console.data(seen(line, here.console.stdout))
         if not picked:
             here.console.say("Nothing is set, so the defaults hold. `--all` shows them.")
     for warning in loaded.warnings:
@@ -73,14 +75,15 @@ def _fields(held: Held) -> dict[str, object]:
 
 
 def _show_value(console: Console, held: Held, *, sources: bool) -> None:
-    from sentient_cli.cli.config_text import near_path, toml_told
+    from sentient_cli.cli.config_text import near_path, seen
     from sentient_cli.config.shown import shown
+    from sentient_cli.config.toml_text import value_text
 
     value = shown(held.value, held.setting.name)
     if value is None:
         console.say(f"{held.setting.name} is not set.")
     else:
-        console.data(value if isinstance(value, str) else toml_told(value))
+        console.data(value if isinstance(value, str) else seen(value_text(value), console.stdout))
     if sources:
         console.say(f"From {near_path(str(held.source))}.")
 
@@ -99,9 +102,9 @@ def _toml(held: Sequence[Held], width: int, *, sources: bool) -> Iterator[str]:
 
 
 def _line(held: Held, width: int, *, sources: bool) -> Iterator[str]:
-    from sentient_cli.cli.config_text import near_path, toml_told
+    from sentient_cli.cli.config_text import near_path
     from sentient_cli.config.shown import is_masked, shown
-    from sentient_cli.config.toml_text import key_text
+    from sentient_cli.config.toml_text import key_text, value_text
     from sentient_cli.sanitize import sanitize_line
 
     name = held.setting.name
@@ -111,8 +114,8 @@ def _line(held: Held, width: int, *, sources: bool) -> Iterator[str]:
         return
     # A mask must not become a value, and the values of a profile are among the others already.
     mark = "# " if is_masked(value) or name == "profile" else ""
-    text = toml_told(value)
-    line = f"{mark}{key} = {' '.join(text.split()) if mark else text}"
+    text = value_text(value, one_line=bool(mark))
+    line = f"{mark}{key} = {text}"
     source = "" if held.is_default or not sources else f"# {sanitize_line(near_path(str(held.source)))}"
     if source and ("\n" in text or len(line) + len(source) + 2 > width):
         yield source

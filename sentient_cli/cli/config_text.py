@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from sentient_cli.cli.config_names import FLAGS
 from sentient_cli.cli.streams import is_terminal
 from sentient_cli.config.on_trial import can_vary
 from sentient_cli.config.shown import shown
-from sentient_cli.config.toml_text import value_text
+from sentient_cli.config.toml_text import escaped, value_text
 from sentient_cli.config.values import LAYERS, Layer
 from sentient_cli.errors import ConfigError
-from sentient_cli.sanitize import INVISIBLE, sanitize_line
+from sentient_cli.sanitize import sanitize_line
 
 if TYPE_CHECKING:
     from sentient_cli.cli.console import Console
     from sentient_cli.config.described import Kind, Setting
     from sentient_cli.config.explain import Explanation, Given
 
-__all__ = ["explanation_lines", "near_path", "paragraph", "range_told", "toml_told", "type_told", "value_told"]
+__all__ = ["explanation_lines", "near_path", "paragraph", "range_told", "seen", "type_told", "value_told"]
 
 _KINDS: Final[dict[Kind, str]] = {
     "boolean": "true or false",
@@ -45,7 +44,6 @@ _PLURAL: Final[dict[Kind, str]] = {
 }
 _WHILE_RUNNING: Final[tuple[Layer, ...]] = ("session", "experiment")
 _ABSENT: Final[dict[Layer, str]] = {"session": "what an agent says with `llm.use`"}
-_UNSEEN: Final = re.compile(f"(?![\ufe0e\ufe0f]){INVISIBLE.pattern}|[\u2028\u2029]")
 _LONGEST: Final = 40
 _LEAST: Final = 30
 
@@ -80,22 +78,23 @@ def range_told(setting: Setting) -> str:
     return f", {' and '.join(said)}" if said else ""
 
 
-def toml_told(value: object) -> str:
-    r"""A value as TOML has it, in characters that can be seen: the others are escaped, so that a copy has them too.
+def seen(text: str, stream: TextIO | None) -> str:
+    r"""TOML with the characters escaped that nobody sees, or that a stream cannot write: it says the same.
 
     Args:
-        value: The value.
-
-    Raises:
-        ConfigError: TOML has no such value.
+        text: Keys and values.
+        stream: Where it is written to.
 
     Example:
-        >>> toml_told("a\u202eb")
-        '"a\\u202eb"'
+        >>> import io
+        >>> seen('stop = "\u00e9"', io.TextIOWrapper(io.BytesIO(), "ascii"))
+        'stop = "\\u00e9"'
     """
-    return _UNSEEN.sub(
-        lambda found: f"\\U{ord(found[0]):08x}" if found[0] > "\uffff" else f"\\u{ord(found[0]):04x}", value_text(value)
-    )
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return escaped(text, everything=True)
+    return escaped(text)
 
 
 def value_told(value: object, name: str, longest: int = 0) -> str:
@@ -108,7 +107,7 @@ def value_told(value: object, name: str, longest: int = 0) -> str:
     """
     told = shown(value, name)
     try:
-        text = "-" if told is None else sanitize_line(toml_told(told)).replace(" " * 4, "")
+        text = "-" if told is None else value_text(told, one_line=True)
     except ConfigError:  # of what does not count, anything can be there
         text = sanitize_line(str(told))
     return text if not longest or len(text) <= longest else f"{text[: longest - 3]}..."

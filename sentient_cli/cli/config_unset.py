@@ -14,14 +14,14 @@ def config_unset(key: UnsetKeyArgument, user: UserOption = False, profile: Targe
     What a table holds goes with it, and so does the comment at the end of its line. What holds then is what the layer
     below says.
     """
-    from sentient_cli.cli.config_options import changed_fields, check_experiments, told_place, told_version
+    from sentient_cli.cli.config_options import changed_fields, told_place, told_version
     from sentient_cli.config.writing import find_target, key_path, write
     from sentient_cli.errors import ConfigurationNotFoundError
 
     here = current()
     target = find_target(here.project, user=user, profile=profile)
     path = key_path(key)
-    written = write(target, {key: None}, means="unset", also=check_experiments)
+    written = write(target, {key: None}, means="unset")
     if not written.changed:
         raise ConfigurationNotFoundError(
             f"`{'.'.join(path):.200}` is not set in {told_place(target)}",

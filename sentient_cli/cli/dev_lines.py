@@ -195,7 +195,14 @@ class Layout:
     def died(self, event: WorkerDied, time: str) -> list[Line]:
         """A process that ended by itself."""
         lost = {0: "", 1: "; one run was lost"}.get(event.runs, f"; {event.runs} runs were lost")
-        return self.note(time, f"The agent's process ended: {event.how}{lost}", mark="failed", color="red")
+        lines = self.note(time, f"The agent's process ended: {event.how}{lost}", mark="failed", color="red")
+        if (problem := event.problem) is None:
+            return lines
+        _, _, meaning = problem.why.partition(": ")  # what comes before stands in the first line
+        lines += self._labelled("why", meaning[:1].upper() + meaning[1:], self._indent()) if meaning else []
+        lines += self._labelled("at", self._place(problem), self._indent()) if problem.file else []
+        lines += self._labelled("fix", self.near(problem.fix), self._indent()) if problem.fix else []
+        return [*lines, *self._code(problem), ()] if problem.excerpt else lines
 
     def output(self, event: Output) -> list[Line]:
         """What the agent's code printed, behind a bar."""
@@ -272,7 +279,9 @@ class Layout:
     def _figures(self, event: RunEnded) -> list[Span]:
         figures: list[Span] = []
         if self._width >= _WITH_EVENTS:
-            figures.append(Span(f"{count(event.events):>5} event{'s' if event.events != 1 else ' '}", "dim"))
+            sent = event.events
+            counted = "" if sent is None else f"{count(sent):>5} event{'s' if sent != 1 else ''}"
+            figures.append(Span(f"{counted:12}", "dim"))
         if self._width >= _WITH_FIRST:
             first = "" if event.first_ms is None else f"first {duration(event.first_ms):>7}"
             figures.append(Span(f"{first:13}", "dim"))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sentient_cli.config import Loaded
     from sentient_cli.config.secret import Secret
     from sentient_cli.credentials.destinations import Destination
+    from sentient_cli.credentials.leases import Lease
     from sentient_cli.credentials.manager import CredentialManager
 
 __all__ = ["Door", "ask_passphrase", "names_of", "no_such_profile", "open_door"]
@@ -84,6 +85,24 @@ class Door(NamedTuple):
         from sentient_cli.llm.providers.destinations import destination_of
 
         return destination_of(provider, self.loaded.settings.llm.providers.get(provider))
+
+    def check_destination(self, lease: Lease, provider: str, *, purpose: str) -> None:
+        """See that what was handed out may be sent to a provider.
+
+        Raises:
+            CredentialHostError: it may not, or not where settings say that the provider is.
+        """
+        from sentient_cli.llm.providers.variables import require_variables
+
+        destination = self.destination_of(provider)
+        self.manager.check_destination(lease, destination, purpose=purpose)
+        require_variables(
+            filter(None, [lease.variable]),
+            destination,
+            lambda variable, there, owner: self.manager.note_refused(
+                f"variable/{variable}", there, owner.hosts, purpose=purpose
+            ),
+        )
 
     def variables_of(self, provider: str) -> Sequence[str]:
         """The variables that a provider gets its key from."""
@@ -186,17 +205,24 @@ def ask_passphrase(here: Invocation, *, new: bool, what: str = "the encrypted fi
     """
     from sentient_cli.cli.keys_value import read_hidden
     from sentient_cli.config.secret import Secret
+    from sentient_cli.credentials.stores.passphrases import SHORTEST
     from sentient_cli.redact import redactor
 
     if not here.console.interactive:
         raise UsageError(
             f"The passphrase of {what} is missing",
             why="There is no terminal to ask at",
-            fix="Run `sentient keys unlock` at one, or name a file with `passphrase_file`, or a variable with"
-            " `passphrase_env`, in [credentials]",
+            fix="Run `sentient keys unlock` at one, or put it into a file that only you can read and run"
+            " `sentient config set --user credentials.passphrase_file FILE`",
         )
     typed = read_hidden(here, f"{'New passphrase' if new else 'Passphrase'} of {what}")
     redactor.register(typed)
+    if new and len(typed) < SHORTEST:
+        raise UsageError(
+            "This passphrase is too short",
+            why=f"A new one has at least {SHORTEST} characters",
+            fix="Take several words that nobody would guess",
+        )
     if new and read_hidden(here, "The same again") != typed:
         raise UsageError("The two passphrases differ", fix="Run it again")
     return Secret(typed)

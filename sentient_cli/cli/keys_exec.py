@@ -87,12 +87,14 @@ def _known() -> frozenset[str]:
 
 def _variables(door: Door, names: Sequence[str] | None) -> dict[str, Lease]:
     """The variables that a program gets."""
-    wanted = (
-        list(names) if names is not None else sorted({card.name for card in door.manager.list(profile=door.profile)})
-    )
+    wanted = names or sorted({card.name for card in door.manager.list(profile=door.profile)})
     found: dict[str, Lease] = {}
     for name in wanted:
-        lease = door.manager.get(name, purpose="keys exec")
+        find = door.manager.find if names is None else door.manager.get
+        lease = find(name, purpose="keys exec")
+        if lease is None:
+            door.here.console.warn(f"{name} is left out: storing it was not finished")
+            continue
         provider = lease.provider or door.provider_of(name, None)
         variables = door.variables_of(provider)
         if not variables:

@@ -152,9 +152,7 @@ class Maker:
         from sentient_cli.llm.wire.settings import RemoteConfig
 
         lease = self._door.manager.get(self._admin, purpose="keys rotate --create")
-        self._door.manager.check_destination(
-            lease, self._door.destination_of(self._provider), purpose="keys rotate --create"
-        )
+        self._door.check_destination(lease, self._provider, purpose="keys rotate --create")
         table = self._settings
         config = RemoteConfig(
             default_model="",

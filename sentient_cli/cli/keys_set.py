@@ -84,7 +84,8 @@ def keys_set(  # noqa: PLR0917 - one parameter an option
 
 
 def _require_consent(here: Invocation, door: Door, name: str, store: str | None, *, yes: bool) -> None:
-    held = [card for card in door.manager.catalogue.find(door.manager.address(name)) if store in {None, card.store}]
+    cards = door.manager.catalogue.find(door.manager.address(name))
+    held = [card for card in cards if store in {None, card.store} and not card.is_begun]
     if yes or not held:
         return
     from sentient_cli.cli.keys_ask import require_yes

@@ -25,10 +25,11 @@ _PHASES: Final = {"trying": "rotating", "verified": "rotating", "grace": "rotate
 
 def standing(card: Card, now: int) -> str:
     """What comes next for a key, the most serious first; ``-``: nothing."""
-    if card.expires_at and card.expires_at <= now:
-        return f"expired {_since(card.expires_at, now)}"
-    if card.due_at and card.due_at <= now:
-        return f"overdue {_since(card.due_at, now)}"
+    if card.is_begun:
+        return "not finished"  # whoever stored it was ended meanwhile
+    for at, word in ((card.expires_at, "expired"), (card.due_at, "overdue")):
+        if at and at <= now:
+            return f"{word} {_since(at, now)}"
     if card.expires_at and card.expires_at - now <= _SOON:
         return f"expires in {until(card.expires_at, now)}"
     if card.phase in {"trying", "verified"}:

@@ -27,7 +27,7 @@ def keys_test(
     with open_door(here, profile, env_file=env_file, no_env_file=no_env_file) as door:
         lease = door.manager.get(name, purpose="keys test")
         provider = door.require_provider(name, lease.provider)
-        door.manager.check_destination(lease, door.destination_of(provider), purpose="keys test")
+        door.check_destination(lease, provider, purpose="keys test")
         taken = check_key(door.loaded, provider, lease.secret)
         door.manager.note_verified(lease)
     if here.console.json:

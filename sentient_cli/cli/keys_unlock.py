@@ -38,7 +38,10 @@ def keys_unlock(
     from sentient_cli.credentials.agent.client import keep
 
     if sys.platform == "win32":  # pragma: no cover - another operating system
-        raise UsageError("This command needs Unix", fix="Name a file with `passphrase_file` in [credentials]")
+        raise UsageError(
+            "This command needs Unix",
+            fix="Name a file with `sentient config set --user credentials.passphrase_file FILE`",
+        )
     seconds = parse_length(time, "--for")
     if not 0 < seconds <= _LONGEST:
         raise UsageError(f"A passphrase is not kept for {time[:20]}", fix="Give --for 24h at most")

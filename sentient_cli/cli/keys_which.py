@@ -35,9 +35,11 @@ def keys_which(
     with open_door(here, profile, env_file=env_file, no_env_file=no_env_file) as door:
         explained = door.manager.which(name)
     if here.console.json:
-        here.console.json_line(_fields(explained))
+        here.console.json_line({**_fields(explained), "profile_by": door.why})
     else:
         _tell(here.console, explained)
+        if door.profile != "default":
+            here.console.say(f"The profile is {door.profile}: {door.why}.")
     if explained.won is None:
         raise typer.Exit(_NOT_FOUND)
 

@@ -37,7 +37,7 @@ def learn(
     _require_one({"--step": step is not None, "--list": show_list, "--reset": reset})
     if reset:
         forget()
-        here.console.say("Forgotten. `sentient learn` begins with the first lesson.")
+        _say(here, {"reset": True}, "Forgotten. `sentient learn` begins with the first lesson.")
         return
     progress = _progress(here)
     if here.console.verbose:
@@ -50,11 +50,19 @@ def learn(
     if lesson is not None and skip:
         progress = progress.with_skipped(lesson)
         _remember(progress)
-        here.console.say(f"Passed over: {lesson.name}.")
-        lesson = progress.next
+        passed_over, lesson = lesson, progress.next
+        told: dict[str, object] = {"skipped": passed_over.name, "next": lesson.name if lesson is not None else None}
+        _say(here, told, f"Passed over: {passed_over.name}.")
         if not here.console.interactive:
             return
     _learn(here, progress, lesson)
+
+
+def _say(here: Invocation, told: dict[str, object], text: str) -> None:
+    if here.console.json:
+        here.console.json_line(told)
+    else:
+        here.console.say(text)
 
 
 def _require_one(options: dict[str, bool]) -> None:

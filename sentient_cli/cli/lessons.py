@@ -113,11 +113,9 @@ def _run(here: Invocation, line: str, shell: Shell) -> None:
         return
     here.console.flush()
     try:
-        told = shell.run(line)
+        _show_said(here, shell.run(line).splitlines())
     except (SentientError, OSError) as error:
-        told = str(error)
-    if told:
-        here.console.say(_safe(told))
+        here.console.say(_safe(str(error)))
 
 
 def _say(here: Invocation, text: str) -> None:
@@ -126,10 +124,16 @@ def _say(here: Invocation, text: str) -> None:
 
 def _tell_news(here: Invocation, shell: Shell) -> None:
     """What the program behind has said meanwhile."""
+    if not here.console.quiet:
+        _show_said(here, shell.news(), style="dim")
+
+
+def _show_said(here: Invocation, lines: list[str], *, style: str = "") -> None:
+    """What a program has said. It has masked its secrets itself; the token in the link to its page is to be there."""
     from rich.text import Text
 
-    for line in [] if here.console.quiet else shell.news():
-        here.console.rich(stderr=True).print(Text(sanitize_line(line), style="dim"), soft_wrap=True)
+    for line in [] if here.console.quiet else lines:
+        here.console.rich(stderr=True).print(Text(sanitize_line(line), style=style), soft_wrap=True)
 
 
 def _tell(here: Invocation, outcome: Outcome) -> None:

@@ -196,7 +196,11 @@ async def _rows(provider: LLMProvider, kind: str, told: Sequence[ModelInfo]) -> 
     # The prices are read here, and not in the loop, where the other providers are being asked.
     made = await asyncio.to_thread(lambda: [_listed(provider.provider_id, kind, model.id, None) for model in told])
     return [
-        row if model.context_tokens is None else msgspec.structs.replace(row, context_tokens=model.context_tokens)
+        msgspec.structs.replace(
+            row,
+            context_tokens=model.context_tokens or row.context_tokens,
+            shutdown=model.shutdown or row.shutdown,
+        )
         for row, model in zip(made, told, strict=True)
     ]
 

@@ -58,7 +58,7 @@ PortOption: TypeAlias = Annotated[
     int | None, typer.Option("--port", metavar="PORT", min=0, max=65535, help="The port to listen on (8000); 0: any.")
 ]
 WorkersOption: TypeAlias = Annotated[
-    int | None, typer.Option("--workers", metavar="N", min=1, help="How many processes serve (1).")
+    int | None, typer.Option("--workers", metavar="N", min=1, max=256, help="How many processes serve (1).")
 ]
 InsecureOption: TypeAlias = Annotated[
     bool | None, typer.Option("--insecure", help="Allow a public address without a token.", show_default=False)

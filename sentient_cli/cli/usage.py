@@ -46,8 +46,8 @@ def usage(
     if here.console.verbose:
         here.console.detail(f"Ledger: {ledger_file()}")
     now = datetime.now(UTC)
-    rows, today = sums_of(by, parse_since(since, now), parse_since("today", now))
+    rows, today, held = sums_of(by, parse_since(since, now), parse_since("today", now))
     if csv:
         here.console.data(as_csv(rows, by), end="")
         return
-    show(here.console, Shown(rows, by, since, today=today, limit=loaded.settings.llm.budget.day, now=now))
+    show(here.console, Shown(rows, by, since, today=today, limit=loaded.settings.llm.budget.day, now=now, held=held))

@@ -34,6 +34,7 @@ class Shown(msgspec.Struct, frozen=True):
         today: What was spent today, in US dollars.
         limit: What may be spent a day.
         now: What the time is.
+        held: What is set aside for batches, in US dollars.
     """
 
     rows: list[UsageSum]
@@ -42,23 +43,25 @@ class Shown(msgspec.Struct, frozen=True):
     today: float
     limit: float | None
     now: datetime
+    held: float = 0.0
 
 
-def sums_of(by: By, since: int, today: int) -> tuple[list[UsageSum], float]:
-    """The sums of the ledger of this user, and what was spent today.
+def sums_of(by: By, since: int, today: int) -> tuple[list[UsageSum], float, float]:
+    """The sums of the ledger of this user, what was spent today, and what is set aside for batches.
 
     Raises:
         StoreError: the ledger cannot be read.
     """
+    from sentient_cli.llm.usage.held import held_in_all
     from sentient_cli.llm.usage.ledger import ledger_file, open_for_reading
     from sentient_cli.llm.usage.report import sums
 
     connection = open_for_reading(ledger_file())
     if connection is None:
-        return [], 0.0
+        return [], 0.0, 0.0
     try:
         spent = sum(row.cost for row in sums(connection, "provider", since=today))
-        return sums(connection, by, since=since), spent
+        return sums(connection, by, since=since), spent, held_in_all(connection)
     finally:
         connection.close()
 
@@ -72,6 +75,7 @@ def show(console: Console, shown: Shown) -> None:
         return
     if not shown.rows:
         console.data(f"No calls{_since(shown.since)}.")
+        _say_held(console, shown)
         return
     _table(console, shown)
     failed = sum(row.errors for row in shown.rows)
@@ -80,8 +84,14 @@ def show(console: Console, shown: Shown) -> None:
     unpriced = sum(row.unpriced for row in shown.rows)
     if unpriced:
         console.say(f"The price of {_calls(unpriced)} is not known and not counted.")
+    _say_held(console, shown)
     if shown.limit is not None:
         _say_budget(console, shown, shown.limit)
+
+
+def _say_held(console: Console, shown: Shown) -> None:
+    if shown.held:
+        console.say(f"Set aside for batches until their results are read: {money(shown.held)}.")
 
 
 def _since(typed: str) -> str:

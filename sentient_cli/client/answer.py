@@ -88,6 +88,7 @@ class Answer:
         self._observer = observer
         self._decoder = SseDecoder()
         self._last_id = ""
+        self._resumed_after = ""
         self._tries = 0
         self._end_by: float | None = None
         self._waiting: asyncio.Timeout | None = None
@@ -169,10 +170,13 @@ class Answer:
         return event
 
     def _is_repeated(self, cursor: str) -> bool:
-        """Whether a resumed stream gave again what had come: its cursors are numbers that grow."""
-        if not (_is_number(cursor) and _is_number(self._last_id)):
+        """Whether a resumed stream gave again what had come: its cursors are numbers that grow.
+
+        A connection that was never broken repeats nothing, whatever its ids are: some are constant, or on few events.
+        """
+        if not (_is_number(cursor) and _is_number(self._resumed_after)):
             return False
-        return int(cursor) <= int(self._last_id)
+        return int(cursor) <= int(self._resumed_after)
 
     def _decode(self, data: str) -> Event | None:
         try:
@@ -180,7 +184,7 @@ class Answer:
         except InvalidEventError as error:
             try:
                 kind = msgspec.json.decode(data, type=_Kind).content_type
-            except (msgspec.DecodeError, UnicodeError):
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
                 kind = ""
             if not kind or kind in _KNOWN:
                 raise _no_event(error) from error
@@ -223,6 +227,7 @@ class Answer:
             self._chunks = response.aiter_bytes()
             self._decoder = SseDecoder()
             self._decoder.retry_ms = retry_ms
+            self._resumed_after = self._last_id
             return True
         await response.aclose()
         if response.status_code in _PASSING:
@@ -232,7 +237,7 @@ class Answer:
     def _cannot_resume(self, response: httpx.Response) -> Exception:
         status = response.status_code
         why = {
-            204: "The run has ended and nothing more of it is kept",
+            204: "The process that answered has ended, and nothing more of this answer comes",
             404: "The server no longer knows this run; it may have been restarted",
             410: "The events that were missed are no longer kept",
         }.get(status)

@@ -12,9 +12,24 @@ if TYPE_CHECKING:
 
     from sentient_cli.config.versions import Means
 
-__all__ = ["tell_change"]
+__all__ = ["require_checkpoint", "tell_change"]
 
 _MOST: Final = 100
+
+
+def require_checkpoint(place: Path | None) -> None:
+    """See that a checkpoint can be where settings would have it: with a wrong one, nothing could be changed any more.
+
+    Args:
+        place: Where, if not beside the log.
+
+    Raises:
+        AuditError: something else is there.
+    """
+    from sentient_cli.audit import AuditPlaces  # noqa: PLC0415 - only who moves it needs it
+    from sentient_cli.audit.log import read_checkpoint  # noqa: PLC0415 - the same
+
+    read_checkpoint(AuditPlaces.of_this_user(place))
 
 
 def tell_change(file: Path, before: Table, after: Table, means: Means, checkpoint: Path | None) -> None:

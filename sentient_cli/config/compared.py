@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sentient_cli.config.differences import Change, Table, changes_between, masked
 from sentient_cli.config.shown import shown
 from sentient_cli.config.versions import Versions
-from sentient_cli.config.writing import Target, note_by_hand, settings_in
+from sentient_cli.config.writing import Target, settings_in
 from sentient_cli.errors import ConfigurationNotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ def compared(
     sides = [side for side in (before, after) if side is not None]
     profiles = [side for side in sides if not side.isdecimal() and side != _NOW]
     if not profiles:
-        note_by_hand(target)
         return changes_between(_of_file(target, before), _of_file(target, after or _NOW))
     if len(profiles) != len(sides):
         raise UsageError("A version cannot be compared with a profile", fix="Give two versions, or two profiles")
@@ -53,12 +52,14 @@ def _of_file(target: Target, side: str | None) -> Table:
         return masked(settings_in(target))
     if side is not None:
         return versions.get(int(side)).table()
-    kept = [version for version in versions.all() if version.is_whole]
+    kept = [version.table() for version in versions.all() if version.is_whole]
     if not kept:
         raise ConfigurationNotFoundError(
             f"No version of {target.file} was recorded", fix="There is one after the next change"
         )
-    return kept[-2].table() if len(kept) > 1 else {}
+    if changes_between(masked(kept[-1]), masked(settings_in(target))):  # a change by hand that is not recorded
+        return kept[-1]
+    return kept[-2] if len(kept) > 1 else {}
 
 
 def _table(value: object, name: str = "") -> object:

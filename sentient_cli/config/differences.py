@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias, cast
 
-import msgspec
+from typing_extensions import override
 
+from sentient_cli.config.keys import tables
 from sentient_cli.config.shown import is_masked, shown
 from sentient_cli.config.toml_text import key_text
+from sentient_cli.config.veiled import Veiled
 from sentient_cli.secret_names import is_secret_name
 
-__all__ = ["ABSENT", "Change", "Table", "changes_between", "differences", "hides", "leaves", "masked", "masked_at"]
+__all__ = [
+    "ABSENT",
+    "Change",
+    "Table",
+    "changes_between",
+    "differences",
+    "hides",
+    "is_entry",
+    "leaves",
+    "masked",
+    "masked_at",
+]
 
 Table: TypeAlias = Mapping[str, object]
 _SECRETS: Final = frozenset({("server", "token")})
+_PROFILE: Final = ("profile",)
 _FREE: Final = frozenset({"extra", "headers", "metadata", "options"})
 """Tables with names that are not ours, which alone tell whether there is a secret in them."""
 
@@ -26,7 +40,7 @@ class Absent:
 ABSENT: Final = Absent()
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(Veiled, frozen=True):
     """One key that has another value.
 
     Args:
@@ -42,6 +56,11 @@ class Change(msgspec.Struct, frozen=True):
     key: str
     before: object
     after: object
+
+    @override
+    def veiled(self) -> Mapping[str, object]:
+        before, after = shown(self.before, self.key), shown(self.after, self.key)
+        return {"key": self.key, "before": before, "after": after}
 
 
 def masked(table: Table) -> dict[str, object]:
@@ -79,17 +98,32 @@ def masked_at(value: object, path: tuple[str, ...]) -> object:
 
 
 def leaves(table: Table, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
-    """All values with their keys; a table that has none is no value.
+    """All values with their keys. A table that has none is a value where its name alone says something.
 
     Example:
-        >>> list(leaves({"server": {"port": 1}, "llm": {}}))
-        [(('server', 'port'), 1)]
+        >>> list(leaves({"server": {"port": 1}, "llm": {"retry": {}, "providers": {"work": {}}}}))
+        [(('server', 'port'), 1), (('llm', 'providers', 'work'), {})]
     """
     for name, item in table.items():
-        if isinstance(item, Mapping):
-            yield from leaves(cast("Table", item), (*path, name))
+        way = (*path, name)
+        if not isinstance(item, Mapping) or (not item and is_entry(way)):
+            yield way, item
         else:
-            yield (*path, name), item
+            yield from leaves(cast("Table", item), way)
+
+
+def is_entry(path: tuple[str, ...]) -> bool:
+    """Whether a table says something by being there, as that of a provider or a variant does, and a profile.
+
+    Args:
+        path: Where it stands in the file.
+
+    Example:
+        >>> is_entry(("llm", "providers", "work")), is_entry(("profile", "a")), is_entry(("profile", "a", "server"))
+        (True, True, False)
+    """
+    way = path[2:] if path[:1] == _PROFILE else path
+    return bool(path[1:]) and ".".join(way) not in tables()
 
 
 def differences(before: Table, after: Table) -> list[tuple[tuple[str, ...], object, object]]:
@@ -100,7 +134,12 @@ def differences(before: Table, after: Table) -> list[tuple[tuple[str, ...], obje
         [(('b',), 2, 3)]
     """
     old, new = dict(leaves(before)), dict(leaves(after))
-    found = [(path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in {**old, **new}]
+    ways = {path[:length] for path in (*old, *new) for length in range(len(path))}
+    found = [
+        (path, old.get(path, ABSENT), new.get(path, ABSENT))
+        for path in {**old, **new}
+        if path not in ways  # an empty table that has something in it on the other side
+    ]
     # 1, 1.0 and true are equal, and not the same; as text nan is what it is.
     return [(path, one, other) for path, one, other in found if _as_text(one) != _as_text(other)]
 

@@ -9,43 +9,28 @@ import os
 import re
 import secrets
 import stat
-import sys
-import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
 from sentient_cli.errors import ConfigError
+from sentient_cli.file_locks import Gate, hold, let_go, on_fork, take_within
+from sentient_cli.own_files import CAREFUL, PRIVATE
 
 __all__ = ["locked", "replace"]
 
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-_PRIVATE: Final = 0o600
-_WAIT: Final = 0.005
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAREFUL
 _STALE: Final = 3600.0
 """Seconds after which a draft is nobody's."""
 
 
-class _Gate:
-    """Lets one thread of this process in. A child that is forked meanwhile begins with a gate that is open."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.held: set[Path] = set()
-
-    def renew(self) -> None:
-        """Begin anew, in a child."""
-        self.lock = threading.RLock()
-        self.held = set()
+_gate: Final = Gate()
+_held: Final[set[Path]] = set()
+on_fork(_held.clear)
 
 
-_gate: Final = _Gate()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_gate.renew)
-
-
-def replace(path: Path, data: bytes, *, mode: int = _PRIVATE) -> None:
+def replace(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
     """Have a file hold these bytes, on disk when this returns. A link stays one: what it leads to is replaced.
 
     Args:
@@ -106,56 +91,29 @@ def locked(path: Path, *, patience: float = 10.0) -> Generator[None]:
         ConfigError: others held it all the time, or it cannot be made.
     """
     with _gate.lock:
-        if path in _gate.held:
+        if path in _held:
             yield
             return
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), _PRIVATE)
+            descriptor = hold(os.open(path, os.O_RDWR | os.O_CREAT | CAREFUL, PRIVATE))
         except OSError as error:
             raise _failed(path, error) from None
         try:
-            _wait_for(descriptor, path, time.monotonic() + patience)
-            _gate.held.add(path)
+            if not take_within(descriptor, patience):
+                raise ConfigError(
+                    "The settings are being changed by somebody else",
+                    why=f"Another process holds {path}",
+                    fix="Let it finish, or end it, and try again",
+                )
+            _held.add(path)
             yield
         finally:
-            _gate.held.discard(path)
-            os.close(descriptor)
-
-
-def _wait_for(descriptor: int, path: Path, give_up: float) -> None:
-    while not _taken(descriptor):
-        if time.monotonic() >= give_up:
-            raise ConfigError(
-                "The settings are being changed by somebody else",
-                why=f"Another process holds {path}",
-                fix="Let it finish, or end it, and try again",
-            )
-        time.sleep(_WAIT)
+            _held.discard(path)
+            let_go(descriptor)
 
 
 def _failed(path: Path, error: OSError | RuntimeError) -> ConfigError:
     code = error.errno if isinstance(error, OSError) else errno.ELOOP
     why = os.strerror(code) if code else type(error).__name__
     return ConfigError(f"{path} cannot be written", why=why, fix="Check the free space and the rights of its disk")
-
-
-if sys.platform == "win32":  # pragma: no cover - another operating system
-    import msvcrt
-
-    def _taken(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _taken(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+
+from typing_extensions import override
 
 from sentient_cli.config.places import home_of, is_file, read_text
+from sentient_cli.config.veiled import Veiled
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError
 
 __all__ = ["ENV_FILE", "Variables", "find_env_file", "read_env_file", "read_variables"]
@@ -15,7 +17,7 @@ __all__ = ["ENV_FILE", "Variables", "find_env_file", "read_env_file", "read_vari
 ENV_FILE = ".env"
 
 
-class Variables(NamedTuple):
+class Variables(Veiled, frozen=True):
     """The variables that a command sees.
 
     Args:
@@ -25,6 +27,11 @@ class Variables(NamedTuple):
 
     values: Mapping[str, str]
     file: Path | None
+
+    @override
+    def veiled(self) -> Mapping[str, object]:
+        # The name of a variable does not always tell whether there is a secret in it.
+        return {"values": sorted(self.values), "file": self.file}
 
 
 def read_variables(

@@ -5,15 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-__all__ = ["PYDANTIC_PLUGINS", "export_environment", "process_environment", "replace_environment", "variable"]
+__all__ = [
+    "PYDANTIC_PLUGINS",
+    "export_environment",
+    "process_environment",
+    "replace_environment",
+    "shell_environment",
+    "variable",
+]
 
 PYDANTIC_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 """At ``1``, pydantic does not look for plugins, for which it reads the metadata of every installed package."""
+
+_exported: Final[dict[str, str]] = {}
+"""What `export_environment` has set that was not so before."""
 
 
 def process_environment() -> Mapping[str, str]:
@@ -27,6 +37,17 @@ def process_environment() -> Mapping[str, str]:
     return MappingProxyType(dict(os.environ))
 
 
+def shell_environment() -> Mapping[str, str]:
+    """The same without what was exported out of a file: what whoever started this process has said.
+
+    Example:
+        >>> export_environment({"SENTIENT_EXAMPLE": "1"})
+        >>> "SENTIENT_EXAMPLE" in shell_environment(), os.environ.pop("SENTIENT_EXAMPLE")
+        (False, '1')
+    """
+    return MappingProxyType({name: value for name, value in os.environ.items() if _exported.get(name) != value})
+
+
 def export_environment(environment: Mapping[str, str]) -> None:
     """Set the variables of ``environment`` in this process, for agent code that reads them. Others stay as they are.
 
@@ -38,6 +59,7 @@ def export_environment(environment: Mapping[str, str]) -> None:
         >>> process_environment()["SENTIENT_EXAMPLE"], os.environ.pop("SENTIENT_EXAMPLE")
         ('1', '1')
     """
+    _exported.update((name, value) for name, value in environment.items() if os.environ.get(name) != value)
     os.environ.update(environment)
 
 
@@ -47,6 +69,7 @@ def replace_environment(environment: Mapping[str, str]) -> None:
     Args:
         environment: Names and values.
     """
+    _exported.clear()
     os.environ.clear()
     os.environ.update(environment)
 

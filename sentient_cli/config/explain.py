@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-import msgspec
+from typing_extensions import override
 
 from sentient_cli.config.check import check
 from sentient_cli.config.described import Setting, describe
@@ -13,7 +13,9 @@ from sentient_cli.config.ignored import ignored
 from sentient_cli.config.keys import all_keys, nearest, open_tables, tables
 from sentient_cli.config.on_trial import on_trial
 from sentient_cli.config.secret import Secret
+from sentient_cli.config.shown import shown
 from sentient_cli.config.values import LAYERS, Layer, Source, Value
+from sentient_cli.config.veiled import Veiled
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ Outcome: TypeAlias = Literal["won", "covered", "ignored", "varies"]
 """What became of a value: it holds, a higher layer says otherwise, it does not count at all, or it holds for a part."""
 
 
-class Given(msgspec.Struct, frozen=True, kw_only=True):
+class Given(Veiled, frozen=True, kw_only=True):
     """A value that something gives.
 
     Args:
@@ -43,8 +45,13 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     why: str = ""
 
+    @override
+    def veiled(self) -> Mapping[str, object]:
+        # Nothing here tells what it is called, and so whether it is a secret.
+        return {**super().veiled(), "value": type(self.value)}
 
-class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+
+class Explanation(Veiled, frozen=True, kw_only=True):
     """Why a setting is what it is.
 
     Args:
@@ -58,6 +65,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     value: object
     source: Source
     given: tuple[Given, ...]
+
+    @override
+    def veiled(self) -> Mapping[str, object]:
+        return {**super().veiled(), "value": shown(self.value, self.setting.name)}
 
 
 def explain(loaded: Loaded, name: str) -> Explanation:
@@ -80,15 +91,21 @@ def explain(loaded: Loaded, name: str) -> Explanation:
     setting = describe(name)
     if setting is None:
         raise unknown_setting(loaded, name)
-    if setting.fields:
+    inner = f"{name}.{setting.fields[0]}" if setting.fields else _first_entry(loaded, name)
+    if inner:
         raise ConfigurationNotFoundError(
             f"`{name}` is a table of settings",
-            fix=f"Name one of them, such as `{name}.{setting.fields[0]}`; `sentient config show {name} --all` has all",
+            fix=f"Name one of them, such as `{inner}`; `sentient config show {name} --all` has all",
         )
     given = sorted(_given(loaded, setting), key=lambda one: LAYERS.index(one.layer), reverse=True)
     won = next((one for one in given if one.outcome == "won"), None)
     source = Source(won.layer, won.where) if won is not None else Source("default")
     return Explanation(setting=setting, value=value_of(loaded.settings, name), source=source, given=tuple(given))
+
+
+def _first_entry(loaded: Loaded, name: str) -> str:
+    """The first setting in a table whose keys everyone chooses; empty where it is none, or has none."""
+    return next((each for each in names_of(loaded) if each.startswith(f"{name}.")), "") if name in open_tables() else ""
 
 
 def names_of(loaded: Loaded) -> list[str]:

@@ -39,6 +39,7 @@ __all__ = [
     "Text",
     "Token",
     "Unit",
+    "Workers",
 ]
 
 MIB: Final = 1024 * 1024
@@ -80,6 +81,7 @@ Seconds = Annotated[float, BeforeValidator(no_flag), Field(ge=0, allow_inf_nan=F
 PositiveSeconds = Annotated[float, BeforeValidator(no_flag), Field(gt=0, allow_inf_nan=False), Unit("seconds")]
 Port = Annotated[int, BeforeValidator(no_flag), Field(ge=0, le=65535)]
 Positive = Annotated[int, BeforeValidator(no_flag), Field(ge=1)]
+Workers = Annotated[int, BeforeValidator(no_flag), Field(ge=1, le=256)]  # a mistyped number must not exhaust a machine
 Count = Annotated[int, BeforeValidator(no_flag), Field(ge=0)]
 Bytes = Annotated[Count, Unit("bytes")]
 PositiveBytes = Annotated[Positive, Unit("bytes")]

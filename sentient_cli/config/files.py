@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn, TypeAlias, TypeGuard, cast
 
-import msgspec
+from typing_extensions import override
 
+from sentient_cli.config.entries import ENTRY, bad_entry
 from sentient_cli.config.keys import all_keys, nearest, open_tables, tables
 from sentient_cli.config.lines import Mark, mark_of, marks
 from sentient_cli.config.places import PYPROJECT, read_text
 from sentient_cli.config.values import Layer, Source, Value
+from sentient_cli.config.veiled import Veiled
 from sentient_cli.errors import ConfigError
 
 __all__ = ["Refuse", "SettingsFile", "read_settings_file"]
@@ -22,7 +24,6 @@ Refuse: TypeAlias = Callable[[ConfigError], None]
 """What is done with a fault: it is raised, or kept so that the next one is found as well."""
 
 _IN_PYPROJECT = ("tool", "sentient")
-_ENTRY = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _MANY_DIGITS = re.compile(r"[0-9_]{4301,}")
 _DOCS = "docs/configuration.md lists every setting"
 
@@ -31,7 +32,7 @@ def _raise(fault: ConfigError) -> NoReturn:
     raise fault
 
 
-class SettingsFile(msgspec.Struct, frozen=True):
+class SettingsFile(Veiled, frozen=True):
     """One settings file.
 
     Args:
@@ -45,6 +46,11 @@ class SettingsFile(msgspec.Struct, frozen=True):
     table: Mapping[str, object]
     marks: Mapping[tuple[str, ...], Mark]
     prefix: tuple[str, ...] = ()
+
+    @override
+    def veiled(self) -> Mapping[str, object]:
+        # What fits no setting may be anything, and so only names are shown.
+        return {"path": self.path, "settings": sorted(self.table)}
 
     def where(self, *path: str) -> str:
         """File, line and column of a key, such as ``sentient.toml:3:1``."""
@@ -125,8 +131,8 @@ class SettingsFile(msgspec.Struct, frozen=True):
 
 def _fault(places: tuple[str, str], key: tuple[str, ...], item: object, path: tuple[str, ...]) -> ConfigError | None:
     name, (where, value_where) = ".".join(key), places
-    if _is_entry(key) and not _ENTRY.fullmatch(key[-1]):
-        return _bad_entry(where, name)
+    if _is_entry(key) and not ENTRY.fullmatch(key[-1]):
+        return bad_entry(where, name)
     if _holds_settings(key):
         return None if _is_table(item) else _wrong(value_where, name, f"a table: [{'.'.join((*path, *key))}]")
     if _is_key_of_a_provider(key):
@@ -160,15 +166,6 @@ def _is_entry(key: tuple[str, ...]) -> bool:
 
 def _entry_fields(key: tuple[str, ...]) -> frozenset[str]:
     return open_tables()[".".join(key[:-1])]
-
-
-def _bad_entry(where: str, name: str) -> ConfigError:
-    return ConfigError(
-        f"The name in `{name[:80]}` is not allowed",
-        why=f"It stands in {where}",
-        fix="Use letters, digits, `-`, `_`",
-        where=where,
-    )
 
 
 def _is_key_of_a_provider(key: tuple[str, ...]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from pydantic import TypeAdapter
 
@@ -128,6 +128,8 @@ def _typed(name: str, kind: Kind, value: Value) -> object:
 def _list(setting: Setting, text: str) -> object:
     if text.lstrip().startswith("["):
         return _toml(text)
+    if text.lstrip()[:1] in {'"', "'"} and isinstance(quoted := _toml(f"[{text}]"), list):
+        return cast("list[object]", quoted)  # a comma between quotes is part of the text
     return [_one(setting.of or "any", part.strip()) for part in text.split(",") if part.strip()]
 
 

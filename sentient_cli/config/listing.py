@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import msgspec
+from typing_extensions import override
 
 from sentient_cli.config.described import Setting, describe
 from sentient_cli.config.explain import explain, unknown_setting, value_of
 from sentient_cli.config.keys import all_keys, tables
+from sentient_cli.config.shown import shown
 from sentient_cli.config.values import LAYERS, Source
+from sentient_cli.config.veiled import Veiled
 
 if TYPE_CHECKING:
     from sentient_cli.config.loading import Loaded
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Held", "listed", "within"]
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class Held(Veiled, frozen=True, kw_only=True):
     """A setting and what holds for it.
 
     Args:
@@ -30,6 +32,10 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     setting: Setting
     value: object
     source: Source
+
+    @override
+    def veiled(self) -> Mapping[str, object]:
+        return {**super().veiled(), "value": shown(self.value, self.setting.name)}
 
     @property
     def is_default(self) -> bool:

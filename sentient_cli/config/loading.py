@@ -7,6 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from sentient_cli import paths
 from sentient_cli.config.check import check
 from sentient_cli.config.envfile import find_env_file, read_env_file
@@ -29,11 +31,16 @@ __all__ = ["DEFAULT_PROFILE", "USERS_KEYS", "Loaded", "load", "no_profile", "sta
 
 DEFAULT_PROFILE = "default"
 SECRET_KEYS = ("server.token",)
-USERS_KEYS = ("audit.checkpoint",)
+USERS_KEYS = (
+    "audit.checkpoint",
+    "credentials.encrypted_file",
+    "credentials.passphrase_env",
+    "credentials.passphrase_file",
+)
 """What a project decides for none of those who work in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Loaded:
     """Settings, and where they come from.
 
@@ -69,6 +76,10 @@ class Loaded:
     layers: Mapping[Layer, Mapping[str, Value]]
     files: tuple[SettingsFile, ...]
     warnings: tuple[str, ...] = ()
+
+    @override
+    def __repr__(self) -> str:
+        return f"Loaded(settings={self.settings!r}, files={[str(file.path) for file in self.files]})"
 
 
 def load(
@@ -134,6 +145,10 @@ def load(
     values = _merged(layers)
     _require_users_own(values, project_file, found_env)
     settings = check(values)
+    if settings.experiments:
+        from sentient_cli.config.colliding import check_apart, variant_places  # noqa: PLC0415 - most have none
+
+        check_apart(settings, variant_places(values))
     for key in SECRET_KEYS:
         _register(settings, key)
     return Loaded(
@@ -200,7 +215,7 @@ def _from_files(files: Sequence[SettingsFile], project_file: Path | None) -> dic
 
 def _require_users_own(values: Mapping[str, Value], project_file: Path | None, env_file: Path | None) -> None:
     for key in USERS_KEYS:
-        where = str(values[key].source) if key in values else ""
+        where = str(values[key].source) if key in values and values[key].raw else ""
         if (project_file and where.startswith(f"{project_file}:")) or (env_file and where.endswith(f" in {env_file}")):
             raise users_own(key, where)
 
@@ -217,11 +232,13 @@ def users_own(key: str, where: str) -> ConfigError:
 
 def no_profile(name: str, known: list[str], chosen: Value | None) -> ConfigurationNotFoundError:
     """The error for a profile that no file has."""
-    near = nearest(name, known)
+    from sentient_cli.config.toml_text import key_text  # noqa: PLC0415 - only for the error
+
+    near, table = nearest(name, known), key_text(("profile", name, "server"))
     return ConfigurationNotFoundError(
         f"There is no profile {name!r}",
         why=f"It is named by {chosen.source}" if chosen else "",
-        fix=f"Did you mean {near!r}?" if near else f"Write [profile.{name}.server] into the project's settings file",
+        fix=f"Did you mean {near!r}?" if near else f"Write [{table}] into the project's settings file",
         where=str(chosen.source) if chosen else "",
     )
 

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast, get_args, overload
 
 from sentient_cli.config.changes import changed_keys
 from sentient_cli.config.explain import Explanation, explain, unknown_setting
@@ -18,7 +18,7 @@ from sentient_cli.config.rollback import roll_back
 from sentient_cli.config.snapshot import ConfigChange, Snapshot, snapshot
 from sentient_cli.config.versions import Version, Versions
 from sentient_cli.config.writing import Target, find_target, key_path, note_by_hand, note_versions, write
-from sentient_cli.errors import ConfigError
+from sentient_cli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from sentient_cli.config.settings import Settings
@@ -152,7 +152,7 @@ class ConfigurationManager:
             AuditError: the change cannot be told to the audit log; nothing was changed.
             ConfigError: what would come of it is not valid, holds a secret, or cannot be written; nothing was changed.
             ConfigurationNotFoundError: there is no such setting, or no project.
-            UsageError: a value for this manager alone is wrong.
+            UsageError: a value for this manager alone is wrong, or there is no such layer.
         """
         for key in changes:
             require_setting(key_path(key))
@@ -252,6 +252,10 @@ class ConfigurationManager:
             return self.reload()
 
     def _target(self, layer: UpdateLayer) -> Target:
+        if layer not in get_args(UpdateLayer):  # of a program whose types nobody checks, it would be a wrong file
+            raise UsageError(
+                f"There is no layer {layer!r:.60} to change", fix=f"Use {', '.join(get_args(UpdateLayer))}"
+            )
         profile = self.settings.profile if layer == "profile" else None
         loaded = self._current.loaded
         return find_target(loaded.project_dir or self._project, user=layer == "user", profile=profile)

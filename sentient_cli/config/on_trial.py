@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, cast
 
 from sentient_cli.config.preset_cards import preset_parameters
-from sentient_cli.config.values import LAYERS
 from sentient_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from sentient_cli.config.experiments import VariantSettings
     from sentient_cli.config.loading import Loaded
 
-__all__ = ["PARAMETERS", "can_vary", "experiment_places", "on_trial"]
+__all__ = ["PARAMETERS", "can_vary", "on_trial"]
 
 PARAMETERS: Final = "llm.parameters."
-_EXPERIMENTS: Final = "experiments."
-_VARIANTS: Final = ".variants"
 _MODEL: Final = "llm.model"
 
 
@@ -29,20 +26,6 @@ def can_vary(name: str) -> bool:
         (True, True, False)
     """
     return name == _MODEL or name.startswith(PARAMETERS)
-
-
-def experiment_places(loaded: Loaded) -> dict[str, str]:
-    """Where each experiment stands, with line and column: its variants, as the highest layer has them.
-
-    Args:
-        loaded: The settings.
-    """
-    found: dict[str, str] = {}
-    for layer in LAYERS:
-        for key, value in loaded.layers.get(layer, {}).items():
-            if key.startswith(_EXPERIMENTS) and key.endswith(_VARIANTS):
-                found[key.removeprefix(_EXPERIMENTS).removesuffix(_VARIANTS)] = str(value.source)
-    return found
 
 
 def on_trial(loaded: Loaded, name: str) -> Iterator[tuple[object, str]]:

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 import msgspec
 
+from sentient_cli.config.entries import ENTRY, bad_entry
 from sentient_cli.config.keys import nearest
 from sentient_cli.config.values import Source, Value
 from sentient_cli.errors import ConfigError
@@ -75,6 +76,7 @@ def preset_values(values: Mapping[str, Value]) -> dict[str, Value]:
     bases = {name: _base(table) for name, table in own.items()}
     where = {name: table[_BASE].source for name, table in own.items() if _BASE in table}
     for name in own:
+        _check_entries(name, own[name])
         chain_of(name, bases, where)
     for name, source in _of_variants(values):
         chain_of(name, bases, where, source)
@@ -95,6 +97,17 @@ def _own(values: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
             name, _, field = key.removeprefix(_OWN).partition(".")
             found.setdefault(name, {})[field] = value
     return found
+
+
+def _check_entries(name: str, table: Mapping[str, Value]) -> None:
+    """See that what a preset has in a table can be laid under what `[llm.parameters]` has in it."""
+    for field in _TABLES:
+        value = table.get(field)
+        if value is None or not isinstance(value.raw, dict):
+            continue
+        for entry in cast("dict[str, object]", value.raw):
+            if not ENTRY.fullmatch(entry):
+                raise bad_entry(value.place((entry,)), f"{_OWN}{name}.{field}.{entry}")
 
 
 def _of_variants(values: Mapping[str, Value]) -> Iterator[tuple[str, Source]]:

@@ -25,6 +25,7 @@ from sentient_cli.config.fields import (
     StoreUrl,
     Text,
     Token,
+    Workers,
 )
 from sentient_cli.config.llm import LlmSettings, Url
 
@@ -54,7 +55,7 @@ class ServerSettings(Section):
 
     host: Text = Field(default="127.0.0.1", description="The address to listen on.")
     port: Port = Field(default=8000, description="The port to listen on; 0 takes any that is free.")
-    workers: Positive = Field(default=1, description="How many processes serve.")
+    workers: Workers = Field(default=1, description="How many processes serve.")
     token: Token | None = Field(default=None, description="What a caller must present as its bearer token.")
     insecure: bool = Field(default=False, description="Allow a public address without a token.")
     allow_origins: tuple[Origin, ...] = Field(default=(), description="Origins of web pages that may call.")

@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import cast
 
-import msgspec
 from pydantic import BaseModel
+from typing_extensions import override
 
 from sentient_cli.config.loading import Loaded
+from sentient_cli.config.veiled import Veiled
 
 __all__ = ["ConfigChange", "Snapshot", "snapshot"]
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(Veiled, frozen=True):
     """Settings at one moment. It never changes, so that whoever reads two settings of it reads what belongs together.
 
     Args:
@@ -32,8 +33,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     loaded: Loaded
     values: Mapping[str, object]
 
+    @override
+    def veiled(self) -> Mapping[str, object]:
+        return {"number": self.number, "settings": self.loaded.settings}
 
-class ConfigChange(msgspec.Struct, frozen=True):
+
+class ConfigChange(Veiled, frozen=True):
     """One change of settings.
 
     Args:

@@ -20,7 +20,7 @@ from sentient_cli.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["parse", "set_key", "unset_key"]
+__all__ = ["has_key", "parse", "set_key", "unset_key"]
 
 Table: TypeAlias = dict[str, object]
 
@@ -45,6 +45,29 @@ def parse(text: str) -> Table:
         raise ConfigError("A number in the settings file has too many digits", fix="Correct it first") from None
     except RecursionError:
         raise ConfigError("The settings file is nested too deeply", fix="Flatten it") from None
+
+
+def has_key(text: str, path: Sequence[str]) -> bool:
+    """Whether a document has a key, or a table.
+
+    Args:
+        text: The document.
+        path: The key.
+
+    Raises:
+        ConfigError: it is no TOML.
+
+    Example:
+        >>> has_key("[server]", ["server"]), has_key("[server]", ["server", "port"])
+        (True, False)
+    """
+    table: Table | None = parse(text)
+    for name in path:
+        if table is None or name not in table:
+            return False
+        inner = table[name]
+        table = cast("Table", inner) if isinstance(inner, dict) else None
+    return True
 
 
 def set_key(text: str, path: Sequence[str], value: object) -> str:
@@ -81,12 +104,13 @@ def set_key(text: str, path: Sequence[str], value: object) -> str:
     return _checked(edited, wanted, names)
 
 
-def unset_key(text: str, path: Sequence[str]) -> str:
+def unset_key(text: str, path: Sequence[str], *, keep_table: bool = False) -> str:
     r"""Take a key away, with all that is in it and the comment at the end of its line. An absent one changes nothing.
 
     Args:
         text: The document.
         path: The key, or a table.
+        keep_table: Whether the table that it is in stays where nothing is left in it.
 
     Raises:
         ConfigError: the key cannot be taken away without changing another one.
@@ -99,7 +123,9 @@ def unset_key(text: str, path: Sequence[str]) -> str:
     wanted = _without(parse(text), names)
     if wanted is None:
         return text
-    return _checked(_without_empty(_without_spots(text, scan(text), names), names[:-1]), wanted, names)
+    spots = scan(text)
+    edited = _without_spots(text, spots, names)
+    return _checked(edited if keep_table else _without_empty(edited, _header_over(spots, names)), wanted, names)
 
 
 def _require_no_table(document: Table, names: tuple[str, ...], value: object) -> None:
@@ -156,6 +182,13 @@ def _without_spots(text: str, spots: Sequence[Spot], names: tuple[str, ...]) -> 
             after = after[empty.end() :]  # one empty line is enough where a table was
         text = before + after
     return text
+
+
+def _header_over(spots: Sequence[Spot], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The table under whose header a key stands, from which dots may lead on to it."""
+    headers = {spot.path for spot in spots if spot.kind == "header"}
+    ways = (names[:length] for length in range(len(names) - 1, 0, -1))
+    return next((way for way in ways if way in headers), names[:-1])
 
 
 def _without_empty(text: str, table: tuple[str, ...]) -> str:

@@ -10,11 +10,14 @@ from pathlib import PurePath
 from typing import Final, cast
 
 from sentient_cli.errors import ConfigError
+from sentient_cli.sanitize import INVISIBLE
 
-__all__ = ["key_text", "value_text"]
+__all__ = ["escaped", "key_text", "value_text"]
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _WIDEST: Final = 100
+_UNSEEN: Final = re.compile(f"(?![\ufe0e\ufe0f]){INVISIBLE.pattern}|[\u2028\u2029]")
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _LARGEST: Final = 2**63
 
 
@@ -28,12 +31,13 @@ def key_text(path: Sequence[str]) -> str:
     return ".".join(part if _BARE.fullmatch(part) else _string(part) for part in path)
 
 
-def value_text(value: object, *, like: str = "") -> str:
+def value_text(value: object, *, like: str = "", one_line: bool = False) -> str:
     r"""A value.
 
     Args:
         value: Text, a number, a boolean, a date or time, a path, or a list or mapping of those.
         like: How the value before it is written: text stays in its quotes where it can.
+        one_line: Whether a long array is in one line too.
 
     Raises:
         ConfigError: TOML has no such value.
@@ -45,9 +49,9 @@ def value_text(value: object, *, like: str = "") -> str:
     if isinstance(value, str | PurePath):
         return _quoted(str(value), like)
     if isinstance(value, Mapping):
-        return _inline_table(cast("Mapping[object, object]", value))
+        return _inline_table(cast("Mapping[object, object]", value), one_line=one_line)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
-        return _array(cast("Sequence[object]", value))
+        return _array(cast("Sequence[object]", value), one_line=one_line)
     return _scalar(value)
 
 
@@ -73,16 +77,34 @@ def _string(text: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise ConfigError("A settings file cannot hold this text", why="It is no Unicode text") from None
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return escaped(json.dumps(text, ensure_ascii=False))
 
 
-def _array(values: Sequence[object]) -> str:
-    parts = [value_text(value) for value in values]
+def escaped(text: str, *, everything: bool = False) -> str:
+    r"""TOML with the characters escaped that nobody sees. It says the same, since they stand between double quotes.
+
+    Args:
+        text: Keys and values.
+        everything: Whether all is escaped that is not ASCII.
+
+    Example:
+        >>> escaped('stop = "a\u202eb"')
+        'stop = "a\\u202eb"'
+    """
+    return (_NOT_ASCII if everything else _UNSEEN).sub(lambda found: _escape(found[0]), text)
+
+
+def _escape(char: str) -> str:
+    return f"\\U{ord(char):08x}" if char > "\uffff" else f"\\u{ord(char):04x}"
+
+
+def _array(values: Sequence[object], *, one_line: bool) -> str:
+    parts = [value_text(value, one_line=one_line) for value in values]
     line = f"[{', '.join(parts)}]"
-    return line if len(line) <= _WIDEST else "[\n" + "".join(f"    {part},\n" for part in parts) + "]"
+    return line if one_line or len(line) <= _WIDEST else "[\n" + "".join(f"    {part},\n" for part in parts) + "]"
 
 
-def _inline_table(table: Mapping[object, object]) -> str:
+def _inline_table(table: Mapping[object, object], *, one_line: bool) -> str:
     # An inline table must be on one line, but for the arrays in it.
-    parts = [f"{key_text([str(name)])} = {value_text(value)}" for name, value in table.items()]
+    parts = [f"{key_text([str(name)])} = {value_text(value, one_line=one_line)}" for name, value in table.items()]
     return f"{{ {', '.join(parts)} }}" if parts else "{}"

@@ -11,7 +11,8 @@ from typing import Literal, ParamSpec, TypeAlias, TypeVar
 import msgspec
 
 from sentient_cli import paths
-from sentient_cli.config.check import faults_in
+from sentient_cli.config.check import check, faults_in
+from sentient_cli.config.colliding import check_apart, variant_places
 from sentient_cli.config.envfile import find_env_file, read_env_file
 from sentient_cli.config.files import SettingsFile, read_settings_file
 from sentient_cli.config.keys import all_keys
@@ -227,7 +228,7 @@ def _look_into(
     if chosen is not None and isinstance(chosen.raw, str) and chosen.raw not in {DEFAULT_PROFILE, *profiles}:
         faults.add(no_profile(chosen.raw, sorted(profiles), chosen))
     for key in USERS_KEYS:
-        where = str(values[key].source) if key in values else ""
+        where = str(values[key].source) if key in values and values[key].raw else ""
         if where and (where.startswith(f"{project_file}:") or (of_project and where.endswith(of_project))):
             faults.add(users_own(key, where))
     for profile in ({}, *profiles.values()):
@@ -244,9 +245,12 @@ def _each(values: Mapping[str, Value], faults: _Faults) -> Mapping[str, Value]:
 
 
 def _look_at_whole(values: Mapping[str, Value], faults: _Faults) -> None:
-    preset = _tried(faults, preset_values, values) or {}
-    for fault in faults_in({**preset, **values}):
+    whole = {**(_tried(faults, preset_values, values) or {}), **values}
+    wrong = faults_in(whole)
+    for fault in wrong:
         faults.add(fault)
+    if not wrong:
+        _tried(faults, check_apart, check(whole), variant_places(whole))
 
 
 def _of_variables(variables: Mapping[str, str], place: str) -> dict[str, Value]:

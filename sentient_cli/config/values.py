@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 from typing_extensions import override
 
+from sentient_cli.config.veiled import Veiled
+
 __all__ = ["LAYERS", "FlagValue", "Layer", "Source", "Value", "text_value"]
 
 Layer: TypeAlias = Literal[
@@ -41,7 +43,7 @@ class Source(msgspec.Struct, frozen=True):
         return self.where or self.layer
 
 
-class Value(msgspec.Struct, frozen=True):
+class Value(Veiled, frozen=True):
     """A value as it was found, before its type is checked.
 
     Args:
@@ -55,6 +57,11 @@ class Value(msgspec.Struct, frozen=True):
     source: Source
     directory: Path
     places: Mapping[tuple[str, ...], str] = {}
+
+    @override
+    def veiled(self) -> Mapping[str, object]:
+        # Nothing here tells what it is called, and so whether it is a secret.
+        return {"raw": type(self.raw), "source": self.source, "directory": self.directory}
 
     def place(self, within: tuple[str, ...] = ()) -> str:
         """Where a part of it stands, or the nearest that holds that part.

@@ -11,78 +11,30 @@ import getpass
 import hashlib
 import os
 import platform
+import re
 import time
-import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import msgspec
 
 from sentient_cli import paths
-from sentient_cli.config.differences import Change, Table, changes_between, masked
+from sentient_cli.config.differences import Table, changes_between, masked
 from sentient_cli.config.disk import locked, replace
 from sentient_cli.config.toml_text import value_text
+from sentient_cli.config.version import Means, Version, damaged_version, digest_of, masked_version
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError
 
 __all__ = ["Means", "Version", "Versions"]
 
-Means: TypeAlias = Literal["file", "set", "unset", "edit", "rollback", "api", "dev", "serve"]
-"""How a change came about; by hand, it is `file` where a command noticed it, else what was running."""
-
 _MOST: Final = 500
 _LARGEST: Final = 8 * 1024 * 1024
 _LONGEST_NAME: Final = 200
-
-
-class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a file since one change of them.
-
-    Args:
-        number: Counts from 1 for each file; no number is used twice.
-        at: When, in UTC.
-        who: The user and the machine.
-        means: How it came about.
-        note: What more there is to say, such as the version that was gone back to.
-        file: The settings file.
-        changes: What is different from the version before, with secrets masked.
-        settings: The settings as TOML, with secrets masked.
-        sha256: Of ``settings``, by which a damaged version is known.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     version = Versions(Path(folder, "sentient.toml")).note({"server": {"port": 1}}, "api")
-        >>> version.number, version.means, version.table(), version.is_whole
-        (1, 'api', {'server': {'port': 1}}, True)
-    """
-
-    number: int
-    at: str
-    who: str
-    means: Means
-    note: str
-    file: str
-    changes: tuple[Change, ...]
-    settings: str
-    sha256: str
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is what was written."""
-        return _digest(self.settings) == self.sha256
-
-    def table(self) -> Table:
-        """The settings.
-
-        Raises:
-            ConfigError: the version is damaged.
-        """
-        if not self.is_whole:
-            raise ConfigError(f"Version {self.number} is damaged", why="It is not what was written", fix="Take another")
-        table: Table = tomllib.loads(f"settings = {self.settings}")["settings"]
-        return table
+_NAME: Final = re.compile(r"(?:\d{6}|[1-9]\d{6,17})\.json", re.ASCII)
+_MASKED: Final = "masked-1"
+"""A file that says that all versions are masked as this release masks; with other rules it has another number."""
 
 
 class Versions:
@@ -119,7 +71,7 @@ class Versions:
         return self._folder / "lock"
 
     def all(self) -> Sequence[Version]:
-        """All that are kept and can be read, the oldest first."""
+        """All that are kept, the oldest first, those that are damaged among them."""
         found = (self._read(number) for number in self._numbers())
         return [version for version in found if version is not None]
 
@@ -137,7 +89,7 @@ class Versions:
         Raises:
             ConfigurationNotFoundError: there is none of that number.
         """
-        version = self._read(number)
+        version = self._read(number) if number in self._numbers() else None
         if version is None:
             numbers = self._numbers()
             kept = f"Those from {numbers[0]} to {numbers[-1]} are kept" if numbers else "None was recorded"
@@ -157,13 +109,16 @@ class Versions:
         Returns:
             The new version; None: nothing has changed but secrets.
         """
+        settings = masked(table)
+        if not self._is_new(settings):  # which asks for no right to write
+            return None
         with locked(self.lock):
-            latest = self.latest()
-            settings = masked(table)
-            changes = changes_between(masked(latest.table()) if latest else {}, settings)
-            if latest is not None and not changes:
+            if not self._is_new(settings):
                 return None
             numbers = self._numbers()
+            self._mask_all()
+            latest = self.latest()
+            changes = changes_between(masked(latest.table()) if latest else {}, settings)
             text = value_text(settings)
             version = Version(
                 number=numbers[-1] + 1 if numbers else 1,
@@ -174,11 +129,31 @@ class Versions:
                 file=os.fsdecode(os.fsencode(self.file)),
                 changes=changes,
                 settings=text,
-                sha256=_digest(text),
+                sha256=digest_of(text),
             )
-            replace(self._path(version.number), msgspec.json.format(msgspec.json.encode(version), indent=1))
+            self._write(version)
             self._prune()
             return version
+
+    def _is_new(self, settings: Table) -> bool:
+        latest = self.latest()
+        return latest is None or bool(changes_between(masked(latest.table()), settings))
+
+    def _write(self, version: Version) -> None:
+        replace(self._path(version.number), msgspec.json.format(msgspec.json.encode(version), indent=1))
+
+    def _mask_all(self) -> None:
+        """Take secrets out of versions that an earlier release wrote, which knew fewer of them as such."""
+        mark = self._folder / _MASKED
+        if mark.exists():
+            return
+        for version in self.all():
+            if not version.is_whole:  # nobody knows what stands in it
+                with contextlib.suppress(OSError):
+                    self._path(version.number).unlink()
+            elif (hidden := masked_version(version)) is not version:
+                self._write(hidden)
+        replace(mark, b"")
 
     def _numbers(self) -> list[int]:
         try:
@@ -189,16 +164,20 @@ class Versions:
             raise ConfigError(
                 f"{self._folder} cannot be read", why=error.strerror or "", fix="Check its rights"
             ) from None
-        return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdecimal())
+        return sorted(int(name[:-5]) for name in names if _NAME.fullmatch(name))
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06}.json"
 
     def _read(self, number: int) -> Version | None:
+        """A version; one that stands for it where nothing can be read of it, and None where there is none."""
         try:
-            return msgspec.json.decode(self._path(number).read_bytes(), type=Version)
-        except (OSError, msgspec.DecodeError):
+            version = msgspec.json.decode(self._path(number).read_bytes(), type=Version)
+        except FileNotFoundError:
             return None
+        except (OSError, ValueError, RecursionError):
+            return damaged_version(number, self.file)
+        return version if version.number == number else damaged_version(number, self.file)
 
     def _prune(self) -> None:
         size = 0
@@ -215,10 +194,6 @@ def _resolved(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError):  # a ring of links
         return path
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def who() -> str:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
 from sentient_cli import paths
-from sentient_cli.config.auditing import tell_change
+from sentient_cli.config.auditing import require_checkpoint, tell_change
 from sentient_cli.config.check import check
-from sentient_cli.config.differences import leaves
+from sentient_cli.config.differences import is_entry, leaves
 from sentient_cli.config.disk import locked, replace
+from sentient_cli.config.drafted import in_file
 from sentient_cli.config.files import read_settings_file
 from sentient_cli.config.loading import load
-from sentient_cli.config.places import MAXIMUM_SIZE, PROJECT_FILE, PYPROJECT, find_project_file, read_bytes
-from sentient_cli.config.toml_edit import parse, set_key, unset_key
+from sentient_cli.config.places import MAXIMUM_SIZE, PROJECT_FILE, PYPROJECT, find_project_file, read_bytes, read_text
+from sentient_cli.config.toml_edit import has_key, set_key, unset_key
 from sentient_cli.config.versions import Means, Version, Versions
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError, SentientError, UsageError
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from sentient_cli.config.loading import Loaded
 
 __all__ = [
-    "Also",
     "Target",
     "Written",
     "find_target",
@@ -41,8 +41,6 @@ __all__ = [
 ]
 
 FileLayer: TypeAlias = Literal["user", "project"]
-Also: TypeAlias = "Callable[[Loaded], object]"
-"""What else tries settings that would hold: it raises a `SentientError` where they are of no use."""
 
 _BOM: Final = "\ufeff"
 _PROJECT_RIGHTS: Final = 0o644
@@ -139,9 +137,7 @@ def key_path(key: str) -> tuple[str, ...]:
     return found[0][0]
 
 
-def write(
-    target: Target, changes: Mapping[str, object], *, means: Means, note: str = "", also: Also | None = None
-) -> Written:
+def write(target: Target, changes: Mapping[str, object], *, means: Means, note: str = "") -> Written:
     """Change settings in a file.
 
     Args:
@@ -149,7 +145,6 @@ def write(
         changes: New values by dotted name; None takes a setting away.
         means: How the change comes about.
         note: What more there is to say of it.
-        also: What else tries the settings that would hold.
 
     Raises:
         AuditError: the change cannot be told to the audit log; nothing was changed.
@@ -163,10 +158,19 @@ def write(
         for path, value in edits.items():
             if path == (*target.root, "profile") and value is not None:
                 _require_no_profiles(target, text)
-            text = unset_key(text, path) if value is None else set_key(text, path, value)
+            text = _without(text, path, len(target.root)) if value is None else set_key(text, path, value)
         return text
 
-    return rewrite(target, edited, means=means, note=note, also=also)
+    return rewrite(target, edited, means=means, note=note)
+
+
+def _without(text: str, path: tuple[str, ...], root: int) -> str:
+    """Without a key. A table that says something by being there, such as a variant, stays with nothing in it."""
+    edited, table = unset_key(text, path), path[:-1]
+    if not is_entry(table[root:]) or not has_key(text, path) or has_key(edited, table):
+        return edited
+    edited = unset_key(text, path, keep_table=True)
+    return edited if has_key(edited, table) else set_key(edited, table, {})
 
 
 def _require_no_profiles(target: Target, text: str) -> None:
@@ -178,7 +182,7 @@ def _require_no_profiles(target: Target, text: str) -> None:
 
 
 def rewrite(
-    target: Target, change: Callable[[str], str], *, means: Means, note: str = "", also: Also | None = None
+    target: Target, change: Callable[[str], str], *, means: Means, note: str = "", origin: str = "what was given"
 ) -> Written:
     """Change the text of a settings file.
 
@@ -189,7 +193,7 @@ def rewrite(
         change: Makes the new text of the old one, which is empty where there is no file.
         means: How the change comes about.
         note: What more there is to say of it.
-        also: As for `write`.
+        origin: What an error names in the place of lines that the file does not have yet; empty: nothing.
 
     Raises:
         AuditError: as for `write`.
@@ -204,11 +208,17 @@ def rewrite(
         after = mark + change((before or "").removeprefix(mark))
         if after == (before or ""):
             return Written(target.file, None, changed=False)
-        table = try_text(target, after, also).table
+        try:
+            table = try_text(target, after).table
+        except SentientError as error:
+            raise in_file(error, target.file, before or "", after, origin) if origin else error from None
         rights = _PRIVATE if target.layer == "user" else _PROJECT_RIGHTS
         if _read(target.file) != before:  # an editor asks nobody
             raise ConfigError(f"{target.file} was changed meanwhile", fix="Try again")
-        tell_change(target.file, _settings_or_none(target, before), table, means, _checkpoint(target))
+        checkpoint = _checkpoint(target, {})
+        if target.layer == "user" and (then := _checkpoint(target, {target.file: _source(after)})) != checkpoint:
+            require_checkpoint(then)
+        tell_change(target.file, _settings_or_none(target, before), table, means, checkpoint)
         replace(target.file, after.encode(), mode=rights)
         try:
             return Written(target.file, versions.note(table, means, note=note), changed=True)
@@ -223,22 +233,21 @@ def _settings_or_none(target: Target, text: str | None) -> Mapping[str, object]:
         return {}
 
 
-def _checkpoint(target: Target) -> Path | None:
+def _checkpoint(target: Target, drafts: Mapping[Path, str]) -> Path | None:
     """Where this user wants the checkpoint of the audit log, as far as the settings can be read."""
     project = target.file.parent if target.layer == "project" else None
     try:
-        return load(project=project).settings.audit.checkpoint
+        return load(project=project, drafts=drafts).settings.audit.checkpoint
     except SentientError:
         return None
 
 
-def try_text(target: Target, text: str, also: Also | None = None) -> SettingsFile:
+def try_text(target: Target, text: str) -> SettingsFile:
     """Check what a settings file would hold: by itself with each of its profiles, and with the other files.
 
     Args:
         target: Which file.
         text: What it would hold.
-        also: As for `write`.
 
     Returns:
         The settings in it.
@@ -246,17 +255,22 @@ def try_text(target: Target, text: str, also: Also | None = None) -> SettingsFil
     Raises:
         ConfigError: something in it is wrong.
     """
-    source = text.removeprefix(_BOM).replace("\r\n", "\n")
+    source = _source(text)
     if len(text.encode()) > MAXIMUM_SIZE:
         raise ConfigError(f"{target.file} would be larger than 1 MiB", fix="Take something out of it")
     file = read_settings_file(target.file, source)
     own = file.values(target.layer)
     for values in (own, *(own | file.profile_values(name) for name in sorted(file.profiles()))):
         check(values)
-    if _is_sound(target, also):  # what another file has wrong is no reason to refuse this one
+    if _is_sound(target):  # what another file has wrong is no reason to refuse this one
         for name in (None, *sorted(file.profiles())):
-            _load(target, {target.file: source}, name, also)
+            _load(target, {target.file: source}, name)
     return file
+
+
+def _source(text: str) -> str:
+    """A text as the parser takes it."""
+    return text.removeprefix(_BOM).replace("\r\n", "\n")
 
 
 def note_versions(loaded: Loaded, means: Means) -> Sequence[Version]:
@@ -292,10 +306,8 @@ def settings_in(target: Target, text: str | None = None) -> Mapping[str, object]
     Raises:
         ConfigError: it is no TOML.
     """
-    found: object = parse(text_of(target) if text is None else text)
-    for name in target.root:
-        found = cast("Mapping[str, object]", found).get(name, {}) if isinstance(found, Mapping) else {}
-    return cast("Mapping[str, object]", found) if isinstance(found, Mapping) else {}
+    text = text_of(target) if text is None else text
+    return read_settings_file(target.file, text.replace("\r\n", "\n")).table
 
 
 def text_of(target: Target) -> str:
@@ -310,41 +322,46 @@ def text_of(target: Target) -> str:
     return (_read(target.file) or "").removeprefix(_BOM)
 
 
-def note_by_hand(target: Target) -> Version | None:
+def note_by_hand(target: Target) -> str:
     """Record what was changed in a file by hand, if it is valid.
 
     Args:
         target: Which file.
 
-    Raises:
-        ConfigError: it cannot be read, or not be recorded.
+    Returns:
+        Why it could not be recorded, such as a disk that is read-only; empty where nothing is left to record.
     """
-    text = _read(target.file)
-    return None if text is None else _note_as_is(Versions(target.file), target, text)
+    try:
+        text = _read(target.file)
+        if text is not None:
+            _note_as_is(Versions(target.file), target, text)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
 def _note_as_is(versions: Versions, target: Target, text: str) -> Version | None:
     try:
-        file = read_settings_file(target.file, text.removeprefix(_BOM).replace("\r\n", "\n"))
-        check(file.values(target.layer))
+        file = read_settings_file(target.file, _source(text))
+        settings = check(file.values(target.layer))
     except ConfigError:
         return None  # what is wrong was never in force
+    if settings.experiments and not _is_sound(target):
+        return None  # nor was what collides
     return versions.note(file.table, "file")
 
 
-def _is_sound(target: Target, also: Also | None) -> bool:
+def _is_sound(target: Target) -> bool:
     try:
-        _load(target, {}, None, also)
+        _load(target, {}, None)
     except SentientError:
         return False
     return True
 
 
-def _load(target: Target, drafts: Mapping[Path, str], profile: str | None, also: Also | None) -> None:
+def _load(target: Target, drafts: Mapping[Path, str], profile: str | None) -> None:
     project = target.file.parent if target.layer == "project" else None
-    loaded = load(project=project, profile=profile, use_env_file=False, environment={}, drafts=drafts)
-    if also is not None:
-        also(loaded)
+    load(project=project, profile=profile, use_env_file=False, environment={}, drafts=drafts)
 
 
 def _read(path: Path) -> str | None:
@@ -358,4 +375,5 @@ def _read(path: Path) -> str | None:
     try:
         return data.decode()
     except UnicodeDecodeError:
+        read_text(path)  # which tells the place
         raise ConfigError(f"{path} is not UTF-8", fix="Save it as UTF-8") from None

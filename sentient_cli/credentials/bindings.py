@@ -5,16 +5,14 @@ So nobody gets another key because a project says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
 from sentient_cli import paths
-from sentient_cli.credentials.files import locked, read_private, write_private
+from sentient_cli.credentials.choices import ChoiceFile
 from sentient_cli.credentials.names import check_profile
-from sentient_cli.errors import CredentialStoreError
 
 __all__ = ["Bindings", "Chosen"]
 
@@ -42,9 +40,6 @@ class _File(msgspec.Struct, frozen=True, tag_field="format", tag="sentient.profi
     projects: dict[str, str] = {}
 
 
-_decoder: Final = msgspec.json.Decoder(_File)
-
-
 class Bindings:
     """The profiles that were chosen, for all projects and for single ones.
 
@@ -62,7 +57,17 @@ class Bindings:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path: Path = path or paths.data_dir() / "profiles.json"
+        self._file = ChoiceFile(
+            path or paths.data_dir() / "profiles.json",
+            _File,
+            "The choice of profiles",
+            "Remove the file, and choose anew with `sentient keys use`; no key is in it",
+        )
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._file.path
 
     def use(self, profile: str, *, project: Path | None = None) -> None:
         """Have a profile be meant from now on.
@@ -77,10 +82,10 @@ class Bindings:
         """
         check_profile(profile)
         if project is None:
-            self._change(lambda file: msgspec.structs.replace(file, chosen=profile))
+            self._file.change(lambda file: msgspec.structs.replace(file, chosen=profile))
             return
         folder = str(project.resolve())
-        self._change(lambda file: msgspec.structs.replace(file, projects={**file.projects, folder: profile}))
+        self._file.change(lambda file: msgspec.structs.replace(file, projects={**file.projects, folder: profile}))
 
     def forget(self, project: Path) -> None:
         """Bind a directory to no profile any more.
@@ -89,7 +94,7 @@ class Bindings:
             CredentialStoreError: the file cannot be written.
         """
         folder = str(project.resolve())
-        self._change(
+        self._file.change(
             lambda file: msgspec.structs.replace(
                 file, projects={each: profile for each, profile in file.projects.items() if each != folder}
             )
@@ -109,7 +114,7 @@ class Bindings:
         """
         if named:
             return Chosen(check_profile(named), f"named by {named_by}" if named_by else "named")
-        file = self._read()
+        file = self._file.read()
         folder = project.resolve() if project is not None else None
         for each in (folder, *folder.parents) if folder is not None else ():
             if str(each) in file.projects:
@@ -117,19 +122,3 @@ class Bindings:
         if file.chosen != _DEFAULT:
             return Chosen(check_profile(file.chosen), "chosen with `sentient keys use`")
         return Chosen(_DEFAULT, "nothing else was chosen")
-
-    def _change(self, step: Callable[[_File], _File]) -> None:
-        with locked(self.path):
-            write_private(self.path, msgspec.json.format(msgspec.json.encode(step(self._read())), indent=1))
-
-    def _read(self) -> _File:
-        data = read_private(self.path)
-        if data is None:
-            return _File()
-        try:
-            return _decoder.decode(data)
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            raise CredentialStoreError(
-                f"The choice of profiles is not whole: {self.path}",
-                fix="Remove the file, and choose anew with `sentient keys use`; no key is in it",
-            ) from error

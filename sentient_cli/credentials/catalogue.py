@@ -71,6 +71,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return Address(self.profile, self.name)
 
     @property
+    def is_begun(self) -> bool:
+        """Whether it only says where to look: whoever was storing it has not finished, or was ended."""
+        return self == Card(profile=self.profile, name=self.name, store=self.store)
+
+    @property
     def key(self) -> tuple[str, str, str]:
         """What it is told from others by, and ordered."""
         return self.profile, self.name, self.store

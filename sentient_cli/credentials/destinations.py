@@ -68,10 +68,13 @@ def check_host(text: str) -> str:
         ('models.example.com', 'models.example.com:8443')
     """
     typed = text.strip()
-    host = host_of(typed if "://" in typed else f"https://{typed}")
+    is_url = "://" in typed
+    host = host_of(typed if is_url else f"https://{typed}") if "@" not in typed and (is_url or "/" not in typed) else ""
     if host and len(host) <= _LONGEST and host.isprintable() and not set(host) & set(" /\\@?#%*\"'"):
         return host
-    raise UsageError(f"{typed[:80]!r} is no host", fix="Write it as `models.example.com` or `127.0.0.1:8080`")
+    raise UsageError(  # without what was typed, which may be a key
+        "What was given as a host is none", fix="Write it as `models.example.com` or `127.0.0.1:8080`"
+    )
 
 
 def check_hosts(texts: Iterable[str]) -> tuple[str, ...]:

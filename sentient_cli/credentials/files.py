@@ -7,35 +7,18 @@ import errno
 import os
 import secrets
 import stat
-import threading
-import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
 from sentient_cli.errors import CredentialStoreError
-from sentient_cli.file_locks import hold, let_go, on_fork, take
+from sentient_cli.file_locks import Gate, hold, let_go, take_within
 from sentient_cli.own_files import CAREFUL, PRIVATE, sync_folder
 
 __all__ = ["locked", "read_private", "write_private"]
 
 _LARGEST: Final = 64 * 1024 * 1024
-_WAIT: Final = 0.005
-
-
-class _Gate:
-    """Lets one thread of this process in. A child that is forked meanwhile begins with a gate that is open."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-
-    def renew(self) -> None:
-        """Begin anew, in a child."""
-        self.lock = threading.RLock()
-
-
-_gate: Final = _Gate()
-on_fork(_gate.renew)
+_gate: Final = Gate()
 
 
 def read_private(path: Path) -> bytes | None:
@@ -103,21 +86,15 @@ def locked(path: Path, *, patience: float = 10.0) -> Generator[None]:
         except OSError as error:
             raise _failed(lock, error) from error
         try:
-            _wait_for(descriptor, lock, time.monotonic() + patience)
+            if not take_within(descriptor, patience):
+                raise CredentialStoreError(
+                    "The credentials are in use",
+                    why=f"Another process holds {lock}",
+                    fix="Let it finish, or end it, and try again",
+                )
             yield
         finally:
             let_go(descriptor)
-
-
-def _wait_for(descriptor: int, lock: Path, give_up: float) -> None:
-    while not take(descriptor):
-        if time.monotonic() >= give_up:
-            raise CredentialStoreError(
-                "The credentials are in use",
-                why=f"Another process holds {lock}",
-                fix="Let it finish, or end it, and try again",
-            )
-        time.sleep(_WAIT)
 
 
 def _failed(path: Path, error: OSError) -> CredentialStoreError:

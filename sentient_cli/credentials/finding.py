@@ -199,6 +199,21 @@ class Finder:
         if lease.store:
             require_allowed(self._keeper, lease.address, lease.hosts, destination, purpose)
 
+    def note_refused(self, subject: str, destination: Destination, allowed: Sequence[str], *, purpose: str) -> None:
+        """Put on record that something of no store was not sent somewhere.
+
+        Args:
+            subject: What it was, such as ``variable/OPENAI_API_KEY``.
+            destination: Where it was to go.
+            allowed: Where it may go.
+            purpose: What for.
+
+        Raises:
+            AuditError: it cannot be put on record.
+        """
+        told = {"hosts": ", ".join(destination.hosts), "allowed": ", ".join(allowed), "purpose": purpose}
+        self._keeper.record("refused", subject, told)
+
     def _look_up(
         self, address: Address, given: Secret | None = None
     ) -> tuple[Found | None, tuple[Step, ...], CredentialStoreError | None]:
@@ -230,6 +245,7 @@ class Finder:
             secret=found.secret,
             source=found.source,
             store=found.store,
+            variable=found.variable,
             version=version.id if version is not None else "",
             provider=found.item.provider if found.item is not None else "",
             fingerprint=fingerprint_of(found.secret.reveal()),

@@ -165,7 +165,18 @@ class Keeper:
         if not any(card.store == store.store_id for card in self.catalogue.find(address)):
             # Whoever is ended behind the next line leaves a hint where to look.
             self.catalogue.put(Card(profile=address.profile, name=address.name, store=store.store_id))
-        return self._put(store, address, item, ABSENT, action, data)
+        try:
+            return self._put(store, address, item, ABSENT, action, data)
+        except BaseException:  # also when nobody wants to give a passphrase
+            if store.strength == "passphrase":
+                self._drop_hint(store, address)
+            raise
+
+    def _drop_hint(self, store: CredentialStore, address: Address) -> None:
+        """Have no card of what is surely not there."""
+        with contextlib.suppress(SentientError):
+            if store.get(address) is None:
+                self.catalogue.remove(address, store.store_id)
 
     def _put(
         self,
@@ -301,7 +312,9 @@ def not_found(address: Address, stores: Sequence[str], catalogue: Catalogue) -> 
     elsewhere = sorted(
         {card.profile for card in cards if card.name == address.name and card.profile != address.profile}
     )
-    near = difflib.get_close_matches(address.name, {card.name for card in cards if card.profile == address.profile}, 1)
+    begun = any(card.address == address and card.is_begun for card in cards)
+    others = {card.name for card in cards if card.profile == address.profile} - {address.name}
+    near = difflib.get_close_matches(address.name, others, 1)
     profiles = difflib.get_close_matches(address.profile, {card.profile for card in cards}, 1)
     hints = [f"Did you mean `{near[0]}`?"] if near else []
     if profiles and profiles[0] != address.profile and address.profile not in {card.profile for card in cards}:
@@ -310,7 +323,8 @@ def not_found(address: Address, stores: Sequence[str], catalogue: Catalogue) -> 
         hints.append(f"There is one in the profile {', '.join(f'`{each}`' for each in elsewhere[:3])}.")
     return CredentialNotFoundError(
         f"There is no credential {address.name!r} in the profile {address.profile!r}",
-        why=f"Looked into: {', '.join(stores) or 'no store'}",
+        why=f"Looked into: {', '.join(stores) or 'no store'}"
+        + ("; storing it was begun, and not finished" if begun else ""),
         fix=" ".join([*hints, f"Store it with `sentient keys set {address.name} --profile {address.profile}`"]),
     )
 

@@ -24,6 +24,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
         secret: The value.
         source: Where it comes from, in a few words for people.
         store: The id of the store; empty: it came from no store.
+        variable: The variable that it came from; empty: it came from none.
         version: The id of the version, where the store has versions.
         provider: Whose key it is; empty: unknown.
         fingerprint: The beginning of its hash.
@@ -41,6 +42,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret
     source: str
     store: str = ""
+    variable: str = ""
     version: str = ""
     provider: str = ""
     fingerprint: str = ""

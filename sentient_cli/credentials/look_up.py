@@ -30,12 +30,14 @@ class Found(NamedTuple):
         source: Where, in a few words for people.
         store: The id of the store; empty: it was in none.
         item: All versions, where the store has them.
+        variable: The variable that it was in; empty: it was in none.
     """
 
     secret: Secret
     source: str
     store: str = ""
     item: Item | None = None
+    variable: str = ""
 
 
 class Step(NamedTuple):
@@ -166,7 +168,8 @@ def _in_variables(place: Place, names: Sequence[str], values: Mapping[str, str],
     for name in names:
         said = f"the variable {name}{where}"
         value = values.get(name, "").strip()
-        yield Step(place, said, "won" if value else "nothing"), Found(Secret(value), said) if value else None, None
+        found = Found(Secret(value), said, variable=name) if value else None
+        yield Step(place, said, "won" if found else "nothing"), found, None
 
 
 def _in_stores(walk: _Walk) -> Iterator[_Try]:

@@ -117,7 +117,7 @@ def _nobody_to_ask(_new: bool) -> Secret:
         "There is no passphrase for the encrypted file",
         why="Nobody can be asked here",
         fix="Run `sentient keys unlock`, or name a file with `passphrase_file` or a variable with `passphrase_env` in"
-        " [credentials]",
+        " [credentials] of your own settings",
     )
 
 

@@ -33,7 +33,7 @@ def writable_stores(keeper: Keeper, store_id: str | None, *, fallback: bool) -> 
         raise UsageError(
             "There is no store that a credential can be put into",
             why=f"Settings name: {', '.join(keeper.stores) or 'none'}",
-            fix="Name one in `stores` in [credentials], such as `keyring` or `file`",
+            fix="Name one in `stores` in [credentials], such as `keyring` or `encrypted`",
         )
     return [stores[0], *(store for store in stores[1:] if fallback and is_as_strong(store, stores[0]))]
 

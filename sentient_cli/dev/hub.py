@@ -17,12 +17,12 @@ from sentient_cli.dev import report
 from sentient_cli.dev.announcing import Announcing
 from sentient_cli.dev.assignment import Assignment
 from sentient_cli.dev.changes import Changes
-from sentient_cli.dev.crashes import Crash
 from sentient_cli.dev.debugging import DebugRelay
 from sentient_cli.dev.generations import Generations, Stage
 from sentient_cli.dev.growth import Growth
 from sentient_cli.dev.latecomers import Latecomers
 from sentient_cli.dev.launch import Launcher
+from sentient_cli.dev.losses import Losses
 from sentient_cli.dev.members import Member
 from sentient_cli.dev.messages import (
     Begun,
@@ -41,7 +41,7 @@ from sentient_cli.dev.messages import (
 )
 from sentient_cli.dev.parts import Records, Server, Watching
 from sentient_cli.dev.problems import describe
-from sentient_cli.dev.processes.reaper import Reaper, ending
+from sentient_cli.dev.processes.reaper import Reaper
 from sentient_cli.dev.report import Reporter
 from sentient_cli.dev.router import Router, Where, destination
 from sentient_cli.dev.standing import standing
@@ -96,6 +96,7 @@ class Hub:
         self._reporter = reporter
         self._server = server
         self._records = records
+        self._losses = Losses(reporter, records, assignment.home)
         self._watching = watching
         self._debugging = debugging
         self._reaper = Reaper()
@@ -272,30 +273,20 @@ class Hub:
 
     def _buried(self, member: Member, status: int) -> None:
         stage = self.generations.stage(member.generation)
-        lost = list(member.runs)
-        self._records.abandon(member.runs.values())
-        for run in lost:
-            self._report_lost(member, run)
+        crash = self._losses.take(member, status)
         if self._stopping:
             return
         if stage is Stage.LOADING:
-            self._fail(member.generation, Crash(status).while_loading())
+            self._fail(member.generation, crash.while_loading())
             return
-        if stage is Stage.CURRENT or lost:
-            self._reporter.report(report.WorkerDied(member.generation, ending(status), len(lost)))
+        if stage is Stage.CURRENT or member.runs:
+            self._losses.tell(member, crash)
         elif stage is not None:
             self._reporter.report(report.Retired(member.generation, member.cancelled))
         actions = self.generations.died(member.generation, self._loop.time())
         if stage is Stage.CURRENT and self.generations.broken == member.generation:
-            self._break(member.generation, Crash(status).again_and_again())
+            self._break(member.generation, crash.again_and_again())
         self._do(actions)
-
-    def _report_lost(self, member: Member, run: str) -> None:
-        begun = member.runs[run]
-        total = max(0.0, (time.time_ns() - begun.at) / 1e6)
-        self._reporter.report(
-            report.RunEnded(run, member.generation, begun.prompt, "lost", 0, None, total, "Its process ended")
-        )
 
     def _fail(self, generation: int, problem: Problem) -> None:
         if self.generations.stage(generation) is not Stage.LOADING:
@@ -390,9 +381,10 @@ class Hub:
 
     def state(self) -> dict[str, object]:
         """Where things stand, for the page and for tools."""
-        return standing(
+        state = standing(
             self.generations, self.problem, self.agent, self._assignment, profile=self._profile, seconds=self._seconds
         )
+        return {**state, "crash": self._losses.last}
 
 
 async def _wait(tasks: Collection[asyncio.Task[None]]) -> None:

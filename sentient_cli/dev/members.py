@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from sentient_cli.dev.channel import Channel
+from sentient_cli.dev.faults import FaultReport, Place
 from sentient_cli.dev.lines import Lines
 from sentient_cli.dev.messages import (
     CONTROL,
@@ -35,6 +36,8 @@ _LAST_WORDS: Final = 0.1
 """Seconds after its end for its side of the connection to be closed; who else holds it open has nothing to say."""
 _SPEECHLESS: Final = 1.0
 """Seconds that a worker may live which says nothing any more, and was not told to leave."""
+_CRASHES_WITHIN: Final = 0.5
+"""Seconds from the report of a crash to the end of the process; it may be slow to write its memory to disk."""
 _REST: Final = 0.01
 """Seconds between two looks at what a busy worker records."""
 
@@ -76,12 +79,21 @@ class Member:
         """Whether its code is loaded."""
         self.cancelled: int = 0
         """How many runs went on when it was told to cancel them."""
+        self.is_given_up: bool = False
+        """Whether it was killed for what it said, or did not say."""
         self._launched = launched
         self._child = child
         self._owner = owner
         self._channel: Channel | None = None
         self._leaves = False
-        self._lines = Lines(launched.output, lambda line: owner.printed(self, line))
+        self._fault = FaultReport()
+        self._releasing: asyncio.TimerHandle | None = None
+        self._lines = Lines(launched.output, self._printed)
+
+    @property
+    def crashed_at(self) -> tuple[Place, ...]:
+        """Where its process crashed, the innermost function first; empty where that is not known."""
+        return self._fault.places
 
     async def attend(self) -> int:
         """Hear what the worker says, to its end. It is killed when it sends what is nothing, or is deaf and dumb.
@@ -96,6 +108,7 @@ class Member:
             if not ended.done():
                 fit = self._leaves or hearing.result()
                 await asyncio.wait((ended,), timeout=None if self._leaves else _SPEECHLESS if fit else 0)
+                self.is_given_up = not self._leaves and not ended.done()
                 self.kill()
                 await asyncio.wait((ended,))
             await asyncio.wait((hearing,), timeout=_LAST_WORDS)
@@ -136,6 +149,18 @@ class Member:
             if isinstance(message, Finished):
                 self.runs.pop(message.run, None)
 
+    def _printed(self, line: str) -> None:
+        for shown in self._fault.take(line):
+            self._owner.printed(self, shown)
+        if self._fault.holds and self._releasing is None and not self._child.ended.done():
+            self._releasing = asyncio.get_running_loop().call_later(_CRASHES_WITHIN, self._release)
+
+    def _release(self) -> None:
+        """It was a copy of the process that crashed, or only looked like it."""
+        self._releasing = None
+        for line in self._fault.release():
+            self._owner.printed(self, line)
+
     def say(self, message: ToWorker) -> None:
         """Tell the worker something."""
         if isinstance(message, Cancel):
@@ -162,6 +187,10 @@ class Member:
     def close(self) -> None:
         """Let go of everything."""
         self._lines.stop()
+        if self._releasing is not None:
+            self._releasing.cancel()
+        if not self._child.ended.done() or self._child.ended.result() >= 0:
+            self._release()
         if self._channel is not None:
             self._channel.close()
         else:

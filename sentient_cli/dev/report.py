@@ -139,8 +139,8 @@ class RunEnded(msgspec.Struct, frozen=True):
         generation: Who answered.
         prompt: What was asked, in brief, without secrets.
         outcome: ``done``, ``error``, ``cancelled``, ``deadline``; ``lost`` when its process died.
-        events: How many were sent.
-        first_ms: Milliseconds to the first event; None: there was none.
+        events: How many were sent; None: nobody counted.
+        first_ms: Milliseconds to the first event; None: there was none, or nobody knows.
         total_ms: Milliseconds to the end.
         error: The text of its last error event.
     """
@@ -149,7 +149,7 @@ class RunEnded(msgspec.Struct, frozen=True):
     generation: int
     prompt: str
     outcome: str
-    events: int
+    events: int | None
     first_ms: float | None
     total_ms: float
     error: str | None = None
@@ -176,11 +176,13 @@ class WorkerDied(msgspec.Struct, frozen=True):
         generation: Its number.
         how: Such as ``killed by SIGKILL``.
         runs: How many of its runs were lost.
+        problem: What that means, with the place in the code where that is known.
     """
 
     generation: int
     how: str
     runs: int
+    problem: Problem | None = None
 
 
 class Retired(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import io
 import logging
 import os
@@ -131,6 +132,7 @@ def _become_a_process_of_its_own(order: Order, output: int) -> None:
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
     sys.stdout = _line_stream(1)
     sys.stderr = _line_stream(2)
+    faulthandler.enable(2, all_threads=False)  # the hub says where native code has crashed
     replace_environment(order.environment)
 
 

@@ -53,7 +53,7 @@ async def read_batches(store: StateStore, name: str, known: Mapping[str, int] | 
     rows = await _rows(store, f"outcomes/{name}", known or {})
     try:
         return [Batch(key, version, _outcomes.decode(value)) for key, version, value in rows]
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"Outcomes of the experiment {name!r} cannot be read", why=str(error)) from error
 
 
@@ -70,7 +70,7 @@ async def read_outcomes(store: StateStore, name: str) -> list[Outcome]:
     outcomes = [outcome for batch in await read_batches(store, name) for outcome in batch.outcomes]
     try:
         found = [score for _, _, value in await _rows(store, _SCORES, {}) for score in _scores.decode(value)]
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError("Scores of runs cannot be read", why=str(error)) from error
     late: dict[str, dict[str, float]] = {}
     for score in sorted(found, key=lambda score: score.at):
@@ -138,7 +138,9 @@ class OutcomeBook:
         return True
 
     def _add(self, place: str, item: Outcome | LateScore) -> None:
-        self._pages.setdefault(place, _Page()).waiting.append(msgspec.json.encode(item))
+        page = self._pages.setdefault(place, _Page())
+        page.waiting.append(msgspec.json.encode(item))
+        page.at = max(page.at, item.at)
 
     @property
     def is_written(self) -> bool:
@@ -164,10 +166,11 @@ class OutcomeBook:
         key = f"{_PREFIX}{place}/{self._writer}-{page.number:06}"
         value = b"[" + b",".join(written) + b"]"
         try:
-            page.version = await self._store.put(key, value, expected=page.version)
+            page.version = await self._store.put(key, value, expected=page.version, at=page.at)
         except VersionConflictError:  # an earlier write failed and was kept nevertheless: nobody else writes this row
             row = await self._store.get(key)
-            page.version = await self._store.put(key, value, expected=0 if row is None else row.version)
+            version = 0 if row is None else row.version
+            page.version = await self._store.put(key, value, expected=version, at=page.at)
         page.written = written
         del page.waiting[: len(some)]
 
@@ -175,9 +178,10 @@ class OutcomeBook:
 class _Page:
     """The row of one place that is being written, and what is not in it yet."""
 
-    __slots__ = ("number", "version", "waiting", "written")
+    __slots__ = ("at", "number", "version", "waiting", "written")
 
     def __init__(self) -> None:
+        self.at = 0
         self.number = 0
         self.version = 0
         self.waiting: list[bytes] = []

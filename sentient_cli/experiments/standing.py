@@ -154,7 +154,7 @@ async def read_standing(store: StateStore, name: str) -> tuple[Standing, int]:
         return Standing(), 0
     try:
         return msgspec.json.decode(row.value, type=Standing), row.version
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"Where the experiment {name!r} stands cannot be read", why=str(error)) from error
 
 
@@ -179,7 +179,8 @@ async def change_standing(
         if after is before:
             return Changed(before, version, is_ours=False)
         try:
-            version = await store.put(_PREFIX + name, msgspec.json.encode(after), expected=version)
+            at = after.history[-1].at if after.history else 0
+            version = await store.put(_PREFIX + name, msgspec.json.encode(after), expected=version, at=at)
         except VersionConflictError:
             continue
         return Changed(after, version, is_ours=True)

@@ -89,5 +89,5 @@ def build_host(
         facts=facts,
         observing=observed,
     )
-    host.experimenting.take(plans)
+    host.experimenting.take(plans, settings.experiments)
     return host

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from itertools import combinations
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.config.settings import Settings
-from sentient_cli.errors import ConfigError
+from sentient_cli.errors import ConfigError, StoreError
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.runtime.run import Outcome, Run
 from sentient_cli.store.open import Stores
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from sentient_cli.llm.parameters import Parameters
 
 __all__ = ["Experimenting", "plan_of", "plans_of"]
+
+_logger = logging.getLogger(__name__)
 
 
 class Experimenting:
@@ -41,13 +42,17 @@ class Experimenting:
         self._clock = clock
         self._ids = ids
         self._trials: Trials | None = None
+        self._names: frozenset[str] | None = None
 
-    def take(self, plans: Sequence[Plan]) -> None:
+    def take(self, plans: Sequence[Plan], names: Collection[str] | None = None) -> None:
         """Have other experiments, for the runs that begin from now on.
 
         Args:
             plans: All of them.
+            names: Those of the settings, whether or not they run; of others `prune` forgets what is known. None: it
+                forgets nothing.
         """
+        self._names = None if names is None else frozenset(names)
         if self._trials is None:
             if not plans or self._llm is None:
                 return
@@ -86,18 +91,37 @@ class Experimenting:
         if self._trials is not None:
             self._trials.ending(run, outcome)
 
+    async def prune(self, seconds: float) -> None:
+        """Forget what is known of experiments that are in no settings any more.
+
+        Args:
+            seconds: How long ago something was last added to that.
+        """
+        if self._stores is None or self._names is None:
+            return
+        from sentient_cli.experiments.forgetting import forget_removed  # noqa: PLC0415 - not while a server starts
+
+        try:
+            gone = await forget_removed(self._stores.state, self._names, self._clock.now_ns() - int(seconds * 1e9))
+        except StoreError as error:
+            _logger.warning("What is known of removed experiments could not be forgotten: %s", error)
+        else:
+            for name in gone:
+                _logger.info(
+                    "The experiment %r is in no settings any more, and what was known of it is forgotten", name
+                )
+
     async def aclose(self) -> None:
         """Keep what is not kept yet. May be called twice."""
         if self._trials is not None:
             await self._trials.aclose()
 
 
-def plans_of(settings: Settings, places: Mapping[str, str] = MappingProxyType({})) -> Sequence[Plan]:
+def plans_of(settings: Settings) -> Sequence[Plan]:
     """The experiments of settings that are enabled.
 
     Args:
         settings: All of them.
-        places: Where experiments stand, by their names, for who reads what is wrong with them.
 
     Raises:
         ConfigError: a preset is not there, or two experiments that go on at the same time set the same.
@@ -109,12 +133,12 @@ def plans_of(settings: Settings, places: Mapping[str, str] = MappingProxyType({}
     enabled = {name: each for name, each in settings.experiments.items() if each.enabled}
     if not enabled:
         return []
-    from sentient_cli.llm.config.standing import presets_of  # noqa: PLC0415 - most hosts have none
+    from sentient_cli.config.colliding import check_apart  # noqa: PLC0415 - most hosts have none
+    from sentient_cli.llm.config.standing import presets_of  # noqa: PLC0415 - the same
 
     presets = presets_of(settings.llm)
     plans = [plan_of(name, enabled[name], presets) for name in sorted(enabled)]
-    for one, other in combinations(plans, 2):
-        _check_apart(one, other, places.get(other.name, ""))
+    check_apart(settings)  # loaded from files, the settings have been looked at already
     return plans
 
 
@@ -169,21 +193,6 @@ def _variant_of(key: str, table: VariantSettings, presets: Mapping[str, Paramete
         )
     preset = NOTHING if table.preset is None else presets[table.preset]
     return Variant(weight=table.weight, model=table.model, parameters=under(preset, parameters_of(table.parameters)))
-
-
-def _check_apart(one: Plan, other: Plan, where: str) -> None:
-    begins = max(one.starts or 0, other.starts or 0)
-    if not (one.runs_at(begins) and other.runs_at(begins)):
-        return
-    fields = {field for variant in one.variants.values() for field in variant.fields}
-    shared = sorted(fields & {field for variant in other.variants.values() for field in variant.fields})
-    if shared:
-        raise ConfigError(
-            f"The experiments {one.name!r} and {other.name!r} both set {', '.join(shared)}",
-            why="What the one finds would be the other's doing" + (f". It stands in {where}" if where else ""),
-            fix="Make one experiment of them, run one after the other with `starts` and `ends`, or disable one",
-            where=where,
-        )
 
 
 def _ns(moment: datetime | None) -> int | None:

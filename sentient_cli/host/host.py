@@ -334,6 +334,7 @@ class Host:
             if self._until_pruning <= 0:
                 self._until_pruning = _PRUNE_EVERY
                 self._do_later(self.stored.prune(self.limits.stored))
+                self._do_later(self.experimenting.prune(self.limits.stored.seconds))
 
     def _do_later(self, work: Coroutine[None, None, None]) -> None:
         # In an empty context: it is no part of the run that happens to end just then.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sentient_cli.credentials.destinations import Destination
     from sentient_cli.credentials.leases import Lease
     from sentient_cli.credentials.manager import CredentialManager
+    from sentient_cli.credentials.variable_hosts import Owner
 
 __all__ = ["StoredKeys", "is_stored", "stored_keys"]
 
@@ -59,6 +60,21 @@ class StoredKeys:
         if self._opened is None:
             self._opened = self._open()
         return self._opened.find(provider_id, purpose="llm", destination=destination)
+
+    def refused(self, variable: str, destination: Destination, owner: Owner) -> None:
+        """Put on record that the key of a variable was not sent somewhere.
+
+        Args:
+            variable: Its name.
+            destination: Where it was to go.
+            owner: Whom it is for.
+
+        Raises:
+            AuditError: it cannot be put on record.
+        """
+        if self._opened is None:
+            self._opened = self._open()
+        self._opened.note_refused(f"variable/{variable}", destination, owner.hosts, purpose="llm")
 
     def prepare(self, provider_ids: Iterable[str]) -> None:
         """Look for keys before there is a call that would wait for them; faults are told when they are needed.

@@ -201,16 +201,16 @@ def build_llm(
     kinds = {name: kind_of(name, table) for name, table in settings.providers.items()}
     prices = PriceBook(kinds=kinds)
     ledger = UsageLedger(ledger_file(), prices=prices, clock=clock) if settings.usage else None
+    budget, book = _kept(settings, prices, ledger, profile, clock)
     going_on, owner = GoingOn(Endings(prices.kind).asked), Owner()
     told: list[CallHook] = [RunCallHook(), going_on, *hooks]
     if ledger is not None:
         told.append(UsageHook(ledger, profile=profile, clock=clock))
-    observed = Observed()
     closing: list[Callable[[], Awaitable[None]]] = [stores.aclose] if stores is not None else []
-    slack = SLACK if settings.context.fit == "off" else math.inf
+    observed, slack = Observed(), SLACK if settings.context.fit == "off" else math.inf
     selector = Selector(_policy(settings, prices, observed), kinds=kinds, slack=slack)
     manager = ConfiguredLLM(
-        _providers(settings, environment, profile, stores, clock, _batches(settings, prices, ledger, profile, clock)),
+        _providers(settings, environment, profile, stores, clock, book),
         default_model=settings.model,
         hooks=told,
         clock=clock,
@@ -225,7 +225,7 @@ def build_llm(
             _detecting(settings, kinds, lambda: owner.manager),
         ],
         around_attempts=[
-            *around_attempts(settings, prices, ledger, observed, profile, clock, lambda: owner.manager),
+            *around_attempts(settings, prices, budget, observed, clock, lambda: owner.manager),
             *fitting(settings, lambda: owner.manager),  # outside of budgets: they are asked for what is sent
         ],
         parameters=standing(settings),
@@ -261,13 +261,14 @@ def _detecting(settings: LlmSettings, kinds: Mapping[str, str], manager: Callabl
     return lambda inner: Detecting(inner, detected, manager, always=settings.context.fit != "off")
 
 
-def _batches(
+def _kept(
     settings: LlmSettings, prices: PriceBook, ledger: UsageLedger | None, profile: str, clock: Clock
-) -> BatchBook:
-    told = settings.budget  # what a single call may cost says nothing about a batch
-    limits = BudgetLimits(session=told.session, day=told.day, profile=told.profile)
+) -> tuple[Budget | None, BatchBook]:
+    """The budget of calls and batches alike, and what keeps batches to it."""
+    told = settings.budget
+    limits = BudgetLimits(call=told.call, session=told.session, day=told.day, profile=told.profile)
     budget = Budget(limits, spending=ledger, profile=profile, clock=clock) if limits else None
-    return BatchBook(prices, ledger, budget=budget, profile=profile, clock=clock)
+    return budget, BatchBook(prices, ledger, budget=budget, profile=profile, clock=clock)
 
 
 def _check_budgets(settings: LlmSettings) -> None:

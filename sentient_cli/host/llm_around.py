@@ -11,15 +11,17 @@ import msgspec
 
 from sentient_cli.clock import Clock
 from sentient_cli.config.llm import CacheSettings, ContextSettings, LlmSettings, ProviderSettings
-from sentient_cli.errors import ConfigError, CredentialNotFoundError, ProviderError
+from sentient_cli.errors import ConfigError, CredentialHostError, CredentialNotFoundError, ProviderError
 from sentient_cli.llm.call import Call, CallOptions
 from sentient_cli.llm.context import AskedSummary, ContextManager, Estimate, InContext
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.models.facts import facts_of
 from sentient_cli.llm.provider import LLMProvider, Request, TokenCount, capabilities_for
+from sentient_cli.llm.providers.destinations import destination_of
 from sentient_cli.llm.providers.factory import is_known, kind_of, unknown_provider
 from sentient_cli.llm.providers.keys import Keys, find_keys, missing_key
 from sentient_cli.llm.providers.kinds import KINDS, Kind
+from sentient_cli.llm.providers.variables import require_variables
 from sentient_cli.llm.resilience.cache import AnswerCache, MemoryCache
 from sentient_cli.llm.resilience.outage import OutagePolicy
 from sentient_cli.llm.resilience.pipeline import Wrap
@@ -149,6 +151,10 @@ def _moderation(
     keys = _keys_of(name, settings, environment, profile)
     if not keys.found:
         return _Keyless(missing_key(name, keys))
+    try:
+        require_variables(keys.variables, destination_of(name, table))
+    except CredentialHostError as error:
+        return _Keyless(error)
     told = table.model_dump(include=_OF_MODERATION, exclude_none=True) if table is not None else {}
     config = with_changes(ModerationConfig(), told, name)
     config = msgspec.structs.replace(config, api_key=keys.found[0], api_keys=keys.found[1:])
@@ -183,7 +189,7 @@ def missing_for_filters(
 class _Keyless:
     """Stands for a filter that cannot ask anybody."""
 
-    def __init__(self, error: CredentialNotFoundError) -> None:
+    def __init__(self, error: ConfigError) -> None:
         self._error = error
 
     @property

@@ -19,9 +19,8 @@ from sentient_cli.llm.providers.lazy import LazyProvider
 from sentient_cli.llm.resilience.pipeline import Wrap
 from sentient_cli.llm.selection.observed import Observed, Observing
 from sentient_cli.llm.types import Chunk
-from sentient_cli.llm.usage.budget import Budget, BudgetLimits
+from sentient_cli.llm.usage.budget import Budget
 from sentient_cli.llm.usage.budgeted import Budgeted
-from sentient_cli.llm.usage.ledger import UsageLedger
 from sentient_cli.llm.wire.keys import KeyRing
 
 __all__ = ["around_attempts"]
@@ -32,9 +31,8 @@ _NEEDS_WATCHING: Final = frozenset({"latency", "least-busy", "cheapest", "comple
 def around_attempts(
     settings: LlmSettings,
     prices: PriceBook,
-    ledger: UsageLedger | None,
+    budget: Budget | None,
     observed: Observed,
-    profile: str,
     clock: Clock,
     manager: Callable[[], LLMManager],
 ) -> list[Wrap]:
@@ -43,9 +41,8 @@ def around_attempts(
     Args:
         settings: Those of models.
         prices: What tokens cost.
-        ledger: Knows what was spent before.
+        budget: What may be spent.
         observed: Where it is kept what is seen of models.
-        profile: The profile of settings that was chosen.
         clock: What the time is.
         manager: Gives the manager, once it is there.
     """
@@ -58,11 +55,8 @@ def around_attempts(
             inner, limits.of, max_wait=settings.limit_wait, keys_of=limits.keys, told=limits.told, clock=clock
         )
     )
-    budget = settings.budget
-    allowed = BudgetLimits(call=budget.call, session=budget.session, day=budget.day, profile=budget.profile)
-    if allowed:
-        kept = Budget(allowed, spending=ledger, profile=profile, clock=clock)
-        around.append(lambda inner: Budgeted(inner, kept, prices))
+    if budget is not None:
+        around.append(lambda inner: Budgeted(inner, budget, prices))
     else:
         around.append(lambda inner: _Priced(inner, prices))
     return around

@@ -12,7 +12,6 @@ from typing import Final
 from sentient_cli.config import Loaded
 from sentient_cli.config.changes import changed_keys, changed_variables
 from sentient_cli.config.files import SettingsFile
-from sentient_cli.config.on_trial import experiment_places
 from sentient_cli.config.settings import Settings
 from sentient_cli.config.values import Source
 from sentient_cli.config.watching import Contents
@@ -165,7 +164,7 @@ class Renewal:
             await self._record(saved)
             return None
         try:
-            plans = plans_of(loaded.settings, experiment_places(loaded))
+            plans = plans_of(loaded.settings)
             if asked or variables or any(map(concerns_models, keys)):
                 await self._exchange(loaded)
         except SentientError as error:
@@ -173,7 +172,7 @@ class Renewal:
         except Exception:  # a provider of somebody else's may raise whatever it likes
             _logger.exception("The settings are not taken, and the models stay as they are")
             return None
-        self._host.experimenting.take(plans)
+        self._host.experimenting.take(plans, loaded.settings.experiments)
         self._reading.loaded = loaded
         by = await self._record(saved)
         taken = (*(key for key in keys if not self._waiting.waits(key)), *variables, *sorted(filter(None, asked)))

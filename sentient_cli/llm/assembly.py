@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from sentient_cli.errors import ProviderConnectionError
+from sentient_cli.llm.besides import Besides
 from sentient_cli.llm.parts import ThinkingPart
 from sentient_cli.llm.types import Chunk, Completion, FinishReason, JsonValue, ToolCall, ToolCallDelta, Usage
 
@@ -56,7 +57,7 @@ class Assembly(msgspec.Struct, eq=False):
     """The model that answers, as the provider says."""
     usage: Usage = Usage()
     finish_reason: FinishReason | None = None
-    extra: dict[str, JsonValue] | None = None
+    _besides: Besides = msgspec.field(default_factory=Besides)
     _texts: list[str] = []
     _calls: list[_OpenCall] = []
     _thoughts: list[ThinkingPart] = []
@@ -65,7 +66,13 @@ class Assembly(msgspec.Struct, eq=False):
     def void(self) -> None:
         """Begin anew: what came before does not count."""
         self._texts, self._calls, self._thoughts, self._refusals = [], [], [], []
-        self.usage, self.finish_reason, self.extra = Usage(), None, None
+        self.usage, self.finish_reason = Usage(), None
+        self._besides.void()
+
+    @property
+    def extra(self) -> dict[str, JsonValue] | None:
+        """What the provider sent besides, by its own names; None: nothing."""
+        return self._besides.told
 
     @property
     def text(self) -> str:
@@ -134,7 +141,7 @@ class Assembly(msgspec.Struct, eq=False):
         if chunk.model:
             self.model = chunk.model
         if chunk.extra:
-            self.extra = {**(self.extra or {}), **chunk.extra}
+            self._besides.add(chunk.extra)
 
     def _add_call(self, delta: ToolCallDelta) -> None:
         call = self._find(delta)

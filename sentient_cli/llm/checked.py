@@ -130,13 +130,21 @@ def _right(wanted: object) -> str:
         limits = [note for note in notes if isinstance(note, Meta)]
     if get_origin(wanted) is Literal:
         return _listed([f"`{choice}`" for choice in get_args(wanted)])
-    if get_origin(wanted) is dict:
-        return _DICTS.get(get_args(wanted)[1], "a dict of dicts by name")
-    if get_origin(wanted) is tuple:
-        inner = get_args(wanted)[0]
-        return "a tuple of strings" + (" that are not empty" if get_origin(inner) is Annotated else "")
+    if get_origin(wanted) in {dict, tuple}:
+        return _right_of_many(wanted)
     word = next((text for base, text in _NAMES.items() if wanted is base), "")
     return " ".join([word, *map(_limit, limits)]).strip() if word else ""
+
+
+def _right_of_many(wanted: object) -> str:
+    if get_origin(wanted) is dict:
+        inner = get_args(wanted)[1]
+        word = f"a dict of {_right(inner)} by name" if get_origin(inner) is Annotated else "a dict of dicts by name"
+        return _DICTS.get(inner, word)
+    inner = get_args(wanted)[0]
+    if get_origin(inner) is Literal:
+        return f"a tuple of {_right(inner)}"
+    return "a tuple of strings" + (" that are not empty" if get_origin(inner) is Annotated else "")
 
 
 def _listed(words: list[str]) -> str:

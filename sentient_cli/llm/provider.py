@@ -145,6 +145,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
         id: As the provider names it.
         description: One sentence.
         context_tokens: Tokens that request and answer may have together, when known.
+        shutdown: The day (YYYY-MM-DD) from which it answers no more, when the provider tells.
 
     Example:
         >>> model = ModelInfo(id="small", description="Fast, for short answers.", context_tokens=8192)
@@ -155,6 +156,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     description: str = ""
     context_tokens: int | None = None
+    shutdown: str | None = None
 
 
 class TokenCount(msgspec.Struct, frozen=True, gc=False):

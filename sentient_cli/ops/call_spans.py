@@ -78,7 +78,7 @@ class CallSpans:
                 "model": failed.model,
                 "error.type": failed.error or "_OTHER",
             }
-            span.add_event("llm.attempt.failed", told, timestamp=row.at)
+            span.add_event("llm.attempt.failed", told, timestamp=failed.failed_at or failed.at)
         if row.outcome == "error":
             span.set_status(trace.StatusCode.ERROR, row.error)
         span.end(row.at + round((row.total_ms or 0.0) * 1e6))

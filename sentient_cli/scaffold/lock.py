@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import IO
 
 from sentient_cli.errors import ProjectError
+from sentient_cli.file_locks import take
 from sentient_cli.scaffold.plainfiles import open_plain
 
 __all__ = ["locked"]
 
 _LONGEST = 200
+_FAR = 1 << 30
+"""A byte far behind the text, which stays readable to others where what is locked is not."""
 
 
 @contextlib.contextmanager
@@ -29,7 +30,7 @@ def locked(file: Path, what: str) -> Generator[None]:
         ProjectError: somebody else holds it; the error says who. Or the file is a link, or no plain file.
     """
     with os.fdopen(open_plain(file, os.O_RDWR | os.O_CREAT), "r+", encoding="utf-8", errors="replace") as held:
-        if not _take(held):
+        if not take(held.fileno(), at=_FAR):
             held.seek(0)
             holder = held.read(_LONGEST).strip()
             raise ProjectError(
@@ -45,27 +46,3 @@ def locked(file: Path, what: str) -> Generator[None]:
             yield
         finally:
             held.truncate(0)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(held: IO[str]) -> bool:
-        # A byte far behind the text, which stays readable to others.
-        held.seek(1 << 30)
-        try:
-            msvcrt.locking(held.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        held.seek(0)
-        return True
-
-else:
-    import fcntl
-
-    def _take(held: IO[str]) -> bool:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

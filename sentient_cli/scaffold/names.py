@@ -26,12 +26,14 @@ _RESERVED = frozenset(
         # What a project is tested, checked and built with, and what those need.
         *("conftest", "test", "tests", "pytest", "iniconfig", "packaging", "pluggy", "pygments", "xdist", "coverage"),
         *("mypy", "mypyc", "mypy_extensions", "pathspec", "typing_extensions", "ruff", "pyright", "basedpyright"),
-        *("build", "hatch", "hatchling", "pip", "pkg_resources", "setuptools", "uv", "wheel", "trove_classifiers"),
+        *("hatch", "hatchling", "pip", "pkg_resources", "setuptools", "uv", "wheel", "trove_classifiers"),
         *("dotenv", "pydantic_core", "yaml"),  # packages whose distribution has another name
         # Modules of the templates' own tests, which would stand in front of the package.
         *("test_agent", "test_deployment", "test_served", "test_settings", "test_tools"),
     }
 )
+_PASSED_OVER = frozenset({"build", "dist", "node_modules"})
+"""Directories that git, linters and `sentient dev` leave out, wherever they are."""
 _OF_PACKAGES = ("package", "slug")
 """Answers that name the package and the distribution, which are computed unless they are given."""
 
@@ -110,6 +112,8 @@ def _taken(package: str) -> str:
         return f"`{package}` is a keyword of Python"
     if package in sys.stdlib_module_names:
         return f"Its package would hide the module `{package}` of Python"
+    if package in _PASSED_OVER:
+        return f"git, linters and `sentient dev` leave out directories called `{package}`"
     if package in _RESERVED or package in _dependencies():
         return f"Its package would hide the package `{package}`"
     return ""

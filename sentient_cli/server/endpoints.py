@@ -112,6 +112,8 @@ class Endpoints:
         try:
             run = await await_cursor(stored, await stored.find(run_id), after)
             entries = await stored.read(run_id, after)
+            while entries and not run.going_on and not encode_entries(entries):  # none of them is for clients
+                entries = await stored.read(run_id, entries[-1].seq)
         except RunNotFoundError as error:
             raise _not_found(error) from None
         except CursorError as error:

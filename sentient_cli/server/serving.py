@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["serve", "serve_until_stopped"]
 
 _FLUSH_TIMEOUT = 5
+_BLOCKED_TIMEOUT = 2.0
 _SPARE_CONNECTIONS = 256
 _logger = logging.getLogger(__name__)
 
@@ -45,13 +46,21 @@ class DrainingServer(Server):
         config: uvicorn's.
         host: Whose runs are drained.
         settings: How long each step takes.
+        watchdog: Ends the process at a signal when code of the agent blocks the loop, which then obeys none.
         on_ready: Called once requests are answered and signals are obeyed.
     """
 
     def __init__(
-        self, config: Config, host: Host, settings: ServerSettings, on_ready: Callable[[], None] | None = None
+        self,
+        config: Config,
+        host: Host,
+        settings: ServerSettings,
+        watchdog: Watchdog,
+        on_ready: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(config)
+        self._watchdog = watchdog
+        self._told = False
         self._on_ready = on_ready
         self._host = host
         self._settings = settings
@@ -77,7 +86,14 @@ class DrainingServer(Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         """Begin to drain; a second signal ends what runs at once."""
-        self._loop.call_soon_threadsafe(self.stop, sig == signal.SIGINT)
+        again, self._told = self._told, True  # first of all: another signal may come in the middle of this
+        at_once = sig == signal.SIGINT
+        patience = 0.0 if again else self._delay(at_once) + self._settings.drain_timeout
+        self._watchdog.end_within(patience + _BLOCKED_TIMEOUT)
+        self._loop.call_soon_threadsafe(self.stop, at_once)
+
+    def _delay(self, at_once: bool) -> float:
+        return 0.0 if at_once else self._settings.drain_delay
 
     def stop(self, at_once: bool = False) -> None:
         """Begin to drain.
@@ -86,7 +102,7 @@ class DrainingServer(Server):
             at_once: Whether no load balancer has to notice first.
         """
         if self._drain is None:
-            self._drain = self._loop.create_task(self._leave(0.0 if at_once else self._settings.drain_delay))
+            self._drain = self._loop.create_task(self._leave(self._delay(at_once)))
         elif not self._hurry.is_set():
             self._hurry.set()
             _logger.info("Stopping at once")
@@ -160,7 +176,7 @@ async def serve_until_stopped(
             host.llm.check_default()  # not sooner: the agent's setup may bring a provider
             await host.llm.warm()
         watchdog.start()
-        server = DrainingServer(config, host, settings, on_ready)
+        server = DrainingServer(config, host, settings, watchdog, on_ready)
         if on_server is not None:
             on_server(server)
         with _renewing(renewal, server):

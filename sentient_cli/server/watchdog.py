@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
+import os
 import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -33,6 +36,7 @@ class Watchdog:
         self._asked_at = 0.0
         self._answered = True
         self._reported = False
+        self._end_at = math.inf
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
@@ -50,6 +54,14 @@ class Watchdog:
         if self._thread is not None:
             self._thread.join(timeout=2)
 
+    def end_within(self, seconds: float) -> None:
+        """End the process when the loop still stands still by then: what is to stop it in good order cannot run.
+
+        Args:
+            seconds: From now on. The soonest of several calls holds.
+        """
+        self._end_at = min(self._end_at, time.monotonic() + seconds)
+
     def _turned(self) -> None:
         if self._reported:
             self._reported = False
@@ -65,9 +77,12 @@ class Watchdog:
             looked_at = now
             if self._answered or held:
                 self._ask(now)
-            elif now - self._asked_at >= self._limit and not self._reported:
-                self._reported = True
-                self._report(now - self._asked_at)
+            elif now - self._asked_at >= self._limit:
+                if not self._reported:
+                    self._reported = True
+                    self._report(now - self._asked_at)
+                if now >= self._end_at:
+                    _leave()
 
     def _ask(self, now: float) -> None:
         self._asked_at = now
@@ -95,3 +110,10 @@ class Watchdog:
 
 def _stack(frame: FrameType | None) -> str:
     return "".join(traceback.format_stack(frame, limit=12)).rstrip() if frame is not None else "(unknown)"
+
+
+def _leave() -> NoReturn:
+    _logger.error("The event loop stands still and the server is to stop: the process ends, and so does every run")
+    with contextlib.suppress(Exception):
+        logging.shutdown()
+    os._exit(1)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
-import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
 from sentient_cli.errors import StoreError
+from sentient_cli.file_locks import give_back, take_within
+from sentient_cli.own_files import PRIVATE, sync_folder
 
 __all__ = ["SharedDirectory", "disk_error", "read_all", "write_all"]
 
-_RETRY_SECONDS: Final = 0.01
-_PRIVATE: Final = 0o600
 _BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -69,24 +67,21 @@ class SharedDirectory:
         try:
             if self._descriptor < 0:
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | _BINARY, _PRIVATE)
+                self._descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | _BINARY, PRIVATE)
             self._acquire()
             try:
                 yield
             finally:
-                _unlock(self._descriptor)
+                give_back(self._descriptor)
         except OSError as error:
             raise disk_error(self.path, error) from error
 
     def _acquire(self) -> None:
-        give_up = time.monotonic() + self._timeout
-        while not _try_lock(self._descriptor):
-            if time.monotonic() >= give_up:
-                raise StoreError(
-                    f"The store {self.path} is locked by another process",
-                    fix="Let the other process finish, or end it, and try again",
-                )
-            time.sleep(_RETRY_SECONDS)
+        if not take_within(self._descriptor, self._timeout):
+            raise StoreError(
+                f"The store {self.path} is locked by another process",
+                fix="Let the other process finish, or end it, and try again",
+            )
 
     def create(self, path: Path, data: bytes) -> None:
         """Make or replace a file that is there whole or not at all. Hold the lock."""
@@ -94,7 +89,7 @@ class SharedDirectory:
             path.parent.mkdir(mode=0o700)
             self._sync(path.parent.parent)
         draft = path.parent / ".draft"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, _PRIVATE)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, PRIVATE)
         try:
             write_all(descriptor, data)
             if self._durable:
@@ -109,49 +104,10 @@ class SharedDirectory:
 
     def _sync(self, path: Path) -> None:
         if self._durable:
-            _sync_directory(path)
+            sync_folder(path)
 
     def close(self) -> None:
         """Give the lock file back. May be called twice."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-if sys.platform == "win32":  # pragma: no cover - another operating system
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-    def _sync_directory(path: Path) -> None:
-        """Windows keeps names by itself."""
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-    def _sync_directory(path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -59,6 +59,16 @@ def test_a_profile_for_bursts_keeps_what_a_burst_has_opened(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.story("E13.3")
+def test_the_profile_for_steady_traffic_opens_one_connection_for_each_who_asks(tmp_path: Path) -> None:
+    certificate = llm_pools.make_certificate(tmp_path)
+    with scene("paced", certificate=str(certificate)) as models:
+        found = llm_pools.measure(models, certificate, "steady", "steady", 0.15)
+    assert (found.taken.failed, len(found.taken.first)) == (0, 160)
+    assert found.made <= 40
+
+
+@pytest.mark.slow
 def test_with_no_faults_nothing_fails_and_each_fault_happens() -> None:
     with scene("faults", share=1e-9) as models:
         assert uvloop.run(llm_faults.much_fails(models, 20, 1000)) == {"exact": 20}

@@ -56,6 +56,22 @@ def test_what_is_drawn(source: str, expected: list[str]) -> None:
     assert [line.rstrip() for line in drawn(list(source))] == expected
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "> " * 30 + "deep",
+        "- " * 15 + "deep",
+        "> - " * 9 + "deep",
+        "1. > " * 9 + "deep",
+        "\n".join("  " * level + f"- {level}" for level in range(15)) + " deep",
+        "> " * 30 + "```\n" + "> " * 30 + "deep\n",
+    ],
+)
+def test_words_that_are_nested_too_deeply_are_not_lost(source: str) -> None:
+    for found in (lines(source), drawn(list(source)), lines(source, 8)):
+        assert "deep" in "".join(found).replace(" ", "")
+
+
 def test_a_table_wraps_its_wide_columns_and_turns_when_there_is_no_room() -> None:
     source = "| a | b |\n|---|---|\n| one | a long cell of words |\n"
     assert lines(source, 16) == ["a    b", "───  ───────────", "one  a long cell", "     of words"]

@@ -19,13 +19,11 @@ from sentient_cli.credentials.stores.passphrases import given
 from sentient_cli.credentials.stores.sealing import Cost
 from tests.plugins.isolation import REPOSITORY
 from tests.support.commands import attached
+from tests.support.stored_keys import KEY, OTHER, THIRD
 
 __all__ = ["ENV", "KEY", "OTHER", "PASSPHRASE", "THIRD", "at_a_terminal", "quick_store"]
 
 PASSPHRASE = "correct horse battery"
-KEY = "sk-proj-0123456789abcdefghijABCD"
-OTHER = "sk-proj-zyxwvutsrq9876543210WXYZ"
-THIRD = "sk-ant-qwertyuiop0987654321asdfG"
 ENV: Mapping[str, str] = {
     "SENTIENT_CREDENTIALS_STORES": "encrypted",
     "SENTIENT_CREDENTIALS_PASSPHRASE_ENV": "KEYS_PASSPHRASE",

@@ -285,3 +285,13 @@ def test_a_command_imports_what_it_needs(arguments: tuple[str, ...], without: se
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     assert without.isdisjoint(done.stderr.split())
+
+
+def test_a_table_of_entries_is_explained_by_them(commandline: Sentient) -> None:
+    write_project()
+    for table, inner in (("llm.providers", "llm.providers.work."), ("llm.presets", "llm.presets.mine.")):
+        done = commandline("config", "explain", table, "--json")
+        error = json.loads(done.stderr)["error"]
+        assert (done.returncode, error["what"]) == (3, f"`{table}` is a table of settings")
+        assert f"such as `{inner}" in error["fix"]
+    assert "experiments = {}" in commandline("config", "explain", "experiments").stdout

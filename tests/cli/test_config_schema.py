@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sentient_cli.config import load
 from sentient_cli.config.described import Setting, describe
 from sentient_cli.config.keys import all_keys
+from sentient_cli.config.loading import USERS_KEYS
 from sentient_cli.config.schema import SchemaKind, settings_schema
 from sentient_cli.config.toml_text import key_text, value_text
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError
@@ -183,7 +184,7 @@ def _values(setting: Setting) -> st.SearchStrategy[object]:
 @st.composite
 def _settings(draw: st.DrawFn) -> str:
     names = draw(
-        st.lists(st.sampled_from(sorted(set(all_keys()) - {"audit.checkpoint"})), min_size=1, max_size=3, unique=True)
+        st.lists(st.sampled_from(sorted(set(all_keys()) - set(USERS_KEYS))), min_size=1, max_size=3, unique=True)
     )
     lines: list[str] = []
     for name in names:

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -65,6 +66,9 @@ def test_a_setting_is_set_and_nothing_else_changes(sentient: Sentient) -> None:
         ("llm.model", '"offline:echo"', 'model = "offline:echo"'),
         ("server.allow_hosts", "a.example, b.example", 'allow_hosts = ["a.example", "b.example"]'),
         ("server.allow_hosts", "['a.example']", 'allow_hosts = ["a.example"]'),
+        ("llm.parameters.stop", '"a, b"', 'stop = ["a, b"]'),
+        ("llm.parameters.stop", '"a, b", "c"', 'stop = ["a, b", "c"]'),
+        ("llm.parameters.stop", '"', 'stop = ["\\""]'),
         ("llm.providers.work.retry.attempts", "5", "attempts = 5"),
         ('llm.providers.work.headers."X-Team: A"', "red", '"X-Team: A" = "red"'),
         ('llm.providers.work.headers."X.Team"', "red", '"X.Team" = "red"'),
@@ -141,6 +145,52 @@ def test_a_number_that_nobody_reads_and_a_pipe_are_told(sentient: Sentient) -> N
     assert "is no file" in _error(sentient("config", "set", "server.port", "2", "--project", ".", "--json"))
 
 
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        (("llm.preset", "nobody"), "what was given"),
+        (("llm.presets.late.base", "nobody"), "what was given"),
+        (("experiments.e.variants", "{control = {}, b = {preset = 'nobody'}}"), "what was given"),
+        (("llm.presets.first.base", "last"), ":9:1"),  # which the file has in line 9 now, and would have in line 10
+        (("experiments.x.variants", "{control = {}, b = {model = 'offline'}}"), "what was given"),
+        (("experiments.a.variants", "{control = {}, b = {model = 'offline'}}"), ":11:1"),
+    ],
+)
+def test_a_fault_is_told_with_a_place_that_is_there(sentient: Sentient, given: tuple[str, str], place: str) -> None:
+    text = (
+        "# What this project is\n[llm.presets.first]\nmax_tokens = 5\n\n[server]\nport = 1\n\n[llm.presets.last]\n"
+        "base = 'first'\n[experiments.m]\nvariants = { control = {}, b = { model = 'offline' } }\n"
+    )
+    _FILE.write_text(text)
+    error = _error(sentient("config", "set", *given, "--json"))
+    assert place in error
+    assert place.startswith(":") == (str(_FILE.absolute()) in error)
+    assert _FILE.read_text() == text
+
+
+def test_a_version_that_no_longer_fits_is_told_without_lines(sentient: Sentient) -> None:
+    _FILE.write_text("[server]\nport = 1\n")
+    Versions(_FILE).note({"llm": {"preset": "gone"}, "server": {"port": 1}}, "file")
+    error = _error(sentient("config", "rollback", "1", "--json"))
+    assert "There is no preset 'gone'. It is named by version 1" in error
+    assert str(_FILE.absolute()) not in error
+
+
+@pytest.mark.story("10.1")
+def test_a_place_that_holds_no_checkpoint_is_refused_before_nothing_can_be_changed(sentient: Sentient) -> None:
+    Path("other").write_text("something else\n")
+    sentient("config", "set", "server.port", "1", "--user")
+    error = _error(sentient("config", "set", "audit.checkpoint", str(Path("other").absolute()), "--user", "--json"))
+    assert "holds no checkpoint of an audit log" in error
+    assert Path("other").read_text() == "something else\n"
+    assert paths.user_config_file().read_text() == "[server]\nport = 1\n"
+    Path("other").unlink()
+    sentient("config", "set", "audit.checkpoint", str(Path("other").absolute()), "--user")
+    assert sentient("config", "set", "server.port", "2", "--user").returncode == 0
+    assert Path("other").exists()
+    assert sentient("audit", "verify").returncode == 0
+
+
 @pytest.mark.story("5.5")
 def test_experiments_that_no_server_starts_are_refused(sentient: Sentient) -> None:
     text = "[experiments.a]\nvariants = { control = {}, b = { model = 'offline' } }\n"
@@ -168,6 +218,21 @@ def test_each_of_the_three_places(sentient: Sentient) -> None:
     assert "It holds when the profile production is chosen" in done.stderr
     shown = sentient("config", "show", "server.port", "--profile", "production")
     assert (shown.stdout, sentient("config", "show", "server.port").stdout) == ("3\n", "2\n")
+
+
+@pytest.mark.story("5.3", "E5.1")
+def test_what_the_model_does_not_take_is_said_at_once_and_once(sentient: Sentient) -> None:
+    _FILE.write_text("[llm]\nmodel = 'openai:gpt-5'\n")
+    done = sentient("config", "set", "llm.parameters.temperature", "0.2")
+    assert done.returncode == 0
+    assert "Warning: openai:gpt-5: `temperature` = 0.2 is left out" in done.stderr
+    assert "left out" not in sentient("config", "set", "server.port", "2").stderr
+    assert "left out" not in sentient("config", "set", "llm.parameters.seed", "2", "--profile", "p").stderr
+    said = sentient("config", "set", "llm.model", "openai:gpt-4.1", "--profile", "p").stderr
+    assert "left out" not in said
+    said = sentient("config", "set", "llm.providers.work.kind", "opnai").stderr
+    assert "Warning: There is no provider 'work'" in said
+    assert sentient("config", "set", "llm.parameters.temperature", "0.3", "-q").stderr == ""
 
 
 def test_what_goes_before_it_is_said(sentient: Sentient) -> None:
@@ -264,9 +329,35 @@ def test_edit_refuses_with_the_place_and_loses_nothing(sentient: Sentient) -> No
     assert "sentient.toml:5:8" in error
     assert _FILE.read_text() == _TEXT
     kept = next((paths.state_dir() / "edits").glob("*/sentient.toml"))
-    assert str(kept) in error
+    assert f"{kept}:5:8" in error  # where the line is that is wrong, and not in a file that was never written
+    assert str(_FILE.absolute()) not in error
     assert "port = high" in kept.read_text()
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+
+
+def test_an_editor_that_removes_the_copy(sentient: Sentient) -> None:
+    _FILE.write_text(_TEXT)
+    error = _error(sentient("config", "edit", "--json", env=_editor("rm $1")))
+    assert "cannot be read" in error
+    assert "is kept in" not in error
+    assert list((paths.state_dir() / "edits").iterdir()) == []
+
+
+def test_copies_that_nobody_came_back_to_are_removed(sentient: Sentient) -> None:
+    _FILE.write_text(_TEXT)
+    folder, day = paths.state_dir() / "edits", 24 * 3600.0
+    for number in range(30):
+        copy = folder / f"tmp{number:02}" / "sentient.toml"
+        copy.parent.mkdir(parents=True)
+        copy.write_text("port = high\n")
+        age = 31 * day if number < 3 else 2 * day if number < 20 else 0.5 * day
+        at = time.time() - age - 30 + number
+        for path in (copy, copy.parent):
+            os.utime(path, (at, at))
+    sentient("config", "edit", env=_editor("sed -i s/8000/high/ $1"))
+    kept = sorted(path.name for path in folder.iterdir() if path.name < "tmp3" and path.name[3:].isdigit())
+    assert kept == [f"tmp{number}" for number in range(11, 30)]  # with the new one twenty
+    assert len(list(folder.iterdir())) == 20
 
 
 def test_edit_without_an_editor_and_with_one_that_fails(sentient: Sentient) -> None:

@@ -309,3 +309,25 @@ def _refused() -> str | None:
     except SentientError as error:
         return error.what
     return None
+
+
+@pytest.mark.story("5.5")
+def test_experiments_that_collide_are_told_with_their_place_wherever_settings_are_read(commandline: Sentient) -> None:
+    write_project(
+        "[experiments.a]\nvariants = { control = {}, b = { model = 'offline' } }\n[llm.presets.mine]\nmax_tokens = 5\n"
+        "[experiments.b]\nends = 2026-01-01T00:00:00Z\n  variants = { control = {}, c = { preset = 'mine' } }\n"
+        "[profile.p.experiments.b]\nvariants = { control = {}, d = { model = 'offline' } }\n"
+    )
+    what = "The experiments 'a' and 'b' both set model"
+    for arguments in (("config", "validate", "--json"), ("config", "validate", "sentient.toml", "--json")):
+        assert faults_of(commandline(*arguments).stdout) == [("error", 9, 1, what)]
+    for command in (("serve", "--port", "0"), ("config", "show"), ("config", "experiments"), ("models",)):
+        done = commandline(*command, "--profile", "p", "--json")
+        error = json.loads(done.stderr)["error"]
+        assert (done.returncode, error["what"]) == (3, what)
+        assert error["why"].endswith(f"It stands in {Path.cwd()}/sentient.toml:9:1")
+    apart = (
+        Path("sentient.toml").read_text().replace("[experiments.a]", "[experiments.a]\nstarts = 2026-01-01T00:00:00Z")
+    )
+    write_project(apart)
+    assert commandline("config", "validate").returncode == 0

@@ -9,10 +9,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from sentient_cli import paths
-from tests.cli.keys_kit import ENV, KEY, OTHER, PASSPHRASE, quick_store
+from sentient_cli.credentials.catalogue import Card, Catalogue
+from tests.cli.keys_kit import ENV, KEY, OTHER, PASSPHRASE, at_a_terminal, quick_store
 from tests.plugins.isolation import REPOSITORY
 from tests.support import commands
 
@@ -139,17 +141,44 @@ def test_the_grace_of_the_settings_is_that_of_a_rotation() -> None:
 @pytest.mark.story("6.2")
 def test_files_in_settings_are_relative_to_these(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SENTIENT_CREDENTIALS_PASSPHRASE_ENV")
-    below = Path("project/below/deeper")
-    below.mkdir(parents=True)
-    Path("project/words").write_text(PASSPHRASE)
-    Path("project/words").chmod(0o600)
-    Path("project/sentient.toml").write_text(
-        '[credentials]\nstores = ["encrypted"]\nencrypted_file = "own/keys"\npassphrase_file = "words"\n'
-    )
+    below, own = Path("below"), paths.user_config_file()
+    below.mkdir()
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.with_name("words").write_text(PASSPHRASE)
+    own.with_name("words").chmod(0o600)
+    own.write_text('[credentials]\nstores = ["encrypted"]\nencrypted_file = "own/keys"\npassphrase_file = "words"\n')
     _run("set", "openai", stdin=KEY, where=below)
-    assert Path("project/own/keys").stat().st_mode & 0o777 == 0o600
-    assert "sk-…ABCD" in _run("show", "openai", where=Path("project"))
-    assert not (below / "own").exists()
+    assert own.with_name("own").joinpath("keys").stat().st_mode & 0o777 == 0o600
+    assert "sk-…ABCD" in _run("show", "openai")
+    assert list(below.iterdir()) == []
+
+
+@pytest.mark.story("6.2", "6.4")
+@pytest.mark.parametrize(
+    ("file", "text", "key"),
+    [
+        ("sentient.toml", '[credentials]\nencrypted_file = "keys"\n', "encrypted_file"),
+        ("sentient.toml", '[credentials]\npassphrase_file = "words"\n', "passphrase_file"),
+        ("sentient.toml", '[credentials]\npassphrase_env = "HOME"\n', "passphrase_env"),
+        ("sentient.toml", '[profile.default.credentials]\nencrypted_file = "keys"\n', "encrypted_file"),
+        ("pyproject.toml", '[tool.sentient.credentials]\nencrypted_file = "keys"\n', "encrypted_file"),
+        (".env", "SENTIENT_CREDENTIALS_ENCRYPTED_FILE=keys\n", "encrypted_file"),
+    ],
+)
+def test_no_project_has_a_store_or_a_passphrase_of_its_own(
+    file: str, text: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SENTIENT_CREDENTIALS_PASSPHRASE_ENV")
+    _run("list")
+    Path("words").write_text(PASSPHRASE)
+    Path("words").chmod(0o600)
+    Path(file).write_text(text)
+    before = {path.name for path in Path.cwd().iterdir()}
+    for command in ("set openai", "show openai", "which openai", "use staging"):
+        error = json.loads(_run(*command.split(), "--json", stdin=KEY, code=3))["error"]
+        assert error["what"] == f"The setting `credentials.{key}` is not for a project to make"
+        assert f"SENTIENT_CREDENTIALS_{key.upper()} in the shell" in error["fix"]
+    assert {path.name for path in Path.cwd().iterdir()} == before
 
 
 @pytest.mark.slow
@@ -170,3 +199,45 @@ def test_a_catalogue_that_is_none_is_told_and_made_anew(text: str) -> None:
     assert done.returncode == 0, done.stderr  # a key that is named is looked for in the stores themselves
     assert "openai" in _run("list", "--rebuild")
     assert "openai" in _run("list")
+
+
+@pytest.mark.story("6.1", "6.2")
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("short",), b"This passphrase is too short"),
+        (("several words", "several wirds"), b"The two passphrases differ"),
+        (("several words", "\x03"), b""),
+    ],
+)
+def test_a_first_passphrase_that_is_none_leaves_nothing(typed: tuple[str, ...], said: bytes) -> None:
+    file = paths.data_dir() / "credentials" / "encrypted"
+    file.unlink()
+    with at_a_terminal("keys", "set", "openai", SENTIENT_CREDENTIALS_PASSPHRASE_ENV="") as (child, raw):
+        for asked, answer in zip((b"Key for", b"New passphrase", b"The same again"), (KEY, *typed), strict=False):
+            child.expect_exact(asked)
+            child.expect_exact(b"(not shown): ")
+            child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+    assert child.exitstatus == (2 if said else 130)
+    assert said in raw.getvalue()
+    assert not file.exists()
+    assert "No keys are stored yet" in _run("list")
+
+
+@pytest.mark.story("6.1")
+def test_a_key_whose_storing_was_not_finished_is_told_and_left_out() -> None:
+    _run("set", "openai", stdin=KEY)
+    Catalogue().put(Card(profile="default", name="groq", store="encrypted"))  # as whoever is killed leaves it
+    told = [json.loads(line) for line in _run("list", "--json").splitlines()]
+    assert {line["name"]: line["next"] for line in told} == {"groq": "not finished", "openai": "-"}
+    error = json.loads(_run("show", "groq", "--json", code=3))["error"]
+    assert "storing it was begun, and not finished" in error["why"]
+    assert error["fix"].startswith("Store it with `sentient keys set groq")
+    done = commands.run("keys", "exec", "--", "sh", "-c", "echo $OPENAI_API_KEY")
+    assert (done.returncode, done.stdout) == (0, b"[redacted]\n")
+    assert b"groq is left out: storing it was not finished" in done.stderr
+    _run("exec", "--only", "groq", "--", "true", code=3)
+    _run("set", "groq", stdin=OTHER)
+    assert "not finished" not in _run("list")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from sentient_cli import paths
 from tests.cli.keys_kit import ENV, KEY, OTHER, quick_store
 from tests.cli.llm_command_kit import chat_answer, project
 from tests.cli.processes import Sentient
 from tests.support.llm_server import Answer, LLMServer, Received, as_json
+from tests.support.served import start
 
 pytestmark = pytest.mark.story("6.4", "10.1")
+_OF_VAULT = ("VAULT_TOKEN", "SENTIENT_CREDENTIALS_STORES")
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +134,7 @@ def test_a_key_that_nobody_is_known_for_is_sent_nowhere(sentient: Sentient) -> N
         assert theirs.accepted == 0
 
 
-@pytest.mark.parametrize("host", ["", "a b", "https://", "x" * 300, "me@", "a:99999"])
+@pytest.mark.parametrize("host", ["", "a b", "https://", "x" * 300, "me@", "a:99999", "sk-a/b+c", "https://me@a.b"])
 def test_what_is_no_host(sentient: Sentient, host: str) -> None:
     _set(sentient, "openai")
     done = sentient("keys", "allow", "openai", host)
@@ -144,3 +148,159 @@ def test_a_key_is_never_bound_to_nothing_again(sentient: Sentient) -> None:
     assert sentient("keys", "allow", "none", "example.com").returncode == 3
     many = [f"host{number}.example.com" for number in range(16)]
     assert sentient("keys", "allow", "openai", *many).returncode == 2
+
+
+def _greedy(url: str, variable: str, more: str = "") -> None:
+    """Settings that have the key of a variable go to a server of somebody's."""
+    Path("sentient.toml").write_text(
+        f'[llm]\nmodel = "theirs:small"\n[llm.retry]\nattempts = 1\n[llm.providers.theirs]\nkind = "compatible"\n'
+        f'base_url = "{url}/v1"\napi_key_env = "{variable}"\n{more}'
+    )
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "GITHUB_TOKEN", "AZURE_OPENAI_API_KEY", "VAULT_TOKEN"])
+@pytest.mark.parametrize("place", ["shell", ".env"])
+def test_a_project_does_not_get_a_variable_that_is_for_others(
+    sentient: Sentient, variable: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if place == "shell":
+        monkeypatch.setenv(variable, KEY)
+    else:
+        Path(".env").write_text(f"{variable}={KEY}\n")
+    with LLMServer(_answer) as theirs:
+        _greedy(theirs.url, variable)
+        for arguments in (("ask", "Hi"), ("keys", "test", "theirs")):
+            done = sentient(*arguments, "--json")
+            error = _error(done.stderr)
+            assert (done.returncode, error["code"]) == (3, "credential-host")
+            assert error["what"] == f"The key in the variable {variable} is not sent to {_host(theirs)}"
+            assert f"`sentient keys allow {variable} {_host(theirs)}`" in error["fix"]
+            assert KEY not in done.stdout + done.stderr
+        assert sentient("models", "--live", "--json").returncode in {0, 3}
+        assert theirs.accepted == 0
+    assert _refused(sentient) == [(f"variable/{variable}", purpose) for purpose in ("llm", "keys test", "llm")][:2]
+
+
+def _refused(sentient: Sentient) -> list[tuple[str, str]]:
+    lines = [json.loads(line) for line in sentient("audit", "tail", "--json", "-n", "100").stdout.splitlines()]
+    return [(line["subject"], line["data"]["purpose"]) for line in lines if line["action"] == "refused"]
+
+
+def test_a_variable_goes_where_its_user_allows(sentient: Sentient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with LLMServer(_answer) as gateway:
+        _greedy(gateway.url, "OPENAI_API_KEY")
+        said = sentient("keys", "allow", "OPENAI_API_KEY", gateway.url)
+        assert (said.returncode, said.stderr) == (
+            0,
+            f"OPENAI_API_KEY is sent to api.openai.com, {_host(gateway)} alone.\n",
+        )
+        assert sentient("ask", "Hi").returncode == 0
+        assert gateway.requests[-1].headers["authorization"] == f"Bearer {KEY}"
+        monkeypatch.setenv("ANTHROPIC_API_KEY", OTHER)
+        _greedy(gateway.url, "ANTHROPIC_API_KEY")
+        assert sentient("ask", "Hi").returncode == 3
+        _greedy(gateway.url, "OPENAI_API_KEY")
+        told = json.loads(sentient("keys", "allow", "OPENAI_API_KEY", _host(gateway), "--remove", "--json").stdout)
+        assert told == {"variable": "OPENAI_API_KEY", "provider": "openai", "hosts": []}
+        assert sentient("ask", "Hi").returncode == 3
+        assert len(gateway.requests) == 1
+    assert sentient("keys", "allow", "WORK_KEY", "models.example.com").returncode == 2
+
+
+def test_a_variable_goes_where_its_users_own_settings_say(sentient: Sentient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with LLMServer(_answer) as gateway:
+        _greedy(gateway.url, "OPENAI_API_KEY")
+        own = paths.user_config_file()
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.write_text(
+            f'[llm.providers.work]\nkind = "openai"\nbase_url = "{gateway.url}/v1"\napi_key_env = "OTHER_KEY"\n'
+        )
+        assert sentient("ask", "Hi").returncode == 3
+        own.write_text(own.read_text().replace('"OTHER_KEY"', '["OTHER_KEY", "OPENAI_API_KEY"]'))
+        assert sentient("ask", "Hi").returncode == 0
+
+
+def test_a_variable_does_not_go_through_a_proxy_that_sees_it(
+    sentient: Sentient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    Path("ca.pem").touch()
+    with LLMServer(_answer) as theirs:
+        Path("sentient.toml").write_text(
+            f'[llm]\nmodel = "openai:small"\n[llm.providers.openai]\nproxy = "{theirs.url}"\nca_file = "ca.pem"\n'
+        )
+        assert _error(sentient("ask", "Hi", "--json").stderr)["code"] == "credential-host"
+        Path("sentient.toml").write_text(
+            '[llm.safety]\nmoderation = "openai"\n[llm.providers.openai]\n'
+            f'base_url = "{theirs.url}/v1"\napi_key_env = "OPENAI_API_KEY"\n'
+        )
+        assert _error(sentient("ask", "Hi", "--json").stderr)["code"] == "credential-host"
+        assert theirs.accepted == 0
+
+
+_ASKER = """
+from sentient_cli import agent, llm
+
+@agent
+async def asker(session, query, response):
+    await response.stream_llm("MODEL", llm.stream(query.prompt))
+"""
+_SCRIPT = """
+from sentient_cli import open_credentials
+with open_credentials() as credentials:
+    print(credentials.show("mine"))
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "serve"])
+def test_an_exported_address_is_not_one_of_the_shell(
+    sentient: Sentient, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "hvs.of-the-shell")
+    monkeypatch.setenv("SENTIENT_CREDENTIALS_STORES", "vault")
+    with LLMServer(_answer) as ours, LLMServer(as_json({"errors": ["permission denied"]}, 403)) as theirs:
+        project(ours)
+        Path(".env").write_text(f"VAULT_ADDR={theirs.url}\n")
+        Path("script.py").write_text(_SCRIPT)
+        Path("asker.py").write_text(_ASKER)
+        if command == "run":
+            told = sentient("run", "script.py").stderr
+        else:
+            server = start(Path.cwd(), agent="asker.py", env={name: os.environ[name] for name in _OF_VAULT})
+            assert server.wait() == 3
+            told = " ".join(server.lines)
+        assert f"Nobody has agreed to sign in at {theirs.url}" in " ".join(told.replace("│", " ").split())
+        assert (theirs.accepted, len(ours.requests)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("store", "variable"),
+    [("aws", "AWS_ENDPOINT_URL"), ("aws", "AWS_CONFIG_FILE"), ("azure", "AZURE_AUTHORITY_HOST")],
+)
+def test_a_client_of_a_service_is_not_told_by_a_project_where_to_sign_in(
+    sentient: Sentient, store: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTIENT_CREDENTIALS_STORES", store)
+    monkeypatch.setenv("SENTIENT_CREDENTIALS_AZURE_ADDRESS", "https://mine.vault.azure.net")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "of-the-shell-0123456789")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    with LLMServer(_answer) as theirs:
+        Path(".env").write_text(f"{variable}={theirs.url}\n")
+        Path("script.py").write_text(_SCRIPT)
+        told = " ".join(sentient("run", "script.py").stderr.replace("│", " ").split())
+        assert f"as {variable} says" in told
+        assert theirs.accepted == 0
+
+
+def test_who_named_the_profile_is_told(sentient: Sentient) -> None:
+    _set(sentient, "openai", "--profile", "production")
+    Path("sentient.toml").write_text("[profile.production.server]\nport = 9000\n")
+    Path(".env").write_text("SENTIENT_PROFILE=production\n")
+    done = sentient("keys", "which", "openai")
+    assert "production/openai comes from the store encrypted" in done.stderr
+    said = f"named by SENTIENT_PROFILE in {Path('.env').absolute()}"
+    assert f"The profile is production: {said}." in done.stderr.replace("\n", "")
+    assert json.loads(sentient("keys", "which", "openai", "--json").stdout)["profile_by"] == said

@@ -99,6 +99,32 @@ async def test_events_of_unknown_types_are_left_out_and_said() -> None:
     assert seen.left_out == ["atomic.video"]
 
 
+@pytest.mark.parametrize(
+    "cursors", [(1, 1, 1), (3, 2, 1), (4, None, None)], ids=["constant", "falling", "on the first"]
+)
+async def test_ids_that_do_not_rise_lose_no_event(cursors: tuple[int | None, ...]) -> None:
+    first, second, last = cursors
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(text("one", first) + text("two", second) + done(last))
+
+    async with talking(handler) as (_, client, _):
+        assert contents(await ask(client)) == ["one", "two"]
+
+
+async def test_json_that_is_nested_too_deeply_is_no_event() -> None:
+    async def handler(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(
+            b'data: {"content_type":"atomic.json","content":' + b'{"a":' * 5000 + b"1" + b"}" * 5001 + b"\n\n"
+        )
+
+    async with talking(handler) as (_, client, _):
+        with pytest.raises(NetworkError, match="no event"):
+            await ask(client)
+
+
 async def test_the_token_goes_with_every_request() -> None:
     async def handler(exchange: Exchange) -> None:
         await exchange.begin()

@@ -28,6 +28,25 @@ def config() -> ConfigurationManager:
     return ConfigurationManager(environment={"SENTIENT_LOG_LEVEL": "debug"}, values={"server.workers": 2})
 
 
+def test_experiments_that_no_server_starts_are_refused_by_whatever_changes_settings() -> None:
+    _FILE.write_text("[experiments.a]\nvariants = { control = {}, b = { model = 'offline' } }\n")
+    config = ConfigurationManager(environment={})
+    other = {"control": {}, "c": {"model": "offline"}}
+    for layer in ("project", "user"):
+        with pytest.raises(ConfigError, match=r"The experiments 'a' and 'b' both set model") as caught:
+            config.update({"experiments.b.variants": other}, layer=layer)
+        assert caught.value.where in {"what was given", f"{_FILE.absolute()}:2:1"}
+    assert "experiments.b" not in _FILE.read_text()
+    assert list(config.settings.experiments) == ["a"]
+    assert config.update({"experiments.b.variants": other, "experiments.b.enabled": False}) is not None
+    assert [version.means for version in config.history()] == ["file", "api"]
+    _FILE.write_text(_FILE.read_text().replace("enabled = false", "enabled = true"))
+    with pytest.raises(ConfigError, match="both set model") as caught:
+        config.reload()
+    line = next(n for n, each in enumerate(_FILE.read_text().splitlines(), 1) if "c = " in each)
+    assert caught.value.where == f"{_FILE.absolute()}:{line}:1"
+
+
 def _write(text: str) -> None:
     _FILE.write_text(text)
 
@@ -57,6 +76,8 @@ def test_what_is_not_there_or_of_another_type_has_an_error_of_its_own(config: Co
     assert "9001" not in _FILE.read_text()
     with pytest.raises(UsageError):
         config.update({"server.port": "x"}, layer="flag")
+    with pytest.raises(UsageError, match="There is no layer 'projcet' to change"):
+        config.update({"server.port": 9001}, layer="projcet")  # type: ignore[arg-type]
     with pytest.raises(UsageError):
         ConfigurationManager(Path("nowhere"))
 

@@ -63,6 +63,9 @@ def test_a_key_is_set_where_it_belongs(text: str, key: str, value: object, expec
         ("a.b = 1\na.c = 2\n", "a.b", "a.c = 2\n"),
         ("[a]\nb = 1\n[a.c]\nd = 1\n# keep\n[e]\nf = 1\n", "a", "# keep\n[e]\nf = 1\n"),
         ("a = 1\n", "b.c", "a = 1\n"),
+        ("[a]\nb.c.d = 1\n[e]\nf = 2\n", "a.b.c.d", "[e]\nf = 2\n"),
+        ("[a]\nb.c = 1\nd = 2\n", "a.b.c", "[a]\nd = 2\n"),
+        ("[a]\n[a.b]\nc.d = 1\n", "a.b.c.d", "[a]\n"),
     ],
 )
 def test_a_key_is_taken_away(text: str, key: str, expected: str) -> None:

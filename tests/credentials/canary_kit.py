@@ -57,9 +57,14 @@ def forms(value: str = CANARY) -> dict[str, str]:
 
 
 class Sinks:
-    """What was written, and by whom."""
+    """What was written, and by whom.
 
-    def __init__(self) -> None:
+    Args:
+        value: The secret that is looked for.
+    """
+
+    def __init__(self, value: str = CANARY) -> None:
+        self._forms = forms(value)
         self._written: dict[str, bytes] = {}
 
     def add(self, sink: str, *texts: str | bytes) -> None:
@@ -81,13 +86,13 @@ class Sinks:
 
     def leaks(self) -> dict[str, list[str]]:
         """The sinks that have the canary in them: in which forms, and behind what."""
-        found = {sink: _found_in(data) for sink, data in self._written.items()}
+        found = {sink: _found_in(data, self._forms) for sink, data in self._written.items()}
         return {sink: names for sink, names in found.items() if names}
 
 
-def _found_in(data: bytes) -> list[str]:
+def _found_in(data: bytes, wanted: Mapping[str, str]) -> list[str]:
     told: list[str] = []
-    for name, form in forms().items():
+    for name, form in wanted.items():
         for text in (data, _BOX.sub(b"", data)):
             at = text.find(form.encode())
             if at >= 0:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
+import pexpect
 import pytest
 
-from tests.cli.keys_kit import ENV, quick_store
+from tests.cli.keys_kit import ENV, at_a_terminal, quick_store
 from tests.cli.llm_command_kit import chat_answer, project
 from tests.credentials.canary_kit import CANARY, REDACTOR_OFF, Sinks, command_lines, forms
 from tests.dev.developing import developing
@@ -141,6 +142,7 @@ class _Day:
 
     def keys(self) -> None:
         """What is done with keys."""
+        (self._folder / "elsewhere").mkdir()
         flags = ("--passphrase-file", "words")
         assert self.run("keys", "keys", "set", "mine", "--from-file", "secret") == 0
         assert self.run("keys", "keys", "set", "mine", CANARY) == 2
@@ -152,18 +154,52 @@ class _Day:
         assert self.run("keys", "keys", "sync", "--from", "staging", "--to", "production", "--yes") == 0
         assert self.run("keys", "keys", "rotate", "mine", "-vv", stdin=CANARY) == 2
         assert self.run("keys", "keys", "rotate", "mine", "--profile", "staging", stdin="another-key-012345678") == 0
+        assert self.run("keys", "keys", "rotate", "mine", "--profile", "staging", "--resume", "--grace", "0") == 0
+        assert self.run("keys", "keys", "rotate", "mine", "--unchecked", "-vv", stdin=f"{CANARY}-next") == 0
+        assert self.run("keys", "keys", "rotate", "mine", "--abort") == 3
+        assert self.run("keys", "keys", "rotate", "mine", "--unchecked", stdin=CANARY) == 2
+        assert self.run("keys", "keys", "rotate", "mine", "--resume", "--grace", "0") == 0
+        assert self.run("keys", "keys", "rotate", "mine", "--unchecked", "--grace", "0", stdin=CANARY) == 0
+        assert self.run("keys", "keys", "allow", "mine", "models.example.com") == 0
+        assert self.run("keys", "keys", "allow", "mine", f"@{CANARY}") == 2
+        assert self.run("keys", "keys", "allow", "OPENAI_API_KEY", f"@{CANARY}") == 2
+        assert self.run("keys", "keys", "use", "staging", "--project", "elsewhere") == 0
+        assert self.run("keys", "keys", "list", "--rebuild", "-vv") == 0
         assert self.run("keys", "keys", "move", "mine", "--to", "encrypted") == 0
         assert self.run("exec", "keys", "exec", "--", sys.executable, "child.py") == 0
         assert self.run("keys", "keys", "remove", "mine", "--profile", "production", "--yes") == 0
         for command in ("tail", "verify", "export audit.jsonl", "checkpoint"):
             assert self.run("audit", "audit", *command.split()) == 0
 
+    def at_a_terminal(self) -> None:
+        """A key is typed where it is not shown, and again in the place of one."""
+        for arguments in (("set", "typed"), ("rotate", "typed", "--unchecked")):
+            with at_a_terminal("keys", *arguments) as (child, raw):
+                child.expect_exact(b"not shown")
+                child.sendline(CANARY if arguments[0] == "set" else f"{CANARY}-next")
+                child.expect(pexpect.EOF)
+            self.sinks.add(f"terminal: {arguments[0]}", raw.getvalue())
+        with at_a_terminal("keys", "exec", "--only", "mine", "--", sys.executable, "child.py") as (child, raw):
+            child.expect(pexpect.EOF)
+        self.sinks.add("terminal: exec", raw.getvalue())
+
     def questions(self) -> None:
         """A model is asked from the command line."""
+        answered = commands.run("ask", "-vv", "go", prelude=self._prelude)
+        assert answered.returncode == 0
+        self.sinks.add("ask", answered.stderr, "its words are the model's own")
         assert self.run("refused", "ask", "-vv", "refuse") == 3
         assert self.run("refused", "--json", "ask", "refuse") == 3
         self.run("doctor", "doctor", "-vv")
-        self.run("models", "models", "-vv")
+        for command in (
+            "models -vv",
+            "models --live",
+            "usage",
+            "config show --all",
+            "config explain llm",
+            "config history",
+        ):
+            self.run(command.partition(" ")[0], *command.split())
 
     def with_a_file_of_variables(self) -> None:
         """The secret is in ``.env``, and something breaks."""
@@ -243,6 +279,7 @@ def _day(prelude: str) -> Sinks:
         project(server)
         day = _Day(Path.cwd(), server, prelude)
         day.keys()
+        day.at_a_terminal()
         day.questions()
         day.with_a_file_of_variables()
         day.serve()
@@ -265,6 +302,7 @@ def test_a_secret_is_nowhere() -> None:
     assert all(sinks.sizes().values())
 
 
+@pytest.mark.usefixtures("spills")
 def test_without_the_redactor_it_would_be_found() -> None:
     found = {sink.partition(":")[0] for sink in _day(REDACTOR_OFF).leaks()}
     assert {"exec", "run", "crash", "serve", "dev", "refused", "home", "project"} <= found

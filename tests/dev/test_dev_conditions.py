@@ -1,15 +1,12 @@
-"""What the machine does to ``dev``: little memory, another time, processes that are killed, a terminal."""
+"""What the machine does to ``dev``: little memory, another time, processes that are killed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import random
-import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +14,6 @@ import httpx
 import pytest
 
 from tests.dev.developing import AGENT, GO, Developing, Stream, children, developing, wait_until
-from tests.support.served import environment
 
 # -- memory ----------------------------------------------------------------------------------------------------------
 
@@ -183,56 +179,3 @@ def test_whoever_is_killed_the_next_question_is_answered(tmp_path: Path, seed: i
         wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in everybody), "nothing outlives it")
     with developing(dev.project) as dev:
         assert dev.ask() == version
-
-
-# -- a terminal ------------------------------------------------------------------------------------------------------
-
-
-class _Tmux:
-    """A terminal of tmux, of a server of its own."""
-
-    def __init__(self, place: Path) -> None:
-        self._command = ["tmux", "-f", os.devnull, "-S", str(place / "tmux")]
-
-    def do(self, *arguments: str, **more: object) -> str:
-        home = more.get("env")
-        env = cast("dict[str, str]", home) if home is not None else None
-        return subprocess.run([*self._command, *arguments], check=True, capture_output=True, text=True, env=env).stdout
-
-    def shows(self, text: str) -> None:
-        """Wait until it shows something."""
-        wait_until(lambda: text in self.do("capture-pane", "-p"), f"{text} is shown")
-
-
-@pytest.fixture
-def tmux(tmp_path: Path) -> Generator[_Tmux]:
-    """A terminal, ended with the test."""
-    if shutil.which("tmux") is None:
-        pytest.skip("there is no tmux")
-    terminal = _Tmux(tmp_path)
-    yield terminal
-    with contextlib.suppress(subprocess.CalledProcessError):
-        terminal.do("kill-server")
-
-
-@pytest.mark.slow
-@pytest.mark.story("20.5")
-def test_a_day_in_tmux(tmux: _Tmux, tmp_path: Path) -> None:
-    project, home = tmp_path / "project", tmp_path / "home"
-    for folder in (project, home):
-        folder.mkdir(exist_ok=True)
-    (project / "agent.py").write_text(AGENT.format(version="one"))
-    command = f"{sys.executable} -m sentient_cli dev --port 0; echo it ended with $?; read line"
-    env = {**environment(home), "TERM": "xterm-256color"}
-    tmux.do("new-session", "-d", "-x", "80", "-y", "30", "-c", str(project), command, env=env)
-    tmux.shows("r reload   o open page")
-    for part in ("Agent     versions", "URL       http://127.0.0.1:", "Python"):
-        tmux.shows(part)
-    tmux.do("send-keys", "r")
-    tmux.shows("Reloaded")
-    (project / "agent.py").write_text("x = (\n")
-    tmux.shows("agent.py is no valid Python")
-    (project / "agent.py").write_text(AGENT.format(version="two"))
-    tmux.shows("mended and reloaded")
-    tmux.do("send-keys", "q")
-    tmux.shows("it ended with 0")

@@ -65,14 +65,14 @@ def test_ends_are_told() -> None:
     assert [problem.why for problem in told.values()] == [
         "It ended with exit code 1",
         "It was killed by SIGKILL",
-        "It was killed by SIGSEGV",
-        "It was killed by SIGABRT",
+        "It was killed by SIGSEGV: it used memory that is not its own",
+        "It was killed by SIGABRT: it was aborted",
         "It was killed by SIGTERM",
     ]
     assert len({problem.fix for problem in told.values()}) == len(statuses)
     assert "os.exec" in told[1].fix
     assert "native" not in told[-signal.SIGTERM].fix
-    assert Crash(-signal.SIGTERM).again_and_again().why == "killed by SIGTERM"
+    assert Crash(-signal.SIGTERM).again_and_again().why == "The last one was killed by SIGTERM"
 
 
 def test_a_place_is_told_and_no_secret(tmp_path: Path) -> None:

@@ -14,13 +14,19 @@ import tomllib
 import types
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
+from sentient_cli import paths
+from sentient_cli.config.keys import tables
+from sentient_cli.config.validation import validate_file
+from sentient_cli.llm.offline import parse_script
 from tests.docs.blocks import Block, Command, commands, pattern
 from tests.support import commands as forking
 
 _LIMIT = 60
 """Seconds for one command, and for a server to say what the page says it says."""
+_TABLES = frozenset(tables()) | {"profile", "profiles", "presets"}
+"""What a file of settings may begin with."""
 _INSTALLED = "docs/serving.md"
 SHOWN = frozenset({"text", "mermaid"})
 
@@ -47,8 +53,8 @@ class Page:
             if module is self._module or str(getattr(module, "__file__", None) or "").startswith(str(self._folder)):
                 del sys.modules[name]
 
-    def run(self, block: Block) -> None:
-        """Hold one block to its rule.
+    def run(self, block: Block, *, alone: bool = False) -> None:
+        """Hold one block to its rule; a module that stands alone is imported, since nothing else shows that it works.
 
         Raises:
             AssertionError: the page says something that is not so.
@@ -61,15 +67,15 @@ class Page:
             path.write_text(body, "utf-8")
         match block.language:
             case "python":
-                self._python(body, where, run=block.title is None)
+                self._python(body, where, run=block.title is None or alone)
             case "pycon":
                 self._doctest(body, where)
             case "console":
                 self._console(body, where, block.exit_code)
             case "toml":
-                tomllib.loads(body)
+                self._toml(body, where, block)
             case "json":
-                json.loads(body)
+                _script(json.loads(body), body, "json", where)
             case _:
                 assert block.language in SHOWN or block.title, f"{where}: no rule for {block.language!r}: use console"
 
@@ -77,6 +83,20 @@ class Page:
         code = compile(body, where, "exec", dont_inherit=True)
         if run:
             exec(code, self._module.__dict__)  # noqa: S102 our own pages
+
+    def _toml(self, body: str, where: str, block: Block) -> None:
+        told = tomllib.loads(body)
+        if _script(told, body, "toml", where) or not (_TABLES.intersection(told) or "sentient" in told.get("tool", ())):
+            return
+        name = Path(block.title or "sentient.toml").name
+        # A file of the user's own may say what one of a project may not.
+        path = paths.user_config_file() if name == "config.toml" else self._folder / f".{block.line}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body, "utf-8")
+        found = validate_file(path)
+        path.unlink()
+        said = "\n".join(f"{fault.where}: {fault.what}" for fault in found.faults)
+        assert found.is_sound == (block.exit_code == 0), f"{where}: are these settings valid?\n{said}"
 
     def _doctest(self, body: str, where: str) -> None:
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -131,6 +151,14 @@ class Page:
             piece = os.read(process.stdout.fileno(), 65536) if ready else b""
             assert piece, f"{where}: `{command.line}` did not say what the page says, but\n{output}"
             output += piece.decode("utf-8", "replace")
+
+
+def _script(told: dict[str, object], body: str, form: Literal["toml", "json"], where: str) -> bool:
+    """Whether it is a script of the offline model, which then is a valid one."""
+    if not {"rule", "fallback"}.intersection(told):
+        return False
+    parse_script(body, form, name=where)
+    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -20,16 +20,18 @@ HTTPClient ConnectionPool ResponseCache MetricsCollector SSEStreamHandler EventR
 RetryStrategy ConfigWatcher SelectionStrategy HealthChecker CostOptimizer CredentialManager KeyEncryptor
 RequestSanitizer ContentFilter EnhancedAgent
 """
-_COMPONENTS = _NAMES.split()
-_CODE = re.compile(r"`([^`]+)`")
+COMPONENTS = _NAMES.split()
+"""What the table has a row for, in its order."""
+CODE = re.compile(r"`([^`]+)`")
+"""A name as the tables have it."""
 
 
-def _rows(page: str, columns: int) -> dict[str, list[str]]:
+def rows(page: str, columns: int) -> dict[str, list[str]]:
     """The rows of a page's tables of so many columns that begin with a name in backticks, by that name."""
     found: dict[str, list[str]] = {}
     for line in (REPOSITORY / "docs" / page).read_text("utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        name = _CODE.fullmatch(cells[0])
+        name = CODE.fullmatch(cells[0])
         if name is not None and len(cells) == columns:
             assert name[1] not in found, f"{page} has {name[1]} twice"
             found[name[1]] = cells[1:]
@@ -51,35 +53,35 @@ def _resolve(name: str) -> object:
 
 
 def test_every_component_has_its_row() -> None:
-    assert list(_rows("components.md", 3)) == _COMPONENTS
+    assert list(rows("components.md", 3)) == COMPONENTS
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("component", _COMPONENTS)
+@pytest.mark.parametrize("component", COMPONENTS)
 def test_a_component_is_where_the_table_says(component: str) -> None:
-    here, why = _rows("components.md", 3)[component]
+    here, why = rows("components.md", 3)[component]
     assert why.endswith("."), "one line says why"
     if here == "not yet":
         return
-    name = _CODE.fullmatch(here)
+    name = CODE.fullmatch(here)
     assert name is not None, here
     assert name[1].startswith("sentient_cli.")
     assert callable(_resolve(name[1]))
 
 
 def test_the_table_of_providers_has_all_kinds() -> None:
-    assert set(_rows("providers.md", 5)) == set(KINDS)
+    assert set(rows("providers.md", 5)) == set(KINDS)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_provider_is_what_the_table_says(kind: str) -> None:
-    _, variables, address, default = _rows("providers.md", 5)[kind]
-    assert tuple(name for name in _CODE.findall(variables) if name.isupper()) == KINDS[kind].variables
+    _, variables, address, default = rows("providers.md", 5)[kind]
+    assert tuple(name for name in CODE.findall(variables) if name.isupper()) == KINDS[kind].variables
     assert ("if any" in variables) == bool(KINDS[kind].variables and not KINDS[kind].needs_key)
     base_url, model = _known(kind)
-    assert _CODE.findall(address) == ([base_url] if base_url else [])
-    assert _CODE.findall(default) == [model]
+    assert CODE.findall(address) == ([base_url] if base_url else [])
+    assert CODE.findall(default) == [model]
 
 
 def _known(kind: str) -> tuple[str, str]:

@@ -140,7 +140,7 @@ def test_a_model_that_is_to_end() -> None:
     Path("sentient.toml").write_text('[llm]\nmodel = "openai:whisper-1"\n')
     Path(".env").write_text("OPENAI_API_KEY=sk-one-1234\n")
     found = next(iter(loading._look(loading.Wanted("", None, None, True))))
-    assert (found.status, "from 2027-02-28 on" in found.what) == ("warn", True)
+    assert (found.status, "from 2027-02-26 on" in found.what) == ("warn", True)
 
 
 def test_an_agent_that_never_loads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -350,7 +350,7 @@ def test_a_host_with_more_than_a_name(tmp_path: Path, host: str) -> None:
     "flags",
     [
         pytest.param(("--port", "70000"), marks=pytest.mark.story("14.8")),
-        *(("--workers", "0"), ("--on-disconnect", "explode"), ("--store", "x:y")),
+        *(("--workers", "0"), ("--workers", "257"), ("--on-disconnect", "explode"), ("--store", "x:y")),
         *(("--allow-origin", "example.org"), ("--allow-origin", "http://a/b"), ("--allow-origin", "http://a b")),
         *(("--allow-host", "http://a"), ("--allow-host", "a:8000"), ("--allow-host", "a/b")),
     ],

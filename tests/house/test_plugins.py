@@ -15,7 +15,7 @@ from tests.plugins.alone import ALONE
 from tests.plugins.doors import is_loopback
 from tests.plugins.isolation import REPOSITORY
 
-_NAMES = ["measuring", "isolation", "doors", "leaks", "coroutines"]
+_NAMES = ["measuring", "isolation", "doors", "leaks", "swept", "coroutines"]
 _SUITE = {
     "doors": """
         import os, pty, socket, subprocess, sys, pytest
@@ -73,6 +73,22 @@ _SUITE = {
         @given(st.integers())
         async def test_some(number): assert number < 5
     """,
+    "swept": """
+        import base64
+        from sentient_cli import paths
+        from tests.support.stored_keys import KEY
+        def test_nothing(): pass
+        def test_elsewhere(tmp_path): (tmp_path / "work" / "file").write_text(KEY)
+        def test_mask(): _write(b"a line with [redacted]")
+        def test_key(): _write(KEY.encode())
+        def test_form(): _write(b"{" + base64.b64encode(b"x" + KEY.encode()))
+        def test_project(tmp_path):
+            (tmp_path / "work" / "a" / ".sentient" / "runs").mkdir(parents=True)
+            (tmp_path / "work" / "a" / ".sentient" / "runs" / "one").write_text(KEY[::-1])
+        def _write(data):
+            paths.crash_dir().mkdir(parents=True)
+            (paths.crash_dir() / "report").write_bytes(data)
+    """,
     "environment": """
         import os
         from pathlib import Path
@@ -124,6 +140,10 @@ def test_what_a_test_starts_does_not_leave_it_either() -> None:
     done = subprocess.run([sys.executable, "-I", "-S", "-c", tried], capture_output=True, text=True, check=False)
     assert done.stdout == "(1, 'lo')\n"
     assert "Network is unreachable" in done.stderr
+
+
+def test_a_key_in_what_is_kept_fails_the_test(said: str) -> None:
+    assert _outcomes(said, "swept") == {"PASSED": 6, "ERROR": 3}
 
 
 def test_what_is_left_behind_fails_the_test(said: str) -> None:

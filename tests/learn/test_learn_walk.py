@@ -22,6 +22,7 @@ from sentient_cli.cli.main import main
 from sentient_cli.scaffold.learn.lessons import LESSONS, find_lesson
 from tests.plugins.isolation import REPOSITORY
 from tests.support import commands
+from tests.support.wire import Wire
 
 _LATER = [""] * (len(LESSONS) - 2)
 _ANSWERS = Path("learn-agent/answers.toml")
@@ -201,7 +202,12 @@ def test_it_is_left_and_gone_on_with(free_port: int) -> None:
     with _learning(free_port) as learner:
         assert learner.lesson == "talk"
         assert "2 of 6" in learner.types("t")
-        assert f"URL http://127.0.0.1:{free_port}" in learner.types("sentient dev &")
+        served = learner.types("sentient dev &")
+        assert f"URL http://127.0.0.1:{free_port}" in served
+        token = re.search(rf"Page http://127.0.0.1:{free_port}/#token=([\w-]+)", served)
+        assert token is not None, served
+        with Wire(("127.0.0.1", free_port)) as wire:
+            assert wire.request("GET", "/_sentient/entries", {"Authorization": f"Bearer {token[1]}"}).status == 200
         _write_the_rule()
         assert "Done: It says: I answer questions" in learner.types("")
         assert "Done: answers.toml has an answer" in learner.types("")
@@ -239,7 +245,7 @@ def test_without_a_terminal_it_looks_once() -> None:
     told = json.loads(_learn("--json", "--step", "create").stdout)
     assert (told["done"], "made from `advanced`" in told["said"]) == (False, True)
     _replace(state, 'id = "advanced"', 'id = "basic"')
-    assert _learn("--skip").returncode == 0
+    assert json.loads(_learn("--skip", "--json").stdout) == {"skipped": "talk", "next": "edit"}
     assert _states() == ["done", "skipped", "now", *_LATER[1:]]
     (Path("learn-agent") / "answers.toml").write_text("no toml [")
     told = json.loads(_learn("--json").stdout)
@@ -248,6 +254,7 @@ def test_without_a_terminal_it_looks_once() -> None:
     told = json.loads(_learn("--json", "--step", "create").stdout)
     assert (told["done"], "server.prot" in told["said"]) == (False, True)
     assert _learn("--step", "nothing").returncode == 2
+    assert json.loads(_learn("--reset", "--json").stdout) == {"reset": True}
 
 
 @pytest.mark.slow  # it starts pytest twice; the checks themselves are tested beside it

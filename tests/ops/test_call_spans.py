@@ -44,10 +44,10 @@ def test_a_call_is_a_span_below_the_one_that_it_was_made_in() -> None:
 
 
 def test_what_failed_on_the_way_is_an_event() -> None:
-    failed = _row(final=False, outcome="failed", error="rate-limit")
+    failed = _row(final=False, outcome="failed", error="rate-limit", failed_at=5_100_000_000)
     span, _ = _spans(failed, _row(attempt=2))
     (event,) = span.events
-    assert event.name == "llm.attempt.failed"
+    assert (event.name, event.timestamp) == ("llm.attempt.failed", 5_100_000_000)
     assert event.attributes is not None
     assert event.attributes["error.type"] == "rate-limit"
     assert span.status.is_ok or span.status.is_unset

@@ -23,7 +23,7 @@ from sentient_cli.llm.usage.hook import UsageHook, UsageSink
 from sentient_cli.ops import CallMetrics, CallSpans
 from sentient_cli.testing import FixedClock, make_session, run_agent
 from tests.cli.llm_command_kit import chat_answer
-from tests.support.llm_server import LLMServer, as_json
+from tests.support.llm_server import Answer, LLMServer, Received, as_json
 
 DOWN = as_json({"error": {"message": "Down"}}, 503)
 WELL = chat_answer("Hello", usage=(10, 5))
@@ -149,3 +149,33 @@ async def test_the_span_of_a_call_in_a_run_knows_whose_it_is_and_what_failed_on_
     assert {"sentient.query", "sentient.run", "sentient.call"} <= told.keys()
     (event,) = span.events
     assert (event.name, dict(event.attributes or {})["error.type"]) == ("llm.attempt.failed", "provider-server")
+
+
+@pytest.mark.story("4.5")
+async def test_each_failed_attempt_is_an_event_at_the_time_at_which_it_failed() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    clock = FixedClock()
+    began = clock.now_ns()
+    strategy = RetryPolicy(attempts=3, base=10, cap=10, jitter="none")
+
+    def answer(_: Received) -> Answer:
+        clock.advance(2)  # as long as the provider takes
+        return DOWN if len(server.requests) < 3 else WELL
+
+    with LLMServer(answer) as server:
+        config = CompatibleConfig(base_url=f"{server.url}/v1", default_model="small")
+        manager = LLMManager(
+            [CompatibleProvider("compatible", config, provider_id="mine")],
+            default_model="mine",
+            hooks=[UsageHook(CallSpans(provider), clock=clock)],
+            clock=clock,
+            policies=ResiliencePolicies(retry=strategy),
+        )
+        await manager.generate("Hello")
+        await manager.aclose()
+    (span,) = exporter.get_finished_spans()
+    # The first attempt fails after 2 s and is followed by the next after 10 more.
+    assert [(event.timestamp - began) / 1e9 for event in span.events] == pytest.approx([2, 14])
+    assert span.end_time is not None
+    assert (span.end_time - began) / 1e9 == pytest.approx(26)

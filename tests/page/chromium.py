@@ -247,7 +247,7 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def click(self, selector: str) -> None:
-        """Click on the middle of the first element that a selector finds, once it stands still and nothing covers it."""
+        """Click on the middle of the first element of a selector, once it stands still and nothing covers it."""
         script = """((selector) => new Promise((resolve, reject) => {
           let last = "", left = 500;
           const look = () => {

@@ -310,7 +310,8 @@ test("what cannot be resumed is lost, and what is not kept is gone", async (modu
   same((await asked(modules, [])).outcome, "lost");
   same((await asked(modules, [[200, frame(1), RUN]])).outcome, "lost");
   same((await asked(modules, [[404, "{}"]], (stream) => stream.watch("run1"))).outcome, "gone");
-  same((await asked(modules, [[204, ""]], (stream) => stream.watch("run1"))).outcome, "done");
+  const interrupted = await asked(modules, [[204, ""]], (stream) => stream.watch("run1"));
+  same([interrupted.outcome, interrupted.problem.detail], ["lost", "The agent’s process ended in the middle of this answer."]);
   const refused = await asked(modules, [[422, '{"detail":[{"msg":"No prompt"}]}']]);
   same([refused.outcome, refused.problem.detail], ["refused", "No prompt"]);
 });

@@ -184,7 +184,7 @@ def test_what_the_server_does_not_keep_is_said(page: Page, stub: Stub) -> None:
     assert "does not keep this answer any more" in page.text()
 
 
-@pytest.mark.story("E18.3")
+@pytest.mark.story("18.1")
 def test_the_keyboard_is_enough(page: Page, stub: Stub) -> None:
     open_page(page, stub)
     page.run("document.activeElement.blur()")

@@ -68,3 +68,42 @@ def test_code_that_never_loaded_is_explained_and_its_first_good_save_answers(pag
         page.wait("document.getElementById('broken').hidden")
         ask(page, "agent.py")
         page.wait("document.querySelector('.turn').innerText.includes('mended')")
+
+
+_CRASHING = """
+import asyncio, ctypes
+
+from sentient_cli import agent
+
+
+@agent
+async def crashing(session, query, response):
+    if query.prompt == "at once":
+        ctypes.string_at(0)
+    async with response.stream("ANSWER") as stream:
+        await stream.write("here")
+        if query.prompt == "later":
+            ctypes.string_at(0)
+"""
+
+
+@pytest.mark.story("20.5")
+def test_a_crash_is_told_with_signal_and_place_where_the_answer_broke_off(page: Page, tmp_path: Path) -> None:
+    with developing(tmp_path / "project", agent=_CRASHING) as dev:
+        page.open(f"{dev.url}/#token={dev.token}")
+        page.wait("document.getElementById('badge').innerText === 'Generation 1'")
+        for number, (prompt, line) in enumerate((("later", 14), ("at once", 10))):
+            ask(page, prompt)
+            page.wait("document.querySelector('.toast')?.innerText.includes('killed by SIGSEGV')")
+            box = f"document.querySelectorAll('.turn')[{number * 2}]"
+            page.wait(f"{box}?.querySelector('.problem') !== null")
+            said = str(page.run(f"{box}.innerText"))
+            assert f"ended: killed by SIGSEGV at agent.py:{line}. It used memory that is" in said
+            assert "Broken off" in said
+            ask(page, "hello")
+            page.wait(f"document.querySelectorAll('.turn')[{number * 2 + 1}]?.innerText.includes('Done')")
+        page.picture(tmp_path / "crash.png")
+        page.open(f"{dev.url}/")  # without the token it is said that it ended, and not why
+        page.run("sessionStorage.clear(), location.reload()")
+        page.wait("document.querySelector('.turn')?.innerText.includes('ended in the middle of this answer')")
+        assert "Broken off" in str(page.run("document.querySelector('.turn').innerText"))

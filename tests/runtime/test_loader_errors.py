@@ -191,6 +191,12 @@ def test_modules_that_import_each_other(write: Write, tmp_path: Path) -> None:
     assert error.why == "Modules import each other in a circle: agent.py > one.py > two.py"
 
 
+def test_a_package_that_lacks_what_it_imports_from_itself(write: Write, tmp_path: Path) -> None:
+    write("pack/__init__.py", "from . import nothing\n")
+    write("agent.py", "import pack\n")
+    assert fail(tmp_path).why.startswith("__init__.py imports a name from itself, or from its own package")
+
+
 @pytest.mark.parametrize("ending", ["import sys; sys.exit(3)", "raise SystemExit('over')", "exit()"])
 def test_a_module_that_ends_the_program(ending: str, write: Write, tmp_path: Path) -> None:
     write("agent.py", f"{ending}\n")
@@ -221,6 +227,16 @@ def test_what_failed_can_be_corrected_and_loaded_again(write: Write, tmp_path: P
     ("code", "what", "why"),
     [
         ("def assist(session, query, response): pass", "assist is not async", "def assist(session, query, response)"),
+        (
+            "from sentient_cli import agent\n@agent\ndef plain(session, query, response): pass",
+            "plain is not async",
+            "def plain(session, query, response)",
+        ),
+        (
+            "from sentient_cli import agent\n@agent(name='A')\nasync def short(session, query): pass",
+            "short does not take a session, a query and a response",
+            "It is `async def short(session, query)`",
+        ),
         (
             "class A:\n    def assist(self, session, query, response): pass",
             "A.assist is not async",

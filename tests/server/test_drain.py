@@ -112,6 +112,27 @@ def test_a_second_signal_ends_what_runs_at_once(tmp_path: Path) -> None:
         assert server.wait() == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("timeout", "signals"),
+    [(0, [signal.SIGTERM]), (_LONG, [signal.SIGTERM, signal.SIGINT])],
+    ids=["in its time", "at the second signal"],
+)
+def test_an_agent_that_blocks_the_loop_does_not_hold_the_server(
+    tmp_path: Path, timeout: int, signals: list[signal.Signals]
+) -> None:
+    with (
+        serve(tmp_path, "--drain-delay", 0, "--drain-timeout", timeout, code=1) as server,
+        Wire(server.address) as wire,
+    ):
+        assert next(ask(wire, f"block {10 * _LONG}").frames()).event == "READY"
+        server.wait_line("has been blocked")
+        for number in signals:
+            server.signal(number)
+        assert b"event: done" not in wire.rest()
+        server.wait_line("stands still and the server is to stop")
+
+
 def test_a_client_that_does_not_read_does_not_hold_the_drain(tmp_path: Path) -> None:
     flags = ["--drain-delay", 0, "--drain-timeout", "0.1"]
     with serve(tmp_path, *flags) as server, Wire(server.address, receive_buffer=4096) as wire:

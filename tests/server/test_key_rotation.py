@@ -75,6 +75,9 @@ def _write_passphrase(place: Path) -> None:
     words.chmod(0o600)
     store = EncryptedFileStore(paths.data_dir() / "credentials" / "encrypted", from_file(words), cost=CHEAP)
     store.put(Named("default", "first"), Secret("sk-some-other-0123456789"), expected=ABSENT)
+    own = paths.user_config_file()
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text(f'[credentials]\npassphrase_file = "{words}"\n')
 
 
 def _project(place: Path, server: LLMServer) -> None:
@@ -82,7 +85,7 @@ def _project(place: Path, server: LLMServer) -> None:
     (place / "sentient.toml").write_text(
         f'[llm]\nmodel = "mine:small"\n[llm.retry]\nattempts = 1\n'
         f'[llm.providers.mine]\nkind = "compatible"\nbase_url = "{server.url}/v1"\n'
-        f'[credentials]\nstores = ["encrypted"]\npassphrase_file = "words"\nwatch = 0.05\n'
+        '[credentials]\nstores = ["encrypted"]\nwatch = 0.05\n'
     )
 
 

@@ -177,3 +177,42 @@ def test_what_is_not_http(address: Address) -> None:
     with Wire(address) as wire:
         wire.send(b"GET / HTTP/9.9\r\n\r\n")
         assert re.match(rb"HTTP/1.1 4\d\d ", wire.rest())
+
+
+_OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA"}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("pieces", [1, 3, 400])
+def test_an_offer_of_http_2_is_passed_over(address: Address, chunked: bool, pieces: int) -> None:
+    body = question("one")
+    headers = {**JSON_BODY, **_OFFER}
+    sent = head("POST", "/assist", headers, body) + body
+    if chunked:
+        sent = head("POST", "/assist", {**headers, "Transfer-Encoding": "chunked"})
+        sent += b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    size = len(sent) // pieces + 1
+    with Wire(address) as wire:
+        for start in range(0, len(sent), size):
+            wire.send(sent[start : start + size])
+        frames = list(wire.answer().frames())
+    assert [frame.json.get("content") for frame in frames] == ["one", None]
+
+
+def test_an_offer_without_a_body_keeps_the_connection(address: Address) -> None:
+    with Wire(address) as wire:
+        assert wire.request("GET", "/health/live", _OFFER).read() == b'{"status":"ok"}'
+        assert [frame.event for frame in ask(wire, "one").frames()] == ["ANSWER", "done"]
+
+
+@pytest.mark.parametrize(("length", "body"), [("9", b"not json!"), ("99999999", b"{}")])
+def test_a_bad_body_behind_an_offer_is_refused(address: Address, length: str, body: bytes) -> None:
+    with Wire(address) as wire:
+        wire.send(head("POST", "/assist", {**JSON_BODY, **_OFFER, "Content-Length": length}) + body)
+        assert wire.answer().status == (422 if length == "9" else 413)
+
+
+def test_a_bad_chunk_behind_an_offer_is_no_http(address: Address) -> None:
+    with Wire(address) as wire:
+        wire.send(head("POST", "/assist", {**JSON_BODY, **_OFFER, "Transfer-Encoding": "chunked"}) + b"zz\r\n{}\r\n")
+        assert re.match(rb"HTTP/1.1 4\d\d ", wire.rest())

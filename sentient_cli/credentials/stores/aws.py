@@ -10,20 +10,20 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from typing import Final, Literal, TypeVar
+from collections.abc import Callable, Generator
+from typing import Final
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials.names import Address, is_name
 from sentient_cli.credentials.ports import Held
 from sentient_cli.credentials.stores.aws_wire import Client, SecretsManager, State
-from sentient_cli.credentials.stores.bounded import Bounded, Turn
-from sentient_cli.credentials.stores.texts import checked, conflict
+from sentient_cli.credentials.stores.bounded import Turn
+from sentient_cli.credentials.stores.managed import ManagedStore
+from sentient_cli.credentials.stores.texts import conflict
 from sentient_cli.errors import CredentialStoreError
 
 __all__ = ["AwsStore"]
 
-_T = TypeVar("_T")
 _LARGEST: Final = 65_536
 _PARTS: Final = 2
 _ATTEMPTS: Final = 6
@@ -31,8 +31,8 @@ _WAIT: Final = 2.0
 _FIX: Final = "Check the network and the region, then try again"
 
 
-class AwsStore:
-    """Keeps items in AWS Secrets Manager.
+class AwsStore(ManagedStore[SecretsManager]):
+    """Keeps items of at most 64 KiB in AWS Secrets Manager.
 
     Args:
         connect: Makes a client, and says where it goes.
@@ -51,27 +51,17 @@ class AwsStore:
         patience: float = 60.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        super().__init__("AWS Secrets Manager", _FIX, patience, _LARGEST)
         self._connect = connect
         self._prefix = prefix.strip("/")
         self._kms_key = kms_key
         self._pause = pause
         self._connected: tuple[Client, str] | None = None
-        self._bounded = Bounded(patience, "AWS Secrets Manager", _FIX, "it may be overloaded")
 
     @property
     def store_id(self) -> str:
         """``aws``."""
         return "aws"
-
-    @property
-    def strength(self) -> Literal["managed"]:
-        """A service with accounts of its own."""
-        return "managed"
-
-    @property
-    def writable(self) -> bool:
-        """It is, as far as whoever signs in may write."""
-        return True
 
     def describe(self) -> str:
         """Where it is, once it was used."""
@@ -90,54 +80,6 @@ class AwsStore:
         state = self._asked(lambda service, _turn: service.read(self._name(address)))
         return Held(state.text, state.revision) if state.text is not None else None
 
-    def put(self, address: Address, text: Secret, *, expected: str) -> str:
-        """Hold a text of at most 64 KiB, if what is held has the revision that is expected.
-
-        Raises:
-            CredentialConflictError: something else is held.
-            CredentialStoreError: as for `get`, or it may not be written, or is too large.
-        """
-        raw = checked(text, _LARGEST)
-
-        def work(service: SecretsManager, turn: Turn) -> str:
-            before = service.read(self._name(address))
-            if before.revision != expected:
-                raise conflict(address)
-            change = (
-                self._created(service, turn, address, raw, before)
-                if before.text is None
-                else self._changed(service, turn, address, raw, before)
-            )
-            # What is current by now may be somebody else's, and the secret may be another.
-            if service.read(self._name(address), change).text != text:
-                raise CredentialStoreError(f"The service does not hold {address} as it was written", fix=_FIX)
-            return change
-
-        return self._asked(work, changes=True)
-
-    def delete(self, address: Address, *, expected: str) -> None:
-        """Hold nothing any more; the service keeps no copy to recover it from.
-
-        Raises:
-            CredentialConflictError: something else is held.
-            CredentialStoreError: as for `put`.
-        """
-
-        def work(service: SecretsManager, turn: Turn) -> None:
-            before = service.read(self._name(address))
-            if before.revision != expected:
-                raise conflict(address)
-            if before.text is not None:
-                self._changed(service, turn, address, None, before)
-            if before.arn:
-                service.remove(before.arn)
-
-        self._asked(work, changes=True)
-
-    def addresses(self) -> Sequence[Address]:
-        """All that it holds, sorted. The service may take some minutes to list what was changed elsewhere."""
-        return self._asked(lambda service, _turn: self._addresses(service))
-
     def check(self) -> None:
         """Ask for the names of what is there."""
         self._asked(lambda service, _turn: next(service.names(f"{self._prefix}/"), ""))
@@ -148,13 +90,33 @@ class AwsStore:
             self._connected[0].close()
             self._connected = None
 
-    def _asked(self, work: Callable[[SecretsManager, Turn], _T], *, changes: bool = False) -> _T:
-        def run(turn: Turn) -> _T:
-            if self._connected is None:
-                self._connected = self._connect()
-            return work(SecretsManager(*self._connected), turn)
+    @contextlib.contextmanager
+    def _opened(self) -> Generator[SecretsManager]:
+        if self._connected is None:
+            self._connected = self._connect()
+        yield SecretsManager(*self._connected)
 
-        return self._bounded.run(run, changes=changes)
+    def _written(
+        self, wire: SecretsManager, turn: Turn, address: Address, text: str, expected: str
+    ) -> tuple[str, Secret | None]:
+        before = self._expected(wire, address, expected)
+        make = self._created if before.text is None else self._changed
+        change = make(wire, turn, address, text, before)
+        # What is current by now may be somebody else's, and the secret may be another.
+        return change, wire.read(self._name(address), change).text
+
+    def _removed(self, wire: SecretsManager, turn: Turn, address: Address, expected: str) -> None:
+        before = self._expected(wire, address, expected)
+        if before.text is not None:
+            self._changed(wire, turn, address, None, before)
+        if before.arn:
+            wire.remove(before.arn)
+
+    def _expected(self, wire: SecretsManager, address: Address, expected: str) -> State:
+        before = wire.read(self._name(address))
+        if before.revision != expected:
+            raise conflict(address)
+        return before
 
     def _name(self, address: Address) -> str:
         return f"{self._prefix}/{address}"
@@ -197,11 +159,11 @@ class AwsStore:
                 service.forget(before.arn, change)
         return change
 
-    def _addresses(self, service: SecretsManager) -> list[Address]:
+    def _addresses(self, wire: SecretsManager) -> list[Address]:
         prefix = f"{self._prefix}/"
         found: set[Address] = set()
-        for name in service.names(prefix):
+        for name in wire.names(prefix):
             parts = name.removeprefix(prefix).split("/")
             if len(parts) == _PARTS and all(is_name(part) for part in parts):
                 found.add(Address(*parts))
-        return sorted(found)
+        return list(found)

@@ -10,7 +10,7 @@ from sentient_cli.credentials.stores.aws import AwsStore
 from sentient_cli.credentials.stores.aws_errors import told
 from sentient_cli.credentials.stores.aws_wire import Client
 from sentient_cli.credentials.stores.web_addresses import check_address
-from sentient_cli.credentials.stores.web_agreed import Agreement, anywhere
+from sentient_cli.credentials.stores.web_agreed import Agreement, anywhere, refuse_exported
 from sentient_cli.errors import CredentialStoreError
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["open_aws"]
 
 _NAME: Final = "AWS Secrets Manager"
+_TRUSTED: Final = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE")
+"""Variables by which botocore asks others, or runs programs."""
 
 
 class _Meta(Protocol):
@@ -45,6 +47,7 @@ def open_aws(settings: AwsSettings, environment: Mapping[str, str], agreed: Agre
     region = settings.region or environment.get("AWS_REGION") or None
 
     def connect() -> tuple[Client, str]:
+        refuse_exported("AWS", *_TRUSTED)
         if settings.endpoint is not None:
             check_address(_NAME, settings.endpoint)
             agreed(settings.endpoint)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from collections.abc import Callable, Sequence
-from typing import Final, Literal, TypeVar
+from collections.abc import Callable, Generator
+from typing import Final
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials.names import Address, is_name
@@ -28,14 +28,14 @@ from sentient_cli.credentials.stores.azure_chain import (
     successor,
 )
 from sentient_cli.credentials.stores.azure_wire import KeyVault, Written
-from sentient_cli.credentials.stores.bounded import Bounded, Turn
-from sentient_cli.credentials.stores.texts import checked, conflict
+from sentient_cli.credentials.stores.bounded import Turn
+from sentient_cli.credentials.stores.managed import ManagedStore
+from sentient_cli.credentials.stores.texts import conflict
 from sentient_cli.credentials.stores.web import Service
 from sentient_cli.errors import CredentialStoreError
 
 __all__ = ["AzureStore", "address_of", "name_of"]
 
-_T = TypeVar("_T")
 _LARGEST: Final = 25_000
 _LONGEST_NAME: Final = 127
 _PARTS: Final = 3
@@ -47,8 +47,8 @@ _READ: Final = {written: character for character, written in _WRITTEN.items()}
 _FIX: Final = "Check the address and the network, then try again"
 
 
-class AzureStore:
-    """Keeps items in Azure Key Vault.
+class AzureStore(ManagedStore[KeyVault]):
+    """Keeps items of at most 25,000 bytes in Azure Key Vault. A change takes three seconds.
 
     Args:
         service: Where the vault is.
@@ -60,25 +60,15 @@ class AzureStore:
     def __init__(
         self, service: Service, token: Callable[[], Secret], *, prefix: str = "sentient", patience: float = 60.0
     ) -> None:
+        super().__init__("Key Vault", _FIX, patience, _LARGEST)
         self._service = service
         self._token = token
         self._prefix = prefix
-        self._bounded = Bounded(patience, "Key Vault", _FIX, "it may be overloaded")
 
     @property
     def store_id(self) -> str:
         """``azure``."""
         return "azure"
-
-    @property
-    def strength(self) -> Literal["managed"]:
-        """A service with accounts of its own."""
-        return "managed"
-
-    @property
-    def writable(self) -> bool:
-        """It is, as far as whoever signs in may write."""
-        return True
 
     def describe(self) -> str:
         """Where it is."""
@@ -95,59 +85,29 @@ class AzureStore:
         """
         return self._asked(lambda vault, _turn: self._read(vault, address))
 
-    def put(self, address: Address, text: Secret, *, expected: str) -> str:
-        """Hold a text of at most 25,000 bytes, if what is held has the revision that is expected. Takes three seconds.
-
-        Raises:
-            CredentialConflictError: something else is held.
-            CredentialStoreError: as for `get`, or it may not be written, or is too large.
-        """
-        raw = checked(text, _LARGEST)
-
-        def work(vault: KeyVault, turn: Turn) -> str:
-            version = self._changed(vault, turn, address, raw, expected)
-            if vault.read(self._name(address), version.version) != text:
-                raise CredentialStoreError(f"The service does not hold {address} as it was written", fix=_FIX)
-            return version.version
-
-        return self._asked(work, changes=True)
-
-    def delete(self, address: Address, *, expected: str) -> None:
-        """Hold nothing any more, and have all versions disabled. Takes three seconds.
-
-        Raises:
-            CredentialConflictError: something else is held.
-            CredentialStoreError: as for `put`.
-        """
-
-        def work(vault: KeyVault, turn: Turn) -> None:
-            name = self._name(address)
-            if not expected and _revision(head_of(vault.versions(name))) == "":
-                return
-            last = self._changed(vault, turn, address, None, expected)
-            for each in vault.versions(name).versions:
-                if each.enabled and each.created <= last.created and each.version != last.version:
-                    vault.disable(name, each.version)
-
-        self._asked(work, changes=True)
-
-    def addresses(self) -> Sequence[Address]:
-        """All that it holds, sorted."""
-        return self._asked(lambda vault, _turn: self._addresses(vault))
-
     def check(self) -> None:
         """Ask for the names of what is there."""
         self._asked(lambda vault, _turn: next(vault.names(), ""))
 
-    def close(self) -> None:
-        """Nothing is open."""
+    @contextlib.contextmanager
+    def _opened(self) -> Generator[KeyVault]:
+        with self._service.opened() as session:
+            yield KeyVault(session, self._token(), self._service.address)
 
-    def _asked(self, work: Callable[[KeyVault, Turn], _T], *, changes: bool = False) -> _T:
-        def run(turn: Turn) -> _T:
-            with self._service.opened() as session:
-                return work(KeyVault(session, self._token(), self._service.address), turn)
+    def _written(
+        self, wire: KeyVault, turn: Turn, address: Address, text: str, expected: str
+    ) -> tuple[str, Secret | None]:
+        version = self._changed(wire, turn, address, text, expected).version
+        return version, wire.read(self._name(address), version)
 
-        return self._bounded.run(run, changes=changes)
+    def _removed(self, wire: KeyVault, turn: Turn, address: Address, expected: str) -> None:
+        name = self._name(address)
+        if not expected and _revision(head_of(wire.versions(name))) == "":
+            return
+        last = self._changed(wire, turn, address, None, expected)
+        for each in wire.versions(name).versions:
+            if each.enabled and each.created <= last.created and each.version != last.version:
+                wire.disable(name, each.version)
 
     def _name(self, address: Address) -> str:
         return name_of(self._prefix, address)
@@ -204,13 +164,13 @@ class AzureStore:
             fix="Look what is stored, then try again",
         )
 
-    def _addresses(self, vault: KeyVault) -> list[Address]:
-        named = {name: address_of(self._prefix, name) for name in vault.names()}
-        return sorted(
+    def _addresses(self, wire: KeyVault) -> list[Address]:
+        named = {name: address_of(self._prefix, name) for name in wire.names()}
+        return [
             address
             for name, address in named.items()
-            if address is not None and _revision(head_of(vault.versions(name)))
-        )
+            if address is not None and _revision(head_of(wire.versions(name)))
+        ]
 
 
 def name_of(prefix: str, address: Address) -> str:

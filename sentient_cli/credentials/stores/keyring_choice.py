@@ -70,7 +70,7 @@ _VARIABLE: Final = "PYTHON_KEYRING_BACKEND"
 _LONGEST: Final = 160
 INSTEAD: Final = (
     "Start and unlock a keyring such as GNOME Keyring, KWallet or KeePassXC,"
-    ' or keep keys in the encrypted file: `stores = ["encrypted"]` in [credentials]'
+    " or keep keys in the encrypted file: run `sentient config set --user credentials.stores encrypted`"
 )
 """What to do without a keyring."""
 

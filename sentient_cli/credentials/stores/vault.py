@@ -6,26 +6,27 @@ condition, and could take away what somebody else has written meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Callable, Sequence
-from typing import Final, Literal, TypeVar
+from collections.abc import Callable, Generator
+from typing import Final
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials.names import Address, is_name
 from sentient_cli.credentials.ports import Held
-from sentient_cli.credentials.stores.bounded import Bounded, Turn
-from sentient_cli.credentials.stores.texts import checked, conflict
+from sentient_cli.credentials.stores.bounded import Turn
+from sentient_cli.credentials.stores.managed import ManagedStore
+from sentient_cli.credentials.stores.texts import conflict
 from sentient_cli.credentials.stores.vault_wire import KeyValue, State
 from sentient_cli.credentials.stores.web import Service
 from sentient_cli.errors import CredentialStoreError
 
 __all__ = ["VaultStore"]
 
-_T = TypeVar("_T")
 _FIX: Final = "Check the address and the network, and that the service runs and is unsealed"
 
 
-class VaultStore:
+class VaultStore(ManagedStore[KeyValue]):
     """Keeps items in OpenBao or HashiCorp Vault.
 
     Args:
@@ -47,28 +48,18 @@ class VaultStore:
         namespace: str = "",
         patience: float = 60.0,
     ) -> None:
+        super().__init__(service.name, _FIX, patience)
         self._service = service
         self._token = token
         self._mount = mount.strip("/")
         self._prefix = prefix.strip("/")
         self._namespace = namespace
         self._is_known = False
-        self._bounded = Bounded(patience, service.name, _FIX, "it may be overloaded")
 
     @property
     def store_id(self) -> str:
         """``vault``."""
         return "vault"
-
-    @property
-    def strength(self) -> Literal["managed"]:
-        """A service with accounts of its own."""
-        return "managed"
-
-    @property
-    def writable(self) -> bool:
-        """It is, as far as the policies of the token say so."""
-        return True
 
     def describe(self) -> str:
         """Where it is."""
@@ -86,44 +77,6 @@ class VaultStore:
         state = self._asked(lambda engine, _turn: engine.read(self._path(address)))
         return Held(state.text, state.revision) if state.text is not None else None
 
-    def put(self, address: Address, text: Secret, *, expected: str) -> str:
-        """Hold a text, if what is held has the revision that is expected.
-
-        Raises:
-            CredentialConflictError: something else is held.
-            CredentialStoreError: as for `get`, or it may not be written.
-        """
-        raw = checked(text)
-
-        def work(engine: KeyValue, turn: Turn) -> str:
-            self._require_versions(engine)
-            after = self._changed(engine, turn, address, raw, expected)
-            if after.text is None or after.text != text:
-                raise CredentialStoreError(f"The service does not hold {address} as it was written", fix=_FIX)
-            return after.revision
-
-        return self._asked(work, changes=True)
-
-    def delete(self, address: Address, *, expected: str) -> None:
-        """Hold nothing any more, and have all versions destroyed.
-
-        Raises:
-            CredentialConflictError: something else is held.
-            CredentialStoreError: as for `put`, or older versions could not be destroyed.
-        """
-
-        def work(engine: KeyValue, turn: Turn) -> None:
-            if not expected and engine.read(self._path(address)).text is None:
-                return
-            after = self._changed(engine, turn, address, None, expected)
-            engine.destroy(self._path(address), after.version)
-
-        self._asked(work, changes=True)
-
-    def addresses(self) -> Sequence[Address]:
-        """All that it holds, sorted."""
-        return self._asked(lambda engine, _turn: self._addresses(engine))
-
     def check(self) -> None:
         """Ask it what the engine is, and what is in the folder."""
 
@@ -133,15 +86,23 @@ class VaultStore:
 
         self._asked(work)
 
-    def close(self) -> None:
-        """Nothing is open."""
+    @contextlib.contextmanager
+    def _opened(self) -> Generator[KeyValue]:
+        with self._service.opened() as session:
+            yield KeyValue(session, self._token(), self._mount, self._namespace)
 
-    def _asked(self, work: Callable[[KeyValue, Turn], _T], *, changes: bool = False) -> _T:
-        def run(turn: Turn) -> _T:
-            with self._service.opened() as session:
-                return work(KeyValue(session, self._token(), self._mount, self._namespace), turn)
+    def _written(
+        self, wire: KeyValue, turn: Turn, address: Address, text: str, expected: str
+    ) -> tuple[str, Secret | None]:
+        self._require_versions(wire)
+        after = self._changed(wire, turn, address, text, expected)
+        return after.revision, after.text
 
-        return self._bounded.run(run, changes=changes)
+    def _removed(self, wire: KeyValue, turn: Turn, address: Address, expected: str) -> None:
+        if not expected and wire.read(self._path(address)).text is None:
+            return
+        after = self._changed(wire, turn, address, None, expected)
+        wire.destroy(self._path(address), after.version)
 
     def _path(self, address: Address) -> str:
         return f"{self._prefix}/{address}" if self._prefix else str(address)
@@ -172,11 +133,11 @@ class VaultStore:
             fix="Look into the log of the service",
         )
 
-    def _addresses(self, engine: KeyValue) -> list[Address]:
+    def _addresses(self, wire: KeyValue) -> list[Address]:
         found: list[Address] = []
-        for folder in engine.names(self._prefix):
+        for folder in wire.names(self._prefix):
             profile = folder.removesuffix("/")
             if folder.endswith("/") and is_name(profile):
-                names = engine.names(f"{self._prefix}/{profile}" if self._prefix else profile)
+                names = wire.names(f"{self._prefix}/{profile}" if self._prefix else profile)
                 found += [Address(profile, name) for name in names if is_name(name)]
-        return sorted(address for address in found if engine.holds(self._path(address)))
+        return [address for address in found if wire.holds(self._path(address))]

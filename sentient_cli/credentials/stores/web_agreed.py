@@ -6,20 +6,19 @@ goes there only when the user's own settings or the variables of the shell name 
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final, TypeAlias, cast
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from sentient_cli import paths
-from sentient_cli.config.environ import process_environment
+from sentient_cli.config.environ import process_environment, shell_environment
+from sentient_cli.credentials.users_own import own_tables, table_in
 from sentient_cli.errors import CredentialStoreError
 from sentient_cli.sanitize import sanitize_line
 
-__all__ = ["Agreement", "agreement_of", "anywhere"]
+__all__ = ["Agreement", "agreement_of", "anywhere", "refuse_exported"]
 
 Agreement: TypeAlias = Callable[[str], None]
 """Raises a `CredentialStoreError` when nobody has agreed to an address."""
-_FILE: Final = "credentials"
 
 
 def anywhere(_address: str) -> None:
@@ -43,7 +42,7 @@ def agreement_of(store: str, key: str, variables: tuple[str, ...] = ()) -> Agree
     variable = f"SENTIENT_CREDENTIALS_{store}_{key}".upper()
 
     def require(address: str) -> None:
-        shell = process_environment()
+        shell = shell_environment()
         named = {shell.get(name, "") for name in (variable, *variables)} | set(_of_user(store, key))
         if address.rstrip("/") in {each.strip().rstrip("/") for each in named}:
             return
@@ -57,23 +56,29 @@ def agreement_of(store: str, key: str, variables: tuple[str, ...] = ()) -> Agree
     return require
 
 
+def refuse_exported(service: str, *names: str) -> None:
+    """See that a foreign client, which reads the variables of the process, reads none of these out of a ``.env``.
+
+    Args:
+        service: The service, for people.
+        names: The variables that say where somebody signs in, or whom to trust there.
+
+    Raises:
+        CredentialStoreError: one was exported out of a file.
+    """
+    shell, process = shell_environment(), process_environment()
+    for name in names:
+        if process.get(name, "") != shell.get(name, ""):
+            raise CredentialStoreError(
+                f"Nobody has agreed to sign in at {service} as {name} says",
+                why="It stands in the `.env` of the project, and a project may say anything",
+                fix=f"If you trust it, set {name} to it in the shell; else remove it from `.env`",
+            )
+
+
 def _of_user(store: str, key: str) -> Iterator[str]:
     """What the user's own settings say, in whichever profile."""
-    try:
-        settings: dict[str, object] = tomllib.loads(paths.user_config_file().read_text("utf-8"))
-    except (OSError, ValueError):  # whoever reads the settings themselves says what is wrong with them
-        return
-    for table in (settings, *_tables(settings, "profile")):
-        value = _table(_table(table, _FILE), store).get(key)
+    for table in own_tables():
+        value = table_in(table, "credentials", store).get(key)
         if isinstance(value, str):
             yield value
-
-
-def _tables(settings: Mapping[str, object], name: str) -> Iterator[Mapping[str, object]]:
-    held = _table(settings, name)
-    yield from (_table(held, each) for each in held)
-
-
-def _table(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = settings.get(name)
-    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}

@@ -7,11 +7,17 @@ from typing import Final
 
 import msgspec
 
+from sentient_cli.llm.parameters import Effort
+
 __all__ = ["ModelFacts", "facts_of"]
 
 _FAMILY_FIRST: Final = re.compile(r"claude-[a-z]+-(\d{1,2})(?:[-.](\d{1,2}))?(?![\d])")
 _NUMBER_FIRST: Final = re.compile(r"claude-(\d{1,2})(?:[-.](\d{1,2}))?-[a-z]")
 _NEWEST: Final = (99, 0)
+# https://platform.claude.com/docs/en/build-with-claude/effort
+_EFFORTS: Final[tuple[Effort, ...]] = ("low", "medium", "high", "xhigh", "max")
+_EFFORTS_BEFORE: Final[tuple[Effort, ...]] = ("low", "medium", "high", "max")
+"""Those of 4.6."""
 
 
 class ModelFacts(msgspec.Struct, frozen=True, gc=False):
@@ -25,6 +31,7 @@ class ModelFacts(msgspec.Struct, frozen=True, gc=False):
         max_output: Tokens that an answer may have, when known.
         samples: Whether it takes ``temperature``, ``top_p`` and ``top_k``.
         mixes: Whether it takes ``temperature`` and ``top_p`` in one request.
+        efforts: How long it can be told to think, where it decides itself.
     """
 
     adaptive: bool = True
@@ -34,6 +41,7 @@ class ModelFacts(msgspec.Struct, frozen=True, gc=False):
     max_output: int | None = None
     samples: bool = True
     mixes: bool = True
+    efforts: tuple[Effort, ...] = _EFFORTS
 
 
 def facts_of(model: str) -> ModelFacts:
@@ -58,6 +66,7 @@ def facts_of(model: str) -> ModelFacts:
         # One whose name is not Claude's speaks like Claude only.
         samples=version < (4, 7) or "claude" not in model,
         mixes=version < (4, 1) or "claude" not in model,
+        efforts=_EFFORTS if version >= (4, 7) else _EFFORTS_BEFORE,
     )
 
 

@@ -10,6 +10,7 @@ from sentient_cli.llm.anthropic.callids import CallIds
 from sentient_cli.llm.conversation import nothing_to_answer
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.types import JsonValue, Message, ToolCall
+from sentient_cli.llm.wire.thoughts import signed_by
 
 __all__ = ["Block", "Conversation"]
 
@@ -183,6 +184,6 @@ def _source(url: str, media_type: str, data: str) -> Block:
 def _thinking(part: ThinkingPart) -> Block | None:
     if part.redacted:
         return {"type": "redacted_thinking", "data": part.redacted}
-    if part.signature:
+    if signed_by(part.signature) == "messages":
         return {"type": "thinking", "thinking": part.text, "signature": part.signature}
     return None  # another provider's, or cut off: nobody vouches for it

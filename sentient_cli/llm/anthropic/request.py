@@ -11,6 +11,7 @@ from sentient_cli.llm.anthropic.schemas import closed
 from sentient_cli.llm.parameters import Effort, Parameters
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, OutputSpec, ToolSpec
+from sentient_cli.llm.wire.efforts import listed_efforts, nearest_effort
 from sentient_cli.llm.wire.extras import lay_over
 
 __all__ = ["COUNTED", "Asked", "ask"]
@@ -134,11 +135,13 @@ class _Shaper:
         self._body["thinking"] = {"type": "adaptive"}
         if tokens is not None:
             self._notices.append("The model decides itself how long it thinks: `thinking_tokens` is not sent")
-        if effort == "minimal":
-            self._notices.append("The least `effort` of the model is `low`: `minimal` becomes that")
-            effort = "low"
-        if effort is not None:
-            self._output_config()["effort"] = effort
+        if effort is None:
+            return
+        nearest = nearest_effort(effort, self._facts.efforts)
+        if nearest != effort:
+            known = listed_efforts(self._facts.efforts)
+            self._notices.append(f"The `effort` {effort!r} becomes {nearest!r}: the model has {known}")
+        self._output_config()["effort"] = nearest
 
     def _budget(self, effort: Effort | None, tokens: int | None) -> None:
         """Thoughts of so many tokens, which count as a part of the answer's."""

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from sentient_cli.llm.chatwire.dialect import Dialect
+from sentient_cli.llm.chatwire.extras import add_extra
 from sentient_cli.llm.chatwire.messages import wire_messages
 from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
 from sentient_cli.llm.conversation import check_said
@@ -14,11 +15,10 @@ from sentient_cli.llm.models.taken import taken_by
 from sentient_cli.llm.parameters import Effort, Parameters
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, ToolSpec
-from sentient_cli.llm.wire.extras import lay_over
+from sentient_cli.llm.wire.efforts import nearest_effort
 
-__all__ = ["Body", "body_of", "nearest_effort", "settings_of", "why_left_out"]
+__all__ = ["Body", "body_of", "known_efforts", "settings_of", "why_left_out"]
 
-_EFFORTS: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _NONE: Final = Parameters()
 _APART: Final = frozenset({"tool_choice", "extra"})
 """Parameters that are not just given another name."""
@@ -32,10 +32,12 @@ class Body(NamedTuple):
     Args:
         content: The body.
         notices: What was not asked as it was wanted.
+        include: What it asks for that does not come unasked, where there is such a thing.
     """
 
     content: bytes
     notices: list[str]
+    include: tuple[str, ...] = ()
 
 
 def body_of(
@@ -75,7 +77,8 @@ def body_of(
     if request.tools:
         _calm(told, dialect, notices)
     _add_output(request, dialect, provider, told, notices)
-    lay_over(told, (request.parameters.extra or {}).get(provider, {}))
+    if request.parameters.extra:
+        add_extra(request.parameters, dialect, provider, told, notices)
     return Body(msgspec.json.encode(told), notices)
 
 
@@ -116,7 +119,6 @@ def settings_of(
     """
     parameters, notices = request.parameters, list[str]()
     model = model or request.model
-    taken = taken_by(dialect.kind, model)
     for name in parameters.__struct_fields__:
         value: JsonValue = getattr(parameters, name)
         if value is None or name in _APART or (name == "stop" and not parameters.stop):
@@ -129,13 +131,14 @@ def settings_of(
             notices.append(f"The parameter {name!r} was left out: {why}")
             continue
         if name == "effort":
-            value = _effort(parameters.effort or "medium", taken.efforts or dialect.efforts, provider, notices)
+            value = _effort(parameters.effort or "medium", known_efforts(dialect, model), provider, notices)
         elif name == "stop" and dialect.stops is not None and len(parameters.stop) > dialect.stops:
             value = list[JsonValue](parameters.stop[: dialect.stops])
             notices.append(f"Only the first {dialect.stops} of `stop` were sent: {provider!r} takes no more")
         elif name == "top_logprobs" and "logprobs" in dialect.parameters:
             _put(told, dialect.parameters["logprobs"], True)
         _put(told, theirs, value)
+    _unthink(told, dialect)
     choice = parameters.tool_choice
     if choice is not None and request.tools:
         _add_choice(choice, dialect, provider, told, notices)
@@ -193,15 +196,29 @@ def _effort(wanted: Effort, known: tuple[Effort, ...], provider: str, notices: l
     return nearest
 
 
-def nearest_effort(wanted: Effort, known: tuple[Effort, ...]) -> Effort:
-    """The one of some efforts that is next to what is wanted.
+def _unthink(told: dict[str, JsonValue], dialect: Dialect) -> None:
+    """Say in other words that a model shall not think, where that is no effort."""
+    name = dialect.parameters.get("effort", "")
+    if dialect.unthinking and told.get(name) == "none":
+        del told[name]
+        told |= dialect.unthinking
+
+
+def known_efforts(dialect: Dialect, model: str) -> tuple[Effort, ...]:
+    """How long a model can be told to think.
+
+    Args:
+        dialect: What its vendor takes.
+        model: As it is named there.
 
     Example:
-        >>> nearest_effort("none", ("minimal", "low"))
-        'minimal'
+        >>> known_efforts(Dialect(kind="openai"), "gpt-6-astra")[-1]
+        'xhigh'
+        >>> known_efforts(Dialect(kind="openai", responses=True), "gpt-6-astra")[-1]
+        'max'
     """
-    place = _EFFORTS.index(wanted)
-    return min(known, key=lambda each: abs(_EFFORTS.index(each) - place))
+    taken = taken_by(dialect.kind, model)
+    return (*(taken.efforts or dialect.efforts), *(taken.deeper if dialect.responses else ()))
 
 
 def _add_choice(choice: str, dialect: Dialect, provider: str, told: dict[str, JsonValue], notices: list[str]) -> None:

@@ -9,6 +9,8 @@ import msgspec
 from typing_extensions import override
 
 from sentient_cli.errors import ServerError
+from sentient_cli.llm.chatwire.details import Details, text_in
+from sentient_cli.llm.chatwire.dialect import DETAILS
 from sentient_cli.llm.chatwire.frames import Choice, Frame, lenient_frame, read_frame
 from sentient_cli.llm.chatwire.toolcalls import CallSorter
 from sentient_cli.llm.chatwire.usage import usage_of
@@ -49,6 +51,7 @@ class ChatDecoder(StreamDecoder):
         provider: Whose; errors name it.
         notices: What was not asked as it was wanted; told with the first chunk.
         reasoning_apart: As for `Dialect`.
+        thoughts: As for `Dialect`.
 
     Example:
         >>> decoder = ChatDecoder("mine")
@@ -60,10 +63,18 @@ class ChatDecoder(StreamDecoder):
         ['stop']
     """
 
-    __slots__ = ("_apart", "_begun", "_calls", "_finish", "_tier")
+    __slots__ = ("_apart", "_begun", "_calls", "_details", "_finish", "_tier")
 
-    def __init__(self, provider: str, notices: Sequence[str] | None = None, *, reasoning_apart: bool = False) -> None:
+    def __init__(
+        self,
+        provider: str,
+        notices: Sequence[str] | None = None,
+        *,
+        reasoning_apart: bool = False,
+        thoughts: str = "",
+    ) -> None:
         super().__init__(provider, notices)
+        self._details = Details() if thoughts == DETAILS else None
         self._apart = reasoning_apart
         self._calls = CallSorter()
         self._begun = False
@@ -73,7 +84,9 @@ class ChatDecoder(StreamDecoder):
     @override
     def _last(self) -> list[Chunk]:
         finish = "tool_call" if self._finish == "stop" and self._calls.count else self._finish
-        return [Chunk(usage=self.usage, finish_reason=finish)]
+        last = Chunk(usage=self.usage, finish_reason=finish)
+        signature = self._details.signature if self._details is not None else ""
+        return [Chunk(thinking=ThinkingPart(signature=signature)), last] if signature else [last]
 
     @override
     def _take(self, data: bytes, chunks: list[Chunk]) -> None:
@@ -99,6 +112,8 @@ class ChatDecoder(StreamDecoder):
                 and not delta.reasoning
                 and not delta.refusal
                 and delta.annotations is None
+                and not delta.reasoning_details
+                and delta.audio is None
                 and not choice.index
             ):
                 self._texts.append(delta.content)
@@ -150,12 +165,16 @@ class ChatDecoder(StreamDecoder):
     def _take_choice(self, choice: Choice, frame: Frame, chunks: list[Chunk]) -> None:
         delta = choice.delta or choice.message
         if delta is not None:
-            thoughts = delta.reasoning_content or delta.reasoning
+            details = delta.reasoning_details or ()
+            if self._details is not None:
+                self._details.add(details)
+            thoughts = delta.reasoning_content or delta.reasoning or text_in(details)
             if thoughts:
                 chunks.append(Chunk(thinking=ThinkingPart(thoughts)))
-            if delta.content:
-                self._texts.append(delta.content)
-                chunks.append(Chunk(delta.content))
+            text = delta.content or _spoken(delta.audio)
+            if text:
+                self._texts.append(text)
+                chunks.append(Chunk(text))
             if delta.refusal:
                 chunks.append(Chunk(refusal=delta.refusal))
             chunks += [Chunk(tool_call=self._calls.sort(call)) for call in delta.tool_calls or ()]
@@ -190,6 +209,12 @@ def _packed(data: bytes) -> bytes:
     return data.replace(b" ", b"")
 
 
+def _spoken(sound: dict[str, JsonValue] | None) -> str:
+    """The words of what is said aloud."""
+    words = sound.get("transcript") if sound else None
+    return words if isinstance(words, str) else ""
+
+
 def _extra(choice: Choice, frame: Frame) -> dict[str, JsonValue]:
     extra: dict[str, JsonValue] = {}
     if choice.logprobs:
@@ -197,6 +222,8 @@ def _extra(choice: Choice, frame: Frame) -> dict[str, JsonValue]:
     delta = choice.delta or choice.message
     if delta is not None and delta.annotations:
         extra["annotations"] = delta.annotations
+    if delta is not None and delta.audio:
+        extra["audio"] = delta.audio
     # They come with every frame; the last one counts.
     if choice.finish_reason and frame.citations:
         extra["citations"] = frame.citations

@@ -9,8 +9,9 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from sentient_cli.llm.parameters import Effort
+from sentient_cli.llm.types import JsonValue
 
-__all__ = ["COMMON", "LOCAL", "OPENAI", "Dialect", "SchemaForm"]
+__all__ = ["COMMON", "DETAILS", "LOCAL", "OPENAI", "Dialect", "SchemaForm"]
 
 SchemaForm: TypeAlias = Literal["strict", "plain", "none"]
 """How an answer is held to a schema: by one that has every property required, by the schema as it is, or not at all."""
@@ -49,12 +50,17 @@ OPENAI: Final[Mapping[str, str]] = MappingProxyType(
 """Those of OpenAI itself."""
 
 
+DETAILS: Final = "reasoning_details"
+"""Thoughts as a list of parts, some of them signed or sealed, that go back as they came."""
+
+
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """What a vendor's chat completions take.
 
     Args:
         parameters: The parameters that it takes, by our names, with its own.
-        efforts: How long it can be told to think; another wish becomes the nearest of these.
+        efforts: How long it can be told to think; another wish becomes the nearest of these, and of two the first.
+        unthinking: What is sent instead of the effort ``none``, where that is no effort there.
         system_role: What it calls the role of instructions.
         usage_option: Whether it has to be asked for the usage of a stream.
         schema: How it holds an answer to a schema.
@@ -70,6 +76,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         reasoning_apart: Whether it counts the tokens of reasoning beside those of the answer, not as part of them.
         thoughts: What it calls the thoughts of an answer that asked for tools, if it wants them back with the results;
             empty: it does not.
+        responses: Whether it is the Responses API, by which some models think longer.
+        elsewhere: What of `Parameters.extra` it has by another of its APIs alone.
+        renamed: What of it has another name here; a dot leads into an object.
 
     Example:
         >>> Dialect(parameters={**COMMON, "seed": "random_seed"}, required="any").parameters["seed"]
@@ -78,6 +87,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
     parameters: Mapping[str, str] = COMMON
     efforts: tuple[Effort, ...] = ("low", "medium", "high")
+    unthinking: Mapping[str, JsonValue] = MappingProxyType({})
     system_role: str = "system"
     usage_option: bool = True
     schema: SchemaForm = "plain"
@@ -92,3 +102,6 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     tiers: tuple[str, ...] = ()
     reasoning_apart: bool = False
     thoughts: str = ""
+    responses: bool = False
+    elsewhere: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = MappingProxyType({})

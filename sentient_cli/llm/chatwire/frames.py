@@ -37,6 +37,8 @@ class Delta(msgspec.Struct, gc=False):
     refusal: str | None = None
     tool_calls: list[CallDelta] | None = None
     annotations: list[JsonValue] | None = None
+    reasoning_details: list[JsonValue] | None = None
+    audio: dict[str, JsonValue] | None = None
 
 
 class PromptDetails(msgspec.Struct, gc=False):
@@ -167,7 +169,7 @@ def _choice(told: Json) -> Json:
 def _delta(told: JsonValue) -> JsonValue:
     if not isinstance(told, dict):
         return None
-    annotations = told.get("annotations")
+    annotations, details, sound = told.get("annotations"), told.get("reasoning_details"), told.get("audio")
     text, thoughts = _content(told.get("content"))
     return {
         "content": text,
@@ -176,6 +178,8 @@ def _delta(told: JsonValue) -> JsonValue:
         "refusal": _text(told.get("refusal")),
         "tool_calls": [_call(call) for call in _objects(told.get("tool_calls"))] or None,
         "annotations": annotations if isinstance(annotations, list) else None,
+        "reasoning_details": details if isinstance(details, list) else None,
+        "audio": sound if isinstance(sound, dict) else None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 
 from sentient_cli.llm.provider import ModelInfo
@@ -33,13 +34,24 @@ def models_in(told: JsonValue) -> tuple[ModelInfo, ...]:
         if isinstance(item, dict):
             name = item.get("id") or item.get("name")
             if isinstance(name, str) and name not in found:
-                found[name] = ModelInfo(id=name, description=_sentence(item), context_tokens=_context(item))
+                found[name] = ModelInfo(
+                    id=name, description=_sentence(item), context_tokens=_context(item), shutdown=_shutdown(item)
+                )
     return tuple(found.values())
 
 
 def _sentence(item: dict[str, JsonValue]) -> str:
     text = item.get("description")
     return text.partition("\n")[0][:300] if isinstance(text, str) else ""
+
+
+def _shutdown(item: dict[str, JsonValue]) -> str | None:
+    """The day of its end, as OpenAI tells it."""
+    told = item.get("shutdown_date")
+    try:
+        return date.fromisoformat(told).isoformat() if isinstance(told, str) else None
+    except ValueError:
+        return None
 
 
 def _context(item: dict[str, JsonValue]) -> int | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sentient_cli.errors import BadRequestError
-from sentient_cli.llm.chatwire.dialect import Dialect
+from sentient_cli.llm.chatwire.details import details_in
+from sentient_cli.llm.chatwire.dialect import DETAILS, Dialect
 from sentient_cli.llm.conversation import has_content
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.types import JsonValue, Message
@@ -72,9 +73,16 @@ def _assistant(message: Message, dialect: Dialect) -> JsonValue:
             for call in message.tool_calls
         ]
         if dialect.thoughts and not isinstance(message.content, str):
-            thoughts = [part.text for part in message.content if isinstance(part, ThinkingPart)]
-            told |= {dialect.thoughts: "".join(thoughts)} if thoughts else {}
+            thoughts = [part for part in message.content if isinstance(part, ThinkingPart)]
+            told |= _thoughts(thoughts, dialect.thoughts)
     return told
+
+
+def _thoughts(thoughts: list[ThinkingPart], name: str) -> dict[str, JsonValue]:
+    value: JsonValue = "".join(part.text for part in thoughts)
+    if name == DETAILS:
+        value = [detail for part in thoughts for detail in details_in(part.signature)]
+    return {name: value} if value else {}
 
 
 def _content(message: Message, dialect: Dialect, provider: str) -> JsonValue:

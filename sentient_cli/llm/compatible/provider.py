@@ -96,7 +96,10 @@ class CompatibleProvider(RemoteProvider[CompatibleConfig]):
         except BaseException:
             incoming.close()
             raise
-        decoder = ChatDecoder(self._id, body.notices, reasoning_apart=self._vendor.dialect.reasoning_apart)
+        dialect = self._vendor.dialect
+        decoder = ChatDecoder(
+            self._id, body.notices, reasoning_apart=dialect.reasoning_apart, thoughts=dialect.thoughts
+        )
         return Begun(incoming, decoder, streamed)
 
     async def validate(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from sentient_cli.errors import ConfigError
-from sentient_cli.llm.chatwire.dialect import COMMON, LOCAL, OPENAI, Dialect
+from sentient_cli.llm.chatwire.dialect import COMMON, DETAILS, LOCAL, OPENAI, Dialect
 
 __all__ = ["AUTO", "VENDORS", "Vendor", "vendor_of"]
 
@@ -128,11 +128,12 @@ _ROWS: Final = (
         thinking=True,
         dialect=Dialect(
             parameters=_less(LOCAL, effort="reasoning.effort", thinking_tokens="reasoning.max_tokens"),
-            efforts=("none", "minimal", "low", "medium", "high", "xhigh"),
+            efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
             schema="strict",
             audio=True,
             documents=True,
             cache_marks=True,
+            thoughts=DETAILS,
         ),
     ),
     Vendor(
@@ -169,7 +170,9 @@ _ROWS: Final = (
         default_model="deepseek-flash",
         thinking=True,
         dialect=Dialect(
-            parameters=_less(COMMON, "seed", "effort", "parallel_tools", "user"),
+            parameters=_less(COMMON, "seed", "parallel_tools", "user"),
+            efforts=("high", "low", "max", "none"),  # in this order `medium` and `xhigh` become what they are there
+            unthinking=MappingProxyType({"thinking": {"type": "disabled"}}),
             schema="none",
             images=False,
             kind="deepseek",
@@ -185,10 +188,12 @@ _ROWS: Final = (
         default_model="mistral-large-latest",
         thinking=True,
         dialect=Dialect(
-            parameters=_less(COMMON, "effort", "logprobs", "top_logprobs", "user", seed="random_seed"),
+            parameters=_less(COMMON, "logprobs", "top_logprobs", "user", seed="random_seed"),
+            efforts=("high", "none"),
             usage_option=False,
             required="any",
             audio=True,
+            kind="mistral",
         ),
     ),
     Vendor(

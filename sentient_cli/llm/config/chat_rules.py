@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from sentient_cli.llm.chatwire.body import nearest_effort, why_left_out
+from sentient_cli.llm.chatwire.body import known_efforts, why_left_out
 from sentient_cli.llm.chatwire.dialect import Dialect
 from sentient_cli.llm.config.conflict import Conflict
 from sentient_cli.llm.config.lengths import too_long
@@ -15,6 +15,7 @@ from sentient_cli.llm.config.sources import REFERENCES
 from sentient_cli.llm.models.taken import taken_by
 from sentient_cli.llm.parameters import Parameters
 from sentient_cli.llm.types import JsonValue
+from sentient_cli.llm.wire.efforts import listed_efforts, nearest_effort
 
 __all__ = ["chat_conflicts"]
 
@@ -87,7 +88,7 @@ def _of_effort(parameters: Parameters, dialect: Dialect, model: str, source: str
     if wanted is None:
         return
     taken = taken_by(dialect.kind, model)
-    known = taken.efforts or dialect.efforts
+    known = known_efforts(dialect, model)
     sent = nearest_effort(wanted, known)
     if sent != wanted:
         yield Conflict(
@@ -95,9 +96,9 @@ def _of_effort(parameters: Parameters, dialect: Dialect, model: str, source: str
             value=wanted,
             effect="changed",
             becomes=sent,
-            reason=f"the model {model!r:.80} has {', '.join(known)}",
+            reason=f"the model {model!r:.80} has {listed_efforts(known)}",
             source=source,
-            alternatives=(f"Use one of these: {', '.join(known)}.",),
+            alternatives=(f"Use one of these: {listed_efforts(known)}.",),
         )
     beside_tools, why = taken.with_tools(sent, model)
     if why and api != "responses":

@@ -9,9 +9,10 @@ from sentient_cli.llm.anthropic.config import AnthropicConfig
 from sentient_cli.llm.anthropic.facts import ModelFacts, facts_of
 from sentient_cli.llm.config.conflict import Conflict
 from sentient_cli.llm.config.lengths import too_long
-from sentient_cli.llm.config.sources import REFERENCES, SERVICE_TIERS, THINKING
+from sentient_cli.llm.config.sources import EFFORT, REFERENCES, SERVICE_TIERS, THINKING
 from sentient_cli.llm.parameters import Effort, Parameters
 from sentient_cli.llm.types import JsonValue
+from sentient_cli.llm.wire.efforts import listed_efforts, nearest_effort
 
 __all__ = ["find"]
 
@@ -108,7 +109,7 @@ def _thinking(parameters: Parameters, model: str, facts: ModelFacts, config: Ant
                     alternatives=("Use a model that thinks, such as `anthropic:claude-haiku-4-5`.", _LEAVE),
                 )
     elif facts.adaptive:
-        yield from _adaptive(parameters, model)
+        yield from _adaptive(parameters, model, facts)
     else:
         yield from _budget(parameters, model, facts, config)
 
@@ -128,7 +129,7 @@ def _contrary(effort: Effort | None, tokens: int | None) -> Iterator[Conflict]:
         )
 
 
-def _adaptive(parameters: Parameters, model: str) -> Iterator[Conflict]:
+def _adaptive(parameters: Parameters, model: str, facts: ModelFacts) -> Iterator[Conflict]:
     effort, tokens = parameters.effort, parameters.thinking_tokens
     if tokens is not None:
         yield Conflict(
@@ -137,17 +138,19 @@ def _adaptive(parameters: Parameters, model: str) -> Iterator[Conflict]:
             effect="left out",
             reason=f"the model {model!r:.80} decides itself how long it thinks",
             source=THINKING,
-            alternatives=("Steer it with `effort`: low, medium, high, xhigh, max.",),
+            alternatives=(f"Steer it with `effort`: {listed_efforts(facts.efforts)}.",),
         )
-    if effort == "minimal":
+    nearest = nearest_effort(effort, facts.efforts) if effort is not None else None
+    if nearest != effort:
+        known = listed_efforts(facts.efforts)
         yield Conflict(
             parameter="effort",
             value=effort,
             effect="changed",
-            becomes="low",
-            reason="that is the least effort that the model has",
-            source=THINKING,
-            alternatives=("Use `low`, or `none` so that it does not think.",),
+            becomes=nearest,
+            reason=f"the model {model!r:.80} has {known}",
+            source=EFFORT,
+            alternatives=(f"Use one of these: {known}; or `none` so that it does not think.",),
         )
 
 

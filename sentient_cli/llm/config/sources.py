@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["REFERENCES", "SERVICE_TIERS", "THINKING"]
+__all__ = ["EFFORT", "OPENAI_CHAT", "OPENAI_RESPONSES", "REFERENCES", "SERVICE_TIERS", "THINKING"]
 
 REFERENCES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "anthropic": "https://platform.claude.com/docs/en/api/messages",
         "azure": "https://learn.microsoft.com/azure/ai-foundry/openai/reference",
         "cohere": "https://docs.cohere.com/docs/compatibility-api",
-        "deepseek": "https://api-docs.deepseek.com/guides/reasoning_model",
+        "deepseek": "https://api-docs.deepseek.com/guides/thinking_mode",
         "fireworks": "https://docs.fireworks.ai/api-reference/post-chatcompletions",
         "groq": "https://console.groq.com/docs/openai",
         "huggingface": "https://huggingface.co/docs/inference-providers/tasks/chat-completion",
@@ -33,4 +33,9 @@ REFERENCES: Final[Mapping[str, str]] = MappingProxyType(
 """By kind of provider."""
 
 THINKING: Final = "https://platform.claude.com/docs/en/build-with-claude/extended-thinking"
+EFFORT: Final = "https://platform.claude.com/docs/en/build-with-claude/effort"
+OPENAI_CHAT: Final = (
+    "https://developers.openai.com/api/reference/resources/chat/subresources/completions/methods/create"
+)
+OPENAI_RESPONSES: Final = "https://developers.openai.com/api/reference/resources/responses/methods/create"
 SERVICE_TIERS: Final = "https://platform.claude.com/docs/en/api/service-tiers"

@@ -17,7 +17,7 @@ notice. Where each row is from:
 - OpenAI, efforts: the reference of ``reasoning_effort``, and model by model
   https://community.openai.com/t/request-for-compatibility-matrix-reasoning-effort-sampling-parameters-across-gpt-5-series/1371738;
   GPT-5.6: https://github.com/livekit/agents/pull/7169; GPT-6: https://github.com/BerriAI/litellm-docs/pull/1173 (both
-  take ``max`` as well by the Responses API, not by chat completions; it becomes ``xhigh`` here).
+  take ``max`` by the Responses API alone: by chat completions it becomes ``xhigh``).
 - OpenAI, ``parallel_tool_calls`` of the o-series: https://github.com/run-llama/llama_index/issues/20865.
 - OpenAI, tools beside an effort in chat completions: https://github.com/openai/openai-openapi/issues/541 (GPT-5.4),
   https://github.com/livekit/agents/pull/5088 (GPT-5.2), https://github.com/charmbracelet/crush/issues/2913 (GPT-5.5),
@@ -27,7 +27,11 @@ notice. Where each row is from:
   take an effort); Grok 4 and 4.20: https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fxai@4.0.8; Grok 4.5:
   https://github.com/anomalyco/opencode/issues/39448; Grok 4.6: https://github.com/chenyme/grok2api/pull/901.
 - DeepSeek: https://api-docs.deepseek.com/guides/reasoning_model (log probabilities are errors, the rest has no effect),
-  https://api-docs.deepseek.com/guides/thinking_mode.
+  https://api-docs.deepseek.com/guides/thinking_mode (models that think have no ``temperature`` and no penalties, which
+  are no errors and do nothing; ``top_p`` does nothing for V4 Pro).
+- Mistral: https://docs.mistral.ai/inference/conversations/reasoning, and model by model from what its API answered to
+  others: https://github.com/withceleste/celeste-python/pull/311, https://github.com/anomalyco/models.dev/pull/1986 and
+  https://github.com/dust-tt/dust/pull/27613 (Large 3, which ``mistral-large-latest`` is, refuses any effort).
 """
 
 from __future__ import annotations
@@ -55,6 +59,7 @@ class Taken(msgspec.Struct, frozen=True):
         never: Parameters that it refuses, or that have no effect.
         thoughtless: Parameters that it takes only with the effort ``none``.
         efforts: How long it can be told to think: none of these, where it cannot be told; None: as its provider has it.
+        deeper: Further efforts that it has by the Responses API alone.
         tools: Which effort it takes where tools are offered in chat completions: any; ``unsaid``: none can be given,
             but that it shall not think; ``none``: this one has to be given.
 
@@ -69,6 +74,7 @@ class Taken(msgspec.Struct, frozen=True):
     thoughtless: tuple[str, ...] = ()
     efforts: tuple[Effort, ...] | None = None
     tools: Literal["any", "unsaid", "none"] = "any"
+    deeper: tuple[Effort, ...] = ()
 
     def why_not(self, parameter: str, effort: Effort | None, model: str) -> str:
         """Why a parameter is not sent, for a notice; empty: it is.
@@ -141,8 +147,8 @@ _OPENAI: Final = (
     Taken("gpt-5.3-codex", _MUTE, efforts=_MORE),
     Taken("gpt-5.4", (*_PENALTIES, "stop"), thoughtless=_SAMPLING, efforts=("none", *_MORE), tools="unsaid"),
     Taken("gpt-5.5", (*_PENALTIES, "stop"), thoughtless=_SAMPLING, efforts=("none", *_MORE), tools="unsaid"),
-    Taken("gpt-5.6", (*_PENALTIES, "stop"), thoughtless=_SAMPLING, efforts=("none", *_MORE), tools="none"),
-    Taken("gpt-6", _MUTE, efforts=_MORE),
+    Taken("gpt-5.6", (*_PENALTIES, "stop"), _SAMPLING, efforts=("none", *_MORE), tools="none", deeper=("max",)),
+    Taken("gpt-6", _MUTE, efforts=_MORE, deeper=("max",)),
     Taken("gpt-4", efforts=()),
     Taken("gpt-3.5", efforts=()),
 )
@@ -162,10 +168,25 @@ _XAI: Final = (
     Taken("grok-4.7", (*_PENALTIES, "stop"), efforts=_MORE),
 )
 
+_DEEPSEEK: Final = (
+    Taken("deepseek-chat", efforts=()),
+    Taken("deepseek-reasoner", (*_SAMPLING, *_PENALTIES), efforts=()),
+    Taken("deepseek-flash", thoughtless=("temperature", *_PENALTIES)),
+    Taken("deepseek-v4", thoughtless=("temperature", "top_p", *_PENALTIES)),
+    Taken("deepseek-v4-flash", thoughtless=("temperature", *_PENALTIES)),
+)
+_MISTRAL: Final = (
+    *(Taken(name, efforts=()) for name in ("codestral", "devstral", "ministral", "open-", "pixtral", "voxtral")),
+    Taken("magistral-medium", efforts=()),
+    Taken("mistral-large", efforts=()),
+    Taken("mistral-large-4", efforts=("none", *_FEW)),
+)
+
 _ROWS: Final[dict[str, tuple[Taken, ...]]] = {
     "openai": _OPENAI,
     "xai": _XAI,
-    "deepseek": (Taken("deepseek-reasoner", (*_SAMPLING, *_PENALTIES)),),
+    "deepseek": _DEEPSEEK,
+    "mistral": _MISTRAL,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from sentient_cli.errors import CredentialNotFoundError
 from sentient_cli.llm.chatwire.dialect import OPENAI, Dialect
+from sentient_cli.llm.openai.parameters import BY_RESPONSES
 from sentient_cli.llm.wire.addresses import check_address
 from sentient_cli.llm.wire.settings import RemoteConfig
 
@@ -22,6 +23,7 @@ DIALECT: Final = Dialect(
     documents=True,
     kind="openai",
     stops=4,
+    elsewhere=BY_RESPONSES,
 )
 
 

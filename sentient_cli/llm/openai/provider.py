@@ -16,6 +16,7 @@ from sentient_cli.llm.chatwire.decoder import ChatDecoder
 from sentient_cli.llm.openai.batching import Batches
 from sentient_cli.llm.openai.client import sdk_client
 from sentient_cli.llm.openai.config import DIALECT, OpenAIConfig, check_config
+from sentient_cli.llm.openai.leaving import Leaving
 from sentient_cli.llm.openai.responses_body import responses_body
 from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
 from sentient_cli.llm.openai.resuming import Resuming
@@ -64,6 +65,7 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
     def __init__(self, config: OpenAIConfig | None = None, *, provider_id: str | None = None) -> None:
         super().__init__(provider_id or self.ID, config or OpenAIConfig())
         self._client: AsyncOpenAI | None = None
+        self._leaving = Leaving(self._id)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -118,8 +120,10 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
         if not answers:
             return Begun(incoming, ChatDecoder(self._id, body.notices), streamed)
         decoder = ResponsesDecoder(self._id, body.notices)
-        resume = Resuming(self._id, client, decoder, key) if config.background else None
-        return Begun(incoming, decoder, streamed, resume)
+        if not config.background:
+            return Begun(incoming, decoder, streamed)
+        resume = Resuming(self._id, client, decoder, key, body.include)
+        return Begun(incoming, decoder, streamed, resume, lambda: self._leaving.leave(client, decoder, key))
 
     async def validate(self) -> None:
         """Ask for the list of models, which costs nothing and needs the key.
@@ -190,6 +194,13 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
         headers = {**client.default_headers, "authorization": f"Bearer {key.reveal() if key else ''}"}
         told = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
         return await self._connected().warm_up(count, f"{self._config.base_url.rstrip('/')}/models", told)
+
+    @override
+    async def aclose(self) -> None:
+        """Close its connections, once what goes on for nobody is cancelled; it takes no calls from then on."""
+        self._closing.close()
+        await self._leaving.aclose()
+        await super().aclose()
 
     @override
     def _changed(self, before: OpenAIConfig) -> None:

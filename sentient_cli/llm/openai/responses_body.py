@@ -14,18 +14,20 @@ import msgspec
 from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.chatwire.body import Body, settings_of
 from sentient_cli.llm.chatwire.dialect import Dialect
+from sentient_cli.llm.chatwire.extras import add_extra
 from sentient_cli.llm.chatwire.schema import schema_name, strict_schema
 from sentient_cli.llm.conversation import check_said, has_content
 from sentient_cli.llm.openai.config import DIALECT
+from sentient_cli.llm.openai.parameters import BY_CHAT
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, Message, OutputSpec, ToolCall
-from sentient_cli.llm.wire.extras import lay_over
+from sentient_cli.llm.wire.thoughts import SEPARATOR, signed_by
 
-__all__ = ["RESPONSES", "SEPARATOR", "responses_body"]
+__all__ = ["RESPONSES", "responses_body"]
 
-SEPARATOR: Final = "|"
-"""Between the id of a thought and what only OpenAI can read of it, in the signature of a `ThinkingPart`."""
+_LOGPROBS: Final = "message.output_text.logprobs"
+"""What has to be included for an answer to come with log probabilities."""
 
 _TAKEN: Final = ("temperature", "top_p", "top_logprobs", "service_tier", "user", "cache_key", "metadata")
 RESPONSES: Final = Dialect(
@@ -34,12 +36,16 @@ RESPONSES: Final = Dialect(
             **{ours: DIALECT.parameters[ours] for ours in _TAKEN},
             "max_tokens": "max_output_tokens",
             "effort": "reasoning.effort",
+            "logprobs": "logprobs",  # never sent by that name: it is asked for with `include`
             "parallel_tools": "parallel_tool_calls",
         }
     ),
     efforts=DIALECT.efforts,
     schema="strict",
     kind=DIALECT.kind,
+    responses=True,
+    elsewhere=BY_CHAT,
+    renamed=MappingProxyType({"verbosity": "text.verbosity"}),
 )
 """What this API takes, and by which names."""
 
@@ -61,11 +67,11 @@ def responses_body(request: Request, provider: str, *, background: bool = False)
         "input": [item for each in request.messages if has_content(each) for item in _items(each, provider)],
         "stream": True,
         "store": background,
-        "include": ["reasoning.encrypted_content"],
     }
+    # What is kept there need not be carried here.
+    include = [] if background else ["reasoning.encrypted_content"]
     if background:
         told["background"] = True
-        del told["include"]  # what is kept there need not be carried here
     if request.tools:
         told["tools"] = [
             {
@@ -78,13 +84,19 @@ def responses_body(request: Request, provider: str, *, background: bool = False)
             for tool in request.tools
         ]
     notices = settings_of(request, RESPONSES, provider, told)
+    if told.pop("logprobs", False):
+        include.append(_LOGPROBS)
     choice = told.get("tool_choice")
     if isinstance(choice, dict):
         told["tool_choice"] = {"type": "function", "name": request.parameters.tool_choice}
     if request.output is not None:
         told["text"] = {"format": _format(request.output)}
-    lay_over(told, (request.parameters.extra or {}).get(provider, {}))
-    return Body(msgspec.json.encode(told), notices)
+    add_extra(request.parameters, RESPONSES, provider, told, notices)
+    more = told.get("include")
+    include += [each for each in more if isinstance(each, str)] if isinstance(more, list) else []
+    if include and (more is None or isinstance(more, list)):  # what a call names itself adds to it
+        told["include"] = list[JsonValue](dict.fromkeys(include))
+    return Body(msgspec.json.encode(told), notices, tuple(include))
 
 
 def _format(output: OutputSpec) -> JsonValue:
@@ -111,7 +123,9 @@ def _items(message: Message, provider: str) -> list[JsonValue]:
 
 
 def _assistant(message: Message) -> list[JsonValue]:
-    thoughts = [part for part in message.parts if isinstance(part, ThinkingPart) and SEPARATOR in part.signature]
+    thoughts = [
+        part for part in message.parts if isinstance(part, ThinkingPart) and signed_by(part.signature) == "responses"
+    ]
     said: list[JsonValue] = [{"type": "output_text", "text": message.text}]
     turn: list[JsonValue] = [{"role": "assistant", "content": said}] if message.text else []
     return [*map(_thought, thoughts), *turn, *map(_call, message.tool_calls)]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 from typing_extensions import override
 
 from sentient_cli.errors import ProviderError
-from sentient_cli.llm.openai.responses_body import SEPARATOR
 from sentient_cli.llm.parts import ThinkingPart
 from sentient_cli.llm.types import Chunk, FinishReason, JsonValue, ToolCallDelta, Usage
 from sentient_cli.llm.wire.callplaces import CallPlaces
@@ -20,6 +20,7 @@ from sentient_cli.llm.wire.counts import plausible
 from sentient_cli.llm.wire.decoding import StreamDecoder
 from sentient_cli.llm.wire.failures import Refusal, error_of
 from sentient_cli.llm.wire.sse import EventDecoder
+from sentient_cli.llm.wire.thoughts import SEPARATOR
 
 __all__ = ["ResponsesDecoder"]
 
@@ -75,9 +76,11 @@ class _Event(msgspec.Struct, gc=False):
     code: str | None = None
     message: str | None = None
     error: _Fault | None = None
+    logprobs: JsonValue = None
 
 
 _decode = msgspec.json.Decoder(_Event).decode
+_ENDS: Final = frozenset({f"response.{how}" for how in ("completed", "incomplete", "failed", "cancelled")})
 
 
 class ResponsesDecoder(StreamDecoder):
@@ -88,7 +91,7 @@ class ResponsesDecoder(StreamDecoder):
         notices: What was not asked as it was wanted; told with the first chunk.
     """
 
-    __slots__ = ("_begun", "_calls", "_finish", "_whole", "response_id", "sequence")
+    __slots__ = ("_begun", "_calls", "_finish", "_whole", "over", "response_id", "sequence")
 
     def __init__(self, provider: str, notices: Sequence[str] | None = None) -> None:
         super().__init__(provider, notices)
@@ -100,6 +103,8 @@ class ResponsesDecoder(StreamDecoder):
         """Names the response, by which it can be taken up again."""
         self.sequence: int = -1
         """The last event that came."""
+        self.over: bool = False
+        """Whether the provider said that it works on the response no more, however it ended."""
 
     def resume(self) -> None:
         """What comes now is another body, with the events after the last one."""
@@ -137,9 +142,12 @@ class ResponsesDecoder(StreamDecoder):
         if kind == "response.output_text.delta" and isinstance(delta, str):
             self._texts.append(delta)
             chunks.append(Chunk(delta))
+            if event.logprobs and isinstance(event.logprobs, list):
+                chunks.append(Chunk(extra={"logprobs": {"content": event.logprobs}}))  # as chat completions have them
         elif isinstance(delta, str):
             self._take_delta(event, delta, chunks)
         elif kind == "error":
+            self.over = True
             fault = event.error or _Fault(message=event.message, code=event.code)
             raise self._refused(fault)
         elif event.response is not None:
@@ -188,6 +196,7 @@ class ResponsesDecoder(StreamDecoder):
             self._spent(_usage(response.usage))
             if response.service_tier:  # before its end it is the one that was asked for
                 chunks.append(Chunk(extra={"service_tier": response.service_tier}))
+        self.over = event.type in _ENDS
         if event.type == "response.completed":
             self._complete()
         elif event.type == "response.incomplete":

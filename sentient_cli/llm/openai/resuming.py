@@ -5,8 +5,9 @@ Source: https://platform.openai.com/docs/guides/background.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
@@ -31,11 +32,20 @@ class Resuming:
         client: The SDK's.
         decoder: Knows which response it is, and what came of it.
         key: What it was asked with.
+        include: What of it was asked for that does not come unasked.
     """
 
-    __slots__ = ("_client", "_decoder", "_key", "_left", "_provider")
+    __slots__ = ("_client", "_decoder", "_include", "_key", "_left", "_provider")
 
-    def __init__(self, provider: str, client: AsyncOpenAI, decoder: ResponsesDecoder, key: Secret | None) -> None:
+    def __init__(
+        self,
+        provider: str,
+        client: AsyncOpenAI,
+        decoder: ResponsesDecoder,
+        key: Secret | None,
+        include: Sequence[str] = (),
+    ) -> None:
+        self._include = include
         self._provider = provider
         self._client = client
         self._decoder = decoder
@@ -56,10 +66,12 @@ class Resuming:
 
         from sentient_cli.llm.wire.bridge import incoming_of  # noqa: PLC0415 - the same
 
-        after = f"&starting_after={decoder.sequence}" if decoder.sequence >= 0 else ""
+        told = [("stream", "true"), *(("include[]", each) for each in self._include)]
+        if decoder.sequence >= 0:
+            told.append(("starting_after", str(decoder.sequence)))
         try:
             response = await self._client.get(
-                f"/responses/{quote(decoder.response_id, safe='')}?stream=true{after}",
+                f"/responses/{quote(decoder.response_id, safe='')}?{urlencode(told)}",
                 cast_to=httpx2.Response,
                 options={"headers": {"accept": "text/event-stream", **authorization(self._key)}},
                 stream=True,

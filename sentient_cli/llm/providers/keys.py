@@ -3,7 +3,8 @@
 The first of these that holds one wins: what the program was given, the variable that the settings name with
 ``api_key_env`` (those of the chosen profile before the rest), the variable that the provider is known by, the stores of
 credentials; settings may say another order. Settings files hold no keys. A provider whose ``base_url`` was changed gets
-a key only by ``api_key_env``, or one that is stored and may be sent to that host.
+a key only by ``api_key_env``, or one that is stored and may be sent to that host. A variable that many programs know
+goes only to whom it is for, whatever settings say.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from sentient_cli.config.llm import ProviderSettings
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials.destinations import Destination
 from sentient_cli.credentials.leases import Lease
+from sentient_cli.credentials.variable_hosts import Owner
 from sentient_cli.errors import AuthenticationError, CredentialHostError, CredentialNotFoundError
 from sentient_cli.llm.providers.destinations import destination_of
 from sentient_cli.llm.providers.kinds import KINDS, Kind
+from sentient_cli.llm.providers.variables import require_variables
 from sentient_cli.redact import redactor
 
 __all__ = ["KeyStores", "Keys", "Looked", "find_keys", "missing_key", "say_where"]
@@ -38,6 +41,7 @@ class Keys(msgspec.Struct, frozen=True):
         looked: The variables that were looked at, in their order.
         profile: The profile that was chosen.
         stored: What it is called in a store that it was found in; empty: it was in none.
+        variables: The variables that they were found in.
 
     Example:
         >>> keys = find_keys(Kind(("OPENAI_API_KEY",)), None, {"OPENAI_API_KEY": "sk-1"})
@@ -50,6 +54,7 @@ class Keys(msgspec.Struct, frozen=True):
     looked: tuple[str, ...] = ()
     profile: str = "default"
     stored: str = ""
+    variables: tuple[str, ...] = ()
 
 
 class KeyStores(Protocol):
@@ -70,6 +75,19 @@ class KeyStores(Protocol):
         Raises:
             CredentialHostError: it may not be sent there.
             CredentialStoreError: a store that may hold it is down.
+            AuditError: it cannot be put on record.
+        """
+        ...
+
+    def refused(self, variable: str, destination: Destination, owner: Owner) -> None:
+        """Put on record that the key of a variable was not sent somewhere.
+
+        Args:
+            variable: Its name.
+            destination: Where it was to go.
+            owner: Whom it is for.
+
+        Raises:
             AuditError: it cannot be put on record.
         """
         ...
@@ -102,22 +120,31 @@ class Looked:
             AuditError: it cannot be put on record.
             CredentialHostError: the key may not be sent where settings say that the provider is.
         """
+        stored = self._stored()
+        if not stored:
+            told = self._stores.refused if self._stores is not None else None
+            require_variables(self.keys.variables, self._destination, told)
+        return self.keys
+
+    def _stored(self) -> bool:
+        """Whether a store has the key, which then goes before that of a variable."""
         stores = self._stores
         if stores is None or self._is_given or "stores" not in stores.order:
-            return self.keys
+            return False
         places = [place for place in stores.order if place in {*_VARIABLES, "stores"}]
         if self.keys.found and places[0] != "stores":
-            return self.keys
+            return False
         try:
             lease = stores.find(self._id, self._destination)
         except CredentialHostError:
             if self._id not in KINDS or KINDS[self._id].needs_key:
                 raise
             lease = None  # it answers without one, too
-        if lease is not None and lease.store:
-            source = f"the credential {lease.address} in {lease.source}"
-            self.keys = Keys((lease.secret,), source, self.keys.looked, lease.address.profile, str(lease.address))
-        return self.keys
+        if lease is None or not lease.store:
+            return False
+        source = f"the credential {lease.address} in {lease.source}"
+        self.keys = Keys((lease.secret,), source, self.keys.looked, lease.address.profile, str(lease.address))
+        return True
 
 
 def find_keys(
@@ -152,7 +179,7 @@ def find_keys(
     for name in used:
         redactor.register(values[name])
     source = f"the variable{'s' if len(used) > 1 else ''} {', '.join(used)}" if used else ""
-    return Keys(tuple(Secret(values[name]) for name in used), source, looked, profile)
+    return Keys(tuple(Secret(values[name]) for name in used), source, looked, profile, variables=tuple(used))
 
 
 def missing_key(provider: str, keys: Keys) -> CredentialNotFoundError:

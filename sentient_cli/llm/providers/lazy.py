@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from sentient_cli.errors import AuthenticationError, BadRequestError
@@ -29,12 +29,16 @@ __all__ = ["BatchWatch", "LazyProvider"]
 class BatchWatch(Protocol):
     """Looks at the batches of providers: a `BatchBook`."""
 
-    async def check(self, provider: str, requests: Sequence[Request]) -> None:
-        """See whether requests may be handed in to a provider.
+    async def submit(self, provider: str, requests: Sequence[Request], hand_in: Callable[[], Awaitable[str]]) -> str:
+        """Hand requests in to a provider, if they may be, and give the id of the batch.
 
         Raises:
-            ProviderError: they may not.
+            ProviderError: they may not, or are not taken.
         """
+        ...
+
+    async def told(self, provider: str, status: BatchStatus) -> None:
+        """See what a provider tells of a batch."""
         ...
 
     def results(
@@ -237,9 +241,9 @@ class LazyProvider:
             ProviderError: they are not taken.
         """
         provider = self._batching()
-        if self._batches is not None:
-            await self._batches.check(self._id, requests)
-        return await provider.submit_batch(requests)
+        if self._batches is None:
+            return await provider.submit_batch(requests)
+        return await self._batches.submit(self._id, requests, lambda: provider.submit_batch(requests))
 
     async def batch_status(self, batch: str) -> BatchStatus:
         """How far a batch is.
@@ -247,7 +251,7 @@ class LazyProvider:
         Raises:
             ProviderError: as for `submit_batch`.
         """
-        return await self._batching().batch_status(batch)
+        return await self._told(await self._batching().batch_status(batch))
 
     def batch_results(self, batch: str) -> AsyncGenerator[BatchResult, None]:
         """The results of a batch that ended, in any order.
@@ -264,7 +268,12 @@ class LazyProvider:
         Raises:
             ProviderError: as for `submit_batch`.
         """
-        return await self._batching().cancel_batch(batch)
+        return await self._told(await self._batching().cancel_batch(batch))
+
+    async def _told(self, status: BatchStatus) -> BatchStatus:
+        if self._batches is not None:
+            await self._batches.told(self._id, status)
+        return status
 
     def _batching(self) -> BatchProvider:
         if not self.made.capabilities.batches:

@@ -1,22 +1,23 @@
-"""What batches used, written down as their results are read: each request once, however often that is, at its price."""
+"""What batches may cost, set aside until their results are read, and what they used, written down once a request."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from sentient_cli.clock import Clock, SystemClock
-from sentient_cli.llm.batches import BatchResult
+from sentient_cli.llm.batches import BatchResult, BatchStatus
 from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.models.rates import cost_of
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.subject import current_subject
 from sentient_cli.llm.tokens import USUAL_OUTPUT, tokens_of
 from sentient_cli.llm.types import Usage
-from sentient_cli.llm.usage.budget import Budget
+from sentient_cli.llm.usage.budget import Budget, Reserved
+from sentient_cli.llm.usage.held import HeldBatch
 from sentient_cli.llm.usage.rows import UsageRow, bounded_cost, bounded_usage
 
 if TYPE_CHECKING:
@@ -71,41 +72,95 @@ class BatchBook:
         self._budget = budget
         self._profile = profile
         self._clock = clock or SystemClock()
+        self._reserved: dict[str, Reserved] = {}
+        """What is set aside for batches that no ledger knows of."""
 
-    async def check(self, provider: str, requests: Sequence[Request]) -> None:
-        """See whether there is enough left of a budget for a batch, by what it is expected to cost.
+    async def submit(self, provider: str, requests: Sequence[Request], hand_in: Callable[[], Awaitable[str]]) -> str:
+        """Hand a batch in, if there is enough left of the budgets for it, and get its id.
 
-        Nothing is set aside: it counts as its results are read. What has no known price counts nothing.
+        What it is expected to cost is set aside until its results are read or it comes to nothing: in the ledger, so
+        that other processes see it too. What has no known price counts nothing.
 
         Args:
             provider: The id of the provider.
             requests: Those of the batch.
+            hand_in: Hands it in, and gives its id.
 
         Raises:
-            BudgetExceededError: there is not.
+            BudgetExceededError: there is not; nothing was sent.
+            ProviderError: it is not taken.
         """
-        if self._budget is None:
-            return
+        expected = await self._expected(provider, requests)
+        session = current_subject.get().session
+        reserved = None if self._budget is None else await self._budget.reserve(expected, session, kind="batch")
+        try:
+            batch = await hand_in()
+        except BaseException:
+            self._settle(reserved)
+            raise
+        if expected:
+            await self._hold(HeldBatch.key_of(provider, batch), expected, session, reserved)
+        return batch
+
+    async def _expected(self, provider: str, requests: Sequence[Request]) -> float:
+        if self._budget is None and self._ledger is None:
+            return 0.0
         expected = 0.0
         for request in requests:
             await self._prices.ready(provider, request.model, TIER)
             output = min(request.parameters.max_tokens or USUAL_OUTPUT, USUAL_OUTPUT)
             usage = Usage(input=tokens_of(request), output=output)
             expected += cost_of(usage, self._prices.rates(provider, request.model, TIER)) or 0.0
-        reserved = await self._budget.reserve(expected, current_subject.get().session)
-        self._budget.settle(reserved, 0.0)
+        return expected
+
+    async def _hold(self, key: str, expected: float, session: str | None, reserved: Reserved | None) -> None:
+        held = HeldBatch(batch=key, at=self._clock.now_ns(), amount=expected, session=session, profile=self._profile)
+        written = True
+        try:
+            written = self._ledger is not None and await self._ledger.hold(held)
+        finally:
+            if self._budget is not None and reserved is not None:
+                if written:
+                    self._budget.hold(reserved)
+                else:  # it is known here at least, as long as this process lives
+                    self._reserved[key] = reserved
+
+    async def told(self, provider: str, status: BatchStatus) -> None:
+        """Take what a provider tells of a batch: requests that failed cost nothing, and nothing is set aside for them.
+
+        Args:
+            provider: The id of the provider.
+            status: How far the batch is.
+        """
+        over = status.succeeded + status.failed
+        if not status.is_over or not (over or status.state == "failed"):
+            return
+        share = status.succeeded / over if over else 0.0
+        await self._let_go(HeldBatch.key_of(provider, status.id), share)
+
+    async def _let_go(self, key: str, share: float = 0.0, cost: float = 0.0) -> None:
+        if self._ledger is not None:
+            await self._ledger.let_go(key, share)
+        if self._budget is not None:
+            self._budget.changed()
+        if not share:
+            self._settle(self._reserved.pop(key, None), cost)
+
+    def _settle(self, reserved: Reserved | None, cost: float = 0.0) -> None:
+        if self._budget is not None and reserved is not None:
+            self._budget.settle(reserved, cost)
 
     async def results(
         self, provider: str, batch: str, source: AsyncGenerator[BatchResult, None]
     ) -> AsyncGenerator[BatchResult, None]:
-        """The results of a batch, each written down, and with its cost.
+        """The results of a batch, each written down, and with its cost. After the last one nothing is set aside for it.
 
         Args:
             provider: The id of the provider.
             batch: The id of the batch.
             source: The results as the provider gives them; closed at the end.
         """
-        added = 0
+        added, spent = 0, 0.0
         async with aclosing(source) as results:
             async for result in results:
                 answer = result.completion
@@ -120,13 +175,15 @@ class BatchBook:
                     added += 1
                     if added % _AT_ONCE == 0:
                         await self._ledger.flush()
+                spent += bounded_cost(cost) or 0.0
                 answer = msgspec.structs.replace(answer, cost=cost)
                 yield msgspec.structs.replace(result, completion=answer)
+        await self._let_go(HeldBatch.key_of(provider, batch), cost=spent)
 
     def _row(self, provider: str, batch: str, result: BatchResult, model: str, cost: float | None) -> UsageRow:
         subject = current_subject.get()
         row = UsageRow(
-            call=f"{provider}/{batch}/{result.index}",
+            call=f"{HeldBatch.key_of(provider, batch)}/{result.index}",
             at=self._clock.now_ns(),
             provider=provider,
             model=model,

@@ -18,6 +18,7 @@ __all__ = ["Budget", "BudgetLimits", "BudgetWarning", "Scope", "Spending", "fore
 
 Scope: TypeAlias = Literal["call", "session", "day", "profile"]
 """What a limit is for."""
+Asking: TypeAlias = Literal["call", "batch"]
 Dollars = Annotated[float, Meta(ge=0)]
 
 SHARES: Final = (0.5, 0.8, 1.0)
@@ -95,6 +96,10 @@ class Spending(Protocol):
         """US dollars since a moment, in nanoseconds since the epoch."""
         ...
 
+    async def held(self, *, since: int, session: str | None = None, profile: str | None = None) -> float:
+        """US dollars that are set aside for batches that were handed in since a moment."""
+        ...
+
 
 def forecast(spent: float, now_ns: int) -> float:
     """What the day will have cost at the pace so far; the first hour counts as a whole one.
@@ -107,12 +112,16 @@ def forecast(spent: float, now_ns: int) -> float:
 
 
 class _Account:
-    __slots__ = ("at", "reading", "reserved", "since", "spent", "warned")
+    __slots__ = ("at", "held", "reading", "reserved", "seen", "since", "spent", "warned")
 
     def __init__(self, since: int) -> None:
         self.since = since
         self.spent = 0.0
         self.reserved = 0.0
+        self.held = 0.0
+        """What is set aside for batches."""
+        self.seen = 0
+        """How many changes of that were made when it was read last."""
         self.at: int | None = None
         """When what others spent was read last."""
         self.reading: asyncio.Task[None] | None = None
@@ -162,28 +171,33 @@ class Budget:
         self._day = _Account(0)
         self._whole = _Account(0)
         self._sessions: OrderedDict[str, _Account] = OrderedDict()
+        self._changes = 0
 
-    async def reserve(self, amount: float, session: str | None = None, *, before: float = 0.0) -> Reserved:
+    async def reserve(
+        self, amount: float, session: str | None = None, *, before: float = 0.0, kind: Asking = "call"
+    ) -> Reserved:
         """Set aside what a call may cost.
 
         Args:
             amount: In US dollars.
             session: Whose call it is.
             before: What other attempts of the same call cost, or may cost.
+            kind: Whether it is a call or a batch, for which the limit of a call says nothing.
 
         Raises:
             BudgetExceededError: that is more than is left.
         """
-        if self.limits.call is not None and amount > 0 and before + amount > self.limits.call * _TOLERANCE:
-            raise _exceeded("call", amount, before, self.limits.call)
+        most = self.limits.call if kind == "call" else None
+        if most is not None and amount > 0 and before + amount > most * _TOLERANCE:
+            raise _exceeded(kind, "call", amount, before, most)
         accounts = self._accounts(session)
         for scope, account, _ in accounts:
             await self._refresh(scope, account, session)
         for scope, account, limit in accounts:
             # What costs nothing is always allowed; so is what is left, to the last cent.
-            if amount > 0 and account.spent + account.reserved + amount > limit * _TOLERANCE:
+            if amount > 0 and account.spent + account.held + account.reserved + amount > limit * _TOLERANCE:
                 self._warn(scope, account, limit, session)
-                raise _exceeded(scope, amount, account.spent, limit)
+                raise _exceeded(kind, scope, amount, account.spent, limit, account.held)
         for _, account, _ in accounts:
             account.reserved += amount
         return Reserved(amount, session, tuple(account for _, account, _ in accounts))
@@ -203,6 +217,21 @@ class Budget:
             for scope, account, limit in self._accounts(reserved.session)
         ]
         return [warning for warning in told if warning is not None]
+
+    def hold(self, reserved: Reserved) -> None:
+        """Leave what was set aside for a batch to whoever knows what is set aside for batches.
+
+        Args:
+            reserved: What `reserve` gave.
+        """
+        for account in reserved.accounts:
+            account.reserved = max(0.0, account.reserved - reserved.amount)
+            account.held += reserved.amount
+        self.changed()
+
+    def changed(self) -> None:
+        """What is set aside for batches is not what it was: read it again before the next call."""
+        self._changes += 1
 
     def _accounts(self, session: str | None) -> list[tuple[Scope, _Account, float]]:
         found: list[tuple[Scope, _Account, float]] = []
@@ -227,7 +256,8 @@ class Budget:
         return account
 
     async def _refresh(self, scope: Scope, account: _Account, session: str | None) -> None:
-        if self._spending is None or (account.at is not None and self._clock.now_ns() - account.at < _REFRESH_NS):
+        fresh = account.at is not None and self._clock.now_ns() - account.at < _REFRESH_NS
+        if self._spending is None or (fresh and account.seen == self._changes):
             return
         reading = account.reading
         if reading is None or reading.done() or reading.get_loop() is not asyncio.get_running_loop():
@@ -239,7 +269,15 @@ class Budget:
         now = self._clock.now_ns()
         wanted = session if scope == "session" else None
         profile = self._profile if scope == "profile" else None
-        spent = await spending.spent(since=account.since, session=wanted, profile=profile)
+        # A batch of yesterday may be answered today.
+        begun = max(0, account.since - _DAY_NS)
+        while True:
+            seen = self._changes
+            held = await spending.held(since=begun, session=wanted, profile=profile)
+            spent = await spending.spent(since=account.since, session=wanted, profile=profile)
+            if seen == self._changes:
+                break
+        account.seen, account.held = seen, held
         # What is written late counts by what is known here; what others spent counts by what is written.
         account.spent = max(account.spent, spent)
         if account.at is None:  # of what was spent before this process, another one has warned
@@ -285,18 +323,21 @@ class Reserved(msgspec.Struct, frozen=True):
     accounts: tuple[_Account, ...]
 
 
-def _exceeded(scope: Scope, amount: float, spent: float, limit: float) -> BudgetExceededError:
+def _exceeded(
+    kind: Asking, scope: Scope, amount: float, spent: float, limit: float, held: float = 0.0
+) -> BudgetExceededError:
     if scope == "call":
         tried = f", after ${spent:.4f} for what was tried before" if spent else ""
         why = f"It would cost up to ${amount:.4f}{tried}, and a call may cost ${limit:.4f}"
     else:
-        why = f"${spent:.4f} of ${limit:.4f} are spent, and this call would cost up to ${amount:.4f}"
+        aside = f", ${held:.4f} are set aside for batches" if held else ""
+        why = f"${spent:.4f} of ${limit:.4f} are spent{aside}, and this {kind} would cost up to ${amount:.4f}"
     if scope == "call":
         what = "This call is over the budget of a call"
     elif spent * _TOLERANCE >= limit:
         what = f"The budget of the {scope} is used up"
     else:
-        what = f"This call is over what is left of the budget of the {scope}"
+        what = f"This {kind} is over what is left of the budget of the {scope}"
     return BudgetExceededError(
         what,
         why=f"{why}. Nothing was sent",

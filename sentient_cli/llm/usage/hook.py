@@ -40,12 +40,13 @@ class UsageSink(Protocol):
 class _Open:
     """A call that goes on."""
 
-    __slots__ = ("attempted", "error", "first_ms", "row", "usage")
+    __slots__ = ("attempted", "error", "failed_at", "first_ms", "row", "usage")
 
     def __init__(self, row: UsageRow) -> None:
         self.row = row
         self.attempted = 0
         self.error: str | None = None
+        self.failed_at: int | None = None
         self.first_ms: float | None = None
         self.usage = Usage()
 
@@ -94,7 +95,7 @@ class UsageHook:
         elif record.kind == "llm.attempt":
             self._attempt(call, record)
         elif record.kind in {"llm.retry", "llm.failover"} or (record.kind == "llm.wait" and "error" in data):
-            call.error = _code(data)
+            call.error, call.failed_at = _code(data), self._clock.now_ns()
         elif record.kind == "llm.usage":
             call.usage = msgspec.convert({name: data[name] for name in Usage.__struct_fields__ if name in data}, Usage)
         elif record.kind == "llm.finished":
@@ -124,9 +125,11 @@ class UsageHook:
     def _attempt(self, call: _Open, record: CallRecord) -> None:
         row = call.row
         if call.attempted:
-            failed = msgspec.structs.replace(row, final=False, outcome="failed", error=call.error)
+            # One that nobody told the end of ended when this one began.
+            ended = call.failed_at or self._clock.now_ns()
+            failed = msgspec.structs.replace(row, final=False, outcome="failed", error=call.error, failed_at=ended)
             self._add(failed)
-        call.attempted, call.error = call.attempted + 1, None
+        call.attempted, call.error, call.failed_at = call.attempted + 1, None, None
         row.attempt = max(record.attempt, 1)
         row.provider = _text(record.data.get("provider")) or row.provider
         row.model = _text(record.data.get("model")) or row.model

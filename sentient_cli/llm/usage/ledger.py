@@ -16,6 +16,7 @@ from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.errors import StoreError
 from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.sqlite import check_version, connect, make_private, version_of
+from sentient_cli.llm.usage.held import MAKE, HeldBatch, hold, let_go, sum_of_held
 from sentient_cli.llm.usage.rows import INSERT, INSERT_ONCE, SCHEMA, UsageRow, row_values
 from sentient_cli.store.lane import Lane
 
@@ -110,6 +111,38 @@ class UsageLedger:
 
         return await self._read(work) or 0.0
 
+    async def held(self, *, since: int, session: str | None = None, profile: str | None = None) -> float:
+        """What is set aside for batches whose results were not read yet, in US dollars.
+
+        Args:
+            since: Only for those that were handed in since then, in nanoseconds since the epoch.
+            session: Only for those of this session.
+            profile: Only for those of this profile.
+        """
+        return await self._read(lambda connection: sum_of_held(connection, since, session, profile)) or 0.0
+
+    async def hold(self, batch: HeldBatch) -> bool:
+        """Set something aside for a batch; whether that is written.
+
+        Args:
+            batch: What, and for which.
+        """
+
+        def work(connection: sqlite3.Connection) -> bool:
+            hold(connection, batch)
+            return True
+
+        return await self._read(work) or False
+
+    async def let_go(self, batch: str, share: float = 0.0) -> None:
+        """Set less aside for a batch, or nothing, once what was added before is written.
+
+        Args:
+            batch: As `HeldBatch.key_of` puts it together.
+            share: Of what was set aside at first.
+        """
+        await self._read(lambda connection: let_go(connection, batch, share))
+
     async def flush(self) -> None:
         """Wait until what was added is written, or given up."""
         await self._lane.call(self._drain)
@@ -168,7 +201,9 @@ class UsageLedger:
                 make_private(self.path)
                 self._connection = connect(self.path, SCHEMA, _VERSION, busy_seconds=_BUSY_SECONDS)
                 old = self._clock.now_ns() - _KEEP_NS
+                self._connection.execute(MAKE)
                 self._connection.execute("DELETE FROM usage WHERE at < ?", (old,))
+                self._connection.execute("DELETE FROM held WHERE at < ?", (old,))
             except (sqlite3.Error, OSError, StoreError) as error:
                 self._broken = True
                 self._fail(error)

@@ -58,6 +58,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
         degraded: Why it is a lesser answer than was asked for.
         tier: The service tier that was used, or else asked for; it is not kept.
         once: Whether the first row of this call and attempt stays when there is another; it is not kept.
+        failed_at: When an attempt failed, in nanoseconds since the epoch, where it did; it is not kept.
 
     Example:
         >>> UsageRow(call="01J", at=0, provider="offline", model="echo", input=3, output=4).tokens.total
@@ -93,6 +94,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
     degraded: str = ""
     tier: str | None = None
     once: bool = False
+    failed_at: int | None = None
 
     @property
     def tokens(self) -> Usage:
@@ -181,7 +183,7 @@ _TYPES: Final[dict[str, str]] = {
     "first_ms": "REAL",
     "total_ms": "REAL",
 }
-_NAMES: Final = tuple(name for name in UsageRow.__struct_fields__ if name not in {"tier", "once"})
+_NAMES: Final = tuple(name for name in UsageRow.__struct_fields__ if name not in {"tier", "once", "failed_at"})
 _COLUMNS: Final = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in _NAMES)
 
 SCHEMA: Final = (

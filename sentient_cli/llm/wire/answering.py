@@ -29,9 +29,10 @@ class Begun:
         decoder: Takes it apart.
         streamed: Whether it comes piece by piece.
         resume: Takes up an answer whose body broke off, where it broke off; None: it cannot be, or not again.
+        leave: Told when it is read no more, complete or not; must not wait for anything.
     """
 
-    __slots__ = ("decoder", "incoming", "patience", "refused", "resume", "streamed", "until")
+    __slots__ = ("decoder", "incoming", "leave", "patience", "refused", "resume", "streamed", "until")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Begun:
         decoder: StreamDecoder,
         streamed: bool,
         resume: Callable[[], Awaitable[Incoming | None]] | None = None,
+        leave: Callable[[], None] | None = None,
     ) -> None:
         self.incoming: Incoming = incoming
         self.decoder: StreamDecoder = decoder
@@ -48,10 +50,18 @@ class Begun:
         self.refused: Callable[[ProviderError], None] | None = None
         """Told when it fails in the middle."""
         self.resume: Callable[[], Awaitable[Incoming | None]] | None = resume
+        self.leave: Callable[[], None] | None = leave
         self.patience: Patience = Patience(incoming.patience, self._stop)
 
     def _stop(self) -> None:
         self.incoming.close()
+
+    def close(self) -> None:
+        """It is read no more: free its connection at once."""
+        self.patience.end()
+        self.incoming.close()
+        if self.leave is not None:
+            self.leave()
 
 
 async def answer(ask: Callable[[], Awaitable[Begun]], meter: Meter) -> AsyncGenerator[Chunk, None]:
@@ -90,8 +100,7 @@ async def answer(ask: Callable[[], Awaitable[Begun]], meter: Meter) -> AsyncGene
         raise
     finally:
         if begun is not None:
-            begun.patience.end()
-            begun.incoming.close()
+            begun.close()
         meter.end(begun.decoder.usage if begun is not None else None, failed=failed)
 
 

@@ -34,8 +34,9 @@ class Pooling(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 PROFILES: Final[dict[Profile, Pooling]] = {
-    # About as many calls at any moment: what stands is soon used again, and a peak leaves little behind.
-    "steady": Pooling(max_connections=1000, max_idle=100, keepalive=60.0, lifetime=1800.0, pool_timeout=10.0),
+    # About as many calls at any moment: what stands is soon used again. A peak leaves nothing after a minute, and
+    # fewer unused ones are too few between the waves that calls come in, however steady they are.
+    "steady": Pooling(max_connections=1000, max_idle=400, keepalive=60.0, lifetime=1800.0, pool_timeout=10.0),
     # Many at once, then none for minutes: all that a burst has opened is there for the next one.
     "bursty": Pooling(max_connections=1000, max_idle=1000, keepalive=300.0, lifetime=1800.0, pool_timeout=30.0),
     # Answers of minutes: almost every call opens one. Who waits for a free one waits in vain, so it is said soon.

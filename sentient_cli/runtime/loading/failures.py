@@ -134,7 +134,15 @@ def _is_circular(error: BaseException) -> bool:
 
 
 def _circular(error: BaseException, place: str) -> AgentImportError:
-    files = list(dict.fromkeys(Path(frame.filename).name for frame in reversed(user_frames(error))))
+    frames = user_frames(error)
+    files = list(dict.fromkeys(Path(frame.filename).name for frame in reversed(frames)))
+    if isinstance(error, ImportError) and frames and error.path == frames[0].filename:
+        return AgentImportError(
+            place,
+            why=f"{files[-1]} imports a name from itself, or from its own package, that is not there, or not yet",
+            fix="Check the spelling, or move what it needs to a module of its own",
+            detail=describe_exception(error),
+        )
     return AgentImportError(
         place,
         why=f"Modules import each other in a circle: {' > '.join(files)}",

@@ -16,6 +16,7 @@ from sentient_cli.runtime.loading.importing import user_code
 __all__ = ["make_agent"]
 
 _SHAPE = "async def assist(self, session, query, response)"
+_FUNCTION = "async def assist(session, query, response)"
 _VOWELS = frozenset("aeioAEIO")
 """The first letters that take "an"; a name that begins with a U may well begin as "unit" does."""
 
@@ -35,7 +36,7 @@ def make_agent(candidate: Candidate, place: str, stem: str) -> AgentLike:
     """
     value = candidate.value
     if isinstance(value, FunctionType | functools.partial):
-        _check(cast("Callable[..., object]", value), candidate.name, "async def assist(session, query, response)")
+        _check(cast("Callable[..., object]", value), candidate.name, _FUNCTION)
         return FunctionAgent(cast("AssistFunction", value), stem if candidate.name == "assist" else candidate.name)
     if not has_assist(value):
         raise AgentSignatureError(
@@ -46,6 +47,8 @@ def make_agent(candidate: Candidate, place: str, stem: str) -> AgentLike:
     instance = _instantiate(value, candidate.name) if isinstance(value, type) else value
     with user_code(f"{candidate.name} has no usable `assist`"):
         assist = cast("AgentLike", instance).assist
+    if isinstance(instance, FunctionAgent):
+        _check(instance.function, candidate.name, _FUNCTION)
     _check(assist, f"{candidate.name}.assist", _SHAPE)
     return cast("AgentLike", instance)
 

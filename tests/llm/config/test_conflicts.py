@@ -72,6 +72,8 @@ def _kept_by_chat(parameters: Parameters, dialect: Dialect, kind: str, model: st
     settings_of(_request(model, parameters, _TOOL), dialect, kind, told)
     given_ = {name: getattr(parameters, name) for name in Parameters.__struct_fields__}
     plain = json.loads(msgspec.json.encode(told))
+    if parameters.effort == "none" and dialect.unthinking and plain.items() >= dialect.unthinking.items():
+        plain[dialect.parameters["effort"]] = "none"  # said in other words
     return {
         name
         for name, value in given_.items()
@@ -89,7 +91,8 @@ _CHATS = [
         for dialect, api in ((DIALECT, "chat"), (RESPONSES, "responses"))
     ),
     *(("xai", VENDORS["xai"].dialect, model, "") for model in ("grok-3-mini", "grok-4.3", "grok-3")),
-    ("deepseek", VENDORS["deepseek"].dialect, "deepseek-reasoner", ""),
+    *(("deepseek", VENDORS["deepseek"].dialect, model, "") for model in ("deepseek-reasoner", "deepseek-v4-pro")),
+    *(("mistral", VENDORS["mistral"].dialect, model, "") for model in ("mistral-small-latest", "mistral-large-4")),
     ("azure", VENDORS["azure"].dialect, "gpt-5", ""),
 ]
 
@@ -190,6 +193,16 @@ def test_a_kind_that_nobody_knows_and_the_offline_model_take_everything() -> Non
         ("openai", "gpt-4.1", {"stop": ("a", "b", "c", "d", "e")}, 'becomes ["a","b","c","d"] | no more than 4'),
         ("openai", "gpt-5.6-sol", {"effort": "high"}, "where tools are offered | chat completions | responses"),
         ("xai", "grok-4.5", {"effort": "minimal"}, 'becomes "low" | low, medium, high'),
+        ("deepseek", "deepseek-flash", {"effort": "medium"}, 'becomes "high" | low, high, max | thinking_mode'),
+        (
+            "deepseek",
+            "deepseek-flash",
+            {"temperature": 0.5},
+            "takes it only with the effort 'none' | `effort = \"none\"`",
+        ),
+        ("mistral", "mistral-large-latest", {"effort": "high"}, "does not take it | docs.mistral.ai"),
+        ("openai", "gpt-6-astra", {"effort": "max"}, 'becomes "xhigh" | low, medium, high, xhigh'),
+        ("anthropic", "claude-opus-4-6", {"effort": "xhigh"}, 'becomes "high" | low, medium, high, max | effort'),
         ("groq", "x", {"logprobs": True}, "'groq' does not take it | console.groq.com"),
         ("groq", "x", {"service_tier": "priority"}, "has auto, on_demand | Use one of these"),
         ("anthropic", "claude-haiku-4-5", {"temperature": 1.5}, '2026-10-21 | `api_version = "2023-06-01"`'),

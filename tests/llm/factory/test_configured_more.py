@@ -47,7 +47,7 @@ async def test_a_model_that_ends_is_said_to_once(caplog: pytest.LogCaptureFixtur
             for _ in range(2):
                 await manager.generate("Hello")
     said = [record.getMessage() for record in caplog.records]
-    assert said == ["The model mine:gpt-4o-transcribe answers no more from 2027-02-28 on: choose another one"]
+    assert said == ["The model mine:gpt-4o-transcribe answers no more from 2027-02-26 on: choose another one"]
 
 
 @pytest.mark.story("1.8", "4.2")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
+from typing import Final
 
 import pytest
 from genai_prices.data_snapshot import get_snapshot
@@ -62,3 +65,44 @@ def test_no_default_model_had_come_to_its_end_when_the_rows_were_written(vendor:
     kind, model = VENDORS[vendor].dialect.kind or vendor, VENDORS[vendor].default_model
     found = facts_of(kind, model) if model else None
     assert found is None or found.shutdown is None or found.shutdown > "2026-11-30"
+
+
+_WRITTEN: Final = "2026-11-23"
+_MODEL: Final = re.compile(rf"\b({'|'.join(sorted(ROWS))}):([A-Za-z0-9][\w./-]*\w)")
+_WHERE_ENDS_ARE_SHOWN: Final = "ends "
+
+
+def test_no_example_asks_a_model_that_has_ended(repository: Path) -> None:
+    pages = [
+        *(repository / "docs").rglob("*.md"),
+        repository / "README.md",
+        *(repository / "templates").rglob("*.toml*"),
+    ]
+    asked = {
+        (page.name, *found.groups())
+        for page in pages
+        for line in page.read_text("utf-8").splitlines()
+        if _WHERE_ENDS_ARE_SHOWN not in line
+        for found in _MODEL.finditer(line)
+    }
+    ends = {one: (facts.shutdown or "9") if (facts := facts_of(*one[1:])) is not None else "9" for one in asked}
+    assert len(asked) > 10
+    assert [one for one in sorted(asked) if ends[one] <= _WRITTEN] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "day"),
+    [
+        ("groq", "llama-3.3-70b-versatile", "2026-08-16"),
+        ("anthropic", "claude-opus-4-1-20250805", "2026-08-05"),
+        ("anthropic", "claude-3-haiku-20240307", "2026-04-20"),
+        ("openai", "o3-pro", "2026-12-11"),
+        ("openai", "gpt-audio-1.5", None),
+        ("openrouter", "google/gemini-2.5-pro", "2026-12-01"),
+        ("openrouter", "google/gemini-2.5-flash-lite", None),
+    ],
+)
+def test_days_that_vendors_have_announced(kind: str, model: str, day: str | None) -> None:
+    facts = facts_of(kind, model)
+    assert facts is not None
+    assert facts.shutdown == day

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Coroutine, Generator
 from typing import Final, TypeVar, cast
 
 import pytest
 
+from sentient_cli.config.secret import Secret
+from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
 from sentient_cli.llm.provider import LLMProvider
 from sentient_cli.llm.wire.remote import RemoteProvider
+from tests.llm.providers.chat_wire import MODEL
 from tests.llm.providers.faulty import (
     IMPATIENCE,
     PATIENCE,
@@ -22,11 +26,12 @@ from tests.llm.providers.faulty import (
     wires,
     with_another_model,
 )
-from tests.llm.providers.wires import TEXT, WIRES, Wire
+from tests.llm.providers.wires import KEY, TEXT, WIRES, Wire
 from tests.support.llm_server import Answer
 
 T = TypeVar("T")
 _MOST: Final = 1000
+RESPONSES: Final = next(wire for wire in WIRES if wire.name == "responses")
 late = pytest.mark.parametrize("late", [False, True], ids=["before", "when it has come"])
 
 
@@ -70,9 +75,24 @@ class _Cancelled(Coroutine[object, object, T]):
 
 
 async def _everywhere(
-    wire: Wire, answer: Answer, *, late: bool, patience: float = PATIENCE, other: LLMProvider | None = None
+    wire: Wire,
+    answer: Answer,
+    *,
+    late: bool,
+    patience: float = PATIENCE,
+    other: LLMProvider | None = None,
+    idle: bool = True,
 ) -> Outcome:
-    """Cancel a call at each of its awaits, until one comes to its end; what came of that one."""
+    """Cancel a call at each of its awaits, until one comes to its end; what came of that one.
+
+    Args:
+        wire: How it is asked.
+        answer: What comes.
+        late: As for `_Cancelled`.
+        patience: Seconds of silence.
+        other: Who is asked too.
+        idle: Whether no connection is in use any more once it is left.
+    """
     for at in range(_MOST):
         async with nothing_left(), served(answer) as server:
             async with opened(wire, server.url, patience) as provider:
@@ -80,7 +100,8 @@ async def _everywhere(
                 await asyncio.wait([call])
                 for each in (provider, other or provider):
                     assert isinstance(each, RemoteProvider)
-                    assert (each.pool.in_use, each.pool.waiting, each.metrics().active) == (0, 0, 0)
+                    assert (each.pool.waiting, each.metrics().active) == (0, 0)
+                    assert each.pool.in_use == 0 or not idle
                 if call.cancelled() and other is None:
                     assert provider.metrics().errors == 0
             await server.left()
@@ -142,3 +163,24 @@ async def test_nor_while_another_model_takes_over(wire: Wire, *, late: bool) -> 
     async with with_another_model(other) as standing_in:
         outcome = await _everywhere(wire, _breaks(wire), late=late, other=standing_in)
     assert (outcome.text, outcome.error) == (TEXT, None)
+
+
+def _in_the_background(url: str, patience: float, name: str | None = None) -> OpenAIProvider:
+    config = OpenAIConfig(
+        base_url=f"{url}/v1",
+        api_key=Secret(KEY),
+        api="responses",
+        background=True,
+        default_model=MODEL,
+        timeout=patience,
+    )
+    return OpenAIProvider(config, provider_id=name)
+
+
+@late
+@pytest.mark.parametrize("breaks", [False, True], ids=["answers", "breaks"])
+@pytest.mark.story("4.3")
+async def test_nor_where_what_is_left_is_cancelled_at_the_provider(*, late: bool, breaks: bool) -> None:
+    wire = dataclasses.replace(RESPONSES, make=_in_the_background)
+    answer = _breaks(wire) if breaks else _answers(wire)
+    await _everywhere(wire, answer, late=late, idle=False)

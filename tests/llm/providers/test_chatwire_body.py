@@ -259,6 +259,9 @@ def test_an_effort_becomes_one_that_is_known_and_that_is_said(effort: str, vendo
     if place is None:
         assert "effort" in notices[0]
         return
+    if effort == "none" and dialect.unthinking:
+        assert value.items() >= dialect.unthinking.items()
+        return
     outer, _, inner = place.partition(".")
     sent = cast("dict[str, object]", value[outer])[inner] if inner else value[outer]
     assert sent in dialect.efforts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, TextPart,
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import Chunk, Message, OutputSpec, ToolCall, ToolSpec, Usage
 from sentient_cli.testing import provider_checks
-from tests.llm.providers.chat_wire import MODEL, WORDS
+from tests.llm.providers.chat_wire import MODEL, WORDS, ending
 from tests.llm.providers.responses_wire import events, handle, stream, words
 from tests.support.llm_server import Answer, How, LLMServer, Received, as_json, as_sse
 
@@ -218,6 +219,8 @@ async def test_failures_in_the_stream(server: LLMServer, event: dict[str, object
 def resumable(received: Received) -> Answer:
     """A server that keeps what it is asked in the background."""
     whole = events(*words())
+    if received.path.endswith("/cancel"):
+        return as_json({"status": "cancelled"})
     if received.method == "POST":
         assert received.json()["background"] is True
         assert received.json()["store"] is True
@@ -252,7 +255,9 @@ async def test_an_answer_that_always_breaks_is_given_up(server: LLMServer) -> No
     async with opened(server, background=True) as provider:
         with pytest.raises(ProviderConnectionError):
             await read(provider)
-    assert 2 <= len(server.requests) <= 4
+    *asked, last = server.requests
+    assert 2 <= len(asked) <= 4
+    assert last.path.endswith("/cancel")
 
 
 async def test_one_that_cannot_be_taken_up_says_how_it_broke(server: LLMServer) -> None:
@@ -288,6 +293,77 @@ def test_whatever_comes_ends_in_an_error_of_ours(body: bytes) -> None:
     decoder.feed(body)
     with pytest.raises(ProviderError):
         decoder.end()
+
+
+def scored(texts: Iterable[str] = WORDS) -> list[dict[str, object]]:
+    return [{**event, "logprobs": [score(str(event["delta"]))]} for event in words(texts)]
+
+
+def score(token: str) -> dict[str, object]:
+    return {"token": token, "logprob": -0.5, "top_logprobs": [{"token": token, "logprob": -0.5}]}
+
+
+@pytest.mark.story("1.5")
+@pytest.mark.parametrize("parameters", [Parameters(logprobs=True, top_logprobs=1), Parameters(top_logprobs=1)])
+async def test_log_probabilities_come_as_by_chat_completions(server: LLMServer, parameters: Parameters) -> None:
+    server.answer(Answer(stream(events(*scored()))))
+    asked = Request(model=MODEL, messages=ASK.messages, parameters=parameters)
+    async with opened(server) as provider:
+        chunks = await read(provider, asked)
+        answer = await provider.generate(asked)
+    body = server.requests[-1].json()
+    assert body["include"] == ["reasoning.encrypted_content", "message.output_text.logprobs"]
+    assert (body["top_logprobs"], "logprobs" in body) == (1, False)
+    assert [chunk.extra for chunk in chunks if chunk.extra] == [
+        {"logprobs": {"content": [score(word)]}} for word in WORDS
+    ]
+
+    chat = [
+        {"choices": [{"delta": {"content": word}, "logprobs": {"content": [score(word)], "refusal": None}}]}
+        for word in WORDS
+    ]
+    server.answer(Answer(as_sse([*chat, *ending()], done=True)))
+    config = OpenAIConfig(base_url=f"{server.url}/v1", default_model=MODEL, api_key=Secret("sk-1"))
+    other = OpenAIProvider(config)
+    by_chat = await other.generate(asked)
+    await other.aclose()
+    told = [cast("dict[str, object]", (each.extra or {}).get("logprobs")) for each in (answer, by_chat)]
+    assert [each["content"] for each in told] == [[score(word) for word in WORDS]] * 2
+
+
+@pytest.mark.parametrize(
+    "parameters", [Parameters(), Parameters(logprobs=False), Parameters(logprobs=False, top_logprobs=2)]
+)
+async def test_none_are_asked_for_where_none_are_wanted(server: LLMServer, parameters: Parameters) -> None:
+    async with opened(server) as provider:
+        await provider.generate(Request(model=MODEL, messages=ASK.messages, parameters=parameters))
+    assert server.requests[-1].json()["include"] == ["reasoning.encrypted_content"]
+
+
+async def test_an_answer_that_is_taken_up_has_them_too(server: LLMServer) -> None:
+    whole = events(*scored())
+
+    def breaking(received: Received) -> Answer:
+        if received.method == "POST":
+            assert received.json()["include"] == ["message.output_text.logprobs"]
+            return Answer(stream(whole[:4]), how="close")
+        assert received.path.endswith("?stream=true&include%5B%5D=message.output_text.logprobs&starting_after=3")
+        return Answer(stream(whole[4:]))
+
+    server.answer(breaking)
+    async with opened(server, background=True) as provider:
+        answer = await provider.generate(
+            Request(model=MODEL, messages=ASK.messages, parameters=Parameters(logprobs=True))
+        )
+    assert answer.extra == {"logprobs": {"content": [score(word) for word in WORDS]}}
+
+
+@pytest.mark.parametrize("logprobs", [None, [], "odd", [None, 1]])
+def test_odd_log_probabilities_are_no_reason_to_fail(logprobs: object) -> None:
+    told = events(*({**event, "logprobs": logprobs} for event in words()))
+    decoder = ResponsesDecoder("mine")
+    chunks = [*decoder.feed(b"".join(stream(told))), *decoder.end()]
+    assert "".join(chunk.text for chunk in chunks) == TEXT
 
 
 def test_by_this_api_it_does_not_hear() -> None:

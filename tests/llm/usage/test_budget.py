@@ -244,6 +244,9 @@ class _SlowLedger:
         await asyncio.sleep(0.01)
         return self.said
 
+    async def held(self, *, since: int, session: str | None = None, profile: str | None = None) -> float:
+        return 0.0
+
 
 def test_no_call_passes_while_what_was_spent_is_being_read() -> None:
     ledger = _SlowLedger(10.0)

@@ -6,6 +6,7 @@ import { announce, icon } from "./dom.js";
 import { Drawers } from "./drawers.js";
 import { Feed, takeToken } from "./feed.js";
 import { Inspector } from "./inspector.js";
+import { Losses } from "./losses.js";
 import { Reload, toast } from "./reload.js";
 import { Sessions } from "./sessions.js";
 import { Sidebar } from "./sidebar.js";
@@ -24,6 +25,7 @@ const sessions = new Sessions(storage(), ulids);
 const drawers = new Drawers();
 const reload = new Reload({ onChange: drawTitle, mayExplain: () => feed?.status === "live" });
 const inspector = new Inspector({ drawers });
+const losses = new Losses();
 const chat = new Chat(sessions, ulids, {
   onChange: changed,
   onFrames: (run, frames) => inspector.frames(run, frames),
@@ -32,6 +34,7 @@ const chat = new Chat(sessions, ulids, {
     reload.header(found ? Number(found[1]) : null);
   },
   onEvents: (run) => inspector.open(run),
+  whyLost: (record) => losses.why(record, feed),
 });
 const sidebar = new Sidebar(sessions, {
   choose: (session) => {
@@ -90,6 +93,7 @@ function startFeed() {
     entries: (run, entries) => inspector.entries(run, entries),
     state: (state, isReload) => {
       reload.take(state, isReload);
+      losses.take(state.crash, isReload);
       if (state.agent) named(state.agent);
       about(state);
     },

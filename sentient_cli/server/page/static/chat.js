@@ -98,6 +98,7 @@ export class Chat {
       onAnswer: this._hooks.onAnswer,
       onRetry: (prompt) => this.send(prompt),
       onEvents: this._hooks.onEvents,
+      whyLost: this._hooks.whyLost,
     });
   }
 

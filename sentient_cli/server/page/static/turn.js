@@ -11,7 +11,7 @@ const SPOKEN = 600;
 const HOUR = 3600;
 
 export class Turn {
-  /** `context` has `session`, `ulids`, `onChange(turn)`, `onFrames(run, frames, began)`, `onAnswer(response)`, `onRetry(prompt)`, `onEvents(run)`. */
+  /** `context` has `session`, `ulids`, `onChange(turn)`, `onFrames(run, frames, began)`, `onAnswer(response)`, `onRetry(prompt)`, `onEvents(run)`, `whyLost(record)`. */
   constructor(record, context) {
     this.record = record;
     this.running = false;
@@ -69,9 +69,10 @@ export class Turn {
       answer: (response) => this._context.onAnswer(response),
     });
     const { outcome, problem } = await start(this._stream);
+    const why = outcome === "lost" && problem && !this.stopping ? await this._context.whyLost(this.record) : null;
     this.running = false;
     this.element.classList.remove("running");
-    this._end(outcome, problem, restored);
+    this._end(outcome, why ? { ...problem, detail: why } : problem, restored);
     this._context.onChange(this);
   }
 

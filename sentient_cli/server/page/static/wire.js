@@ -131,7 +131,7 @@ export class AnswerStream {
       return null;
     }
     this._listener.answer(response);
-    if (response.status === 204) return { outcome: "done" };
+    if (response.status === 204) return this._interrupted(); // it has no last event, and gets none any more
     if (response.ok) {
       this._listener.status("");
       await this._read(response);
@@ -173,6 +173,11 @@ export class AnswerStream {
   _broken(problem) {
     if (this._abort.signal.aborted && this.stopping) return { outcome: "stopped" };
     return { outcome: "lost", problem };
+  }
+
+  _interrupted() {
+    if (this.stopping) return { outcome: "stopped" };
+    return { outcome: "lost", problem: { status: 204, detail: "The agent’s process ended in the middle of this answer." } };
   }
 
   _pause(milliseconds) {
