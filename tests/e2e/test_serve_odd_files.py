@@ -62,8 +62,9 @@ def test_a_recursion_without_end_is_told_in_few_lines(tmp_path: Path) -> None:
     done = commands.run_text("serve", "odd.py", "--port", "0", directory=tmp_path)
     assert done.returncode == 5
     assert len(done.stderr.splitlines()) < 20
-    assert "odd.py:3 in <module>" in done.stderr
-    assert re.search(r"odd\.py:1 in there, \d+ times", done.stderr)
+    told = re.sub(r"[│\s]+", "", done.stderr)  # a long path is broken at the panel's edge
+    assert "odd.py:3in<module>" in told
+    assert re.search(r"odd\.py:1inthere,\d+times", told)
 
 
 def test_a_crash_at_import_says_where(tmp_path: Path) -> None:
