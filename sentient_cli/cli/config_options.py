@@ -9,8 +9,6 @@ import typer
 from sentient_cli.cli.config_names import complete_key, complete_key_or_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sentient_cli.cli.invocation import Invocation
     from sentient_cli.config.writing import Target, Written
 
@@ -20,8 +18,8 @@ __all__ = [
     "UnsetKeyArgument",
     "UserOption",
     "changed_fields",
-    "doubts_about",
     "note_changes",
+    "tell_doubts",
     "tell_what_holds",
     "told_place",
     "told_version",
@@ -76,26 +74,27 @@ def note_changes(here: Invocation, target: Target) -> None:
         here.console.warn(f"what was changed by hand is not among the versions yet. {why}")
 
 
-def doubts_about(here: Invocation, target: Target, path: tuple[str, ...]) -> Mapping[str, str]:
-    """What is doubtful about settings of models with a profile, each with what to do; nothing where others change.
+def tell_doubts(here: Invocation, target: Target, path: tuple[str, ...]) -> None:
+    """Say what is doubtful about what was set: parameters that a model does not take, and what to do instead.
 
     Args:
         here: The invocation.
-        target: Where the setting is written to.
+        target: Where the setting was written to.
         path: The setting.
     """
-    if path[0] not in {"llm", "experiments"} or here.console.json or here.console.quiet:
-        return {}
+    if path[0] not in {"llm", "experiments"} or here.console.quiet:
+        return
     from contextlib import suppress
 
     from sentient_cli.cli.config_doubts import doubts
     from sentient_cli.errors import SentientError
 
-    for profile in (target.profile, None):  # the first change of a profile makes it
-        with suppress(SentientError):
-            loaded = here.load(profile=profile, tell=False, details=False)
-            return {fault.what: fault.fix for fault in doubts(loaded)}
-    return {}
+    of_table = {"parameters": f"`{path[-1]}`", "providers": "".join(path[2:3])}
+    named = "" if path[0] != "llm" else of_table.get("".join(path[1:2]), "")
+    with suppress(SentientError):
+        for doubt in doubts(here.load(profile=target.profile, tell=False, details=False)):
+            if named in doubt.what:
+                here.console.warn(". ".join(filter(None, (doubt.what, doubt.fix))))
 
 
 def told_version(here: Invocation, written: Written) -> str:

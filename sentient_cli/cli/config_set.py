@@ -26,7 +26,7 @@ def config_set(
     """
     from sentient_cli.cli.config_options import (
         changed_fields,
-        doubts_about,
+        tell_doubts,
         tell_what_holds,
         told_place,
         told_version,
@@ -40,7 +40,6 @@ def config_set(
     path = key_path(key)
     found = read_value(path, value)
     target = find_target(here.project, user=user, profile=profile)
-    before = doubts_about(here, target, path)
     written = write(target, {key: found}, means="set")
     if here.console.json:
         here.console.json_line(changed_fields(target, written))
@@ -49,5 +48,4 @@ def config_set(
     said = seen(f"{key} = {value_text(found, one_line=True)}", here.console.stderr)
     here.console.say(f"{said} in {told_place(target)}{number}." if written.changed else f"{said} was set already.")
     tell_what_holds(here, target, ".".join(path))
-    for doubt in doubts_about(here, target, path).items() - before.items():
-        here.console.warn(". ".join(filter(None, doubt)))
+    tell_doubts(here, target, path)

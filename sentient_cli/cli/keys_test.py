@@ -5,6 +5,7 @@ from __future__ import annotations
 from sentient_cli.cli.invocation import current
 from sentient_cli.cli.keys_options import KeyProfileOption, NameArgument
 from sentient_cli.cli.options import EnvFileOption, NoEnvFileOption
+from sentient_cli.errors import AuthenticationError
 
 __all__ = ["keys_test"]
 
@@ -28,7 +29,11 @@ def keys_test(
         lease = door.manager.get(name, purpose="keys test")
         provider = door.require_provider(name, lease.provider)
         door.check_destination(lease, provider, purpose="keys test")
-        taken = check_key(door.loaded, provider, lease.secret)
+        try:
+            taken = check_key(door.loaded, provider, lease.secret)
+        except AuthenticationError as error:
+            error.why = f"{error.why.rstrip('.')}{'. ' if error.why else ''}The key is that of {lease.source}"
+            raise
         door.manager.note_verified(lease)
     if here.console.json:
         here.console.json_line(

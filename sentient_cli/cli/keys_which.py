@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -9,9 +10,13 @@ import typer
 from sentient_cli.cli.invocation import current
 from sentient_cli.cli.keys_options import KeyProfileOption, NameArgument
 from sentient_cli.cli.options import EnvFileOption, NoEnvFileOption
+from sentient_cli.errors import CredentialHostError, CredentialStoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sentient_cli.cli.console import Console
+    from sentient_cli.cli.keys_door import Door
     from sentient_cli.credentials.explained import Explained
 
 __all__ = ["keys_which"]
@@ -37,14 +42,15 @@ def keys_which(
     if here.console.json:
         here.console.json_line({**_fields(explained), "profile_by": door.why})
     else:
-        _tell(here.console, explained)
+        _tell(here.console, explained, _profiles_of(door, name) if explained.won is None else ())
+        _tell_where(door, name, explained.variable)
         if door.profile != "default":
             here.console.say(f"The profile is {door.profile}: {door.why}.")
     if explained.won is None:
         raise typer.Exit(_NOT_FOUND)
 
 
-def _tell(console: Console, explained: Explained) -> None:
+def _tell(console: Console, explained: Explained, profiles: Sequence[str]) -> None:
     address, won = explained.address, explained.won
     many = len({step.profile for step in explained.steps if step.profile}) > 1
     for number, step in enumerate(explained.steps, 1):
@@ -55,7 +61,25 @@ def _tell(console: Console, explained: Explained) -> None:
     if won is not None:
         console.say(f"{address} comes from {won.where}{fingerprint}.")
     else:
-        console.say(f"There is no key {address}. Store it with `sentient keys set {address.name}`.")
+        there = f" There is one in the profile {', '.join(sorted({*profiles})[:3])}." if profiles else ""
+        console.say(f"There is no key {address}.{there} Store it with `sentient keys set {address.name}`.")
+
+
+def _tell_where(door: Door, name: str, variable: str) -> None:
+    """Say so when the key of a variable would not be sent to where the provider is."""
+    from sentient_cli.llm.providers.variables import require_variables
+
+    try:
+        require_variables(filter(None, [variable]), door.destination_of(name))
+    except CredentialHostError as error:
+        door.here.console.warn(error.what)
+
+
+def _profiles_of(door: Door, name: str) -> list[str]:
+    """The profiles that have a key of this name, as far as the catalogue can be read."""
+    with contextlib.suppress(CredentialStoreError):
+        return [card.profile for card in door.manager.list() if card.name == name and not card.is_begun]
+    return []
 
 
 def _fields(explained: Explained) -> dict[str, object]:

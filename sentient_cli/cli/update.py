@@ -35,10 +35,10 @@ def update(
     undo: Annotated[bool, typer.Option("--undo", help="Take the last update back.", show_default=False)] = False,
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="NAME=VALUE", help="Another answer to a question; may be repeated."),
+        typer.Option("--data", "-d", metavar="NAME=VALUE", help="Another answer to a question; may be repeated."),
     ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", metavar="TEMPLATE", help="Where the template is now.")
+        str | None, typer.Option("--template", "-t", metavar="TEMPLATE", help="Where the template is now.")
     ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Let the template run its programs.", show_default=False)

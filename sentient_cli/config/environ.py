@@ -22,6 +22,11 @@ __all__ = [
 PYDANTIC_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 """At ``1``, pydantic does not look for plugins, for which it reads the metadata of every installed package."""
 
+_HOMES: Final = frozenset(
+    {"HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"}
+    | {f"XDG_{name}" for name in ("CONFIG_HOME", "DATA_HOME", "STATE_HOME", "CACHE_HOME", "RUNTIME_DIR")}
+)
+"""Where this user's own files are, such as settings and credentials: no file of a project moves them."""
 _exported: Final[dict[str, str]] = {}
 """What `export_environment` has set that was not so before."""
 
@@ -51,6 +56,8 @@ def shell_environment() -> Mapping[str, str]:
 def export_environment(environment: Mapping[str, str]) -> None:
     """Set the variables of ``environment`` in this process, for agent code that reads them. Others stay as they are.
 
+    Those that say where this user's own files are stay as they are, too.
+
     Args:
         environment: Names and values, as in ``Loaded.environment``.
 
@@ -59,8 +66,11 @@ def export_environment(environment: Mapping[str, str]) -> None:
         >>> process_environment()["SENTIENT_EXAMPLE"], os.environ.pop("SENTIENT_EXAMPLE")
         ('1', '1')
     """
-    _exported.update((name, value) for name, value in environment.items() if os.environ.get(name) != value)
-    os.environ.update(environment)
+    changed = {
+        name: value for name, value in environment.items() if name not in _HOMES and os.environ.get(name) != value
+    }
+    _exported.update(changed)
+    os.environ.update(changed)
 
 
 def replace_environment(environment: Mapping[str, str]) -> None:

@@ -25,6 +25,7 @@ _Node: TypeAlias = dict[str, object]
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _REFERENCE: Final = "#/definitions/"
+_OF_PRESETS: Final = frozenset({"llm.presets.x.metadata", "llm.presets.x.extra"})
 _ENTRY: Final = r"^[A-Za-z0-9_-]{1,80}$"
 _LIMITS: Final = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 _USERS: Final = ("audit",)
@@ -133,7 +134,7 @@ def _complete(node: _Node, path: str, definitions: Mapping[str, _Node], seen: se
             if found in definitions and found not in seen:
                 seen.add(found)
                 _complete(definitions[found], inner, definitions, seen)
-        if key in open_tables():
+        if key in open_tables() or key in _OF_PRESETS:
             field["patternProperties"] = {_ENTRY: field.pop("additionalProperties", {})}
             field["additionalProperties"] = False
 

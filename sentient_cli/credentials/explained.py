@@ -23,6 +23,7 @@ class Explained(NamedTuple):
         steps: Each step of the look-up, in its order.
         won: The one that gave the value; None: none did.
         fingerprint: Of the value.
+        variable: The variable that it comes from; empty: it comes from none.
 
     Example:
         >>> Explained(Address("default", "openai"), (), None).fingerprint
@@ -33,6 +34,7 @@ class Explained(NamedTuple):
     steps: tuple[Step, ...]
     won: Step | None
     fingerprint: str = ""
+    variable: str = ""
 
 
 class ShownVersion(NamedTuple):

@@ -277,7 +277,8 @@ class Finder:
             self._keeper.record("explained", address)
             found, steps, _ = self._look_up(address, given)
         won = next((step for step in steps if step.outcome == "won"), None)
-        return Explained(address, steps, won, fingerprint_of(found.secret.reveal()) if found is not None else "")
+        fingerprint = fingerprint_of(found.secret.reveal()) if found is not None else ""
+        return Explained(address, steps, won, fingerprint, found.variable if found is not None else "")
 
     def show(self, name: str, *, profile: str | None = None, store: str | None = None) -> Shown:
         """The versions of a credential, with their values masked.

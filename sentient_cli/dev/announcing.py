@@ -35,17 +35,24 @@ class Announcing:
         self._address = ""
         self._warned: dict[str, None] = {}
 
-    def loaded(self, generation: int, facts: Loaded) -> None:
-        """A generation answers, which is what it says of itself."""
+    def loaded(self, generation: int, facts: Loaded, seconds: float | None = None) -> None:
+        """A generation answers.
+
+        Args:
+            generation: Its number.
+            facts: What it says of itself.
+            seconds: From the save that mended the code, where that was broken at first.
+        """
         if not self.answered:
             self.answered = True
+            took = time.monotonic() - self._assignment.began
             self._reporter.report(
                 report.Ready(
                     self._assignment.url,
                     self._assignment.inspect_url,
                     facts.agent,
                     generation,
-                    time.monotonic() - self._assignment.began,
+                    took if seconds is None or not self._was_broken else seconds,
                     facts.profile,
                     facts.env_file,
                     self._assignment.debugger,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+import stat
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import msgspec
 
-from sentient_cli.dev.faults import Place
 from sentient_cli.dev.messages import Problem
 from sentient_cli.dev.problems import excerpt
 from sentient_cli.dev.processes.reaper import ending
 from sentient_cli.redact import redactor
 from sentient_cli.runtime.loading.frames import is_user_file
 
-__all__ = ["Crash"]
+__all__ = ["Crash", "Place"]
 
 _CODE: Final = "agent-crash"
 _BY_SIGKILL: Final = -9
@@ -26,8 +27,23 @@ _MEANINGS: Final = {
     -11: "it used memory that is not its own",
 }
 _MOST_PLACES: Final = 12
+_LARGEST_FILE: Final = 4 << 20
 _BY_REQUEST: Final = frozenset({-1, -2, -3, -15})
 """SIGHUP, SIGINT, SIGQUIT, SIGTERM: what somebody sends who wants a process to end."""
+
+
+class Place(NamedTuple):
+    """Where a process was.
+
+    Args:
+        file: The file.
+        line: Which line of it, from 1.
+        name: The function.
+    """
+
+    file: str
+    line: int
+    name: str
 
 
 class Crash(msgspec.Struct, frozen=True):
@@ -67,7 +83,7 @@ class Crash(msgspec.Struct, frozen=True):
         place = self._own_place()
         if place is None:
             return Problem(_CODE, what, why, fix)
-        code = excerpt(place.file, place.line)
+        code = excerpt(place.file, place.line) if _is_code(place.file) else None
         shown = None if code is None else redactor.redact(code)
         return Problem(_CODE, what, why, fix, redactor.redact(frames), place.file, place.line, shown)
 
@@ -97,3 +113,12 @@ class Crash(msgspec.Struct, frozen=True):
         if self.status < 0:
             return "Look at the native libraries that it uses there" if self.places else "Look at its native libraries"
         return "Look for `os._exit` and `os.exec…` in it, and at what it wrote last"
+
+
+def _is_code(file: str) -> bool:
+    """Whether a file can be read without a doubt: anybody may have written its name into a report."""
+    try:
+        found = Path(file).stat()
+    except (OSError, ValueError):
+        return False
+    return file.endswith(".py") and stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST_FILE

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
-__all__ = ["FaultReport", "Place"]
+from sentient_cli.dev.crashes import Place
+
+__all__ = ["FaultReport"]
 
 _HEAD: Final = re.compile(
     r"(?P<before>.*)Fatal Python error: "
@@ -20,20 +22,6 @@ _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))
 _LAST_CODE: Final = 0x10FFFF
 _MOST: Final = 1000
 """Lines of a report that are held; what is longer is none."""
-
-
-class Place(NamedTuple):
-    """Where a process was.
-
-    Args:
-        file: The file.
-        line: Which line of it, from 1.
-        name: The function.
-    """
-
-    file: str
-    line: int
-    name: str
 
 
 class FaultReport:
@@ -89,8 +77,9 @@ class FaultReport:
             return True
         if (frame := _FRAME.fullmatch(line)) is None:
             return _OTHER.fullmatch(line) is not None
-        if self._own_thread:
-            self._places.append(Place(_unescaped(frame["file"]), int(frame["line"]), _unescaped(frame["name"])))
+        file, name = _unescaped(frame["file"]), _unescaped(frame["name"])
+        if self._own_thread and file.isprintable():
+            self._places.append(Place(file, int(frame["line"]), name))
         return True
 
 

@@ -333,7 +333,7 @@ class Hub:
         if self._debugging is not None:
             self._debugging.switch(message.debug_port)
         self._do(self.generations.loaded(member.generation, self._loop.time()))
-        self._announcing.loaded(member.generation, message)
+        self._announcing.loaded(member.generation, message, self._seconds)
         self._records.changed()
 
     def _watch(self, generation: int, files: tuple[str, ...]) -> None:

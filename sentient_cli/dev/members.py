@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from sentient_cli.dev.channel import Channel
-from sentient_cli.dev.faults import FaultReport, Place
 from sentient_cli.dev.lines import Lines
 from sentient_cli.dev.messages import (
     CONTROL,
@@ -27,6 +26,8 @@ from sentient_cli.dev.messages import (
 )
 
 if TYPE_CHECKING:
+    from sentient_cli.dev.crashes import Place
+    from sentient_cli.dev.faults import FaultReport
     from sentient_cli.dev.launch import Launched
     from sentient_cli.dev.processes.reaper import Child
 
@@ -36,6 +37,8 @@ _LAST_WORDS: Final = 0.1
 """Seconds after its end for its side of the connection to be closed; who else holds it open has nothing to say."""
 _SPEECHLESS: Final = 1.0
 """Seconds that a worker may live which says nothing any more, and was not told to leave."""
+_CRASHED: Final = "Fatal Python error: "
+"""Begins what the interpreter writes when native code crashes."""
 _CRASHES_WITHIN: Final = 0.5
 """Seconds from the report of a crash to the end of the process; it may be slow to write its memory to disk."""
 _REST: Final = 0.01
@@ -86,14 +89,14 @@ class Member:
         self._owner = owner
         self._channel: Channel | None = None
         self._leaves = False
-        self._fault = FaultReport()
+        self._fault: FaultReport | None = None
         self._releasing: asyncio.TimerHandle | None = None
         self._lines = Lines(launched.output, self._printed)
 
     @property
     def crashed_at(self) -> tuple[Place, ...]:
         """Where its process crashed, the innermost function first; empty where that is not known."""
-        return self._fault.places
+        return () if self._fault is None else self._fault.places
 
     async def attend(self) -> int:
         """Hear what the worker says, to its end. It is killed when it sends what is nothing, or is deaf and dumb.
@@ -150,6 +153,13 @@ class Member:
                 self.runs.pop(message.run, None)
 
     def _printed(self, line: str) -> None:
+        if self._fault is None:
+            if _CRASHED not in line:
+                self._owner.printed(self, line)
+                return
+            from sentient_cli.dev.faults import FaultReport  # noqa: PLC0415 - for few, and it takes a while
+
+            self._fault = FaultReport()
         for shown in self._fault.take(line):
             self._owner.printed(self, shown)
         if self._fault.holds and self._releasing is None and not self._child.ended.done():
@@ -158,7 +168,7 @@ class Member:
     def _release(self) -> None:
         """It was a copy of the process that crashed, or only looked like it."""
         self._releasing = None
-        for line in self._fault.release():
+        for line in self._fault.release() if self._fault is not None else ():
             self._owner.printed(self, line)
 
     def say(self, message: ToWorker) -> None:

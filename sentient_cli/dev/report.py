@@ -57,7 +57,7 @@ class Ready(msgspec.Struct, frozen=True):
         inspect_url: The page, with the inspection token in its fragment.
         agent: What it is called.
         generation: Its number.
-        seconds: Since the command began.
+        seconds: Since the command began, or since the save that has mended the code when that was broken at first.
         environment: The profile.
         env_file: The ``.env`` that was read; None: none.
         debugger: Where a debugger can attach; None: nowhere.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, overload
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
-from sentient_cli.errors import ConfigError, CredentialNotFoundError
+from sentient_cli.errors import ConfigError, CredentialHostError, CredentialNotFoundError, CredentialStoreError
 from sentient_cli.llm.call import AS_USUAL, Call, CallOptions, Price
 from sentient_cli.llm.conversation import as_conversation, check_choice, check_given, distinct_tools
 from sentient_cli.llm.defaults import NOTHING, current_use, in_force
@@ -210,20 +210,19 @@ class LLMManager:
         Raises:
             ConfigError: it is not.
             CredentialNotFoundError: the provider needs a key and has none.
+            CredentialStoreError: a store that may hold its key cannot be used.
         """
         if not self.default_model:
             return
         try:
             provider, _ = self.resolve()
             _ = provider.config
-        except CredentialNotFoundError:
-            raise
+        except (CredentialNotFoundError, CredentialHostError, CredentialStoreError):
+            raise  # the model is right
         except ConfigError as error:
-            raise ConfigError(
-                f"The model {self.default_model!r:.80} leads nowhere",
-                why=f"{error.what}. {error.why}",
-                fix=f"Correct `--model` or the setting `llm.model`. {KEYLESS_HINT}",
-            ) from error
+            what, why = f"The model {self.default_model!r:.80} leads nowhere", f"{error.what}. {error.why}"
+            fix = f"Correct `--model` or the setting `llm.model`. {KEYLESS_HINT}"
+            raise ConfigError(what, why=why, fix=fix) from error
 
     async def warm(self) -> None:
         """Have the provider of the default model load what it needs, so that the first call does not wait for it.

@@ -10,8 +10,10 @@ from sentient_cli.scaffold.work import Workshop
 
 __all__ = ["commit_project", "enclosing_repository"]
 
-# No hooks, signatures or templates of the user's: this commit is ours, and nobody is there to unlock a key.
+# No hooks, signatures or templates of the user's: this commit is ours, and nobody is there to unlock a key. What the
+# user leaves out of every repository, such as archives, is in it: `sentient update` needs the one that a project keeps.
 _QUIET = (
+    "core.excludesFile=/dev/null",
     "core.hooksPath=/dev/null",
     "commit.gpgSign=false",
     "core.safecrlf=false",

@@ -17,7 +17,7 @@ from sentient_cli.server.own_tasks import OwnTasks
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-__all__ = ["run_to_end"]
+__all__ = ["end_process", "run_to_end"]
 
 T = TypeVar("T")
 _LEFTOVER_TIMEOUT = 1.0
@@ -65,9 +65,16 @@ def _run(loop: asyncio.AbstractEventLoop, tasks: OwnTasks, work: Coroutine[None,
             if task.done():
                 break
             if _is_interrupt(error):
+                task.add_done_callback(_pass_over)
                 raise
             tasks.report(error)
     return task.result()
+
+
+def _pass_over(task: asyncio.Task[object]) -> None:
+    """Take what a task ends with that was interrupted, so that nobody is told that nobody did."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _is_interrupt(error: BaseException) -> bool:
@@ -96,6 +103,15 @@ def _leave_now(failure: BaseException | None) -> NoReturn:
         code = failure.exit_code if isinstance(failure, SentientError) else 1
         _logger.error("%s", failure, exc_info=None if isinstance(failure, SentientError) else failure)
     _logger.warning("Code of the agent does not end when it is cancelled; the process ends without it")
+    end_process(code)
+
+
+def end_process(code: int) -> NoReturn:
+    """End the process at once, whatever runs in it; what was logged and written is kept.
+
+    Args:
+        code: The exit code.
+    """
     with contextlib.suppress(Exception):
         logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
-import os
 import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+
+from sentient_cli.server.loop import end_process
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -82,7 +82,10 @@ class Watchdog:
                     self._reported = True
                     self._report(now - self._asked_at)
                 if now >= self._end_at:
-                    _leave()
+                    _logger.error(
+                        "The event loop stands still and the server is to stop: all runs end with the process"
+                    )
+                    end_process(1)
 
     def _ask(self, now: float) -> None:
         self._asked_at = now
@@ -110,10 +113,3 @@ class Watchdog:
 
 def _stack(frame: FrameType | None) -> str:
     return "".join(traceback.format_stack(frame, limit=12)).rstrip() if frame is not None else "(unknown)"
-
-
-def _leave() -> NoReturn:
-    _logger.error("The event loop stands still and the server is to stop: the process ends, and so does every run")
-    with contextlib.suppress(Exception):
-        logging.shutdown()
-    os._exit(1)

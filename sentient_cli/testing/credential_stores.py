@@ -12,20 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from typing_extensions import override
-
 from sentient_cli.credentials.names import Address
 from sentient_cli.credentials.ports import CredentialStore
+from sentient_cli.testing.conformance.check import Check
 from sentient_cli.testing.conformance.store_changes import CHANGES
 from sentient_cli.testing.conformance.store_facts import FACTS, READ_ONLY, fails_with_our_errors
 from sentient_cli.testing.conformance.store_races import RACES
-from sentient_cli.testing.conformance.store_subject import Promise, Subject
+from sentient_cli.testing.conformance.store_subject import Subject
 
 __all__ = ["CredentialStoreCheck", "credential_store_checks"]
 
 
 @dataclass(frozen=True, slots=True)
-class CredentialStoreCheck:
+class CredentialStoreCheck(Check[Subject, None]):
     """One promise of the protocol, to be tried on one store; `credential_store_checks` makes them. Call it.
 
     Example:
@@ -37,19 +36,6 @@ class CredentialStoreCheck:
         >>> check()
     """
 
-    _promise: Promise
-    _subject: Subject
-
-    @property
-    def name(self) -> str:
-        """A name for reports, such as ``keeps_a_text``."""
-        return self._promise.__name__
-
-    @property
-    def promise(self) -> str:
-        """What is promised, in one sentence."""
-        return (self._promise.__doc__ or "").partition("\n")[0]
-
     def __call__(self) -> None:
         """Try it, and leave nothing of it in the store.
 
@@ -60,10 +46,6 @@ class CredentialStoreCheck:
             self._promise(self._subject)
         except AssertionError as error:
             raise AssertionError(f"{error}. {self.promise}") from error
-
-    @override
-    def __str__(self) -> str:
-        return self.name
 
 
 def credential_store_checks(

@@ -9,23 +9,22 @@ Example:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-
-from typing_extensions import override
 
 from sentient_cli.errors import UsageError
 from sentient_cli.llm.provider import LLMProvider
 from sentient_cli.testing.conformance.calls import CALLS
+from sentient_cli.testing.conformance.check import Check
 from sentient_cli.testing.conformance.ends import ENDS, fails_with_our_errors
 from sentient_cli.testing.conformance.facts import FACTS
-from sentient_cli.testing.conformance.subject import Promise, Subject
+from sentient_cli.testing.conformance.subject import Subject
 
 __all__ = ["ProviderCheck", "provider_checks"]
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderCheck:
+class ProviderCheck(Check[Subject, Coroutine[None, None, None]]):
     """One promise of the protocol, to be tried on one provider; `provider_checks` makes them. Call it, or await `run`.
 
     Example:
@@ -35,19 +34,6 @@ class ProviderCheck:
         ('names_itself', 'It has one id, of letters, digits, `-` and `_`, and settings with a default model.')
         >>> check()
     """
-
-    _promise: Promise
-    _subject: Subject
-
-    @property
-    def name(self) -> str:
-        """A name for reports, such as ``streams_an_answer``."""
-        return self._promise.__name__
-
-    @property
-    def promise(self) -> str:
-        """What is promised, in one sentence."""
-        return (self._promise.__doc__ or "").partition("\n")[0]
 
     def __call__(self) -> None:
         """Try it on an event loop of its own.
@@ -79,10 +65,6 @@ class ProviderCheck:
             raise AssertionError(f"It takes more than {self._subject.patience:g} s. {self.promise}") from error
         except AssertionError as error:
             raise AssertionError(f"{error}. {self.promise}") from error
-
-    @override
-    def __str__(self) -> str:
-        return self.name
 
 
 def provider_checks(

@@ -215,14 +215,19 @@ def test_git_without_an_identity_commits_all_the_same(sentient: Sentient) -> Non
 def test_hooks_signatures_and_variables_of_the_user_do_not_get_in_the_way(sentient: Sentient, tmp_path: Path) -> None:
     hooks = tmp_path / "hooks"
     fake(hooks, "pre-commit", FAILING)
+    ignored = tmp_path / "ignored"
+    ignored.write_text("*.zip\n.vscode/\n*.py\n")
     config = tmp_path / "gitconfig"
     config.write_text(
-        f"[user]\nname = Ann\nemail = ann@example.org\n[commit]\ngpgSign = true\n[core]\nhooksPath = {hooks}\n"
+        "[user]\nname = Ann\nemail = ann@example.org\n[commit]\ngpgSign = true\n"
+        f"[core]\nhooksPath = {hooks}\nexcludesFile = {ignored}\n"
     )
     env = {"GIT_CONFIG_GLOBAL": str(config), "GIT_DIR": str(tmp_path / "elsewhere"), "GIT_INDEX_FILE": "index"}
     done = sentient("create", "my-agent", *_QUICK, env=env)
     assert done.returncode == 0, done.stderr
     assert git(Path("my-agent"), "log", "--format=%an") == "Ann"
+    committed = git(Path("my-agent"), "ls-files").splitlines()
+    assert {".sentient/pristine.zip", ".vscode/settings.json", "src/my_agent/agent.py"} <= set(committed)
 
 
 @pytest.mark.story("20.1")

@@ -55,6 +55,9 @@ def test_a_key_is_tried_at_its_provider(sentient: Sentient) -> None:
         told = json.loads(sentient("keys", "test", "mine", "--json").stdout)
         _set(sentient, "mine", OTHER, "--yes")
         refused = sentient("keys", "test", "mine", "--json")
+        rotated = sentient("keys", "rotate", "mine", "--json", stdin=THIRD)
+    assert json.loads(refused.stderr)["error"]["why"].endswith("The key is that of the store encrypted")
+    assert json.loads(rotated.stderr)["error"]["why"] == "Incorrect API key. The key in use stays as it was"
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("mine takes the key of the store encrypted, fingerprint ")
     assert (told["provider"], told["ok"]) == ("mine", True)

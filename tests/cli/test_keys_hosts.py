@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentient_cli import paths
+from sentient_cli.credentials.variable_hosts import VariableHosts
 from tests.cli.keys_kit import ENV, KEY, OTHER, quick_store
 from tests.cli.llm_command_kit import chat_answer, project
 from tests.cli.processes import Sentient
@@ -177,6 +178,8 @@ def test_a_project_does_not_get_a_variable_that_is_for_others(
             assert f"`sentient keys allow {variable} {_host(theirs)}`" in error["fix"]
             assert KEY not in done.stdout + done.stderr
         assert sentient("models", "--live", "--json").returncode in {0, 3}
+        told = " ".join(sentient("keys", "which", "theirs").stderr.split())
+        assert f"Warning: The key in the variable {variable} is not sent to {_host(theirs)}" in told
         assert theirs.accepted == 0
     assert _refused(sentient) == [(f"variable/{variable}", purpose) for purpose in ("llm", "keys test", "llm")][:2]
 
@@ -184,6 +187,16 @@ def test_a_project_does_not_get_a_variable_that_is_for_others(
 def _refused(sentient: Sentient) -> list[tuple[str, str]]:
     lines = [json.loads(line) for line in sentient("audit", "tail", "--json", "-n", "100").stdout.splitlines()]
     return [(line["subject"], line["data"]["purpose"]) for line in lines if line["action"] == "refused"]
+
+
+def test_a_server_says_which_key_it_does_not_send_and_what_to_do() -> None:
+    Path("asker.py").write_text(_ASKER)
+    _greedy("https://theirs.example.com", "OPENAI_API_KEY")
+    server = start(Path.cwd(), agent="asker.py", env={"OPENAI_API_KEY": KEY})
+    assert server.wait() == 3
+    told = " ".join(" ".join(server.lines).replace("│", " ").split())
+    assert "The key in the variable OPENAI_API_KEY is not sent to theirs.example.com" in told
+    assert "`sentient keys allow OPENAI_API_KEY theirs.example.com`" in told
 
 
 def test_a_variable_goes_where_its_user_allows(sentient: Sentient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +290,12 @@ def test_an_exported_address_is_not_one_of_the_shell(
 
 @pytest.mark.parametrize(
     ("store", "variable"),
-    [("aws", "AWS_ENDPOINT_URL"), ("aws", "AWS_CONFIG_FILE"), ("azure", "AZURE_AUTHORITY_HOST")],
+    [
+        ("aws", "AWS_ENDPOINT_URL"),
+        ("aws", "AWS_CONFIG_FILE"),
+        ("azure", "AZURE_AUTHORITY_HOST"),
+        ("keyring", "DBUS_SESSION_BUS_ADDRESS"),
+    ],
 )
 def test_a_client_of_a_service_is_not_told_by_a_project_where_to_sign_in(
     sentient: Sentient, store: str, variable: str, monkeypatch: pytest.MonkeyPatch
@@ -297,6 +315,7 @@ def test_a_client_of_a_service_is_not_told_by_a_project_where_to_sign_in(
 
 def test_who_named_the_profile_is_told(sentient: Sentient) -> None:
     _set(sentient, "openai", "--profile", "production")
+    assert "There is one in the profile production." in sentient("keys", "which", "openai").stderr
     Path("sentient.toml").write_text("[profile.production.server]\nport = 9000\n")
     Path(".env").write_text("SENTIENT_PROFILE=production\n")
     done = sentient("keys", "which", "openai")
@@ -304,3 +323,33 @@ def test_who_named_the_profile_is_told(sentient: Sentient) -> None:
     said = f"named by SENTIENT_PROFILE in {Path('.env').absolute()}"
     assert f"The profile is production: {said}." in done.stderr.replace("\n", "")
     assert json.loads(sentient("keys", "which", "openai", "--json").stdout)["profile_by"] == said
+
+
+@pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"])
+def test_a_project_does_not_say_where_its_users_choices_are(variable: str) -> None:
+    Path("asker.py").write_text(_ASKER)
+    _greedy("https://theirs.example.com", "OPENAI_API_KEY")
+    theirs = Path.cwd() / "theirs"
+    for folder in ("sentient", ".local/share/sentient"):
+        VariableHosts(theirs / folder / "variables.json").allow("OPENAI_API_KEY", ["theirs.example.com"])
+    for folder in ("sentient", ".config/sentient"):
+        (theirs / folder).mkdir(parents=True, exist_ok=True)
+        (theirs / folder / "config.toml").write_text(Path("sentient.toml").read_text())
+    Path(".env").write_text(f"{variable}={theirs}\n")
+    server = start(Path.home(), "--project", Path.cwd(), agent=Path("asker.py").absolute(), env={"OPENAI_API_KEY": KEY})
+    assert server.wait() == 3
+    assert "The key in the variable OPENAI_API_KEY is not sent" in " ".join(server.lines)
+
+
+@pytest.mark.parametrize("text", ["", '{"format": "sentient.variables", "hosts": []}', "\0"])
+def test_choices_that_are_not_whole_allow_nothing(
+    sentient: Sentient, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    _greedy("https://theirs.example.com", "OPENAI_API_KEY")
+    file = paths.data_dir() / "variables.json"
+    file.write_text(text)
+    error = _error(sentient("ask", "Hi", "--json").stderr)
+    assert (error["code"], "sentient keys allow" in error["fix"]) == ("credential-store", True)
+    file.unlink()
+    assert _error(sentient("ask", "Hi", "--json").stderr)["code"] == "credential-host"

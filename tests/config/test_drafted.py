@@ -17,7 +17,7 @@ _FILE = Path("/project (1)/sentient.toml")
 @given(_LINES, _LINES, st.integers(min_value=1, max_value=12))
 def test_a_line_becomes_the_same_line_or_none(before: list[str], after: list[str], line: int) -> None:
     error = ConfigError("Wrong", why=f"It stands in {_FILE}:{line}:3", where=f"{_FILE}:{line}:3")
-    told = in_file(error, _FILE, "\n".join(before), "\n".join([*after, ""]), "what was given")
+    told = in_file(error, _FILE, "\n".join([*before, ""]), "\n".join([*after, ""]), "what was given")
     assert error.where == f"{_FILE}:{line}:3"
     assert told.why == f"It stands in {told.where}"
     if told.where != "what was given":
@@ -31,7 +31,8 @@ def test_a_line_becomes_the_same_line_or_none(before: list[str], after: list[str
 def test_what_stands_around_a_new_line_keeps_its_place(before: list[str], at: int, line: int) -> None:
     at = min(at, len(before))
     after = [*before[:at], "new = 1", *before[at:]]
-    told = in_file(ConfigError("Wrong", where=f"{_FILE}:{line}:3"), _FILE, "\n".join(before), "\n".join(after), "-")
+    old, new = ("\n".join([*lines, ""]) for lines in (before, after))
+    told = in_file(ConfigError("Wrong", where=f"{_FILE}:{line}:3"), _FILE, old, new, "-")
     if line <= len(after):
         assert told.where == ("-" if line == at + 1 else f"{_FILE}:{line - (line > at + 1)}:3")
 

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from sentient_cli import paths
 from sentient_cli.config import load
 from sentient_cli.config.presets import BUILT_IN, chain_of
+from sentient_cli.config.schema import settings_schema
 from sentient_cli.config.settings import Settings
 from sentient_cli.errors import ConfigError
+from tests.support.wire import dig
 
 OWN = """
 [llm]
@@ -172,3 +174,15 @@ def test_a_chain_leads_to_its_end_or_the_error_names_the_circle(bases: dict[str,
     assert first in BUILT_IN if not is_own else bases[first] is None
     for (lower, _), (upper, _) in itertools.pairwise(chain):
         assert bases[upper] == lower
+
+
+@pytest.mark.parametrize("table", ["metadata", "extra"])
+def test_names_in_the_tables_of_a_preset_are_those_that_parameters_may_have(table: str) -> None:
+    inner = "'x'" if table == "metadata" else "{ a = 1 }"
+    Path("sentient.toml").write_text(f"[llm.presets.mine]\n{table} = {{ team = {inner}, 'a.b' = {inner} }}\n")
+    with pytest.raises(ConfigError, match=rf"The name in `llm.presets.mine.{table}.a.b` is not allowed") as caught:
+        load(environment={})
+    assert caught.value.where.startswith(f"{Path('sentient.toml').absolute()}:2:")
+    assert dig(settings_schema(), "definitions", "PresetSettings", "properties", table, "additionalProperties") is False
+    Path("sentient.toml").write_text(f"[llm]\npreset = 'mine'\n[llm.presets.mine]\n{table} = {{ team = {inner} }}\n")
+    assert "team" in load(environment={}).settings.llm.parameters.model_dump()[table]

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_cli.dev.faults import FaultReport, Place
+from sentient_cli.dev.crashes import Crash, Place
+from sentient_cli.dev.faults import FaultReport
 from tests.dev.developing import AGENT, GO, Developing, Stream, developing, wait_until
 
 _CRASHING = '''
@@ -203,6 +204,7 @@ _LINES = st.sampled_from(
         '  File "/a/b.py", line ??? in f',
         '  File "/\\xe4/\\U0001f600.py", line 1 in g',
         '  File "/\\Uffffffff.py", line 1 in g',
+        '  File "/\\x00/\0.py", line 1 in g',
         "  ...",
         "  Garbage-collecting",
         "  <no Python frame>",
@@ -236,3 +238,17 @@ def test_places_are_those_of_the_thread_that_crashed() -> None:
     ):
         assert report.take(line) == []
     assert report.places == (Place("/ä/b.py", 12, "f"), Place("/\\Uffffffff.py", 1, "g"))
+
+
+def test_a_report_that_names_odd_files_has_nothing_of_them_read(tmp_path: Path) -> None:
+    pipe, huge = tmp_path / "pipe.py", tmp_path / "huge.py"
+    os.mkfifo(pipe)
+    with huge.open("wb") as file:
+        file.truncate(1 << 30)
+    for odd in (str(pipe), str(huge), "/dev/zero", str(tmp_path), str(tmp_path / "gone.py"), "a\0b.py", "\ud800.py"):
+        report = FaultReport()
+        for line in ("Fatal Python error: Aborted", "Stack (most recent call first):", f'  File "{odd}", line 1 in f'):
+            assert report.take(line) == []
+        problem = Crash(-signal.SIGABRT, report.places).at_work()
+        assert problem.excerpt is None
+        assert problem.why == "It was killed by SIGABRT: it was aborted"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import time
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -102,8 +104,10 @@ def test_a_start_with_broken_code_waits_for_a_good_save(tmp_path: Path) -> None:
         assert (refused.status_code, refused.json()["code"]) == (503, "no-agent")
         assert dev.state()["status"] == "broken"
         assert dev.get("/").status_code == 200
+        began = time.monotonic()
         dev.write("agent.py", AGENT.format(version="mended"))
-        dev.wait_ready()
+        ready = dev.wait_ready()
+        assert cast("float", ready["seconds"]) <= time.monotonic() - began, "how long it was broken does not count"
         assert dev.ask() == "mended"
 
 

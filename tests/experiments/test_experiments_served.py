@@ -12,8 +12,9 @@ import pytest
 
 from sentient_cli.config.experiments import ExperimentSettings, GuardSettings, VariantSettings
 from sentient_cli.config.fields import Section
+from sentient_cli.experiments.plan import Plan, Variant
 from tests.cli.llm_command_kit import chat_answer
-from tests.experiments.trial_kit import chats
+from tests.experiments.trial_kit import chats, drawing
 from tests.plugins.isolation import REPOSITORY
 from tests.support import commands
 from tests.support.llm_server import Answer, LLMServer, Received, as_json
@@ -72,6 +73,12 @@ def _experiment(other: str, *more: str) -> str:
             f"[experiments.models.variants.other]\n{other}",
         ]
     )
+
+
+def _some_of_each() -> Sequence[str]:
+    """Sessions of both variants, which twelve that are drawn blindly are not always."""
+    plan = Plan(name="models", variants={"control": Variant(), "other": Variant()})
+    return [*drawing(plan, "control", 6), *drawing(plan, "other", 6)]
 
 
 def _say(address: Address, chat: str) -> str:
@@ -161,7 +168,7 @@ def _until(address: Address, every: Sequence[str], wanted: set[str]) -> None:
 @pytest.mark.story("5.5", "E5.2")
 def test_a_command_stops_what_a_server_tries_and_lets_it_go_on(tmp_path: Path, models: LLMServer) -> None:
     _settings(tmp_path, models, _experiment('model = "mine:large"'))
-    every = chats(12)
+    every = _some_of_each()
     with serve(tmp_path, agent=tmp_path / "asker.py") as server:
         _until(server.address, every, {"small None", "large None"})
         assert "The variant other of models is stopped." in _config(
@@ -183,7 +190,7 @@ def test_a_command_stops_what_a_server_tries_and_lets_it_go_on(tmp_path: Path, m
 @pytest.mark.story("5.5")
 def test_an_experiment_begins_and_ends_while_the_server_runs(tmp_path: Path, models: LLMServer) -> None:
     _settings(tmp_path, models, "")
-    every = chats(12)
+    every = _some_of_each()
     with serve(tmp_path, agent=tmp_path / "asker.py") as server:
         assert {_say(server.address, chat) for chat in every} == {"small None"}
         _settings(tmp_path, models, _experiment('preset = "precise"'))
@@ -214,7 +221,7 @@ def test_an_experiment_begins_and_ends_while_the_server_runs(tmp_path: Path, mod
 def test_environment_lies_below_an_experiment(tmp_path: Path, models: LLMServer) -> None:
     _settings(tmp_path, models, _experiment("parameters = {temperature = 0.9}"))
     with serve(tmp_path, agent=tmp_path / "asker.py", env={"SENTIENT_LLM_PARAMETERS_TEMPERATURE": "0.3"}) as server:
-        assert {_say(server.address, chat) for chat in chats(12)} == {"small 0.3", "small 0.9"}
+        assert {_say(server.address, chat) for chat in _some_of_each()} == {"small 0.3", "small 0.9"}
 
 
 # -- what is wrong -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -116,9 +117,10 @@ def test_a_reload_is_told_and_a_broken_one_explained(page: Page, stub: Stub) -> 
     ):
         assert part in text
     assert page.run("document.querySelector('.line.failing').innerText.trim()") == "12b = ("
-    assert page.run("document.getElementById('alerts').textContent") == (
+    alert = (
         "Generation 9 does not load. agent.py cannot be imported: <b>SyntaxError</b>. Generation 8 goes on answering."
     )
+    page.wait(f"document.getElementById('alerts').textContent === {json.dumps(alert)}")
     assert str(page.run("document.title")).startswith("✗ ")
     ask(page, "hello")  # the last good one goes on answering, below the overlay
 
@@ -169,8 +171,10 @@ def test_the_stream_is_made_again_after_a_break(page: Page, stub: Stub) -> None:
     page.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
     stub.do(lambda hub: hub.cut_followers())
     page.wait("document.getElementById('feed-hint').dataset.status === 'lost'")
+    page.wait("document.getElementById('badge').innerText === 'Not connected'")
     page.call("Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1)
     page.wait("document.getElementById('feed-hint').hidden")
+    page.wait("document.getElementById('badge').innerText === 'Generation 7'")
     ask(page, "streams")
     page.wait(f"{_TYPES}.includes('finished')")
 

@@ -13,16 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import commands
-
-_NOBODY = 65534
-# Root becomes another user, who may still read what is in its home, such as its Python (CAP_DAC_READ_SEARCH).
-_AS_NOBODY = f"""
-import ctypes, os
-libc = ctypes.CDLL(None)
-libc.prctl(8, 1, 0, 0, 0)
-os.setgroups([]), os.setgid({_NOBODY}), os.setuid({_NOBODY})
-libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(1 << 2, 1 << 2))
-"""
+from tests.support.rights import AS_NOBODY, NOBODY
 
 _is_root = hasattr(os, "geteuid") and os.geteuid() == 0
 pytestmark = [
@@ -46,7 +37,7 @@ def common() -> Generator[Path]:
 def _create(folder: Path, *arguments: str, home: Path) -> tuple[int, str, str]:
     """Make a project as a user without rights."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_STATE_HOME": str(home / "state")}
-    prelude = _AS_NOBODY if _is_root else ""
+    prelude = AS_NOBODY
     done = commands.run(
         "create", *arguments, "--yes", "--json", directory=folder, environment=environment, prelude=prelude
     )
@@ -77,7 +68,7 @@ def test_a_home_that_is_read_only_is_no_hindrance(common: Path) -> None:
     place.mkdir()
     common.chmod(0o555)
     if _is_root:
-        os.chown(place, _NOBODY, _NOBODY)
+        os.chown(place, NOBODY, NOBODY)
     code, out, err = _create(place, "x", "--no-install", home=common)
     assert code == 0, out + err
     assert (place / "x/.sentient/pristine.zip").is_file()

@@ -111,7 +111,7 @@ def test_answers_and_questions() -> None:
     project = make_project({"a.txt": "mine\n"})
     newer = questions + "color:\n    type: str\n    choices: [red, blue]\n    default: red\n"
     make_template({"a.txt.jinja": "{{ name }} {{ color }}\n"}, questions=newer)
-    assert update("--data", "color=green").returncode == 2
+    assert update("-d", "color=green").returncode == 2
     assert "Did you mean color?" in str(_error(update("--data", "colour=blue", "--json"))["fix"])
     assert update("--data", "color").returncode == 2
     assert update().returncode == 0

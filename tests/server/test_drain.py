@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.puppet import Puppet
-from tests.support.served import Served, serve
+from tests.support.served import Served, serve, start
 from tests.support.wire import JSON_BODY, Frame, Wire, ask, dig, fetch, fetch_json, question
 
 pytestmark = pytest.mark.story("14.1", "14.2", "E14.1", "14.8")
@@ -121,11 +121,18 @@ def test_a_second_signal_ends_what_runs_at_once(tmp_path: Path) -> None:
 def test_an_agent_that_blocks_the_loop_does_not_hold_the_server(
     tmp_path: Path, timeout: int, signals: list[signal.Signals]
 ) -> None:
-    with (
-        serve(tmp_path, "--drain-delay", 0, "--drain-timeout", timeout, code=1) as server,
-        Wire(server.address) as wire,
-    ):
-        assert next(ask(wire, f"block {10 * _LONG}").frames()).event == "READY"
+    agent = tmp_path / "blocking.py"
+    # In one long sleep, of two signals at the same moment the second may not be heard: another thread may be given it.
+    agent.write_text(
+        "import time\n"
+        "async def assist(session, query, response):\n"
+        "    await response.text_block('READY', '')\n"
+        "    while True:\n"
+        "        time.sleep(0.01)\n"
+    )
+    flags = ["--drain-delay", 0, "--drain-timeout", timeout]
+    with serve(tmp_path, *flags, agent=agent, code=1) as server, Wire(server.address) as wire:
+        ask(wire, "hi")
         server.wait_line("has been blocked")
         for number in signals:
             server.signal(number)
@@ -239,6 +246,25 @@ def test_an_agent_that_was_set_up_is_closed(tmp_path: Path) -> None:
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
     assert (tmp_path / "closed").exists()
+
+
+@pytest.mark.parametrize("stops", ["await asyncio.sleep(600)", "time.sleep(600)"])
+def test_an_interrupt_while_the_agent_is_set_up_is_told_in_a_word(tmp_path: Path, stops: str) -> None:
+    agent = tmp_path / "slow.py"
+    agent.write_text(
+        "import asyncio, sys, time\n"
+        "from sentient_cli import Agent\n"
+        "class Slow(Agent):\n"
+        "    async def setup(self):\n"
+        "        print('setting up', file=sys.stderr, flush=True)\n"
+        f"        {stops}\n"
+        "    async def assist(self, session, query, response): pass\n"
+    )
+    server = start(tmp_path, agent=agent)
+    server.wait_line("setting up")
+    server.signal(signal.SIGINT)
+    assert server.wait() == 130
+    assert server.lines == ["setting up", "Interrupted."]
 
 
 def kinds(server: Served) -> set[object]:

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Final, NamedTuple, Protocol, cast
 
+from sentient_cli.credentials.stores.web_agreed import refuse_exported
 from sentient_cli.errors import CredentialStoreError
 from sentient_cli.sanitize import sanitize_line
 
@@ -84,6 +85,7 @@ def choose(environment: Mapping[str, str]) -> Chosen:
     Raises:
         CredentialStoreError: there is none that is allowed, or the machine is set to one that is not.
     """
+    refuse_exported("a keyring", "DBUS_SESSION_BUS_ADDRESS")  # it may be on another machine
     named, where = _named(environment)
     if not named:
         return _best()

@@ -213,8 +213,8 @@ def _or_store(provider: str) -> str:
 
 
 def say_where(error: AuthenticationError, keys: Keys) -> None:
-    """Add to the error of a refused key where that key came from."""
-    if keys.source and keys.source not in error.why:
+    """Add to the error of a refused key where that key came from, unless whoever asks has given it."""
+    if keys.source and keys.source != _GIVEN and keys.source not in error.why:
         error.why = f"{error.why.rstrip('.')}{'. ' if error.why else ''}The key is that of {keys.source}"
         error.why += f" (profile {keys.profile!r})"
         if keys.stored:

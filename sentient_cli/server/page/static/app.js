@@ -99,6 +99,7 @@ function startFeed() {
     },
     status: (status) => {
       inspector.status(status);
+      reload.away(status === "lost");
       if (status === "denied" || status === "absent") reload.forget();
       if (status === "live") made.get("/_sentient/runs").then((runs) => inspector.runs(runs ?? []));
     },

@@ -15,6 +15,7 @@ export class Reload {
     this._state = null;
     this._since = null;
     this._news = 0;
+    this._away = false; // whether `sentient dev` does not answer
     this._badge = document.getElementById("badge");
     this._overlay = document.getElementById("broken");
     this._badge.addEventListener("click", () => this._open(true));
@@ -46,8 +47,17 @@ export class Reload {
   forget() {
     this._state = this._since = this.broken = null;
     this._news = 0;
+    this._away = false;
     this._hide();
     this._draw();
+  }
+
+  /** Whether the inspection stream is lost: what is shown may be long over. */
+  away(isAway) {
+    if (isAway === this._away) return;
+    this._away = isAway;
+    this._draw();
+    if (isAway) announce("The connection to sentient dev is lost");
   }
 
   /** What an answer's header says: the number of a broken generation, or null. */
@@ -75,11 +85,11 @@ export class Reload {
 
   _draw() {
     const { _state: state, _badge: badge } = this;
-    const status = this.broken !== null ? "broken" : (state?.status ?? "");
+    const status = this._away ? "away" : this.broken !== null ? "broken" : (state?.status ?? "");
     badge.hidden = status === "";
     badge.dataset.status = status;
     const serving = state?.generation;
-    const text = { broken: "Broken", loading: "Loading", ready: serving ? `${serving}` : "" }[status] ?? cleanLine(status, 20);
+    const text = { away: "Not connected", broken: "Broken", loading: "Loading", ready: serving ? `${serving}` : "" }[status] ?? cleanLine(status, 20);
     badge.lastElementChild.replaceChildren(status === "ready" ? el("span.word", {}, "Generation ") : "", text);
     const said = status === "broken" ? `Generation ${this.broken} could not be loaded. Show why` : status === "ready" ? `Generation ${text} of the code answers` : text;
     badge.setAttribute("aria-label", said);
