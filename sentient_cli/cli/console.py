@@ -133,7 +133,9 @@ class Console:
         answer = self._stdin.readline()
         if not answer:
             raise UsageError(f"A value for {flag} is missing", why="The input ended", fix=f"Give it with {flag}")
-        return answer.rstrip("\r\n")
+        from sentient_cli.sanitize import sanitize
+
+        return sanitize(answer.rstrip("\r\n"))  # a terminal that edits no line takes an arrow key for text
 
     def flush(self) -> None:
         """Hand everything written to the operating system.

@@ -9,6 +9,12 @@ import typer
 from sentient_cli.cli.invocation import current
 
 
+def _templates(incomplete: str) -> list[tuple[str, str]]:
+    from sentient_cli.scaffold.builtin import BUILTIN
+
+    return [(each.name, each.summary) for each in BUILTIN if each.name.startswith(incomplete)]
+
+
 def create(  # noqa: PLR0917 - one parameter an option
     directory: Annotated[
         str | None,
@@ -21,6 +27,7 @@ def create(  # noqa: PLR0917 - one parameter an option
             "-t",
             metavar="TEMPLATE",
             help="basic, advanced, production, a directory, or a git address, with @REF (basic).",
+            autocompletion=_templates,
         ),
     ] = None,
     data: Annotated[

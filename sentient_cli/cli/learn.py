@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     from sentient_cli.scaffold.learn.progress import Progress
 
 
+def _lessons(incomplete: str) -> list[tuple[str, str]]:
+    from sentient_cli.scaffold.learn.lessons import LESSONS
+
+    return [(each.name, each.title) for each in LESSONS if each.name.startswith(incomplete)]
+
+
 def learn(
     step: Annotated[
-        str | None, typer.Option("--step", metavar="LESSON", help="Go to this lesson, by its name or number.")
+        str | None,
+        typer.Option(
+            "--step", metavar="LESSON", help="Go to this lesson, by its name or number.", autocompletion=_lessons
+        ),
     ] = None,
     skip: Annotated[bool, typer.Option("--skip", help="Pass over the current lesson.", show_default=False)] = False,
     show_list: Annotated[

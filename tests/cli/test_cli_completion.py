@@ -48,15 +48,18 @@ def test_options_are_completed(commandline: Sentient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "begun", "values"),
+    ("command", "flag", "begun", "values"),
     [
-        ("--log-level", "", ["debug", "info", "warning", "error"]),
-        ("--log-format", "j", ["json"]),
-        ("--on-disconnect", "c", ["cancel", "continue"]),
+        ("serve", "--log-level", "", ["debug", "info", "warning", "error"]),
+        ("serve", "--log-format", "j", ["json"]),
+        ("serve", "--on-disconnect", "c", ["cancel", "continue"]),
+        ("create", "--template", "", ["basic", "advanced", "production"]),
+        ("create", "-t", "p", ["production"]),
+        ("learn", "--step", "t", ["talk", "tool", "test"]),
     ],
 )
-def test_values_are_completed(commandline: Sentient, flag: str, begun: str, values: list[str]) -> None:
-    words = f"sentient serve {flag} {begun}"
+def test_values_are_completed(commandline: Sentient, command: str, flag: str, begun: str, values: list[str]) -> None:
+    words = f"sentient {command} {flag} {begun}"
     asked = {"_SENTIENT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}
     assert commandline(env=asked).stdout.split() == values
 

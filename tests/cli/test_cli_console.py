@@ -124,6 +124,11 @@ def test_somebody_at_a_terminal_is_asked() -> None:
         console.ask("Name?", flag="--name")
 
 
+def test_keys_that_move_the_cursor_are_no_text() -> None:
+    console, _, _ = _console(terminal=True, stdin="A\x1b[Dda\x1b[C\x1b[3~\n")
+    assert console.ask("Name?", flag="--name") == "Ada"
+
+
 def test_a_stream_that_was_closed_later() -> None:
     console, stdout, _ = _console()
     stdout.close()
