@@ -95,7 +95,7 @@ class LLMManager:
         )
         self.default_model = default_model
         self.parameters: Parameters = parameters
-        self.presets: Mapping[str, Parameters] = presets or {}
+        self.presets: Mapping[str, Parameters] = presets if presets is not None else {}
         for provider in providers:
             self.register(provider)
 

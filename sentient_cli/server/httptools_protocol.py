@@ -14,6 +14,8 @@ from sentient_cli.server.upgrades import announces_body, parse_body
 if TYPE_CHECKING:
     import asyncio
 
+    from httptools import HttpRequestParser
+
     from sentient_cli.server.header_limits import Cycle
     from sentient_cli.server.http10 import AnswerCycle
 
@@ -100,6 +102,6 @@ class LimitedHttpToolsProtocol(HeaderLimits, HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.cycle.keep_alive = False  # what comes behind the body is not read
-        self.parser = parse_body(self.headers, self.on_body, self.on_message_complete)
+        self.parser: HttpRequestParser = parse_body(self.headers, self.on_body, self.on_message_complete)
         if body:
             super().data_received(body)

@@ -54,7 +54,7 @@ class Router:
         lifespan: Callable[[object], AbstractAsyncContextManager[None]] | None = None,
         default: ASGIApp | None = None,
     ) -> None:
-        self.routes = tuple(routes)
+        self.routes: tuple[Route, ...] = tuple(routes)
         self._lifespan = lifespan
         self._default = default
 

@@ -45,15 +45,14 @@ def test_only_what_is_ours_is_committed() -> None:
 @pytest.mark.story("20.1")
 def test_what_is_ignored_is_not_committed_and_no_failure() -> None:
     folder = Path("my-agent")
-    folder.mkdir()
-    config = Path("gitconfig").absolute()
-    Path("ignored").write_text("AGENTS.md\n")
-    config.write_text(f"[core]\nexcludesFile = {Path('ignored').absolute()}\n")
-    done = run_sentient("create", "my-agent", *_QUICK, env={"GIT_CONFIG_GLOBAL": str(config)})
+    (folder / ".github").mkdir(parents=True)
+    (folder / ".github" / ".gitignore").write_text("dependabot.yml\n")
+    done = run_sentient("create", "my-agent", *_QUICK, "--force")
     assert done.returncode == 0, done.stderr
+    assert (folder / ".github" / "dependabot.yml").is_file()
     committed = git(folder, "ls-files").splitlines()
-    assert "README.md" in committed
-    assert "AGENTS.md" not in committed
+    assert ".github/workflows/ci.yml" in committed
+    assert ".github/dependabot.yml" not in committed
 
 
 @pytest.mark.story("20.1")
