@@ -61,7 +61,12 @@ BASE: Final = (
 )
 """Modules that each worker needs."""
 
-LATER: Final = ("starlette.routing", "sentient_cli.llm.offline.assistant", "sentient_cli.testing.models")
+LATER: Final = (
+    "starlette.routing",
+    "sentient_cli.experiments.forgetting",
+    "sentient_cli.llm.offline.assistant",
+    "sentient_cli.testing.models",
+)
 """Modules that many runs need, but no start."""
 
 base_packages: set[str] = set()
