@@ -38,13 +38,14 @@ def _sections(kind: type[Section] = Section) -> list[type[Section]]:
     return [each for below in kind.__subclasses__() for each in (below, *_sections(below))]
 
 
-@pytest.mark.parametrize("kind", _sections(), ids=lambda kind: kind.__name__)
+def _may_be_empty(kind: type[Section]) -> bool:
+    return not any(field.is_required() for field in kind.model_fields.values())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in _sections() if _may_be_empty(kind)], ids=lambda kind: kind.__name__)
 def test_what_is_not_checked_is_right_all_the_same(kind: type[Section]) -> None:
     """The values that a table has with nothing set are of their types, and what checking makes of them."""
-    try:
-        checked = kind()
-    except ValueError:
-        pytest.skip("something has to be set in it")
+    checked = kind()
     assert kind.defaults() == checked
     assert repr(kind.defaults()) == repr(checked)
     assert kind.defaults().model_fields_set == set()

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sentient_cli.config.fields import Section
 from sentient_cli.config.keys import all_keys
 from sentient_cli.config.names import native_name
-from sentient_cli.config.settings import Chosen, Settings
+from sentient_cli.config.settings import RootSettings, Settings
 from sentient_cli.config.values import Value
 from sentient_cli.errors import ConfigError, UsageError
 
@@ -39,10 +39,10 @@ def check(values: Mapping[str, Value]) -> Settings:
 
 def _made(given: Mapping[str, object]) -> Settings:
     """The settings of nested values. What checks the tables in which nothing is set is not even made."""
-    plain = {name: value for name, value in given.items() if name in Chosen.model_fields}
+    plain = {name: value for name, value in given.items() if name in RootSettings.model_fields}
     kinds = {name: _table(name) for name in given if name not in plain}
     try:
-        parts = dict(Chosen.model_validate(plain)) if plain else {}
+        parts = dict(RootSettings.model_validate(plain)) if plain else {}
         for name, kind in kinds.items():
             if kind is None:
                 return Settings.model_validate(given)
@@ -58,7 +58,7 @@ def prepare() -> None:
         kind = _table(name)
         if kind is not None:
             kind.model_rebuild()
-    Chosen.model_rebuild()
+    RootSettings.model_rebuild()
 
 
 def _table(name: str) -> type[Section] | None:

@@ -175,11 +175,11 @@ class DevSettings(Section):
     )
 
 
-class Chosen(Section):
+class RootSettings(Section):
     """The settings that stand in no table.
 
     Example:
-        >>> Chosen(agent="agent.py").profile
+        >>> RootSettings(agent="agent.py").profile
         'default'
     """
 
@@ -187,7 +187,7 @@ class Chosen(Section):
     profile: Text = Field(default="default", description="The profile whose values are laid over the others.")
 
 
-class Settings(Chosen):
+class Settings(RootSettings):
     """All settings, frozen.
 
     Example:
