@@ -79,26 +79,14 @@ _BEGUN = re.compile(
 
 # No pattern matches a text that has, in lower case, none of these: the search costs a fiftieth of the patterns.
 _TRIGGERS = (
-    "-----",
-    *("key", "token", "secret", "passw", "passphrase", "authorization", "cookie", "bearer", "basic", "://", "k-", "k_"),
-    *(
-        "eyj",
-        "akia",
-        "asia",
-        "aiza",
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
-        "_pat_",
-        "glpat-",
-        "xox",
-        "hf_",
-        "npm_",
-        "pypi-",
-    ),
+    *("key", "token", "secret", "passw", "passphrase", "authorization", "cookie", "bearer", "basic", "://"),
+    *("eyj", "akia", "asia", "aiza"),
 )
+_TRIGGERS_BY_MARK = (
+    ("_", ("k_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "_pat_", "hf_", "npm_")),
+    ("-", ("k-", "-----", "glpat-", "xox", "pypi-")),
+)
+"""Those that need a character which most texts do not have: to look for it is much cheaper than for each of them."""
 
 
 class Redactor:
@@ -273,9 +261,14 @@ class Redactor:
 
     @staticmethod
     def _has_trigger(lower: str) -> bool:
-        for trigger in _TRIGGERS:  # noqa: SIM110 - a generator costs twice as much
+        for trigger in _TRIGGERS:
             if trigger in lower:
                 return True
+        for mark, triggers in _TRIGGERS_BY_MARK:
+            if mark in lower:
+                for trigger in triggers:
+                    if trigger in lower:
+                        return True
         return False
 
     def _walk(self, value: object, *, hidden: bool) -> object:

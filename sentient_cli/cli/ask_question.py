@@ -120,7 +120,8 @@ def _check_typed(text: str, what: str) -> None:
 
 def _check(path: Path) -> None:
     if not path.is_file():
-        raise UsageError(f"There is no file {path}", fix="Check the path")
+        what = f"{path} is no file" if path.exists() else f"There is no file {path}"
+        raise UsageError(what, fix="Check the path")
     if path.stat().st_size > _LARGEST:
         raise UsageError(f"{path} is larger than 32 MiB", fix="Give a smaller file")
 

@@ -75,7 +75,7 @@ def _fields(held: Held) -> dict[str, object]:
 
 
 def _show_value(console: Console, held: Held, *, sources: bool) -> None:
-    from sentient_cli.cli.config_text import near_path, seen
+    from sentient_cli.cli.config_text import can_write, near_path, seen
     from sentient_cli.config.shown import shown
     from sentient_cli.config.toml_text import value_text
 
@@ -83,7 +83,8 @@ def _show_value(console: Console, held: Held, *, sources: bool) -> None:
     if value is None:
         console.say(f"{held.setting.name} is not set.")
     else:
-        console.data(value if isinstance(value, str) else seen(value_text(value), console.stdout))
+        plain = isinstance(value, str) and can_write(value, console.stdout)  # else escaped, and in quotes to say so
+        console.data(str(value) if plain else seen(value_text(value), console.stdout))
     if sources:
         console.say(f"From {near_path(str(held.source))}.")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sentient_cli.config.described import Kind, Setting
     from sentient_cli.config.explain import Explanation, Given
 
-__all__ = ["explanation_lines", "near_path", "paragraph", "range_told", "seen", "type_told", "value_told"]
+__all__ = ["can_write", "explanation_lines", "near_path", "paragraph", "range_told", "seen", "type_told", "value_told"]
 
 _KINDS: Final[dict[Kind, str]] = {
     "boolean": "true or false",
@@ -90,11 +90,26 @@ def seen(text: str, stream: TextIO | None) -> str:
         >>> seen('stop = "\u00e9"', io.TextIOWrapper(io.BytesIO(), "ascii"))
         'stop = "\\u00e9"'
     """
+    return escaped(text, everything=not can_write(text, stream))
+
+
+def can_write(text: str, stream: TextIO | None) -> bool:
+    r"""Whether a stream knows all characters of a text.
+
+    Args:
+        text: The text.
+        stream: Where it is to be written to.
+
+    Example:
+        >>> import io
+        >>> can_write("caf\u00e9", io.TextIOWrapper(io.BytesIO(), "ascii"))
+        False
+    """
     try:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
-        return escaped(text, everything=True)
-    return escaped(text)
+        return False
+    return True
 
 
 def value_told(value: object, name: str, longest: int = 0) -> str:

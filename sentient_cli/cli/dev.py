@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -15,7 +15,6 @@ from sentient_cli.cli.options import (
     EnvFileOption,
     HostOption,
     InsecureOption,
-    LogLevelOption,
     ModelOption,
     NoEnvFileOption,
     PortOption,
@@ -57,7 +56,10 @@ def dev(  # noqa: PLR0917 - one parameter an option
     insecure: InsecureOption = None,
     model: ModelOption = None,
     script: ScriptOption = None,
-    log_level: LogLevelOption = None,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None,
+        typer.Option(metavar="LEVEL", help="debug, info, warning or error (warning)."),
+    ] = None,
     profile: ProfileOption = None,
     env_file: EnvFileOption = None,
     no_env_file: NoEnvFileOption = False,

@@ -8,10 +8,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Final
 
-from sentient_cli.cli.commands import find_command
 from sentient_cli.cli.dev_early import ending
-from sentient_cli.cli.dev_keys import reading_keys
-from sentient_cli.cli.dev_open import can_open, open_page
 from sentient_cli.dev import serving
 from sentient_cli.dev.report import Listening, Notice, Ready
 from sentient_cli.server.hangup import obeying_hangups
@@ -19,6 +16,7 @@ from sentient_cli.signals import on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from sentient_cli.cli.dev_writer import Writer
     from sentient_cli.config.discovery import Announcement
@@ -75,9 +73,7 @@ class Session:
         """
         self._loop = asyncio.get_running_loop()
         hub = self._hub = asyncio.ensure_future(serving.run_hub(self._request, self, self._commands))
-        keys = (
-            reading_keys(self._keyboard, self.press, self) if self._keyboard is not None else contextlib.nullcontext()
-        )
+        keys = self._keys()
         ending_it = [number for number in ending() if number in {signal.SIGINT, signal.SIGTERM}]
         with on_signals(ending_it, self.leave_all), obeying_hangups(self._renew, self.leave_all), keys:
             try:
@@ -88,6 +84,13 @@ class Session:
                 return 0
             finally:
                 hub.cancel()
+
+    def _keys(self) -> AbstractContextManager[None]:
+        if self._keyboard is None:
+            return contextlib.nullcontext()
+        from sentient_cli.cli.dev_keys import reading_keys
+
+        return reading_keys(self._keyboard, self.press, self)
 
     def gone(self) -> None:
         """Nobody reads what is written; called from any thread."""
@@ -158,10 +161,15 @@ class Session:
                 self._hub.cancel()
 
     def _open(self) -> None:
+        from sentient_cli.cli.dev_open import can_open, tunnel
+
         if not self._page:
             self._writer.tell("There is no page yet: the agent is being loaded", good=False)
         elif not can_open(self._environment):
-            self._writer.tell("There is no browser here. Open this where there is one:", link=self._page)
+            if command := tunnel(self._environment, self._url):
+                self._writer.tell("There is no browser here. Run this where you sit, and leave it open:", link=command)
+            told = "Then open this there:" if command else "There is no browser here. Open this where there is one:"
+            self._writer.tell(told, link=self._page)
         else:
             self._writer.tell("Opening the page in your browser")
             # A thread that nobody waits for: a browser takes its time.
@@ -169,10 +177,14 @@ class Session:
             threading.Thread(target=self._opened, args=(link,), daemon=True, name="sentient-open").start()
 
     def _opened(self, link: str) -> None:
+        from sentient_cli.cli.dev_open import open_page
+
         if not open_page(link):
             self._writer.tell("No browser took the page. Open this yourself:", link=self._page)
 
     def _debug(self) -> None:
+        from sentient_cli.cli.commands import find_command
+
         debugger = self._request.debugger
         if debugger is not None:
             host, port = debugger

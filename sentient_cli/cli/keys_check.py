@@ -17,6 +17,8 @@ __all__ = ["Taken", "check_key"]
 
 _LONGEST: Final = 30.0
 """Seconds."""
+_PATIENCE: Final = 3.0
+_USUAL_PORT: Final = 443
 
 
 class Taken(NamedTuple):
@@ -62,10 +64,29 @@ def check_key(loaded: Loaded, provider_id: str, key: Secret) -> Taken:
         error.fix = "Make another key at the provider, and store it with `sentient keys set`; nothing was changed"
         raise
     except (ProviderConnectionError, ProviderTimeoutError) as error:
-        told = "This machine seems to be offline, or a proxy is needed; the key was not tried"
-        error.why = f"{error.why.rstrip('.')}. {told}" if error.why else told
+        if _leads_nowhere(loaded, provider_id):
+            told = "This machine seems to be offline, or a proxy is needed; the key was not tried"
+            error.why = f"{error.why.rstrip('.')}. {told}" if error.why else told
         raise
     return Taken(time.perf_counter() - began, account)
+
+
+def _leads_nowhere(loaded: Loaded, provider_id: str) -> bool:
+    """Whether nobody can be connected to where the key would have gone."""
+    import socket
+    from urllib.parse import urlsplit
+
+    from sentient_cli.llm.providers.destinations import destination_of
+
+    hosts = destination_of(provider_id, loaded.settings.llm.providers.get(provider_id)).hosts
+    for host in hosts:
+        place = urlsplit(f"//{host}")
+        try:
+            socket.create_connection((place.hostname or "", place.port or _USUAL_PORT), _PATIENCE).close()
+        except OSError:
+            continue
+        return False
+    return bool(hosts)
 
 
 async def _ask(loaded: Loaded, provider_id: str, key: Secret) -> None:

@@ -12,15 +12,17 @@ import os
 import select
 import signal
 import socket
+import stat
 import subprocess
 import time
 from typing import TYPE_CHECKING, Final
 
 from sentient_cli.cli.keys_mask import OutputMask
-from sentient_cli.cli.keys_terminal import copy_size, open_terminal, raw, take_terminal
+from sentient_cli.cli.keys_terminal import copy_size, is_behind, open_terminal, raw, take_terminal
+from sentient_cli.errors import SentientError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
 __all__ = ["run_masked"]
 
@@ -30,8 +32,11 @@ _HELD: Final = 0.05
 _LAST: Final = 0.5
 _STEP: Final = 0.01
 _OF_TERMINAL: Final = frozenset({signal.SIGINT, signal.SIGQUIT})
-_HANDED_ON: Final = _OF_TERMINAL | {signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
+_ENDING: Final = _OF_TERMINAL | {signal.SIGTERM, signal.SIGHUP}
+_HANDED_ON: Final = _ENDING | {signal.SIGUSR1, signal.SIGUSR2}
 _BY_SIGNAL: Final = 128
+_GONE: Final = frozenset({errno.EPIPE, errno.EIO})
+"""How a reader that has left is told, and a terminal that was closed."""
 
 
 def run_masked(command: Sequence[str], environment: Mapping[str, str], values: Sequence[str]) -> int:
@@ -47,6 +52,7 @@ def run_masked(command: Sequence[str], environment: Mapping[str, str], values: S
 
     Raises:
         OSError: it cannot be started.
+        SentientError: what it writes cannot be passed on, such as to a full disk. It has ended then.
     """
     with contextlib.ExitStack() as stack:
         child = _Child(values, stack.enter_context(_signals()))
@@ -58,13 +64,24 @@ def run_masked(command: Sequence[str], environment: Mapping[str, str], values: S
 
 
 class _Stream:
-    """One stream of the program, and where it goes."""
+    """One stream of the program, and where it goes.
 
-    def __init__(self, source: int, target: int, values: Sequence[str]) -> None:
+    Args:
+        source: What the program writes to.
+        target: Where it goes.
+        values: What is masked.
+        wait: Waits until something can be written there; False once nobody wants that any more.
+    """
+
+    def __init__(self, source: int, target: int, values: Sequence[str], wait: Callable[[int], bool]) -> None:
         self._source = source
         self._target = target
+        self._wait = wait
+        # More might not fit into a pipe at once, and who waits for that hands on no signal.
+        self._piece = _PIECE if stat.S_ISREG(os.fstat(target).st_mode) else select.PIPE_BUF
         self._mask = OutputMask(values)
         self._due = 0.0
+        self.fault: OSError | None = None
 
     @property
     def left(self) -> float | None:
@@ -96,8 +113,12 @@ class _Stream:
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self._target, view) :]
-        except BrokenPipeError:
+                if not self._wait(self._target):
+                    return False
+                view = view[os.write(self._target, view[: self._piece]) :]
+        except OSError as error:
+            if error.errno not in _GONE:
+                self.fault = error
             return False
         return True
 
@@ -116,16 +137,18 @@ class _Child:
         self._streams: dict[int, _Stream] = {}
         self._typed = b""
         self._reads = True
+        self._told_to_end = False
+        self._fault: OSError | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.screen: int | None = None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start it."""
-        own = os.isatty(0) and os.isatty(1)
+        own = os.isatty(0) and os.isatty(1) and not is_behind(0)
         theirs: int | None = None
         if own:
             self.screen, theirs = open_terminal(1)
-            self._streams[self.screen] = _Stream(self.screen, 1, self._values)
+            self._streams[self.screen] = _Stream(self.screen, 1, self._values, self._wait_for)
         out = theirs if theirs is not None else self._pipe(1)
         error = theirs if theirs is not None and os.isatty(2) else self._pipe(2)
         try:
@@ -152,6 +175,11 @@ class _Child:
         self._drain()
         for stream in self._streams.values():
             stream.expire()
+        fault = next((stream.fault for stream in self._streams.values() if stream.fault is not None), self._fault)
+        if fault is not None:
+            raise SentientError(
+                "What the program wrote could not be passed on", why=fault.strerror or "", fix="Check where it goes"
+            ) from fault
         return code if code >= 0 else _BY_SIGNAL - code
 
     def close(self) -> None:
@@ -173,8 +201,18 @@ class _Child:
 
     def _pipe(self, target: int) -> int:
         source, end = os.pipe()
-        self._streams[source] = _Stream(source, target, self._values)
+        self._streams[source] = _Stream(source, target, self._values, self._wait_for)
         return end
+
+    def _wait_for(self, target: int) -> bool:
+        while True:
+            told, writable, _ = select.select([self._wakeup], [target], [])
+            if told:
+                self._take_signals()
+            if writable:
+                return True
+            if self._told_to_end and self._process is not None and self._process.poll() is not None:
+                return False  # whoever reads this has stopped, and all else is over
 
     def _patience(self) -> float | None:
         return min((left for stream in self._streams.values() if (left := stream.left) is not None), default=None)
@@ -195,7 +233,8 @@ class _Child:
                 self._typed = self._typed[os.write(self.screen, self._typed) :]
         for source in self._streams.keys() & set(ready):
             if not self._streams[source].pump():
-                del self._streams[source]
+                fault = self._streams.pop(source).fault
+                self._fault = self._fault or fault
                 os.close(source)
         for stream in self._streams.values():
             if stream.left == 0:
@@ -220,6 +259,7 @@ class _Child:
 
     def _hand_on(self, number: int) -> None:
         process = self._process
+        self._told_to_end = self._told_to_end or number in _ENDING
         if process is None or process.poll() is not None:
             return
         if self.screen is not None:
@@ -249,7 +289,8 @@ def _signals() -> Generator[socket.socket]:
     for end in (reader, writer):
         end.setblocking(False)
     numbers = (*_HANDED_ON, signal.SIGCHLD, signal.SIGWINCH)
-    ignored = {number for number in numbers if signal.getsignal(number) is signal.SIG_IGN}
+    # Who started us may have SIGCHLD ignored, but then the system would not tell how the program ended.
+    ignored = {number for number in _HANDED_ON if signal.getsignal(number) is signal.SIG_IGN}
     before = {number: signal.signal(number, _noted) for number in numbers if number not in ignored}
     old = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     try:

@@ -209,10 +209,11 @@ def ask_passphrase(here: Invocation, *, new: bool, what: str = "the encrypted fi
     from sentient_cli.redact import redactor
 
     if not here.console.interactive:
+        at_one = "Run this at one" if new else "Run `sentient keys unlock` at one"
         raise UsageError(
             f"The passphrase of {what} is missing",
             why="There is no terminal to ask at",
-            fix="Run `sentient keys unlock` at one, or put it into a file that only you can read and run"
+            fix=f"{at_one}, or put it into a file that only you can read and run"
             " `sentient config set --user credentials.passphrase_file FILE`",
         )
     typed = read_hidden(here, f"{'New passphrase' if new else 'Passphrase'} of {what}")

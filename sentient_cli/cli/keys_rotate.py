@@ -70,9 +70,10 @@ def keys_rotate(  # noqa: PLR0917 - one parameter an option
     wanted = _Wanted(store, from_file, seconds, period, raw, resume, create, unchecked)
     with open_door(here, profile) as door:
         maker = _maker(door, name, admin)
+        is_idle = resume and door.manager.rotation(name, store=store).phase == "steady"
         with maker.tidying(store):
             rotated = door.manager.abort_rotation(name, store=store) if abort else _rotate(door, name, wanted, maker)
-    _tell(here, rotated, aborted=abort)
+    _tell(here, rotated, aborted=abort, is_idle=is_idle)
 
 
 class _Wanted(NamedTuple):
@@ -140,7 +141,7 @@ def _check(door: Door, name: str, wanted: _Wanted) -> Callable[[Secret], None]:
     return check
 
 
-def _tell(here: Invocation, rotated: Rotated, *, aborted: bool) -> None:
+def _tell(here: Invocation, rotated: Rotated, *, aborted: bool, is_idle: bool) -> None:
     import time
 
     from sentient_cli.cli.keys_times import moment, until
@@ -164,6 +165,9 @@ def _tell(here: Invocation, rotated: Rotated, *, aborted: bool) -> None:
         here.console.say(f"The new key of {rotated.address} was left out; the one in use stays{fingerprint}.")
         return
     here.console.say(f"The key of {rotated.address} is in use{fingerprint}.")
+    if is_idle:
+        here.console.say("No rotation of it goes on, and nothing was changed.")
+        return
     now = time.time_ns()
     if rotated.retire_at > now:
         here.console.say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import pty
 import termios
 import tty
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["copy_size", "open_terminal", "raw", "take_terminal"]
+__all__ = ["copy_size", "is_behind", "open_terminal", "raw", "take_terminal"]
 
 
 def open_terminal(like: int) -> tuple[int, int]:
@@ -34,6 +35,14 @@ def take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
+def is_behind(descriptor: int) -> bool:
+    """Whether another program has the terminal: who changes its modes or reads from it then is stopped."""
+    try:
+        return os.tcgetpgrp(descriptor) != os.getpgrp()
+    except OSError:  # it is not the one that we belong to
+        return False
+
+
 @contextlib.contextmanager
 def raw(descriptor: int) -> Generator[None]:
     """Have a terminal hand on every key as it is, and give it back as it was."""
@@ -42,4 +51,5 @@ def raw(descriptor: int) -> Generator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # its window was closed
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

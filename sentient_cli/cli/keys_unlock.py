@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sentient_cli.cli.invocation import Invocation
     from sentient_cli.config.secret import Secret
 
-__all__ = ["keys_unlock"]
+__all__ = ["encrypted_file_of", "keys_unlock"]
 
 _USUAL: Final = "15m"
 _LONGEST: Final = 24 * 3600
@@ -28,15 +28,22 @@ def keys_unlock(
         str, typer.Option("--for", metavar="TIME", help="How long: 15m, 8h; 24h at most.", show_default=True)
     ] = _USUAL,
     passphrase_file: PassphraseFileOption = None,
+    in_keyring: Annotated[
+        bool, typer.Option("--in-keyring", help="Keep it in the keyring instead, for good.", show_default=False)
+    ] = False,
 ) -> None:
     """Keep the passphrase of the encrypted file for a while, so that nobody is asked for it.
 
     A process of yours has it in its memory, and hands it to your processes on this machine alone, until the time is
-    over or `sentient keys lock`.
+    over or `sentient keys lock`. With --in-keyring it is put into the keyring of the operating system, for who has set
+    `credentials.passphrase_keyring`.
     """
     from sentient_cli.cli.keys_times import SECOND, length, parse_length
     from sentient_cli.credentials.agent.client import keep
 
+    if in_keyring:
+        _keep_in_keyring(current(), passphrase_file)
+        return
     if sys.platform == "win32":  # pragma: no cover - another operating system
         raise UsageError(
             "This command needs Unix",
@@ -46,7 +53,7 @@ def keys_unlock(
     if not 0 < seconds <= _LONGEST:
         raise UsageError(f"A passphrase is not kept for {time[:20]}", fix="Give --for 24h at most")
     here = current()
-    file = _file(here)
+    file = encrypted_file_of(here)
     keep(file, _right_one(here, file, passphrase_file), seconds, here.environment)
     if here.console.json:
         here.console.json_line({"file": str(file), "seconds": seconds})
@@ -54,8 +61,25 @@ def keys_unlock(
         here.console.say(f"The passphrase of {file} is kept for {length(seconds * SECOND)}.")
 
 
-def _file(here: Invocation) -> Path:
-    """The encrypted file, which has to be there."""
+def _keep_in_keyring(here: Invocation, given: Path | None) -> None:
+    from sentient_cli.credentials.stores.keyring_passphrase import in_keyring
+
+    file = encrypted_file_of(here)
+    in_keyring(file, here.environment).keep(_right_one(here, file, given))
+    if here.console.json:
+        here.console.json_line({"file": str(file), "keyring": True})
+    else:
+        here.console.say(f"The passphrase of {file} is in the keyring.")
+    if not here.load(tell=False).settings.credentials.passphrase_keyring:
+        here.console.say("To have it used, run `sentient config set --user credentials.passphrase_keyring true`.")
+
+
+def encrypted_file_of(here: Invocation) -> Path:
+    """The encrypted file, which has to be there.
+
+    Raises:
+        UsageError: it is not, or is not used.
+    """
     from sentient_cli.credentials.opening import encrypted_file
 
     settings = here.load(tell=False).settings.credentials

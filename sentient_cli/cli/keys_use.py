@@ -22,7 +22,8 @@ def keys_use(
     """Choose the profile of keys that is meant where none is named.
 
     With `--project DIR` it is meant in that directory and below it only. The choice is kept with you, not in the
-    files of the project. A flag, SENTIENT_PROFILE and the settings go before it.
+    files of the project. A flag and SENTIENT_PROFILE in the shell go before it. Where a project names a profile of
+    keys itself, this agrees to it.
     """
     from difflib import get_close_matches
     from pathlib import Path
@@ -53,6 +54,25 @@ def keys_use(
         here.console.json_line({"profile": chosen.profile, "why": chosen.why})
     else:
         here.console.data(f"{chosen.profile} ({chosen.why})")
+        _tell_what_is_meant(chosen.profile)
+
+
+def _tell_what_is_meant(chosen: str) -> None:
+    """Say so where something else goes before the choice, or the project names another profile."""
+    from contextlib import suppress
+    from dataclasses import replace
+
+    from sentient_cli.errors import SentientError
+    from sentient_cli.host.credentials import profile_of
+
+    here = current()
+    with suppress(SentientError):  # of wrong settings other commands tell
+        loaded = here.load(tell=False)
+        meant = profile_of(replace(loaded, project_dir=loaded.project_dir or here.project))
+        if meant.refusal is not None:
+            here.console.say(f"The project names {meant.profile}, which is not agreed to.")
+        elif meant.profile != chosen:
+            here.console.say(f"Here {meant.profile} is meant: {meant.why}.")
 
 
 def _record(action: str, subject: str, data: dict[str, str | int]) -> None:

@@ -13,8 +13,6 @@ from sentient_cli.cli.options import EnvFileOption, NoEnvFileOption
 from sentient_cli.errors import CredentialHostError, CredentialStoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sentient_cli.cli.console import Console
     from sentient_cli.cli.keys_door import Door
     from sentient_cli.credentials.explained import Explained
@@ -42,7 +40,7 @@ def keys_which(
     if here.console.json:
         here.console.json_line({**_fields(explained), "profile_by": door.why})
     else:
-        _tell(here.console, explained, _profiles_of(door, name) if explained.won is None else ())
+        _tell(here.console, explained, _advice(door, explained) if explained.won is None else "")
         _tell_where(door, name, explained.variable)
         if door.profile != "default":
             here.console.say(f"The profile is {door.profile}: {door.why}.")
@@ -50,7 +48,7 @@ def keys_which(
         raise typer.Exit(_NOT_FOUND)
 
 
-def _tell(console: Console, explained: Explained, profiles: Sequence[str]) -> None:
+def _tell(console: Console, explained: Explained, advice: str) -> None:
     address, won = explained.address, explained.won
     many = len({step.profile for step in explained.steps if step.profile}) > 1
     for number, step in enumerate(explained.steps, 1):
@@ -61,8 +59,17 @@ def _tell(console: Console, explained: Explained, profiles: Sequence[str]) -> No
     if won is not None:
         console.say(f"{address} comes from {won.where}{fingerprint}.")
     else:
-        there = f" There is one in the profile {', '.join(sorted({*profiles})[:3])}." if profiles else ""
-        console.say(f"There is no key {address}.{there} Store it with `sentient keys set {address.name}`.")
+        console.say(advice)
+
+
+def _advice(door: Door, explained: Explained) -> str:
+    """What to do where no step has won."""
+    address, refused = explained.address, door.manager.refused
+    if refused is not None and any(step.outcome == "refused" for step in explained.steps):
+        return f"{refused.fix}."
+    profiles = sorted({*_profiles_of(door, address.name)} - {address.profile})
+    there = f" There is one in the profile {', '.join(profiles[:3])}." if profiles else ""
+    return f"There is no key {address}.{there} Store it with `sentient keys set {address.name}`."
 
 
 def _tell_where(door: Door, name: str, variable: str) -> None:

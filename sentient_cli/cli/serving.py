@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from sentient_cli.cli.details import program_told
-from sentient_cli.errors import AddressNotAllowedError, ConfigError, SentientError
+from sentient_cli.errors import AddressNotAllowedError, ConfigError, SentientError, UserInterruptError
 
 if TYPE_CHECKING:
     import socket
@@ -59,6 +59,7 @@ def run_server(here: Invocation, load: Callable[[], Loaded], *, worker: str | No
     from sentient_cli.config import export_environment
     from sentient_cli.host.llm_doubts import doubts_of
     from sentient_cli.server.logs import configure_logging
+    from sentient_cli.server.loop import ended_by_sigterm
     from sentient_cli.server.sockets import bind
 
     loaded = load()
@@ -84,7 +85,8 @@ def run_server(here: Invocation, load: Callable[[], Loaded], *, worker: str | No
     with bind(settings.server.host, settings.server.port) as listener:
         if settings.server.workers > 1:
             raise typer.Exit(_supervise(here, loaded, load, listener, as_json=style == "json"))
-        _serve_alone(here, loaded, load, listener, as_json=style == "json")
+        with ended_by_sigterm():
+            _serve_alone(here, loaded, load, listener, as_json=style == "json")
 
 
 def _checked_exposure(loaded: Loaded) -> str:
@@ -249,12 +251,15 @@ def _supervise(
             on_hangup=checking.is_sound,
             watching=checking.watch,
         )
-        return asyncio.run(supervisor.run())
+        code = asyncio.run(supervisor.run())
+    if supervisor.interrupted:
+        raise UserInterruptError("Interrupted")
+    return code
 
 
 def _worker_command(link: WorkerLink) -> Sequence[str]:
     # A worker reads the same settings again from the same command line, so no secret travels in its arguments.
-    return [sys.executable, "-m", "sentient_cli", *sys.argv[1:], "--worker", link.encode()]
+    return [sys.executable, "-P", "-m", "sentient_cli", *sys.argv[1:], "--worker", link.encode()]
 
 
 def _url(settings: Settings, listener: socket.socket) -> str:

@@ -116,8 +116,8 @@ def _update(here: Invocation, wish: Wish, stop: Interruption) -> None:
         raise UpdateConflictError(
             f"{_count(len(files), 'file waits', 'files wait')} for your decision",
             why=", ".join(map(str, files)),
-            fix="Look for `<<<<<<< yours` in it, keep what is right and remove the marks; "
-            "or take the update back: `sentient update --undo`",
+            fix="Look for `<<<<<<< yours` in it, keep what is right and remove the marks; of what is no text, keep one"
+            " and remove the `.template` beside it; or take the update back: `sentient update --undo`",
         )
 
 

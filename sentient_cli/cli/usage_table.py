@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from sentient_cli.llm.usage.report import By, UsageSum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sentient_cli.cli.console import Console
 
@@ -22,6 +23,10 @@ _MOST_BAR = 24
 _NAME = 40
 _MANY = 40
 """Rows that are shown; the rest is in --json and --csv."""
+_FEW = 3
+"""Batches that are named."""
+
+Held: TypeAlias = tuple[str, int, float]
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -34,7 +39,7 @@ class Shown(msgspec.Struct, frozen=True):
         today: What was spent today, in US dollars.
         limit: What may be spent a day.
         now: What the time is.
-        held: What is set aside for batches, in US dollars.
+        held: For which batches something is set aside: the key of each, when it was handed in, and US dollars.
     """
 
     rows: list[UsageSum]
@@ -43,25 +48,25 @@ class Shown(msgspec.Struct, frozen=True):
     today: float
     limit: float | None
     now: datetime
-    held: float = 0.0
+    held: Sequence[Held] = ()
 
 
-def sums_of(by: By, since: int, today: int) -> tuple[list[UsageSum], float, float]:
+def sums_of(by: By, since: int, today: int) -> tuple[list[UsageSum], float, Sequence[Held]]:
     """The sums of the ledger of this user, what was spent today, and what is set aside for batches.
 
     Raises:
         StoreError: the ledger cannot be read.
     """
-    from sentient_cli.llm.usage.held import held_in_all
+    from sentient_cli.llm.usage.held import held_batches
     from sentient_cli.llm.usage.ledger import ledger_file, open_for_reading
     from sentient_cli.llm.usage.report import sums
 
     connection = open_for_reading(ledger_file())
     if connection is None:
-        return [], 0.0, 0.0
+        return [], 0.0, ()
     try:
         spent = sum(row.cost for row in sums(connection, "provider", since=today))
-        return sums(connection, by, since=since), spent, held_in_all(connection)
+        return sums(connection, by, since=since), spent, held_batches(connection)
     finally:
         connection.close()
 
@@ -90,8 +95,17 @@ def show(console: Console, shown: Shown) -> None:
 
 
 def _say_held(console: Console, shown: Shown) -> None:
-    if shown.held:
-        console.say(f"Set aside for batches until their results are read: {money(shown.held)}.")
+    if not shown.held:
+        return
+    amount = sum(each[2] for each in shown.held)
+    named = [f"{_safe(batch)} of {_day(at)}" for batch, at, _ in shown.held[:_FEW]]
+    more = len(shown.held) - len(named)
+    named += [f"{more} more"] if more else []
+    console.say(f"Set aside for batches until their results are read: {money(amount)} ({', '.join(named)}).")
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at // 10**9, UTC).strftime("%Y-%m-%d")
 
 
 def _since(typed: str) -> str:
@@ -154,10 +168,14 @@ def _most(shown: Shown) -> list[UsageSum]:
 
 
 def _name(row: UsageSum) -> str:
+    return _safe(row.group) or "-"
+
+
+def _safe(text: str) -> str:
     from sentient_cli.redact import redactor
     from sentient_cli.sanitize import sanitize_line
 
-    return redactor.redact(sanitize_line(row.group)) or "-"
+    return redactor.redact(sanitize_line(text))
 
 
 def _cut(name: str, width: int) -> str:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sentient_cli.config.fields import Section
 from sentient_cli.config.keys import all_keys
 from sentient_cli.config.names import native_name
+from sentient_cli.config.plain import plain
 from sentient_cli.config.settings import RootSettings, Settings
 from sentient_cli.config.values import Value
 from sentient_cli.errors import ConfigError, UsageError
@@ -39,17 +40,22 @@ def check(values: Mapping[str, Value]) -> Settings:
 
 def _made(given: Mapping[str, object]) -> Settings:
     """The settings of nested values. What checks the tables in which nothing is set is not even made."""
-    plain = {name: value for name, value in given.items() if name in RootSettings.model_fields}
-    kinds = {name: _table(name) for name in given if name not in plain}
+    root = {name: value for name, value in given.items() if name in RootSettings.model_fields}
+    kinds = {name: _table(name) for name in given if name not in root}
     try:
-        parts = dict(RootSettings.model_validate(plain)) if plain else {}
+        parts = dict(_table_of(RootSettings, root)) if root else {}
         for name, kind in kinds.items():
             if kind is None:
                 return Settings.model_validate(given)
-            parts[name] = kind.model_validate(given[name])
+            parts[name] = _table_of(kind, given[name])
     except ValidationError:
         return Settings.model_validate(given)  # says all that is wrong, and where
     return Settings.model_construct(set(given), **parts)
+
+
+def _table_of(kind: type[Section], given: object) -> Section:
+    made = plain(kind, cast("Mapping[str, object]", given)) if isinstance(given, dict) else None
+    return kind.model_validate(given) if made is None else made
 
 
 def prepare() -> None:
@@ -138,7 +144,9 @@ def _key(names: tuple[str, ...], values: Mapping[str, Value]) -> str:
     return next((path for path in paths if path in values or path in all_keys()), paths[0])
 
 
-_FILES = {"llm.script", "audit.checkpoint", "credentials.encrypted_file", "credentials.passphrase_file"}
+_FILES = {"llm.script", "audit.checkpoint", "credentials.encrypted_file", "credentials.passphrase_file"} | {
+    f"credentials.{store}.{name}" for store in ("aws", "azure", "vault") for name in ("ca_file", "token_file")
+}
 
 
 def _settled(key: str, value: Value) -> object:

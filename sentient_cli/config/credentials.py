@@ -69,6 +69,11 @@ class CredentialSettings(Section):
     passphrase_file: Path | None = Field(
         default=None, description="A file with its passphrase, readable by its owner alone."
     )
+    passphrase_keyring: bool = Field(
+        default=False,
+        description="Whether its passphrase is looked for in the keyring, where `sentient keys unlock --in-keyring`"
+        " puts it.",
+    )
     vault: VaultSettings = Field(default_factory=VaultSettings.defaults)
     aws: AwsSettings = Field(default_factory=AwsSettings.defaults)
     azure: AzureSettings = Field(default_factory=AzureSettings.defaults)

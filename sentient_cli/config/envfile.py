@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from sentient_cli.config.places import home_of, is_file, read_text
+from sentient_cli.config.places import home_of, is_file, is_of_others, read_text
 from sentient_cli.config.veiled import Veiled
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError
 
@@ -71,7 +71,7 @@ def find_env_file(directory: Path, given: Path | None) -> Path | None:
     """
     if given is None:
         found = directory / ENV_FILE
-        return found if is_file(found) else None
+        return found if is_file(found) and not is_of_others(found, chosen=True) else None
     if not given.is_file():
         raise ConfigurationNotFoundError(f"There is no file {given}", fix="Check the path given with --env-file")
     return given

@@ -67,7 +67,7 @@ def _secret_schema(*_: object) -> core_schema.CoreSchema:
     )
 
 
-def _keep_undecoded(value: object, check: ValidatorFunctionWrapHandler) -> object:
+def keep_undecoded(value: object, check: ValidatorFunctionWrapHandler) -> object:
     # Where the locale knows no UTF-8, Python has the name of a file with lone surrogates, which no string may have.
     undecoded = isinstance(value, str) and not value.isascii() and any("\udc80" <= char <= "\udcff" for char in value)
     if not undecoded:
@@ -89,9 +89,9 @@ Text = Annotated[str, Field(min_length=1)]
 Origin = Annotated[str, AfterValidator(check_origin)]
 HostName = Annotated[str, AfterValidator(check_host)]
 Token = Annotated[Secret, GetPydanticSchema(_secret_schema)]
-Name = Annotated[str, Field(min_length=1), WrapValidator(_keep_undecoded)]
+Name = Annotated[str, Field(min_length=1), WrapValidator(keep_undecoded)]
 """Text that can be the name of a file."""
-StoreUrl = Annotated[str, Field(pattern=r"^(memory|sqlite:.+|file:.+)$"), WrapValidator(_keep_undecoded)]
+StoreUrl = Annotated[str, Field(pattern=r"^(memory|sqlite:.+|file:.+)$"), WrapValidator(keep_undecoded)]
 
 
 _as_shipped: Final[dict[type[Section], Section]] = {}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeGuard, cast
 
 from typing_extensions import override
 
@@ -17,6 +16,9 @@ from sentient_cli.config.places import PYPROJECT, read_text
 from sentient_cli.config.values import Layer, Source, Value
 from sentient_cli.config.veiled import Veiled
 from sentient_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    import tomllib
 
 __all__ = ["Refuse", "SettingsFile", "read_settings_file"]
 
@@ -216,6 +218,8 @@ def read_settings_file(path: Path, source: str | None = None) -> SettingsFile:
     Raises:
         ConfigError: it cannot be read, or is no TOML.
     """
+    import tomllib  # noqa: PLC0415 - only where there is a file
+
     source = read_text(path) if source is None else source
     try:
         document: dict[str, object] = tomllib.loads(source)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from typing_extensions import override
 
 from sentient_cli import paths
 from sentient_cli.config.check import check
 from sentient_cli.config.envfile import find_env_file, read_env_file
-from sentient_cli.config.environ import process_environment
+from sentient_cli.config.environ import process_environment, shell_environment
 from sentient_cli.config.files import SettingsFile, read_settings_file
 from sentient_cli.config.keys import PREFIX, all_keys, nearest, sections
-from sentient_cli.config.places import find_project_file
+from sentient_cli.config.places import look_for_project_file
 from sentient_cli.config.presets import preset_values
 from sentient_cli.config.secret import Secret
 from sentient_cli.config.values import LAYERS, FlagValue, Layer, Source, Value, text_value
@@ -25,7 +25,9 @@ from sentient_cli.redact import redactor
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sentient_cli.config.settings import Settings
+    from sentient_cli.config.settings import ProfileBy, Settings
+
+    _Profiles: TypeAlias = Mapping[tuple[Path, str], Mapping[str, Value]]
 
 __all__ = ["DEFAULT_PROFILE", "USERS_KEYS", "Loaded", "load", "no_profile", "starting_directory", "users_own"]
 
@@ -33,9 +35,15 @@ DEFAULT_PROFILE = "default"
 SECRET_KEYS = ("server.token",)
 USERS_KEYS = (
     "audit.checkpoint",
+    "credentials.aws.ca_file",
+    "credentials.azure.ca_file",
+    "credentials.core_dumps",
+    "credentials.default_profile",
     "credentials.encrypted_file",
     "credentials.passphrase_env",
     "credentials.passphrase_file",
+    "credentials.passphrase_keyring",
+    "credentials.vault.ca_file",
 )
 """What a project decides for none of those who work in it."""
 
@@ -117,7 +125,8 @@ def load(
         (9000, 2, '127.0.0.1')
     """
     start = starting_directory(project)
-    project_file = find_project_file(start) or next((path for path in drafts if path.parent == start), None)
+    looked = look_for_project_file(start)
+    project_file = looked.path or next((path for path in drafts if path.parent == start), None)
     home = project_file.parent if project_file else start
     found_env = find_env_file(home, env_file) if use_env_file else None
     from_file: Mapping[str, str] = read_env_file(found_env) if found_env else {}
@@ -136,10 +145,11 @@ def load(
     given = {**(flags or {}), **({"profile": profile} if profile is not None else {})}
     layers: dict[Layer, dict[str, Value]] = {
         **_from_files(files, project_file),
-        "environment": _from_environment(merged, above, found_env),
+        "environment": _from_environment(merged, _not_exported(above, from_file, environment), found_env),
         "flag": _from_flags(given),
     }
-    layers["profile"] = _from_profile(files, _merged(layers).get("profile"))
+    profiles = {(file.path, name): file.profile_values(name) for file in files for name in file.profiles()}
+    layers["profile"] = _from_profile(files, profiles, _merged(layers).get("profile"))
     layers["preset"] = preset_values(_merged(layers))
     layers = {name: _opaque(found) for name, found in layers.items()}
     values = _merged(layers)
@@ -152,7 +162,7 @@ def load(
     for key in SECRET_KEYS:
         _register(settings, key)
     return Loaded(
-        settings=settings,
+        settings=settings.as_read(_profile_by(values, project_file, found_env), _experiments_in(profiles)),
         sources=MappingProxyType(
             {key: values[key].source if key in values else Source("default") for key in all_keys()}
         ),
@@ -160,7 +170,7 @@ def load(
         project_file=project_file,
         env_file=found_env,
         environment=merged,
-        warnings=tuple(_unknown_variables(merged)),
+        warnings=(*map(_passed_over, looked.passed_over), *_unknown_variables(merged)),
         layers=MappingProxyType({name: MappingProxyType(layers[name]) for name in LAYERS if name in layers}),
         files=tuple(files),
     )
@@ -215,9 +225,24 @@ def _from_files(files: Sequence[SettingsFile], project_file: Path | None) -> dic
 
 def _require_users_own(values: Mapping[str, Value], project_file: Path | None, env_file: Path | None) -> None:
     for key in USERS_KEYS:
-        where = str(values[key].source) if key in values and values[key].raw else ""
-        if (project_file and where.startswith(f"{project_file}:")) or (env_file and where.endswith(f" in {env_file}")):
-            raise users_own(key, where)
+        if key in values and values[key].raw and _is_projects(values[key].source, project_file, env_file):
+            raise users_own(key, str(values[key].source))
+
+
+def _is_projects(source: Source, project_file: Path | None, env_file: Path | None) -> bool:
+    where = str(source)
+    return bool(
+        (project_file and where.startswith(f"{project_file}:")) or (env_file and where.endswith(f" in {env_file}"))
+    )
+
+
+def _profile_by(values: Mapping[str, Value], project_file: Path | None, env_file: Path | None) -> ProfileBy:
+    if "profile" not in values:
+        return "nobody"
+    source = values["profile"].source
+    if _is_projects(source, project_file, env_file):
+        return "project"
+    return "user" if source.layer == "user" else "call"
 
 
 def users_own(key: str, where: str) -> ConfigError:
@@ -243,9 +268,8 @@ def no_profile(name: str, known: list[str], chosen: Value | None) -> Configurati
     )
 
 
-def _from_profile(files: Sequence[SettingsFile], chosen: Value | None) -> dict[str, Value]:
+def _from_profile(files: Sequence[SettingsFile], found: _Profiles, chosen: Value | None) -> dict[str, Value]:
     name = chosen.raw if chosen is not None else DEFAULT_PROFILE
-    found = {(file.path, profile): file.profile_values(profile) for file in files for profile in file.profiles()}
     known = sorted({profile for _, profile in found})
     if not isinstance(name, str):
         return {}  # The check of types says what is wrong with it.
@@ -255,6 +279,19 @@ def _from_profile(files: Sequence[SettingsFile], chosen: Value | None) -> dict[s
     for file in files:
         values |= found.get((file.path, name), {})
     return values
+
+
+def _experiments_in(profiles: _Profiles) -> set[str]:
+    """The names of the experiments of all profiles, chosen or not."""
+    return {key.split(".")[1] for values in profiles.values() for key in values if key.startswith("experiments.")}
+
+
+def _not_exported(
+    shell: Mapping[str, str], from_file: Mapping[str, str], given: Mapping[str, str] | None
+) -> Mapping[str, str]:
+    """The variables of the shell without those that came into this process out of the file."""
+    said = shell_environment() if given is None else shell
+    return {name: value for name, value in shell.items() if name in said or name not in from_file}
 
 
 def _from_environment(merged: Mapping[str, str], shell: Mapping[str, str], env_file: Path | None) -> dict[str, Value]:
@@ -278,6 +315,10 @@ def _from_flags(flags: Mapping[str, FlagValue]) -> dict[str, Value]:
         for key, value in flags.items()
         if value is not None
     }
+
+
+def _passed_over(path: Path) -> str:
+    return f"{path} is passed over: somebody else has put it into a directory that everybody can write to"
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> list[str]:

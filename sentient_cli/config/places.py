@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sentient_cli.errors import ConfigError
 
@@ -16,9 +16,12 @@ __all__ = [
     "MAXIMUM_SIZE",
     "PROJECT_FILE",
     "PYPROJECT",
+    "FoundFile",
     "find_project_file",
     "home_of",
     "is_file",
+    "is_of_others",
+    "look_for_project_file",
     "read_bytes",
     "read_text",
 ]
@@ -29,6 +32,18 @@ MAXIMUM_SIZE = 1024 * 1024
 _READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
+class FoundFile(NamedTuple):
+    """The settings file of a project.
+
+    Args:
+        path: It; None: there is none.
+        passed_over: Files that somebody else has put where everybody can, such as into ``/tmp``: they do not count.
+    """
+
+    path: Path | None
+    passed_over: tuple[Path, ...] = ()
+
+
 def find_project_file(start: Path) -> Path | None:
     """The settings file of the project that ``start`` is in: ``sentient.toml``, or a ``pyproject.toml`` with our table.
 
@@ -37,14 +52,43 @@ def find_project_file(start: Path) -> Path | None:
     Raises:
         ConfigError: what is called ``sentient.toml`` is no file.
     """
+    return look_for_project_file(start).path
+
+
+def look_for_project_file(start: Path) -> FoundFile:
+    """The same, with what was passed over on the way.
+
+    Raises:
+        ConfigError: what is called ``sentient.toml`` is no file.
+    """
+    passed_over: list[Path] = []
     for directory in (start, *start.parents):
-        own = directory / PROJECT_FILE
-        if is_file(own):
-            return own
-        shared = directory / PYPROJECT
-        if shared.is_file() and _mentions_us(shared):
-            return shared
-    return None
+        for path in (directory / PROJECT_FILE, directory / PYPROJECT):
+            if not (os.path.lexists(path) if path.name == PROJECT_FILE else path.is_file() and _mentions_us(path)):
+                continue
+            if is_of_others(path, chosen=directory == start):
+                passed_over.append(path)
+            elif is_file(path):
+                return FoundFile(path, tuple(passed_over))
+    return FoundFile(None, tuple(passed_over))
+
+
+def is_of_others(path: Path, *, chosen: bool) -> bool:
+    """Whether somebody else has put a file where everybody can put one.
+
+    Args:
+        path: The file, or a link to it.
+        chosen: Whether whoever works here has named its directory. Then it has to be one that is shared, as `/tmp` is,
+            and not only one with generous rights, as volumes of containers have.
+    """
+    if os.name == "nt":
+        return False
+    try:
+        around, owner = path.parent.stat().st_mode, path.lstat().st_uid
+    except OSError:  # whoever reads it is told
+        return False
+    shared = around & stat.S_IWOTH and (not chosen or around & stat.S_ISVTX)
+    return bool(shared) and owner not in {0, os.geteuid()}
 
 
 def is_file(path: Path) -> bool:

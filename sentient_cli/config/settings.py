@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from sentient_cli.config.credentials import CredentialSettings
 from sentient_cli.config.experiments import ExperimentSettings
@@ -37,6 +38,7 @@ __all__ = [
     "LlmSettings",
     "LogSettings",
     "MetricsSettings",
+    "ProfileBy",
     "ServerSettings",
     "Settings",
     "StoreSettings",
@@ -175,6 +177,10 @@ class DevSettings(Section):
     )
 
 
+ProfileBy: TypeAlias = Literal["nobody", "call", "user", "project"]
+"""Who has named the profile. A call does so with a flag or a variable of the shell."""
+
+
 class RootSettings(Section):
     """The settings that stand in no table.
 
@@ -207,3 +213,31 @@ class Settings(RootSettings):
     experiments: dict[str, ExperimentSettings] = Field(
         default_factory=dict, description="What is put on trial in real traffic, by name."
     )
+    _profile_by: ProfileBy = PrivateAttr(default="nobody")
+    _elsewhere: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def profile_by(self) -> ProfileBy:
+        """Who has named the profile: nobody, a call, this user's settings, or the project, which may say anything."""
+        return self._profile_by
+
+    @property
+    def experiment_names(self) -> frozenset[str]:
+        """The experiments, and those of profiles that are not chosen now: what is known of these is still wanted."""
+        return self._elsewhere | frozenset(self.experiments)
+
+    def as_read(self, profile_by: ProfileBy, experiments: Iterable[str] = ()) -> Self:
+        """The same, with what files say beside the settings that hold.
+
+        Args:
+            profile_by: Who has named the profile.
+            experiments: The names of experiments in any profile.
+
+        Example:
+            >>> settings = Settings(profile="production").as_read("project", ["tone"])
+            >>> settings.profile_by, settings.experiment_names
+            ('project', frozenset({'tone'}))
+        """
+        settings = self.model_copy()
+        settings._profile_by, settings._elsewhere = profile_by, frozenset(experiments)  # noqa: SLF001 - a copy of this
+        return settings

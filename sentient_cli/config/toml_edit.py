@@ -28,6 +28,7 @@ _OURS: Final = ("tool", "sentient")
 _REST_OF_LINE: Final = re.compile(r"[^\n]*\n?")
 _ENDS_EMPTY: Final = re.compile(r"(?:\A|\n\r?\n)\Z")
 _BEGINS_EMPTY: Final = re.compile(r"\r?\n")
+_DEEPEST: Final = 100
 _COMMA: Final = re.compile(r"\s*,\s*")
 
 
@@ -38,13 +39,29 @@ def parse(text: str) -> Table:
         ConfigError: it is no TOML.
     """
     try:
-        return tomllib.loads(text)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("The settings file is not valid TOML", why=str(error), fix="Correct it first") from None
     except ValueError:  # more digits than Python reads
         raise ConfigError("A number in the settings file has too many digits", fix="Correct it first") from None
     except RecursionError:
-        raise ConfigError("The settings file is nested too deeply", fix="Flatten it") from None
+        document = None
+    if document is None or _is_deep(document):
+        raise ConfigError("The settings file is nested too deeply", fix="Flatten it")
+    return document
+
+
+def _is_deep(document: Table) -> bool:
+    """Whether what goes through it by calling itself would not come to an end."""
+    level: list[object] = [document]
+    for _ in range(_DEEPEST):
+        insides = (
+            cast("Table", each).values() if isinstance(each, dict) else cast("list[object]", each) for each in level
+        )
+        level = [each for inside in insides for each in inside if isinstance(each, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def has_key(text: str, path: Sequence[str]) -> bool:

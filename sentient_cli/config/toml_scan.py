@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tomllib
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -188,6 +187,8 @@ class _Scanner:
 
 def _unquoted(name: str) -> str:
     if name[0] == '"':
+        import tomllib  # noqa: PLC0415 - only for names that need quotes
+
         value: object = tomllib.loads(f"name = {name}")["name"]
         return str(value)
     return name.strip("'")

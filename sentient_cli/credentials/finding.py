@@ -14,6 +14,7 @@ from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials import rotation
 from sentient_cli.credentials.allowing import require_allowed
+from sentient_cli.credentials.bindings import Refusal
 from sentient_cli.credentials.catalogue import Card, Catalogue
 from sentient_cli.credentials.core_dumps import forbid_core_dumps
 from sentient_cli.credentials.destinations import Destination
@@ -75,6 +76,7 @@ class Finder:
         stores: Sequence[CredentialStore],
         *,
         profile: str = _DEFAULT,
+        refusal: Refusal | None = None,
         policy: Policy | None = None,
         variables: Callable[[str], Variables] = _no_variables,
         hosts_of: Callable[[str], tuple[str, ...]] = _nowhere,
@@ -86,6 +88,7 @@ class Finder:
     ) -> None:
         clock = clock or SystemClock()
         self.profile: str = check_profile(profile)
+        self._refusal = refusal
         self.policy: Policy = policy or Policy()
         self._variables = variables
         self._hosts_of = hosts_of
@@ -108,8 +111,25 @@ class Finder:
 
         Raises:
             UsageError: name or profile cannot be.
+            CredentialStoreError: only a project names the profile that is meant.
         """
+        address = self._address(name, profile)
+        if profile is None:
+            self._require_agreed()
+        return address
+
+    @property
+    def refused(self) -> CredentialStoreError | None:
+        """Why stored credentials of the profile are left alone: only a project names it. None: they are not."""
+        return self._refusal() if self._refusal is not None else None
+
+    def _address(self, name: str, profile: str | None) -> Address:
         return Address(self.profile if profile is None else check_profile(profile), check_name(name))
+
+    def _require_agreed(self) -> None:
+        refused = self.refused
+        if refused is not None:
+            raise refused
 
     def get(
         self, name: str, *, profile: str | None = None, purpose: str = "program", given: Secret | None = None
@@ -132,7 +152,7 @@ class Finder:
         lease = self.find(name, profile=profile, purpose=purpose, given=given)
         if lease is not None:
             return lease
-        address = self.address(name, profile)
+        address = self._address(name, profile)
         raise not_found(address, [store.store_id for store in self._stores], self.catalogue)
 
     def find(
@@ -158,7 +178,7 @@ class Finder:
             CredentialStoreError: there is none, and a store that may hold it is down.
             AuditError: it cannot be told to the audit log; nothing is handed out.
         """
-        address = self.address(name, profile)
+        address = self._address(name, profile)
         with self._keeper.lock:
             if self._seen.look():
                 self._leases.forget()
@@ -167,7 +187,7 @@ class Finder:
                 if destination is not None:
                     self.check_destination(held, destination, purpose=purpose)
                 return held
-            found, steps, fault = self._look_up(address, given)
+            found, steps, fault = self._look_up(address, given, agreed=profile is not None)
             if found is None:
                 if fault is not None:
                     raise fault
@@ -215,13 +235,20 @@ class Finder:
         self._keeper.record("refused", subject, told)
 
     def _look_up(
-        self, address: Address, given: Secret | None = None
+        self, address: Address, given: Secret | None, *, agreed: bool
     ) -> tuple[Found | None, tuple[Step, ...], CredentialStoreError | None]:
         addresses = [address]
         if self.policy.default_profile and address.profile != _DEFAULT:
             addresses.append(Address(_DEFAULT, address.name))
+        refused = None if agreed else self.refused
         return look_up(
-            self.policy.order, addresses, self._variables(address.name), self._stores, given=given, holds=self._may_hold
+            self.policy.order,
+            addresses,
+            self._variables(address.name),
+            self._stores,
+            given=given,
+            holds=self._may_hold,
+            refused=lambda each: refused if each == address else None,
         )
 
     def _may_hold(self, address: Address, store: CredentialStore) -> bool:
@@ -272,10 +299,10 @@ class Finder:
         Raises:
             AuditError: it cannot be told to the audit log.
         """
-        address = self.address(name, profile)
+        address = self._address(name, profile)
         with self._keeper.lock:
             self._keeper.record("explained", address)
-            found, steps, _ = self._look_up(address, given)
+            found, steps, _ = self._look_up(address, given, agreed=profile is not None)
         won = next((step for step in steps if step.outcome == "won"), None)
         fingerprint = fingerprint_of(found.secret.reveal()) if found is not None else ""
         return Explained(address, steps, won, fingerprint, found.variable if found is not None else "")
@@ -346,7 +373,7 @@ class Finder:
             names: Which credentials; all unless given.
             profile: In which profile; the chosen one unless given.
         """
-        return Watch(self.catalogue, [self.address(name, profile) for name in names] or None)
+        return Watch(self.catalogue, [self._address(name, profile) for name in names] or None)
 
     def _protect(self) -> None:
         if not self.policy.core_dumps:

@@ -152,7 +152,8 @@ class Keeper:
             CredentialConflictError: somebody else has changed it meanwhile.
             CredentialStoreError: the store cannot be used.
         """
-        return self._put(kept.store, kept.address, item, kept.revision, action, data)
+        # What only the catalogue knows of a value would be lost with the next one.
+        return self._put(kept.store, kept.address, self._checked(kept, item), kept.revision, action, data)
 
     def create(self, store: CredentialStore, address: Address, item: Item, action: str, **data: str | int) -> Kept:
         """Have a store hold an item where there is nothing.
@@ -232,7 +233,8 @@ class Keeper:
             there = held.get(card.key)
             is_later = used and there is not None and there.changed_at > card.changed_at
             newest = there if is_later and there is not None else card
-            verified = there.verified_at if there is not None and there.version == newest.version else 0
+            same = (each for each in held.values() if each.address == newest.address and each.version == newest.version)
+            verified = max((each.verified_at for each in same), default=0)
             newest = msgspec.structs.replace(newest, verified_at=max(newest.verified_at, verified))
             last = there.used_at if there is not None else 0
             if used and not last <= now < last + _NOTED_AGAIN:
@@ -255,14 +257,18 @@ class Keeper:
 
     def with_checks(self, kept: Kept) -> Item:
         """The item, with when its current value was last tried."""
-        current = current_of(kept.item)
+        return self._checked(kept, kept.item)
+
+    def _checked(self, kept: Kept, item: Item) -> Item:
+        noted: dict[str, int] = {}
         with contextlib.suppress(CredentialStoreError):
-            for card in self.catalogue.find(kept.address):
-                if card.store == kept.store.store_id and card.version == current.id:
-                    checked = msgspec.structs.replace(current, verified_at=max(current.verified_at, card.verified_at))
-                    versions = tuple(checked if each is current else each for each in kept.item.versions)
-                    return msgspec.structs.replace(kept.item, versions=versions)
-        return kept.item
+            cards = self.catalogue.find(kept.address)
+            noted = {card.version: card.verified_at for card in cards if card.store == kept.store.store_id}
+        versions = tuple(
+            msgspec.structs.replace(each, verified_at=max(each.verified_at, noted.get(each.id, 0)))
+            for each in item.versions
+        )
+        return msgspec.structs.replace(item, versions=versions)
 
     def _change_catalogue(self, step: Callable[[Cards], Cards]) -> None:
         try:

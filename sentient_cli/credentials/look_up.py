@@ -87,6 +87,7 @@ class _Walk(NamedTuple):
     variables: Variables
     stores: Sequence[CredentialStore]
     holds: Callable[[Address, CredentialStore], bool]
+    refused: Callable[[Address], CredentialStoreError | None]
 
 
 def look_up(
@@ -97,6 +98,7 @@ def look_up(
     *,
     given: Secret | None = None,
     holds: Callable[[Address, CredentialStore], bool] = lambda _address, _store: True,
+    refused: Callable[[Address], CredentialStoreError | None] = lambda _address: None,
 ) -> tuple[Found | None, tuple[Step, ...], CredentialStoreError | None]:
     """Look for a credential.
 
@@ -109,11 +111,13 @@ def look_up(
         stores: The stores, in the order in which they are asked.
         given: What the program was given.
         holds: Whether a store may hold an address; what surely does not is not asked.
+        refused: Why no store is asked for an address although it may hold it; None: each one is.
 
     Returns:
-        What was found, the steps that led there, and the error of the first store that was down and may hold it.
+        What was found, the steps that led there, and the error of the first store that was down, or was not to be
+        asked, and may hold it.
     """
-    walk = _Walk(addresses, given, variables, stores, holds)
+    walk = _Walk(addresses, given, variables, stores, holds, refused)
     steps: list[Step] = []
     won: Found | None = None
     fault: CredentialStoreError | None = None
@@ -180,6 +184,8 @@ def _in_stores(walk: _Walk) -> Iterator[_Try]:
             step = Step("stores", said, "nothing", profile=address.profile)
             if not walk.holds(address, store):
                 yield step, None, None
+            elif (error := walk.refused(address)) is not None:
+                yield step._replace(outcome="refused", why=error.what), None, error
             elif down is not None and not is_as_strong(store, down):
                 why = f"It is weaker than {down.store_id}, which is down, and does not stand in for it"
                 yield step._replace(outcome="refused", why=why), None, None

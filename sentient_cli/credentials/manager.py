@@ -35,6 +35,8 @@ class CredentialManager(Rotator):
     Args:
         stores: Where credentials are kept, in the order in which they are asked. They are closed with this.
         profile: The profile that is meant where none is named.
+        refusal: Says why what is stored in that profile is left alone, where only a project names it and its user has
+            not agreed; None: its user means it.
         policy: How they are looked for and kept.
         variables: The variables that may hold the credential of a name.
         hosts_of: Where a provider is, which a new credential of it is bound to; empty: not known.
@@ -196,9 +198,12 @@ class CredentialManager(Rotator):
 
         Raises:
             UsageError: both are the same place.
+            CredentialNotFoundError: one that is named is in neither; nothing was copied.
             CredentialStoreError: a store cannot be used.
             AuditError: it cannot be told to the audit log.
         """
+        if from_profile is None or to_profile is None:
+            self._require_agreed()
         with self._keeper.lock:
             first = (
                 writable_stores(self._keeper, None, fallback=False)[0].store_id if from_store is None else from_store
@@ -206,8 +211,8 @@ class CredentialManager(Rotator):
             source, target = self._keeper.store(first), self._keeper.store(to_store or first)
             drifts = moving.sync(
                 self._keeper,
-                (check_profile(from_profile or self.profile), source),
-                (check_profile(to_profile or self.profile), target),
+                (self.profile if from_profile is None else check_profile(from_profile), source),
+                (self.profile if to_profile is None else check_profile(to_profile), target),
                 names=names,
                 dry_run=dry_run,
             )

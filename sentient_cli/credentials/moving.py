@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials.item import Item, fingerprint_of
-from sentient_cli.credentials.keeping import Keeper, Kept
+from sentient_cli.credentials.keeping import Keeper, Kept, not_found
 from sentient_cli.credentials.names import Address
 from sentient_cli.credentials.ports import CredentialStore
 from sentient_cli.credentials.rotation import current_of, first, phase_of, replaced
@@ -89,6 +89,7 @@ def sync(
 
     Raises:
         UsageError: both are the same place, or nothing can be put there.
+        CredentialNotFoundError: one that is named is in neither; nothing was copied.
         CredentialStoreError: a store cannot be used.
     """
     (from_profile, from_store), (to_profile, to_store) = source, target
@@ -99,6 +100,8 @@ def sync(
     wanted = None if names is None else set(names)
     here = {each.name for each in from_store.addresses() if each.profile == from_profile}
     there = {each.name for each in to_store.addresses() if each.profile == to_profile}
+    for name in sorted((wanted or set[str]()) - here - there):
+        raise not_found(Address(from_profile, name), [from_store.store_id], keeper.catalogue)
     keeper.record(
         "compared" if dry_run else "synced",
         f"{from_profile}>{to_profile}",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sentient_cli import paths
+from sentient_cli.config.environ import shell_environment
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials.look_up import Variables
 from sentient_cli.credentials.manager import Policy
@@ -73,10 +74,15 @@ def _encrypted(
     from sentient_cli.credentials.stores.encrypted import EncryptedFileStore  # noqa: PLC0415 - the same
 
     file = encrypted_file(settings)
-    source = from_agent(file, ask or _nobody_to_ask)
+    otherwise = ask or _nobody_to_ask
+    if settings.passphrase_keyring:
+        from sentient_cli.credentials.stores.keyring_passphrase import in_keyring  # noqa: PLC0415 - the same
+
+        otherwise = in_keyring(file, environment).source(otherwise)
+    source = from_agent(file, otherwise)
     for name in settings.passphrase_env[:1]:
         redactor.register(environment.get(name, ""))
-        source = passphrases.from_variable(name, environment)
+        source = passphrases.from_variable(name, shell_environment(), elsewhere=bool(environment.get(name)))
     if settings.passphrase_file is not None:
         source = passphrases.from_file(settings.passphrase_file)
     return EncryptedFileStore(file, source)
@@ -92,10 +98,21 @@ def encrypted_file(settings: CredentialSettings) -> Path:
 
 
 def _vault(settings: CredentialSettings, environment: Mapping[str, str]) -> CredentialStore:
-    from sentient_cli.credentials.stores.vault_opening import open_vault  # noqa: PLC0415 - what is not used is not loaded
-    from sentient_cli.credentials.stores.web_agreed import agreement_of  # noqa: PLC0415 - the same
+    from sentient_cli.credentials.stores import vault_opening as vault  # noqa: PLC0415 - what is not used is not loaded
+    from sentient_cli.credentials.stores.web_agreed import (  # noqa: PLC0415 - the same
+        CERTIFICATES,
+        agreement_of,
+        refuse_exported,
+    )
 
-    return open_vault(settings.vault, environment, agreement_of("vault", "address", ("BAO_ADDR", "VAULT_ADDR")))
+    agreed_to = agreement_of("vault", "address", vault.ADDRESSES)
+
+    def agreed(address: str) -> None:
+        agreed_to(address)
+        refuse_exported("Vault", *vault.CERTIFICATES, environment=environment)
+        refuse_exported("Vault", *CERTIFICATES)
+
+    return vault.open_vault(settings.vault, environment, agreed)
 
 
 def _aws(settings: CredentialSettings, environment: Mapping[str, str]) -> CredentialStore:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias, cast
 
@@ -20,6 +19,8 @@ def own_tables() -> Iterator[Table]:
         >>> list(own_tables())
         [{}]
     """
+    import tomllib  # noqa: PLC0415 - a server that starts without keys needs it for nothing
+
     try:
         settings: dict[str, object] = tomllib.loads(paths.user_config_file().read_text("utf-8"))
     except (OSError, ValueError):  # whoever reads the settings themselves says what is wrong with them

@@ -29,6 +29,8 @@ class Announcing:
     def __init__(self, assignment: Assignment, reporter: report.Reporter) -> None:
         self.answered: bool = False
         """Whether it was said where the agent answers."""
+        self.decided: asyncio.Event = asyncio.Event()
+        """Set once the first code answers, or turns out to be broken."""
         self._assignment = assignment
         self._reporter = reporter
         self._listening = self._was_broken = False
@@ -43,6 +45,7 @@ class Announcing:
             facts: What it says of itself.
             seconds: From the save that mended the code, where that was broken at first.
         """
+        self.decided.set()
         if not self.answered:
             self.answered = True
             took = time.monotonic() - self._assignment.began
@@ -69,6 +72,7 @@ class Announcing:
     def broken(self) -> None:
         """A generation cannot be loaded: the page answers, if nothing else does."""
         self._was_broken = True
+        self.decided.set()
         self._listen()
 
     async def patiently(self) -> None:

@@ -65,17 +65,23 @@ class Crash(msgspec.Struct, frozen=True):
         place = self._own_place()
         return ending(self.status) if place is None else f"{ending(self.status)} at {place.file}:{place.line}"
 
+    @property
+    def meaning(self) -> str:
+        """What a signal means; empty where there is nothing to explain."""
+        meaning = "" if self.is_ours else _MEANINGS.get(self.status, "")
+        return meaning[:1].upper() + meaning[1:]
+
     def at_work(self) -> Problem:
         """It ended while it answered, or waited for questions."""
-        return self._problem("The agent's process ended", self._why(), self._fix())
+        return self._problem("The agent's process ended", self._why(), self.fix)
 
     def while_loading(self) -> Problem:
         """It ended before its code was loaded."""
-        return self._problem("The process ended while the agent was loaded", self._why(), self._fix())
+        return self._problem("The process ended while the agent was loaded", self._why(), self.fix)
 
     def again_and_again(self) -> Problem:
         """It ended for the last of many times."""
-        fix = f"{self._fix()}; it is started again with the next save" if self._fix() else "Save to start it again"
+        fix = f"{self.fix}; it is started again with the next save" if self.fix else "Save to start it again"
         return self._problem("The agent's process ends again and again", self._why("The last one"), fix)
 
     def _problem(self, what: str, why: str, fix: str) -> Problem:
@@ -101,7 +107,9 @@ class Crash(msgspec.Struct, frozen=True):
         meaning = _MEANINGS.get(self.status)
         return f"{who} was {ending(self.status)}{f': {meaning}' if meaning else ''}"
 
-    def _fix(self) -> str:
+    @property
+    def fix(self) -> str:
+        """What to do about it; empty where that is not known."""
         if self.is_ours:
             return ""
         if self.status == _BY_SIGKILL:

@@ -133,6 +133,10 @@ class Hub:
         self._changes.note(changed, time.monotonic())
         self._do(self.generations.change(self._loop.time()))
 
+    async def settled(self) -> None:
+        """Wait until the first code answers, or turns out to be broken."""
+        await self._announcing.decided.wait()
+
     async def renew(self, names: Iterable[str] = ()) -> None:
         """Forget which packages are imported: they have changed, or these are wanted too."""
         try:
@@ -182,6 +186,8 @@ class Hub:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
+            for member in self._members.values():
+                member.sweep()
             self._do(self.generations.tick(self._loop.time()))
             names = self._latecomers.due(self._loop.time())
             if names:
@@ -264,6 +270,8 @@ class Hub:
             member.kill()
         try:
             status = await member.attend()
+            for connection in self._losses.part(member, status, stopping=self._stopping):
+                self._router.take_back(connection)
         finally:
             member.kill()  # no longer there, unless this task is cancelled
             del self._members[generation]

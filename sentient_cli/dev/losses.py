@@ -13,8 +13,10 @@ from sentient_cli.config.names import readable
 from sentient_cli.dev import report
 from sentient_cli.dev.crashes import Crash
 from sentient_cli.dev.processes.reaper import ending
+from sentient_cli.redact import redactor
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
 
     from sentient_cli.dev.members import Member
@@ -43,10 +45,35 @@ class Losses:
         self._project = f"{home}{os.sep}"
         self._number = 0
 
+    def part(self, member: Member, status: int, *, stopping: bool) -> list[socket.socket]:
+        """Bring the answers to an end that a process, which is no more, has left open.
+
+        Args:
+            member: It.
+            status: What it ended with.
+            stopping: Whether everything ends.
+
+        Returns:
+            Connections of which nobody has read anything.
+        """
+        if not member.keeps:
+            return []
+        from sentient_cli.dev.last_words import LastWords  # noqa: PLC0415 - for few
+
+        why = "The server is shutting down" if stopping else member.told_to_cancel
+        if why is not None:
+            return member.part(LastWords(why, is_crash=False))
+        crash = _crash(member, status)
+        told = ". ".join(filter(None, (f"The agent's process ended: {crash.how}", crash.meaning, crash.fix)))
+        return member.part(LastWords(redactor.redact(self._readable(told)), is_crash=True))
+
+    def _readable(self, text: str) -> str:
+        return readable(text).replace(readable(self._project), "")
+
     def take(self, member: Member, status: int) -> Crash:
         """Take what a process leaves: its runs are lost."""
-        crash = Crash(status, member.crashed_at, member.is_given_up and status == -signal.SIGKILL)
-        self._records.abandon(member.runs.values())
+        crash = _crash(member, status)
+        self._records.abandon(member.runs.values(), member.ended)
         for run, begun in member.runs.items():
             total = max(0.0, (time.time_ns() - begun.at) / 1e6)
             said = f"Its process ended: {crash.how}"
@@ -62,9 +89,13 @@ class Losses:
             "number": self._number,
             "at": time.time_ns() // 1_000_000,
             "generation": member.generation,
-            "how": readable(crash.how).replace(readable(self._project), ""),
+            "how": self._readable(crash.how),
             "runs": list(member.runs)[:_NAMED],
             **{name: readable(value) if isinstance(value, str) else value for name, value in asdict(problem).items()},
         }
         self._reporter.report(report.WorkerDied(member.generation, ending(crash.status), lost, problem))
         self._records.changed()
+
+
+def _crash(member: Member, status: int) -> Crash:
+    return Crash(status, member.crashed_at, member.is_given_up and status == -signal.SIGKILL)

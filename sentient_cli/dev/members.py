@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from sentient_cli.dev.channel import Channel
+from sentient_cli.dev.keeping import LEDGER, NO_PAGE, PAGE, Kept
 from sentient_cli.dev.lines import Lines
 from sentient_cli.dev.messages import (
     CONTROL,
@@ -28,6 +30,7 @@ from sentient_cli.dev.messages import (
 if TYPE_CHECKING:
     from sentient_cli.dev.crashes import Place
     from sentient_cli.dev.faults import FaultReport
+    from sentient_cli.dev.last_words import LastWords
     from sentient_cli.dev.launch import Launched
     from sentient_cli.dev.processes.reaper import Child
 
@@ -41,6 +44,8 @@ _CRASHED: Final = "Fatal Python error: "
 """Begins what the interpreter writes when native code crashes."""
 _CRASHES_WITHIN: Final = 0.5
 """Seconds from the report of a crash to the end of the process; it may be slow to write its memory to disk."""
+_LATEST: Final = 256
+"""So many runs that have ended are remembered: the entries of their ends come a little later than the news."""
 _REST: Final = 0.01
 """Seconds between two looks at what a busy worker records."""
 
@@ -78,20 +83,30 @@ class Member:
         self.pid: int = child.pid
         self.runs: dict[str, Begun] = {}
         """What goes on there."""
+        self.ended: deque[Begun] = deque(maxlen=_LATEST)
+        """What went on there, the latest: entries may have been lost with the process although the run has ended."""
         self.ready: bool = False
         """Whether its code is loaded."""
         self.cancelled: int = 0
         """How many runs went on when it was told to cancel them."""
         self.is_given_up: bool = False
         """Whether it was killed for what it said, or did not say."""
+        self.told_to_cancel: str | None = None
+        """Why it was to end its runs."""
         self._launched = launched
         self._child = child
         self._owner = owner
         self._channel: Channel | None = None
         self._leaves = False
+        self._kept: Kept | None = None
         self._fault: FaultReport | None = None
         self._releasing: asyncio.TimerHandle | None = None
         self._lines = Lines(launched.output, self._printed)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether connections that it was given may be open."""
+        return self._kept is not None and self._kept.any
 
     @property
     def crashed_at(self) -> tuple[Place, ...]:
@@ -149,8 +164,8 @@ class Member:
             if isinstance(message, Begun):
                 self.runs[message.run] = message
             self._owner.heard(self, message)
-            if isinstance(message, Finished):
-                self.runs.pop(message.run, None)
+            if isinstance(message, Finished) and (begun := self.runs.pop(message.run, None)) is not None:
+                self.ended.append(begun)
 
     def _printed(self, line: str) -> None:
         if self._fault is None:
@@ -175,20 +190,55 @@ class Member:
         """Tell the worker something."""
         if isinstance(message, Cancel):
             self.cancelled = len(self.runs)
+            self.told_to_cancel = message.reason
         self._leaves = self._leaves or isinstance(message, Leave | Stop)
         if self._channel is not None:
             self._channel.send(encode(message))
 
     def hand_over(self, connection: socket.socket) -> bool:
-        """Give the worker a connection, which is closed here; False when it cannot take one just now."""
-        try:
-            socket.send_fds(self._launched.doors, [b"c"], [connection.fileno()])
-        except (BlockingIOError, InterruptedError):
+        """Give the worker a connection, which is kept or closed here; False when it cannot take one just now."""
+        kept = self._kept or self._begin_to_keep()
+        if kept is None:
             return False
-        except OSError:
-            return False  # it is gone, and its successor will take it
-        connection.close()
+        number = kept.keep(connection)
+        try:
+            socket.send_fds(self._launched.doors, [PAGE.pack(number)], [connection.fileno()])
+        except OSError:  # it is busy, or gone: its successor will take it
+            kept.forget(number)
+            return False
+        if number == NO_PAGE:
+            connection.close()
         return True
+
+    def _begin_to_keep(self) -> Kept | None:
+        """Share a ledger with the worker; None when it takes nothing just now."""
+        kept = Kept()
+        try:
+            if kept.descriptor is not None:
+                socket.send_fds(self._launched.doors, [LEDGER], [kept.descriptor])
+        except OSError:
+            kept.close()
+            return None
+        finally:
+            kept.shared()
+        self._kept = kept
+        return kept
+
+    def sweep(self) -> None:
+        """Let go of the connections that the worker is done with."""
+        if self._kept is not None:
+            self._kept.sweep()
+
+    def part(self, words: LastWords) -> list[socket.socket]:
+        """Bring the answers to an end that the worker's process, which is no more, has left open.
+
+        Args:
+            words: Tells the clients.
+
+        Returns:
+            Connections of which nobody has read anything.
+        """
+        return [] if self._kept is None else self._kept.part(self.runs, words)
 
     def kill(self) -> None:
         """End the process, and what it has started itself."""
@@ -206,3 +256,5 @@ class Member:
         else:
             self._launched.control.close()
         self._launched.doors.close()
+        if self._kept is not None:
+            self._kept.close()

@@ -27,8 +27,8 @@ class Records(Protocol):
         """Take a frame of a worker."""
         ...
 
-    def abandon(self, runs: Iterable[Begun]) -> None:
-        """Nothing more comes of these runs."""
+    def abandon(self, runs: Iterable[Begun], ended: Iterable[Begun] = ()) -> None:
+        """Nothing more comes of these runs, nor of others that have ended, though their last entries may be missing."""
         ...
 
     def changed(self) -> None:

@@ -113,6 +113,7 @@ class Router:
         self._again: asyncio.TimerHandle | None = None
         self._resume: asyncio.TimerHandle | None = None
         self._accepting = False
+        self._stopped = False
         listener.setblocking(False)
 
     def start(self) -> None:
@@ -120,6 +121,15 @@ class Router:
         if not self._accepting:
             self._accepting = True
             self._loop.add_reader(self._listener.fileno(), self._accept)
+
+    def take_back(self, connection: socket.socket) -> None:
+        """Hand a connection over once more: whoever had it is gone, and has not read anything of it."""
+        if self._stopped:
+            connection.close()
+            return
+        newcomer = _Newcomer(connection, connection.fileno(), self._loop.time() + self._patience)
+        self._newcomers.add(newcomer)
+        self._look(newcomer)
 
     def release(self) -> None:
         """Try again now to hand over those whom nobody could take."""
@@ -137,6 +147,7 @@ class Router:
 
     def stop(self) -> None:
         """Accept no more, and let go of who waits."""
+        self._stopped = True
         self._stop_accepting()
         for timer in (self._again, self._resume):
             if timer is not None:

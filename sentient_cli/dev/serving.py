@@ -23,7 +23,7 @@ from sentient_cli.dev.launch import make_launcher
 from sentient_cli.dev.recording.recorder import Recorder
 from sentient_cli.dev.recording.records import AllRecords
 from sentient_cli.dev.report import Notice
-from sentient_cli.dev.watching.watches import Watches
+from sentient_cli.dev.watching.later import LaterWatches
 from sentient_cli.errors import AddressInUseError, ConfigError
 from sentient_cli.runtime.loading.frames import summarize
 from sentient_cli.server.adopting import AdoptingServer
@@ -40,10 +40,13 @@ if TYPE_CHECKING:
     from sentient_cli.dev.processes.order import FlagText
     from sentient_cli.dev.report import Reporter
     from sentient_cli.dev.request import Command, HubRequest
+    from sentient_cli.dev.watching.watches import Watches
 
 __all__ = ["recordings_directory", "run_hub"]
 
 _LOOK_EVERY: Final = 1.0
+_FIRST: Final = 1.0
+"""Seconds after which saves are looked for although the first code is still being loaded."""
 _FOLDER: Final = ".sentient"
 _RUNS: Final = "runs"
 
@@ -68,12 +71,7 @@ async def run_hub(request: HubRequest, reporter: Reporter, commands: asyncio.Que
             fix="Use it in WSL, or `sentient serve` here",
         )
     raise_descriptor_limit()
-    watches = None
-    if request.reload:
-        always = [paths.user_config_file(), *(() if request.env_file is None else (request.env_file,))]
-        watches = Watches(
-            request.home, request.settings.dev, lambda what, fix: reporter.report(Notice(what, fix)), always
-        )
+    watches = LaterWatches(lambda since: _watch(request, reporter, since)) if request.reload else None
     async with _hub(request, reporter, watches) as hub:
         tasks = [_begin(_follow_dependencies(hub), "Installed packages", reporter)]
         if watches is not None:
@@ -90,8 +88,18 @@ async def run_hub(request: HubRequest, reporter: Reporter, commands: asyncio.Que
     return 0
 
 
+def _watch(request: HubRequest, reporter: Reporter, since: int) -> Watches:
+    from sentient_cli.dev.watching.watches import Watches  # noqa: PLC0415 - no answer needs it
+
+    def notify(what: str, fix: str) -> None:
+        reporter.report(Notice(what, fix))
+
+    always = [paths.user_config_file(), *(() if request.env_file is None else (request.env_file,))]
+    return Watches(request.home, request.settings.dev, notify, always, since)
+
+
 @asynccontextmanager
-async def _hub(request: HubRequest, reporter: Reporter, watches: Watches | None) -> AsyncGenerator[Hub]:
+async def _hub(request: HubRequest, reporter: Reporter, watches: LaterWatches | None) -> AsyncGenerator[Hub]:
     server, dev = request.settings.server, request.settings.dev
     recordings = recordings_directory(request.home)
     url = _url(request)
@@ -122,7 +130,7 @@ async def _hub(request: HubRequest, reporter: Reporter, watches: Watches | None)
     hub = Hub(
         _assignment(request, recordings, url, token),
         request.listener,
-        make_launcher(dev.start, request.home, request.environment, _of_model(request)),
+        make_launcher(dev.start, request.home, request.environment, _of_settings(request)),
         reporter=reporter,
         server=outside,
         records=records,
@@ -141,13 +149,14 @@ async def _hub(request: HubRequest, reporter: Reporter, watches: Watches | None)
         await outside.aclose()
 
 
-def _of_model(request: HubRequest) -> Sequence[str]:
-    """What the first call to the default model would import; an SDK takes seconds."""
+def _of_settings(request: HubRequest) -> Sequence[str]:
+    """What workers need because of the settings, and what the first call to the default model would import."""
+    read = ("tomllib",) if find_project_file(request.home) is not None else ()
     if request.settings.llm.model.partition(":")[0] == "offline":
-        return ()
+        return read
     from sentient_cli.llm.providers.preloading import default_kind, modules_of  # noqa: PLC0415 - most need nothing
 
-    return modules_of(default_kind(request.settings.llm))
+    return *read, *modules_of(default_kind(request.settings.llm))
 
 
 def _token(path: Path, notify: Callable[[str, str], None]) -> str:
@@ -233,13 +242,18 @@ def _begin(work: Coroutine[None, None, None], watched: str, reporter: Reporter) 
     return task
 
 
-async def _follow_files(hub: Hub, watches: Watches, home: Path) -> None:
+async def _follow_files(hub: Hub, watches: LaterWatches, home: Path) -> None:
+    async def first() -> None:
+        with contextlib.suppress(TimeoutError):  # a save may be what ends an import that goes on for ever
+            async with asyncio.timeout(_FIRST):
+                await hub.settled()
+
     def tell(changed: frozenset[Path]) -> None:
         files = {path for path in changed if not _is_our_output(path)}
         if files:
             hub.reload(_names(files, home))
 
-    await watches.follow(tell)
+    await watches.follow(tell, first())
 
 
 def _is_our_output(path: Path) -> bool:

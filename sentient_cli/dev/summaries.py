@@ -76,6 +76,9 @@ class Summaries:
         say: Takes the messages.
     """
 
+    patient: Final = True
+    """The beginning and the end are told at once, and what is between them is only counted."""
+
     def __init__(self, say: Callable[[Begun | Finished], None]) -> None:
         self._say = say
         self._tallies: dict[str, _Tally] = {}

@@ -22,6 +22,7 @@ from sentient_cli.config import load
 from sentient_cli.config.environ import export_environment, replace_environment
 from sentient_cli.dev.channel import Channel, send_now
 from sentient_cli.dev.debugging import listen
+from sentient_cli.dev.doors import Doors
 from sentient_cli.dev.imports import Imports
 from sentient_cli.dev.messages import (
     Cancel,
@@ -38,7 +39,7 @@ from sentient_cli.dev.messages import (
     encode,
 )
 from sentient_cli.dev.problems import describe
-from sentient_cli.dev.processes.descriptors import keep_from_copies, receive
+from sentient_cli.dev.processes.descriptors import keep_from_copies
 from sentient_cli.dev.processes.lifeline import die_with
 from sentient_cli.dev.processes.preload import base_packages
 from sentient_cli.dev.recording.stores import open_recordings
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
 __all__ = ["wait_for_adoption", "work"]
 
 _LOOK_EVERY: Final = 0.02
-_ROOM_EVERY: Final = 0.2
 _CANCEL_GRACE: Final = 0.3
 """Seconds that a cancelled run may take; whoever pressed Ctrl-C waits for it."""
 
@@ -203,11 +203,10 @@ class _Worker:
         self._agent = agent
         self._imports = imports
         self._control = control
-        self._doors = doors
+        self._connections = doors
         self._broken: int | None = None
         self._modules = 0
         self._leaving: asyncio.Task[None] | None = None
-        self._crowded: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Serve until told to leave."""
@@ -218,8 +217,8 @@ class _Worker:
             stores, doubts = await open_recordings(Path(self._order.recordings), self._channel)
             self._host = self._make_host(stores)
             await self._host.start()
-            if self._host.llm is not None:
-                self._host.llm.check_default()
+            if (models := self._host.models.made) is not None:
+                models.check_default()
             app = create_app(self._host, settings, headers=self._headers, close=True, also_token=self._order.page_token)
             self._server = AdoptingServer(app, settings)
             await self._server.start()
@@ -233,14 +232,13 @@ class _Worker:
             return
         facts = self._facts(doubts)
         watchdog.start()  # what comes before takes as long as it takes
-        self._doors.setblocking(False)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._doors.fileno(), self._take_connections)
+        self._doors = Doors(self._connections, self._server)
+        self._doors.open()
         self._say(facts)
         try:
             await self._obey()
         finally:
-            loop.remove_reader(self._doors.fileno())
+            self._doors.rest()
             watchdog.stop()
             await self._end()
 
@@ -340,46 +338,14 @@ class _Worker:
         self._say(Idle())
 
     async def _until_idle(self) -> None:
-        while self._server.busy or self._host.runs.live or self._crowded:  # noqa: ASYNC110 - they tell nobody
+        while self._server.busy or self._host.runs.live or self._doors.crowded:  # noqa: ASYNC110 - they tell nobody
             await asyncio.sleep(_LOOK_EVERY)
-
-    def _take_connections(self) -> None:
-        while self._has_room():
-            try:
-                data, descriptors = receive(self._doors, 1, 1)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                data, descriptors = b"", []
-            if not data:  # the hub is gone
-                asyncio.get_running_loop().remove_reader(self._doors.fileno())
-                return
-            for descriptor in descriptors:
-                self._server.adopt(socket.socket(fileno=descriptor))
-
-    def _has_room(self) -> bool:
-        """Whether a descriptor is left: a connection that is taken without one is lost."""
-        loop, doors = asyncio.get_running_loop(), self._doors.fileno()
-        try:
-            os.close(os.dup(doors))
-        except OSError as error:
-            _logger.warning("No connection can be taken just now: %s", error.strerror)
-            loop.remove_reader(doors)
-            if self._crowded is not None:
-                self._crowded.cancel()
-            self._crowded = loop.call_later(_ROOM_EVERY, self._look_for_room)
-            return False
-        return True
-
-    def _look_for_room(self) -> None:
-        self._crowded = None
-        asyncio.get_running_loop().add_reader(self._doors.fileno(), self._take_connections)
 
     async def _end(self) -> None:
         """Answer what is there, and give everything back."""
         if self._leaving is not None:
             self._leaving.cancel()
-        self._take_connections()
+        self._doors.take()
         await self._until_idle()
         await self._server.aclose()
         await self._host.aclose()
@@ -387,5 +353,4 @@ class _Worker:
         with contextlib.suppress(ConnectionError):
             await self._channel.flush()
         self._channel.close()
-        asyncio.get_running_loop().remove_reader(self._doors.fileno())
         self._doors.close()

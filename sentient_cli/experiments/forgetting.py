@@ -8,8 +8,6 @@ from typing import Final
 import msgspec
 
 from sentient_cli.errors import VersionConflictError
-from sentient_cli.experiments.outcomes import LateScore, Outcome
-from sentient_cli.experiments.standing import Standing
 from sentient_cli.store.ports import KeptRow, StateStore
 
 __all__ = ["forget_removed"]
@@ -73,6 +71,9 @@ async def _changed_at(store: StateStore, row: KeptRow) -> int:
     """When something was last added to a row; those of earlier releases know it only inside."""
     if row.at:
         return row.at
+    from sentient_cli.experiments.outcomes import LateScore, Outcome  # noqa: PLC0415 - most stores have no such row
+    from sentient_cli.experiments.standing import Standing  # noqa: PLC0415 - the same
+
     found = await store.get(row.key)
     if found is None:
         return 0
@@ -96,6 +97,8 @@ async def _delete(store: StateStore, rows: Sequence[KeptRow]) -> None:
 
 async def _forget_scores(store: StateStore, before: int) -> None:
     """Remove the rows of scores in which none is of a run that is still known."""
+    from sentient_cli.experiments.outcomes import LateScore  # noqa: PLC0415 - most stores have none
+
     scores = [row for row in await _listed(store, _SCORES) if await _changed_at(store, row) < before]
     runs = await _runs(store) if scores else frozenset[str]()
     for row in scores:
@@ -109,6 +112,8 @@ async def _forget_scores(store: StateStore, before: int) -> None:
 
 
 async def _runs(store: StateStore) -> frozenset[str]:
+    from sentient_cli.experiments.outcomes import Outcome  # noqa: PLC0415 - most stores have none
+
     known: set[str] = set()
     for row in await _listed(store, _OUTCOMES):
         found = await store.get(row.key)

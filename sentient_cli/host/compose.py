@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
-from sentient_cli.config.settings import Settings
+from sentient_cli.config.settings import LlmSettings, Settings
 from sentient_cli.host.experiments import plans_of
 from sentient_cli.host.hooks import RunHook
 from sentient_cli.host.host import Host
-from sentient_cli.host.key_stores import stored_keys
 from sentient_cli.host.limits import HostLimits
-from sentient_cli.host.llm import build_llm
-from sentient_cli.host.observing import observing
+from sentient_cli.host.models import Models
 from sentient_cli.host.retention import KeepLimits
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.run import RunLimits
 from sentient_cli.store.open import Stores, open_stores
 
-__all__ = ["build_host", "build_llm", "host_limits"]
+if TYPE_CHECKING:
+    from sentient_cli.host.observing import Observing
+    from sentient_cli.llm.manager import LLMManager
+
+__all__ = ["build_host", "host_limits"]
 
 
 def host_limits(settings: Settings, *, show_errors: bool = False, cancel_grace: float = 2.0) -> HostLimits:
@@ -70,16 +73,11 @@ def build_host(
     """
     clock = clock or SystemClock()
     ids = ids or SystemIds(clock)
-    observed = observing(settings, clock)
-    seeing = () if observed is None else observed.hooks
-    keys = stored_keys(settings, project=project)
+    observed = _observing(settings, clock)
     plans = plans_of(settings)
-    llm = build_llm(settings.llm, clock, ids, profile=settings.profile, hooks=seeing, stores=keys)
-    if observed is not None:
-        observed.watch(llm)
     host = Host(
         agent,
-        llm=llm,
+        llm=_models(settings, clock, ids, observed, project),
         stores=stores or open_stores(settings.store.url),
         hooks=hooks,
         clock=clock,
@@ -89,5 +87,30 @@ def build_host(
         facts=facts,
         observing=observed,
     )
-    host.experimenting.take(plans, settings.experiments)
+    host.experimenting.take(plans, settings.experiment_names)
     return host
+
+
+def _observing(settings: Settings, clock: Clock) -> Observing | None:
+    if not (settings.metrics.enabled or settings.telemetry.enabled):
+        return None
+    from sentient_cli.host.observing import observing  # noqa: PLC0415 - only where it is wanted
+
+    return observing(settings, clock)
+
+
+def _models(settings: Settings, clock: Clock, ids: Ids, observed: Observing | None, project: Path | None) -> Models:
+    def make() -> LLMManager:
+        from sentient_cli.host.key_stores import stored_keys  # noqa: PLC0415 - only agents that ask models need it
+        from sentient_cli.host.llm import build_llm  # noqa: PLC0415 - the same
+
+        keys = stored_keys(settings, project=project)
+        seeing = () if observed is None else observed.hooks
+        llm = build_llm(settings.llm, clock, ids, profile=settings.profile, hooks=seeing, stores=keys)
+        if observed is not None:
+            observed.watch(llm)
+        return llm
+
+    # What is set may be wrong, which whoever starts a server learns at once; what is shipped is right.
+    as_shipped = settings.llm is LlmSettings.defaults() and observed is None
+    return Models(make=make) if as_shipped else Models(make())

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentient_cli import paths
 from sentient_cli.audit import AuditLog, AuditPlaces
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.config.environ import process_environment
 from sentient_cli.config.settings import Settings
-from sentient_cli.credentials.bindings import Bindings, Chosen
+from sentient_cli.credentials.bindings import Bindings, Chosen, Named
 from sentient_cli.credentials.look_up import Variables
 from sentient_cli.credentials.manager import CredentialManager
 from sentient_cli.credentials.opening import open_stores, policy_of, variables_of
+from sentient_cli.credentials.users_own import own_tables
 from sentient_cli.llm.providers.destinations import hosts_to_bind
 from sentient_cli.llm.providers.factory import kind_of
 from sentient_cli.llm.providers.kinds import KINDS
@@ -78,6 +80,7 @@ def credentials_of(
     return CredentialManager(
         open_stores(settings.credentials, loaded.environment, ask),
         profile=chosen.profile,
+        refusal=chosen.refusal,
         policy=policy_of(settings.credentials),
         variables=_variables(settings, loaded.environment, path),
         hosts_of=_hosts_of(settings),
@@ -99,10 +102,10 @@ def profile_of(loaded: Loaded, profile: str | None = None) -> Chosen:
         UsageError: no profile can be called so.
         CredentialStoreError: the choice of profiles cannot be read.
     """
-    source = loaded.sources["profile"]
-    by_settings = loaded.settings.profile if source.layer != "default" else None
-    named, named_by = (profile, "--profile") if profile else (by_settings, str(source))
-    return Bindings().chosen(loaded.project_dir or Path.cwd(), named=named, named_by=named_by)
+    project = loaded.project_dir or Path.cwd()
+    if profile:
+        return Bindings().chosen(project, named=Named(profile, "--profile"))
+    return _chosen(loaded.settings, str(loaded.sources["profile"]), project)
 
 
 def credentials_of_settings(
@@ -120,16 +123,33 @@ def credentials_of_settings(
         CredentialStoreError: the choice of profiles cannot be read.
     """
     environment = process_environment() if environment is None else environment
-    named = settings.profile if settings.profile != "default" else None
-    chosen = Bindings().chosen(project or Path.cwd(), named=named, named_by="settings")
+    chosen = _chosen(settings, "its settings", project or Path.cwd())
     return CredentialManager(
         open_stores(settings.credentials, environment),
         profile=chosen.profile,
+        refusal=chosen.refusal,
         policy=policy_of(settings.credentials),
         variables=_variables(settings, environment, None),
         hosts_of=_hosts_of(settings),
         audit=AuditLog(AuditPlaces.of_this_user(settings.audit.checkpoint)),
     )
+
+
+def _chosen(settings: Settings, where: str, project: Path) -> Chosen:
+    now, by = Named(settings.profile, where), settings.profile_by
+    in_a_program = by == "nobody" and settings.profile != "default"
+    return Bindings().chosen(
+        project,
+        named=now if by == "call" or in_a_program else None,
+        own=_own_profile() if by in {"user", "project"} else None,
+        proposed=now if by == "project" else None,
+    )
+
+
+def _own_profile() -> Named | None:
+    """The profile that this user's own settings name, though a project may name another one over it."""
+    named = next(own_tables()).get("profile")
+    return Named(named, str(paths.user_config_file())) if isinstance(named, str) and named else None
 
 
 def _variables(settings: Settings, environment: Mapping[str, str], env_file: Path | None) -> Callable[[str], Variables]:

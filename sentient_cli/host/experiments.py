@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from sentient_cli.clock import Clock, Ids
 from sentient_cli.config.settings import Settings
 from sentient_cli.errors import ConfigError, StoreError
-from sentient_cli.llm.manager import LLMManager
 from sentient_cli.runtime.run import Outcome, Run
 from sentient_cli.store.open import Stores
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from sentient_cli.config.experiments import ExperimentSettings, VariantSettings
     from sentient_cli.experiments.plan import Plan, Variant
     from sentient_cli.experiments.trials import Trials
+    from sentient_cli.host.models import Models
+    from sentient_cli.llm.manager import LLMManager
     from sentient_cli.llm.parameters import Parameters
 
 __all__ = ["Experimenting", "plan_of", "plans_of"]
@@ -36,7 +37,7 @@ class Experimenting:
         ids: Where names come from that nobody else has.
     """
 
-    def __init__(self, llm: LLMManager | None, stores: Stores | None, clock: Clock, ids: Ids) -> None:
+    def __init__(self, llm: Models, stores: Stores | None, clock: Clock, ids: Ids) -> None:
         self._llm = llm
         self._stores = stores
         self._clock = clock
@@ -54,9 +55,9 @@ class Experimenting:
         """
         self._names = None if names is None else frozenset(names)
         if self._trials is None:
-            if not plans or self._llm is None:
+            if not plans or (llm := self._llm.get()) is None:
                 return
-            self._trials = self._make(self._llm)
+            self._trials = self._make(llm)
         self._trials.take(plans)
 
     def _make(self, llm: LLMManager) -> Trials:

@@ -65,6 +65,12 @@ class GuardedHooks:
         self._hooks = tuple(hooks)
         self._broken: set[int] = set()
 
+    @property
+    def patient(self) -> bool:
+        """Whether all of them may be told late, of what came in many turns of the loop at once."""
+        # A hook of somebody else may have anything else by this name.
+        return all(getattr(hook, "patient", False) is True for hook in self._hooks)
+
     def listeners(self, info: RunInfo) -> list[LogListener]:
         """What to call with the entries of a run."""
         return [self._listener(hook, info) for hook in self._hooks]

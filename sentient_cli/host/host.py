@@ -7,8 +7,9 @@ import contextlib
 import contextvars
 import logging
 import platform
-from collections.abc import Coroutine, Generator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import sentient_cli
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
@@ -18,6 +19,7 @@ from sentient_cli.host.hooks import GuardedHooks, RunHook, RunInfo
 from sentient_cli.host.intake import Intake
 from sentient_cli.host.limits import HostLimits
 from sentient_cli.host.llm_subject import subject_of
+from sentient_cli.host.models import Models
 from sentient_cli.host.observer import Observer
 from sentient_cli.host.owner import this_process
 from sentient_cli.host.pieces import RedactedPieces
@@ -26,8 +28,6 @@ from sentient_cli.host.retention import RunTable
 from sentient_cli.host.sessions import SessionMemory
 from sentient_cli.host.stored import StoredRuns
 from sentient_cli.host.threads import Threads
-from sentient_cli.llm.current import current_manager
-from sentient_cli.llm.manager import LLMManager
 from sentient_cli.redact import redactor
 from sentient_cli.runtime.agent import AgentLike, call_optional
 from sentient_cli.runtime.capture import process_capture
@@ -40,6 +40,9 @@ from sentient_cli.store.entry import LogEntry
 from sentient_cli.store.memory import MemoryEventLog
 from sentient_cli.store.open import Stores
 from sentient_cli.store.writer import WriteBehind
+
+if TYPE_CHECKING:
+    from sentient_cli.llm.manager import LLMManager
 
 __all__ = ["Host"]
 
@@ -56,7 +59,7 @@ class Host:
 
     Args:
         agent: Answers. One with ``setup`` and ``aclose`` is set up first and closed at the end.
-        llm: What ``sentient_cli.llm`` uses within runs.
+        llm: What ``sentient_cli.llm`` uses within runs, or what has it.
         stores: Where logs are written behind and sessions are remembered; None: memory only.
         hooks: See every entry.
         clock: What the time is.
@@ -91,7 +94,7 @@ class Host:
         self,
         agent: AgentLike,
         *,
-        llm: LLMManager | None = None,
+        llm: LLMManager | Models | None = None,
         stores: Stores | None = None,
         hooks: Sequence[RunHook] = (),
         clock: Clock | None = None,
@@ -108,10 +111,11 @@ class Host:
         self.clock: Clock = clock or SystemClock()
         self.ids: Ids = ids or SystemIds(self.clock)
         self.limits: HostLimits = limits or HostLimits()
-        self.llm = llm
+        self.models: Models = llm if isinstance(llm, Models) else Models(llm)
+        """The manager of models, if there is one already."""
         self.observing: Observer | None = observing
         self.stores = stores
-        self.experimenting: Experimenting = Experimenting(llm, stores, self.clock, self.ids)
+        self.experimenting: Experimenting = Experimenting(self.models, stores, self.clock, self.ids)
         """What is put on trial in its runs."""
         self.runs: RunTable = RunTable(self.limits.keep, self.clock)
         limit = self.limits.run.deadline + self.limits.run.cancel_grace + _CLOSE_TIMEOUT
@@ -147,6 +151,11 @@ class Host:
     # -- life --------------------------------------------------------------------------------------------------------
 
     @property
+    def llm(self) -> LLMManager | None:
+        """What ``sentient_cli.llm`` uses within runs; made now, if nobody has needed it yet."""
+        return self.models.get()
+
+    @property
     def started(self) -> bool:
         """Whether the agent is set up."""
         return self._started
@@ -167,7 +176,7 @@ class Host:
                 self._facts = {**self._facts, "process": this_process()}
             if self.stores is not None:
                 await self.stores.ready()
-            with self._models(), user_code(f"The setup of {self.agent_name} failed"):
+            with self.models.offered(), user_code(f"The setup of {self.agent_name} failed"):
                 await call_optional(self.agent, "setup")
             if self._capture is not None:
                 self._capture.install(partial(RedactedPieces, redactor))
@@ -188,15 +197,6 @@ class Host:
             _logger.exception("The agent %r could not be set up", self.agent_name)
         finally:
             self._starting = None
-
-    @contextlib.contextmanager
-    def _models(self) -> Generator[None]:
-        """What `sentient_cli.llm` uses is ours for a while."""
-        token = current_manager.set(self.llm)
-        try:
-            yield
-        finally:
-            current_manager.reset(token)
 
     def _open_writer(self, stores: Stores) -> None:
         if isinstance(stores.events, MemoryEventLog):
@@ -219,7 +219,7 @@ class Host:
             if self._capture is not None:
                 self._capture.remove()
             try:
-                with self._models():
+                with self.models.offered():
                     async with asyncio.timeout(_CLOSE_TIMEOUT):
                         await call_optional(self.agent, "aclose")
             except Exception:
@@ -238,8 +238,9 @@ class Host:
         await self._close_models()
 
     async def _close_models(self) -> None:
-        if self.llm is not None:
-            await self.llm.aclose()
+        self.models.drop()
+        if self.models.made is not None:
+            await self.models.made.aclose()
         if self.observing is not None:
             await self.observing.aclose()
 
@@ -263,7 +264,7 @@ class Host:
         run = self._make_run(request, session)
         self.runs.add(run)
         self._idle.clear()
-        with self._models(), subject_of(run, self.agent_name), self.experimenting.around(run):
+        with self.models.offered(), subject_of(run, self.agent_name), self.experimenting.around(run):
             run.start()
         return run
 
@@ -290,7 +291,8 @@ class Host:
         run_id = self.ids.run_id()
         info = RunInfo(run_id, self.agent_name, session.activity_id, request.query.id)
         # Scheduled in an empty context: what listens is no part of the run, and copying a context costs more.
-        schedule = partial(asyncio.get_running_loop().call_soon, context=self._no_context)
+        soon = partial(asyncio.get_running_loop().call_soon, context=self._no_context)
+        schedule = self._intake.schedule(soon) if self._intake is not None and self._hooks.patient else soon
         log = RunLog(run_id, self.clock, self.limits.log, self._listeners(info), schedule)
         return Run(
             run_id=run_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final, cast
 
@@ -10,7 +10,7 @@ from sentient_cli.clock import Clock
 from sentient_cli.config.llm import LlmSettings, ProviderSettings
 from sentient_cli.errors import SentientError
 from sentient_cli.llm.call import Answering, Call
-from sentient_cli.llm.limits.limiter import Limited, Limiter
+from sentient_cli.llm.limits.limiter import Limited, Limiter, Pause
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.offline import OfflineProvider
@@ -21,6 +21,7 @@ from sentient_cli.llm.selection.observed import Observed, Observing
 from sentient_cli.llm.types import Chunk
 from sentient_cli.llm.usage.budget import Budget
 from sentient_cli.llm.usage.budgeted import Budgeted
+from sentient_cli.llm.wire.closing import slept
 from sentient_cli.llm.wire.keys import KeyRing
 
 __all__ = ["around_attempts"]
@@ -52,7 +53,13 @@ def around_attempts(
     limits = _Limits(settings, clock, manager)
     around.append(
         lambda inner: Limited(
-            inner, limits.of, max_wait=settings.limit_wait, keys_of=limits.keys, told=limits.told, clock=clock
+            inner,
+            limits.of,
+            max_wait=settings.limit_wait,
+            keys_of=limits.keys,
+            told=limits.told,
+            clock=clock,
+            pause_of=limits.pause,
         )
     )
     if budget is not None:
@@ -126,6 +133,12 @@ class _Limits:
     def told(self, provider: str) -> Mapping[str, str]:
         told: object = getattr(self._find(provider), "limits", None)
         return cast("Mapping[str, str]", told) if isinstance(told, Mapping) else {}
+
+    def pause(self, provider: str) -> Pause | None:
+        closed: object = getattr(self._find(provider), "until_closed", None)
+        if not callable(closed):
+            return None
+        return lambda seconds: slept(self._clock, seconds, cast("Callable[[], Awaitable[None]]", closed)())
 
     def _find(self, provider: str) -> LLMProvider | None:
         found = next((each for each in self._manager().providers if each.provider_id == provider), None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from sentient_cli.llm.hooks import CallHook
-from sentient_cli.llm.manager import LLMManager
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sentient_cli.llm.hooks import CallHook
+    from sentient_cli.llm.manager import LLMManager
 
 __all__ = ["Observer"]
 

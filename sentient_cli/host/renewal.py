@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sentient_cli.config import Loaded
 from sentient_cli.config.changes import changed_keys, changed_variables
@@ -19,13 +19,13 @@ from sentient_cli.errors import ConfigError, SentientError
 from sentient_cli.host.config_watch import ConfigWatch
 from sentient_cli.host.experiments import plans_of
 from sentient_cli.host.host import Host
-from sentient_cli.host.key_stores import stored_keys
 from sentient_cli.host.key_watch import KeyWatch
-from sentient_cli.host.llm import ConfiguredLLM, build_llm
 from sentient_cli.host.llm_doubts import doubts_of
-from sentient_cli.host.llm_made import carry_over
 from sentient_cli.host.reading import Reading, refuse
 from sentient_cli.host.taken import Waiting, concerns_models, said_of
+
+if TYPE_CHECKING:
+    from sentient_cli.host.llm import ConfiguredLLM
 
 __all__ = ["Renewal"]
 
@@ -111,9 +111,9 @@ class Renewal:
         await self._record(self._reading.loaded.files)
 
     def _retire(self) -> None:
-        current = self._host.llm
-        if isinstance(current, ConfiguredLLM):
-            current.retire()
+        retire: object = getattr(self._host.models.made, "retire", None)
+        if callable(retire):  # it is one that settings describe
+            retire()
 
     async def _work(self) -> None:
         try:
@@ -172,7 +172,7 @@ class Renewal:
         except Exception:  # a provider of somebody else's may raise whatever it likes
             _logger.exception("The settings are not taken, and the models stay as they are")
             return None
-        self._host.experimenting.take(plans, loaded.settings.experiments)
+        self._host.experimenting.take(plans, loaded.settings.experiment_names)
         self._reading.loaded = loaded
         by = await self._record(saved)
         taken = (*(key for key in keys if not self._waiting.waits(key)), *variables, *sorted(filter(None, asked)))
@@ -197,6 +197,10 @@ class Renewal:
         Raises:
             SentientError: they could not.
         """
+        from sentient_cli.host.key_stores import stored_keys  # noqa: PLC0415 - only when models are exchanged
+        from sentient_cli.host.llm import ConfiguredLLM, build_llm  # noqa: PLC0415 - the same
+        from sentient_cli.host.llm_made import carry_over  # noqa: PLC0415 - the same
+
         current = self._host.llm
         if not isinstance(current, ConfiguredLLM):
             return

@@ -5,6 +5,7 @@ Sessions are kept within limits, as runs are: who asks under ever new ids must n
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,6 +111,7 @@ class SessionMemory:
             query: What was asked.
             entries: Those of the run, up to its end.
         """
+        await asyncio.sleep(0)  # the client gets the end of its stream first
         item = mask_json(_encode_turn(session, query, _masked(_whole(entries))), redactor)
         if len(item) > MAX_SIZE:
             _logger.warning("A turn of session %s is too large to be kept: %d bytes", session.activity_id, len(item))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -10,9 +10,8 @@ import msgspec
 from msgspec.structs import replace
 
 from sentient_cli.errors import InvalidEventError
-from sentient_cli.llm.types import Chunk
 from sentient_cli.runtime.chunks import ChunkEntry
-from sentient_cli.runtime.events import TextChunkEvent, decode_event, encode_event, encode_json, is_text_chunk
+from sentient_cli.runtime.events import TextChunkEvent, decode_event, encode_event, is_text_chunk
 from sentient_cli.store.entry import LogEntry
 
 __all__ = ["EVENTS", "Rebuild", "StreamKey", "StreamTexts", "ended_by", "texts_of"]
@@ -23,7 +22,6 @@ Rebuild: TypeAlias = Callable[[Sequence[str]], bytes]
 """Makes the data of an entry with other texts."""
 
 EVENTS = ""
-_TEXT = "text"
 _CHUNKED = b'"content_type":"chunked.text"'
 
 
@@ -45,16 +43,7 @@ class _Call(msgspec.Struct):
     call: str
 
 
-class _Answer(_Call):
-    """The data of an ``llm.chunks`` entry, in its order."""
-
-    attempt: int
-    parent: str | None
-    chunks: list[tuple[int, Chunk]]
-
-
 _calls = msgspec.json.Decoder(_Call)
-_answers = msgspec.json.Decoder(_Answer)
 
 
 def texts_of(entry: LogEntry) -> StreamTexts | None:
@@ -79,11 +68,13 @@ def _of_event(entry: LogEntry) -> StreamTexts | None:
 
 
 def _of_answer(entry: LogEntry) -> StreamTexts | None:
+    from sentient_cli.host.llm_texts import decode_answer, texts_in, with_texts  # noqa: PLC0415 - seldom
+
     try:
-        answer = _answers.decode(entry.data)
+        answer = decode_answer(entry.data)
     except msgspec.DecodeError:
         return None
-    return StreamTexts(list(_texts(answer)), partial(_with_texts, answer))
+    return StreamTexts(list(texts_in(answer)), partial(with_texts, answer))
 
 
 def ended_by(entry: LogEntry, open_streams: Iterable[StreamKey]) -> list[StreamKey]:
@@ -102,27 +93,6 @@ def _with_content(entry: ChunkEntry, texts: Sequence[str]) -> bytes:
 
 def _as_event(event: TextChunkEvent, texts: Sequence[str]) -> bytes:
     return encode_event(replace(event, content=texts[0]))
-
-
-def _texts(answer: _Answer) -> Iterator[tuple[StreamKey, str]]:
-    for _, chunk in answer.chunks:
-        if chunk.text:
-            yield (answer.call, _TEXT), chunk.text
-        if chunk.tool_call is not None and chunk.tool_call.arguments:
-            yield (answer.call, chunk.tool_call.index or 0), chunk.tool_call.arguments
-
-
-def _with_texts(answer: _Answer, texts: Sequence[str]) -> bytes:
-    """The data of an answer with other texts, in the order of `_texts`."""
-    left = iter(texts)
-    chunks: list[tuple[int, Chunk]] = []
-    for offset, chunk in answer.chunks:
-        call = chunk.tool_call
-        text = next(left) if chunk.text else ""
-        if call is not None and call.arguments:
-            call = replace(call, arguments=next(left))
-        chunks.append((offset, replace(chunk, text=text, tool_call=call)))
-    return encode_json(replace(answer, chunks=chunks))
 
 
 def _call_of(data: bytes) -> str | None:

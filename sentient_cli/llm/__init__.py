@@ -9,12 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sentient_cli.llm.ambient import current_manager
     from sentient_cli.llm.batches import BatchProvider, BatchResult, BatchStatus
     from sentient_cli.llm.call import AfterContent, CallOptions
     from sentient_cli.llm.config.checking import conflicts
     from sentient_cli.llm.config.conflict import Conflict
     from sentient_cli.llm.config.view import LLMConfig
-    from sentient_cli.llm.current import batch_provider, current_manager, generate, get_manager, stream
+    from sentient_cli.llm.current import batch_provider, generate, get_manager, stream
     from sentient_cli.llm.hooks import CallHook, CallRecord, RecordKind
     from sentient_cli.llm.loop import ToolStream
     from sentient_cli.llm.manager import LLMManager
@@ -174,7 +175,8 @@ _MODULES = {
     "usage.rows": ("UsageRow",),
     "subject": ("CallSubject", "current_subject", "on_behalf_of"),
     "batches": ("BatchProvider", "BatchResult", "BatchStatus"),
-    "current": ("batch_provider", "current_manager", "generate", "get_manager", "stream"),
+    "ambient": ("current_manager",),
+    "current": ("batch_provider", "generate", "get_manager", "stream"),
     "hooks": ("CallHook", "CallRecord", "RecordKind"),
     "manager": ("LLMManager",),
     "loop": ("ToolStream",),

@@ -234,11 +234,15 @@ def check_given(value: object, kind: type) -> None:
         raise BadRequestError(f"This takes `{name}`, not {_name(value)}", fix=f"Write `{name}(…)`, for example")
 
 
-def distinct_tools(tools: Iterable[ToolLike]) -> tuple[ToolSpec, ...]:
+def distinct_tools(tools: Iterable[ToolLike], output: OutputSpec | None = None) -> tuple[ToolSpec, ...]:
     """The descriptions of tools.
 
+    Args:
+        tools: The tools.
+        output: The form of the answer, which may be given by a tool.
+
     Raises:
-        BadRequestError: two of them share a name.
+        BadRequestError: two of them share a name, or one has that of the tool that gives the answer.
         ToolDefinitionError: something else is among them, such as a plain function.
     """
     if tools == ():
@@ -248,6 +252,12 @@ def distinct_tools(tools: Iterable[ToolLike]) -> tuple[ToolSpec, ...]:
     except (AttributeError, TypeError):
         check_tools(tools)
         raise
+    if output is not None and any(spec.name == output.FINAL_ANSWER for spec in specs):
+        raise BadRequestError(
+            f"A tool cannot be called {output.FINAL_ANSWER!r} beside `output`",
+            why="Where a model cannot be held to a form of answer, it answers by a tool of that name",
+            fix="Give the tool another `name`",
+        )
     if len(specs) < 2:  # noqa: PLR2004 - as in most calls
         return specs
     names = [spec.name for spec in specs]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar, cast, overload
 
 from sentient_cli.errors import BadRequestError
+from sentient_cli.llm.ambient import current_manager, later_manager
 from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.manager import LLMManager
 from sentient_cli.llm.parameters import Parameters
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from sentient_cli.llm.batches import BatchProvider
 
 T = TypeVar("T")
-
-current_manager: ContextVar[LLMManager | None] = ContextVar("current_manager", default=None)
-"""The manager of the current run; set by the host."""
 
 _standing: list[Callable[[], LLMManager]] = []
 
@@ -67,7 +64,10 @@ def get_manager() -> LLMManager:
         >>> [provider.provider_id for provider in get_manager().providers]
         ['offline']
     """
-    return current_manager.get() or (_standing[-1]() if _standing else _offline_manager())
+    manager = current_manager.get()
+    if manager is None and (make := later_manager.get()) is not None:
+        manager = make()
+    return manager or (_standing[-1]() if _standing else _offline_manager())
 
 
 def batch_provider(model: str | None = None) -> tuple[BatchProvider, str]:

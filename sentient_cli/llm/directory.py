@@ -69,14 +69,19 @@ class Directory:
         return provider
 
     def _meant(self, model: str) -> str:
-        """Whose model it is, where somebody forgot the provider."""
-        from sentient_cli.llm.models.facts import facts_of  # noqa: PLC0415 - only for those who err
+        """Whose model it is, where somebody forgot the provider, or the provider whose name is nearly that."""
+        from difflib import get_close_matches  # noqa: PLC0415 - only for those who err
+
+        from sentient_cli.llm.models.facts import facts_of  # noqa: PLC0415 - the same
 
         before, slash, after = model.partition("/")
         if slash and after and before in self.providers:
             return f"Did you mean `{before}:{after:.60}`? "
         owner = next((name for name in self.providers if model and facts_of(name, model) is not None), None)
-        return f"Did you mean `{owner}:{model:.60}`? " if owner else ""
+        if owner:
+            return f"Did you mean `{owner}:{model:.60}`? "
+        near = next(iter(get_close_matches(model, self.providers, 1)), "")
+        return f"Did you mean the provider `{near}`? " if near else ""
 
     def astray(self, extra: Iterable[str]) -> Iterator[str]:
         """What is to be said of parameters that are for providers which are not there."""

@@ -37,9 +37,10 @@ class Asking(Generic[C]):
         parent: The id of the call that the tools' calls are part of.
         max_steps: How often the model is asked at most, as long as it wants tools.
         retries: How often it is asked again because its answer does not fit.
+        is_typed: Whether the answer has a form, and may be given by a tool.
 
     Raises:
-        BadRequestError: ``max_steps`` is below 1.
+        BadRequestError: ``max_steps`` is below 1, or ``retries`` below 0.
     """
 
     def __init__(
@@ -52,9 +53,12 @@ class Asking(Generic[C]):
         parent: str | None = None,
         max_steps: int = 1,
         retries: int = 0,
+        is_typed: bool = False,
     ) -> None:
         if type(max_steps) is not int or max_steps < 1:
             raise BadRequestError(f"'max_steps' cannot be {max_steps!r:.40}", fix="Use a whole number from 1")
+        if type(retries) is not int or retries < 0:
+            raise BadRequestError(f"'output_retries' cannot be {retries!r:.40}", fix="Use a whole number from 0")
         self._ask = ask
         self._messages = messages
         self._finish = finish
@@ -63,6 +67,7 @@ class Asking(Generic[C]):
         self._max_steps = max_steps
         self._left = max_steps
         self._retries = retries
+        self._is_typed = is_typed
         self._steps: tuple[Message, ...] = ()
         self._before = ""
         self._whole: Completion | None = None
@@ -136,7 +141,7 @@ class Asking(Generic[C]):
 
     async def _take(self, answer: Completion) -> None:
         self._whole = whole = self._summed(answer)
-        final = any(call.name == OutputSpec.FINAL_ANSWER for call in answer.tool_calls)
+        final = self._is_typed and any(call.name == OutputSpec.FINAL_ANSWER for call in answer.tool_calls)
         if self._tools is not None and answer.tool_calls and not final:
             self._left -= 1
             if self._left <= 0:

@@ -290,7 +290,7 @@ class LLMManager:
             model=target.model,
             messages=as_conversation(messages),
             parameters=parameters or NOTHING,
-            tools=() if tools == () else distinct_tools(tools),
+            tools=() if tools == () else distinct_tools(tools, output),
             output=output,
             call=recorder.call,
             session=subject.session,
@@ -390,6 +390,7 @@ class LLMManager:
             as_conversation(messages),
             reader.finish,
             retries=output_retries,
+            is_typed=True,
         ).run()
 
     async def aclose(self) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec import Meta
+from typing_extensions import override
 
+from sentient_cli.config.veiled import Veiled, veil
 from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.types import JsonValue
@@ -22,8 +25,8 @@ _Penalty = Annotated[float, Meta(ge=-2, le=2)]
 _Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
-class Parameters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a model shall answer. None leaves the choice to the provider.
+class Parameters(Veiled, frozen=True, kw_only=True, omit_defaults=True):
+    """How a model shall answer. None leaves the choice to the provider. Its ``repr`` masks secrets.
 
     Args:
         temperature: Randomness, 0 to 2.
@@ -50,8 +53,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         BadRequestError: a value is out of its range, or of another type.
 
     Example:
-        >>> Parameters(temperature=0.2, max_tokens=100).max_tokens
-        100
+        >>> Parameters(temperature=0.2, max_tokens=100)
+        Parameters(temperature=0.2, max_tokens=100)
     """
 
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
@@ -78,6 +81,12 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         check_fields(self, BadRequestError, "parameter")
         if self.extra is not None:
             _check_json(self.extra, "extra")
+
+    @override
+    def veiled(self) -> Mapping[str, object]:
+        """What is set of them, as it may be shown."""
+        told = ((field.name, getattr(self, field.name), field.default) for field in msgspec.structs.fields(self))
+        return {name: veil(value, name) for name, value, default in told if value != default}
 
 
 def _check_json(value: object, place: str) -> None:

@@ -160,6 +160,7 @@ def _asking(
         parent=parent,
         max_steps=max_steps,
         retries=retries,
+        is_typed=output is not None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard, cast
 
 import msgspec
 
@@ -50,6 +50,7 @@ EventMetadata: TypeAlias = dict[str, MetadataValue]
 """At most 16 pairs; the public client rejects null and nested values."""
 
 MAX_METADATA_PAIRS = 16
+_PLAIN: Final = frozenset({str, int, bool})
 MAX_EVENT_NAME_LENGTH = 128
 
 
@@ -324,6 +325,8 @@ def check_metadata(metadata: Mapping[str, MetadataValue] | None) -> EventMetadat
             fix="Put the rest into a JSON event",
         )
     for key, value in metadata.items():
+        if type(key) is str and type(value) in _PLAIN:  # nearly always
+            continue
         if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidEventError(f"The metadata name {key!r} is not allowed", why="A name is a string")
         if not _is_metadata_value(value):

@@ -6,14 +6,14 @@ import contextlib
 import logging
 import sys
 import traceback
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Protocol, cast
 
 import msgspec
 
 from sentient_cli.errors import RunOverflowError
 from sentient_cli.redact import redactor
-from sentient_cli.runtime.loading.frames import is_user_file
+from sentient_cli.runtime.loading.frames import is_user_file, user_frames
 
 __all__ = ["Failure", "describe_failure", "forget_frames", "report_late"]
 
@@ -97,14 +97,23 @@ def forget_frames(error: BaseException) -> None:
 
 def _frames(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(error)).rstrip()
+        return "".join(traceback.format_exception(type(error), error, _from_own_code(error.__traceback__))).rstrip()
     except Exception as broken:  # noqa: BLE001 - an exception whose own text cannot be had
         return f"{type(error).__name__} (its text cannot be had: {type(broken).__name__})"
 
 
+def _from_own_code(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without what called the agent; all of it where it has no code of the user's."""
+    own = trace
+    while own is not None and not is_user_file(own.tb_frame.f_code.co_filename):
+        own = own.tb_next
+    return own or trace
+
+
 def _place(error: BaseException) -> dict[str, object]:
+    """Where the user's own code failed, or called what did."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return {}
-    last = frames[-1]
+    last = next(iter(user_frames(error)), frames[-1])
     return {"file": last.filename, "line": last.lineno or 0, "code": (last.line or "").strip()}

@@ -162,6 +162,16 @@ class Outlet:
         self._log.acknowledge(None)
         self.release()
 
+    def hold(self, ahead: int) -> None:
+        """Nobody reads for now, and somebody may come back: the agent may go on for a while, and then waits.
+
+        Args:
+            ahead: Bytes that it may write until `own` or `disown`.
+        """
+        self._owner_seq = sys.maxsize
+        self._owner_size = self._log.total_size + ahead - self._unsent_size
+        self.release()
+
     def release(self) -> None:
         """Let those who wait in `flow` look again."""
         moved = self._owner_moved

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+from typing import Final, NoReturn
 
+from sentient_cli.redact import redactor
+from sentient_cli.sanitize import sanitize_line
 from sentient_cli.scaffold.place import Placed
+from sentient_cli.scaffold.tools import Ended
 from sentient_cli.scaffold.work import Workshop
 
 __all__ = ["commit_project", "enclosing_repository"]
@@ -27,6 +32,7 @@ _OWN = ("user.name=sentient", "user.email=sentient@localhost")
 _KEPT = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_")
 _NAMED = "--literal-pathspecs"
 _IGNORED = "are ignored by one of your .gitignore files"
+_UNREADABLE: Final = re.compile(r"bad (\w+ )?config .*|error processing config file.*")
 _AT_ONCE = 100
 _MESSAGE = "Create {name} from the template {template}"
 
@@ -57,12 +63,11 @@ def commit_project(work: Workshop, placed: Placed, *, template: str) -> str:
     if git is None:
         return "git is not installed"
     placed.adopt(".git")
-    fix = "Repair git, or leave it out with `--no-git`"
     for arguments in (("init", "--quiet", "--template="), *_additions(work, placed)):
         ended = work.run(*_command(git, arguments), environment=_environment(work))
         # Of files that are given by name, those that the project's own .gitignore leaves out are no failure.
         if not (ended.ok or (_NAMED in arguments and _IGNORED in ended.output)):
-            raise work.failure("No git repository could be made", ended, fix=fix)
+            return _without(work, ended) or _fail(work, "No git repository could be made", ended)
     message = _MESSAGE.format(name=work.project.name, template=template)
     commit = ("commit", "--quiet", "--no-verify", "--message", message)
     ended = work.run(*_command(git, commit), environment=_environment(work))
@@ -70,8 +75,21 @@ def commit_project(work: Workshop, placed: Placed, *, template: str) -> str:
         work.report.note("git does not know your name: the first commit is by `sentient`; set user.name and user.email")
         ended = work.run(*_command(git, commit, *_OWN), environment=_environment(work))
     if not ended.ok:
-        raise work.failure("The first commit could not be made", ended, fix=fix)
+        return _without(work, ended) or _fail(work, "The first commit could not be made", ended)
     return ""
+
+
+def _without(work: Workshop, ended: Ended) -> str:
+    """Why the project goes without a repository, where git cannot read the user's own settings; else nothing."""
+    fault = _UNREADABLE.search(ended.output)
+    if fault is None:
+        return ""
+    shutil.rmtree(work.project / ".git", ignore_errors=True)
+    return f"git cannot read its settings: {sanitize_line(redactor.redact(fault[0]))}"
+
+
+def _fail(work: Workshop, what: str, ended: Ended) -> NoReturn:
+    raise work.failure(what, ended, fix="Repair git, or leave it out with `--no-git`")
 
 
 def _additions(work: Workshop, placed: Placed) -> list[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
@@ -157,13 +157,18 @@ def undo(project: Path, *, force: bool = False) -> Restored:
     return restored
 
 
-def last_conflicts(project: Path) -> tuple[PurePosixPath, ...]:
-    """The files in which the last change left something to decide."""
+def last_conflicts(project: Path) -> Mapping[PurePosixPath, Sequence[PurePosixPath]]:
+    """The files in which the last change left something to decide, each with those that it has put beside it."""
     folder = project / FOLDER
     numbers = sorted(_numbers(folder))
     if not numbers:
-        return ()
-    return tuple(PurePosixPath(name) for name in read(folder / f"{numbers[-1]:06}.zip").conflicts)
+        return {}
+    last = read(folder / f"{numbers[-1]:06}.zip")
+    new = [step.path for step in last.steps if step.before is None]
+    return {
+        path: [each for each in new if each.parent == path.parent and each.name.startswith(f"{path.name}.template")]
+        for path in map(PurePosixPath, last.conflicts)
+    }
 
 
 def _numbers(folder: Path) -> list[int]:

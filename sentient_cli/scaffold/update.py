@@ -210,9 +210,13 @@ def carry_out(prepared: Prepared, *, interruption: Interruption | None = None) -
 
 
 def open_conflicts(project: Path) -> tuple[PurePosixPath, ...]:
-    """The files of the last update in which the marks are still there."""
-    held = [(path, look(project, path)) for path in undo.last_conflicts(project)]
-    return tuple(path for path, found in held if isinstance(found, Held) and marked(found.content))
+    """The files of the last update in which the marks are still there, or beside which the template's is."""
+    return tuple(
+        path
+        for path, beside in undo.last_conflicts(project).items()
+        if isinstance(found := look(project, path), Held)
+        and (marked(found.content) or any(look(project, each) is not None for each in beside))
+    )
 
 
 def require_whole(project: Path) -> None:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
     from sentient_cli.config.settings import ServerSettings
     from sentient_cli.server.header_limits import HeaderLimits
+    from sentient_cli.server.ledger import Page
+
+    class HttpProtocol(HeaderLimits, asyncio.Protocol):
+        """One of ours."""
+
 
 __all__ = ["AdoptingServer"]
 
@@ -82,23 +87,35 @@ class AdoptingServer(Server):
         self._serving = asyncio.create_task(self.serve(sockets=[]))
         await self._ready.wait()
 
-    def adopt(self, connection: socket.socket) -> None:
-        """Answer on a connection, which belongs to this server from now on."""
+    def adopt(self, connection: socket.socket, page: Page | None = None) -> None:
+        """Answer on a connection, which belongs to this server from now on.
+
+        Args:
+            connection: Of a client.
+            page: Where it is noted how far the answer is.
+        """
         connection.setblocking(False)
-        task = asyncio.get_running_loop().create_task(self._adopt(connection))
+        task = asyncio.get_running_loop().create_task(self._adopt(connection, page))
         self._adopting[task] = connection
         task.add_done_callback(self._adopting.pop)
 
-    async def _adopt(self, connection: socket.socket) -> None:
+    async def _adopt(self, connection: socket.socket, page: Page | None) -> None:
         loop = asyncio.get_running_loop()
         config, state, lifespan = self.config, self.server_state, self.lifespan
-        make = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
+        make = cast("Callable[..., HttpProtocol]", config.http_protocol_class)
+
+        def begin() -> asyncio.Protocol:
+            protocol = make(config=config, server_state=state, app_state=lifespan.state, _loop=loop)
+            if page is not None:
+                protocol.page = page
+            return protocol
+
         try:
-            await loop.connect_accepted_socket(
-                lambda: make(config=config, server_state=state, app_state=lifespan.state, _loop=loop), connection
-            )
+            await loop.connect_accepted_socket(begin, connection)
         except OSError as error:  # the client left meanwhile
             _logger.debug("A connection was gone before it was taken: %s", error)
+            if page is not None:
+                page.close()
             connection.close()
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
@@ -18,6 +19,7 @@ from sentient_cli.server.body import parse_request
 from sentient_cli.server.departures import Departures
 from sentient_cli.server.following import await_cursor, follow_stored
 from sentient_cli.server.frames import encode_entries
+from sentient_cli.server.ledger import Answering, page_of
 from sentient_cli.server.stream import SSE_HEADERS, Connection, stream_run
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Endpoints:
         del body  # the stream may take long
         scope["sentient.run_id"] = run.id
         await asyncio.sleep(0)  # the agent's turn: what it says at once goes out together with the headers
+        self._note(run, scope)
         await send(_head_of(run, scope))
         await self._stream(run, 0, scope, receive, send, owner=True)
 
@@ -64,6 +67,13 @@ class Endpoints:
             await connection.gone()
         finally:
             self._departures.left(run)
+
+    def _note(self, run: Run, scope: Scope) -> None:
+        """Have it on record that a stream of this run begins, where that matters to somebody."""
+        page = page_of(scope)
+        if page is not None:
+            lead = self._host.clock.now_ns() - time.monotonic_ns()
+            page.begin(Answering(run.id, run.session.processor_id, scope["http_version"] != "1.0", lead))
 
     def _connection(self, scope: Scope, receive: Receive, send: Send) -> Connection:
         settings = self._settings
@@ -101,6 +111,8 @@ class Endpoints:
             await send({"type": "http.response.body", "body": b""})
             return
         headers = [*SSE_HEADERS, (b"sentient-run-id", run.id.encode())]
+        if scope["method"] != "HEAD":
+            self._note(run, scope)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})

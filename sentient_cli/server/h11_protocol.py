@@ -24,7 +24,7 @@ class LimitedH11Protocol(HeaderLimits, H11Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        super().connection_made(cast("asyncio.Transport", transport))
+        super().connection_made(self.noted(cast("asyncio.Transport", transport)))
         # The limit of h11 itself holds for headers that come in pieces; those that come at once are looked at below.
         self.conn: h11.Connection = h11.Connection(h11.SERVER, MAX_HEADERS)
         self.app: ASGI3Application = self._within_limits(self.app)
@@ -38,6 +38,7 @@ class LimitedH11Protocol(HeaderLimits, H11Protocol):
         """The client is gone."""
         self.headers_came()
         super().connection_lost(exc)
+        self.is_over()
 
     def handle_events(self) -> None:
         """Take in what the client sent."""
@@ -56,7 +57,7 @@ class LimitedH11Protocol(HeaderLimits, H11Protocol):
                     await send({"type": "http.response.start", "status": 431, "headers": headers, "trailers": False})
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                     return
-                cast("dict[str, object]", scope)["sentient.abort"] = self.transport.abort
+                self.introduce(cast("dict[str, object]", scope))
             await app(scope, receive, send)
 
         return limited

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from sentient_cli.server.counting import CountingTransport
+from sentient_cli.server.ledger import LEDGER
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import MutableMapping
+
+    from sentient_cli.server.ledger import Page
 
 __all__ = ["LEAVING", "MAX_HEADERS", "HeaderLimits"]
 
@@ -39,12 +44,30 @@ class HeaderLimits:
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
+    page: Page
+    """Where it is noted how far the answer is; absent where nobody wants to know."""
 
     _header_timer: asyncio.TimerHandle | None = None
 
     def current(self) -> Cycle | None:
         """The last request, whether it is answered already or not."""
         raise NotImplementedError
+
+    def noted(self, transport: asyncio.Transport) -> asyncio.Transport:
+        """A transport that notes what is written, if that is to be."""
+        page = getattr(self, "page", None)
+        return transport if page is None else CountingTransport(transport, page)
+
+    def introduce(self, scope: MutableMapping[str, object]) -> None:
+        """Put into the scope of a request what those who answer it need of the connection."""
+        scope["sentient.abort"] = self.transport.abort
+        if (page := getattr(self, "page", None)) is not None:
+            scope[LEDGER] = page
+
+    def is_over(self) -> None:
+        """The connection has ended."""
+        if (page := getattr(self, "page", None)) is not None:
+            page.close()
 
     def is_answering(self) -> bool:
         """Whether an answer is going on."""

@@ -27,8 +27,8 @@ _TOO_LARGE = b"431 Request Header Fields Too Large"
 class LimitedHttpToolsProtocol(HeaderLimits, HttpToolsProtocol):
     """uvicorn's protocol, where httptools is installed."""
 
-    # uvicorn's own attributes just fit into a dictionary whose keys all instances share; three more would not.
-    __slots__ = ("_body_at", "_fields_size", "_header_size", "_header_timer")
+    # uvicorn's own attributes just fit into a dictionary whose keys all instances share; more would not.
+    __slots__ = ("_body_at", "_fields_size", "_header_size", "_header_timer", "page")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
@@ -36,7 +36,7 @@ class LimitedHttpToolsProtocol(HeaderLimits, HttpToolsProtocol):
         self._header_size = 0
         self._fields_size = 0
         self._body_at: int | None = None
-        super().connection_made(cast("asyncio.Transport", transport))
+        super().connection_made(self.noted(cast("asyncio.Transport", transport)))
         self.await_headers()
 
     def current(self) -> Cycle | None:
@@ -47,6 +47,7 @@ class LimitedHttpToolsProtocol(HeaderLimits, HttpToolsProtocol):
         """The client is gone."""
         self.headers_came()
         super().connection_lost(exc)
+        self.is_over()
 
     def data_received(self, data: bytes) -> None:
         """Take in what the client sent."""
@@ -64,7 +65,7 @@ class LimitedHttpToolsProtocol(HeaderLimits, HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._fields_size = 0
-        cast("dict[str, object]", self.scope)["sentient.abort"] = self.transport.abort
+        self.introduce(cast("dict[str, object]", self.scope))
         self.await_headers()
 
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from sentient_cli.errors import SentientError
@@ -15,9 +16,10 @@ from sentient_cli.server.descriptors import raise_descriptor_limit
 from sentient_cli.server.own_tasks import OwnTasks
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Generator
+    from types import FrameType
 
-__all__ = ["end_process", "run_to_end"]
+__all__ = ["end_process", "ended_by_sigterm", "run_to_end"]
 
 T = TypeVar("T")
 _LEFTOVER_TIMEOUT = 1.0
@@ -106,6 +108,31 @@ def _leave_now(failure: BaseException | None) -> NoReturn:
     end_process(code)
 
 
+@contextlib.contextmanager
+def ended_by_sigterm() -> Generator[None]:
+    """End the process at SIGTERM, with exit code 0, as long as a server in this block does not obey signals yet.
+
+    Nothing is answered before that, so nothing has to be drained. Without this the code would be that of a process that
+    was killed, and in a container, where it has the number 1, it would not even end.
+    """
+    process = os.getpid()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() == process:
+            end_process(0)
+        signal.signal(number, signal.SIG_DFL)  # in a copy that the agent's code has made of this process
+        os.kill(os.getpid(), number)
+
+    if threading.current_thread() is not threading.main_thread():  # no other gets signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
 def end_process(code: int) -> NoReturn:
     """End the process at once, whatever runs in it; what was logged and written is kept.
 
@@ -115,7 +142,7 @@ def end_process(code: int) -> NoReturn:
     with contextlib.suppress(Exception):
         logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # it may be a signal that came amid a flush
             stream.flush()
     os._exit(code)
 

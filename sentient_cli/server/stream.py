@@ -12,6 +12,7 @@ from sentient_cli.errors import CursorExpiredError
 from sentient_cli.runtime.log import RunLog
 from sentient_cli.runtime.run import Run
 from sentient_cli.server.frames import HEARTBEAT, encode_entries
+from sentient_cli.server.ledger import page_of
 from sentient_cli.server.wake import Wake
 
 if TYPE_CHECKING:
@@ -47,13 +48,14 @@ class Connection:
         send_timeout: Seconds that the client may take nothing.
     """
 
-    __slots__ = ("_aborted", "_receive", "_scope", "_send", "_watcher", "wake")
+    __slots__ = ("_aborted", "_page", "_receive", "_scope", "_send", "_watcher", "wake")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, heartbeat: float, send_timeout: float) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._aborted = False
+        self._page = page_of(scope)
         self.wake: Wake = Wake(heartbeat, send_timeout)
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
@@ -62,9 +64,20 @@ class Connection:
         """Whether the client is gone."""
         return self.wake.left
 
-    async def send(self, body: bytes, *, more: bool = True) -> None:
-        """Send a piece of the stream."""
-        wake = self.wake
+    async def send(self, body: bytes, *, more: bool = True, seq: int | None = None) -> None:
+        """Send a piece of the stream.
+
+        Args:
+            body: Whole frames.
+            more: Whether there will be more.
+            seq: That of the last frame, or of an entry behind it.
+        """
+        wake, page = self.wake, self._page
+        if page is not None:
+            if not more:
+                page.end()
+            elif seq is not None:
+                page.mark(seq)
         wake.begin_send()
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
         wake.end_send()
@@ -168,7 +181,7 @@ async def _pump(run: Run, after: int, connection: Connection, *, owner: bool) ->
         # The owner is never far behind: where it is, so many bytes are sent, and perhaps a few more.
         total_size = log.total_size
         if body := encode_entries(entries):
-            await connection.send(body, more=not last)
+            await connection.send(body, more=not last, seq=after)
         if last:
             return
         if owner:

@@ -9,14 +9,17 @@ import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sentient_cli.server.loop import end_process
+from sentient_cli.runtime.loading.frames import is_user_file
+from sentient_cli.server import loop
 
 if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = ["Watchdog"]
+
+_MOST_FRAMES: Final = 12
 
 _logger = logging.getLogger(__name__)
 
@@ -85,7 +88,7 @@ class Watchdog:
                     _logger.error(
                         "The event loop stands still and the server is to stop: all runs end with the process"
                     )
-                    end_process(1)
+                    loop.end_process(1)
 
     def _ask(self, now: float) -> None:
         self._asked_at = now
@@ -112,4 +115,10 @@ class Watchdog:
 
 
 def _stack(frame: FrameType | None) -> str:
-    return "".join(traceback.format_stack(frame, limit=12)).rstrip() if frame is not None else "(unknown)"
+    """Where a thread is: from the user's own code on that its event loop runs, if it runs any."""
+    if frame is None:
+        return "(unknown)"
+    stack = traceback.extract_stack(frame)
+    inside = max((place for place, found in enumerate(stack) if found.filename == loop.__file__), default=-1) + 1
+    first = next((place for place in range(inside, len(stack)) if is_user_file(stack[place].filename)), 0)
+    return "".join(traceback.format_list(stack[first:][-_MOST_FRAMES:])).rstrip()

@@ -149,6 +149,8 @@ class Supervisor:
         self._announced = False
         self._stopping = asyncio.Event()
         self._failure = 0
+        self.interrupted: bool = False
+        """Whether a Ctrl-C came before all of them answered."""
 
     async def run(self) -> int:
         """Supervise until a signal says to stop; return the exit code."""
@@ -168,6 +170,8 @@ class Supervisor:
         return self._failure
 
     def _signalled(self, number: signal.Signals) -> None:
+        if number == signal.SIGINT and not self._announced and not self._stopping.is_set():
+            self.interrupted = True
         self._stopping.set()
         self._tell(number)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.llm_command_kit import chat_answer, project
 from tests.cli.processes import Sentient
-from tests.support.llm_server import LLMServer, as_json
+from tests.support.llm_server import Answer, LLMServer, as_json
 
 ENV = {"MINE_KEY": "sk-mine-1234", "OTHER_KEY": "sk-other-1234"}
 DOWN = as_json({"error": {"message": "Down"}}, 503)
@@ -72,6 +72,17 @@ def test_a_smaller_model_when_everything_is_down(sentient: Sentient) -> None:
         done = sentient("ask", "What is 6 * 7?", "--json", env=ENV)
     told = json.loads(done.stdout)
     assert (told["provider"], told["degraded"]) == ("offline", "mine:small could not answer")
+
+
+@pytest.mark.story("4.2")
+def test_a_deadline_ends_an_answer_that_stalls(sentient: Sentient) -> None:
+    begun = chat_answer("Once upon", " a time", how="stall")
+    with LLMServer(Answer(begun.body, cut=-1, how="stall")) as server:
+        _with(server, "")
+        done = sentient("ask", "Tell a story", env={**ENV, "SENTIENT_LLM_DEADLINE": "0.5"})
+        assert len(server.requests) == 1
+    assert (done.returncode, done.stdout) == (4, "Once upon a time\n")
+    assert "The call took too long" in done.stderr
 
 
 @pytest.mark.story("E2.1", "2.6")

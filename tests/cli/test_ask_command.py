@@ -96,6 +96,7 @@ def test_what_is_piped_in_and_what_is_in_files(sentient: Sentient) -> None:
     [
         ((), "", "There is no question"),
         (("ask", "--file", "none.txt"), "", "There is no file none.txt"),
+        (("ask", "--file", "."), "", ". is no file"),
         (("ask", "--file", "bad.bin"), "", "bad.bin is no text"),
         (("ask", "--file", "bad.bin"), "", "--image"),
         (("ask", "--image", "bad.bin"), "", "bad.bin is no picture"),

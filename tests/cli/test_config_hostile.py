@@ -117,3 +117,10 @@ def test_what_the_locale_does_not_know_is_escaped_as_toml_has_it(
         assert done.returncode == 0, done.stderr
     done = sentient("config", "set", "llm.parameters.user", "caf\u0416", env=variables | {"PYTHONUTF8": "1"})
     assert "\\xe9" not in done.stderr
+
+
+def test_one_value_that_the_locale_does_not_know_is_escaped_in_quotes(sentient: Sentient) -> None:
+    write_project('[llm.parameters]\nuser = "caf\u00e9"\n')
+    done = sentient("config", "show", "llm.parameters.user", env=_ASCII, encoding="ascii")
+    assert done.stdout == '"caf\\u00e9"\n'
+    assert sentient("config", "show", "llm.parameters.user").stdout == "caf\u00e9\n"

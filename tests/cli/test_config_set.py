@@ -228,7 +228,7 @@ def test_what_the_model_does_not_take_is_said_at_once_and_once(sentient: Sentien
     said = sentient("config", "set", "llm.model", "openai:gpt-4.1", "--profile", "p").stderr
     assert "left out" not in said
     said = sentient("config", "set", "llm.providers.work.kind", "opnai").stderr
-    assert "Warning: There is no provider 'work'" in said
+    assert "Warning: There is no kind of provider 'opnai', which 'work' would be" in said
     assert sentient("config", "set", "llm.parameters.temperature", "0.3", "-q").stderr == ""
 
 
@@ -248,6 +248,16 @@ def test_pyproject_keeps_all_that_is_not_ours(sentient: Sentient) -> None:
     assert Path("pyproject.toml").read_bytes().decode() == text.replace("[tool.ruff]", f"{added}[tool.ruff]")
     assert sentient("config", "unset", "server.port").returncode == 0
     assert Path("pyproject.toml").read_bytes().decode().split() == text.split()
+
+
+def test_a_file_of_very_many_levels_is_told(sentient: Sentient) -> None:
+    Path("pyproject.toml").write_text("[tool.sentient]\n[" + ".".join(["a"] * 2000) + "]\nx = 1\n")
+    for command in (("set", "server.port", "9000"), ("unset", "server.port")):
+        done = sentient("config", *command, "--json")
+        assert (done.returncode, json.loads(done.stderr)["error"]["what"]) == (
+            3,
+            "The settings file is nested too deeply",
+        )
 
 
 def test_a_link_stays_one_and_rights_stay(sentient: Sentient, tmp_path: Path) -> None:

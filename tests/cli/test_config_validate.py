@@ -180,7 +180,7 @@ def test_another_encoding_has_a_place(commandline: Sentient) -> None:
         ('[llm]\nmodel = "opnai:gpt-4.1"\n', "warning", 2, "No provider 'opnai' is known"),
         ('[llm]\nfallback = ["opnai"]\n', "warning", 2, "No provider 'opnai' is known"),
         ("[llm.providers.opnai]\ntimeout = 5\n", "error", 2, "There is no provider 'opnai'"),
-        ('[llm.providers.work]\nkind = "opnai"\n', "error", 2, "There is no provider 'work'"),
+        ('[llm.providers.work]\nkind = "opnai"\n', "error", 2, "There is no kind of provider 'opnai'"),
     ],
 )
 def test_a_provider_that_nobody_knows(commandline: Sentient, text: str, level: str, line: int, what: str) -> None:

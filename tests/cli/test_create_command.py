@@ -230,6 +230,28 @@ def test_hooks_signatures_and_variables_of_the_user_do_not_get_in_the_way(sentie
     assert {".sentient/pristine.zip", ".vscode/settings.json", "src/my_agent/agent.py"} <= set(committed)
 
 
+@pytest.mark.usefixtures("needs_git")
+@pytest.mark.story("20.1")
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ("[core", "bad config line "),
+        ("[core]\nautocrlf = maybe", "bad boolean config value 'maybe' for 'core.autocrlf'"),
+        ("[user]\nname = A\nemail = a@b\n[commit]\nverbose = x", "bad numeric config value 'x' for 'commit.verbose'"),
+    ],
+)
+def test_settings_of_git_that_are_broken_leave_the_project_without_it(
+    sentient: Sentient, tmp_path: Path, settings: str, why: str
+) -> None:
+    config = tmp_path / "gitconfig"
+    config.write_text(settings)
+    done = sentient("create", "my-agent", *_QUICK, env={"GIT_CONFIG_GLOBAL": str(config)})
+    assert done.returncode == 0, done.stderr
+    assert f"Made no git repository: git cannot read its settings: {why}" in " ".join(done.stderr.split())
+    assert not Path("my-agent/.git").exists()
+    assert Path("my-agent/pyproject.toml").is_file()
+
+
 @pytest.mark.story("20.1")
 def test_without_git_the_project_is_made(sentient: Sentient, tmp_path: Path) -> None:
     empty = tmp_path / "empty"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sentient_cli.cli import dev_start
+from sentient_cli.cli.dev_screen import Looks
 from sentient_cli.config.discovery import Announcement, RunningServer, find
 from sentient_cli.errors import AddressInUseError
 from tests.cli.dev_day import READY, TOKEN
@@ -186,6 +187,12 @@ def test_the_last_port_has_none_after_it() -> None:
         with listener:
             assert listener.getsockname()[1] != 65535
         assert "This one takes port" in said
+
+
+@pytest.mark.story("20.5")
+def test_the_help_names_the_level_that_is_shown_unless_another_is_asked_for(commandline: Sentient) -> None:
+    said = " ".join(commandline("dev", "--help").stdout.split())
+    assert f"debug, info, warning or error ({Looks().level})." in said
 
 
 @pytest.mark.slow

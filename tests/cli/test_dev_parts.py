@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.cli.dev_keys import keys_of, reading_keys
-from sentient_cli.cli.dev_open import can_open, open_page
+from sentient_cli.cli.dev_open import can_open, open_page, tunnel
 from sentient_cli.cli.dev_screen import Item, Looks, Screen, Size, Told
 from sentient_cli.cli.dev_text import Pen
 from sentient_cli.cli.dev_writer import Writer
@@ -246,3 +246,17 @@ def test_there_is_no_browser_where_there_are_no_windows() -> None:
 def test_what_the_keys_say_is_told_with_what_to_do() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     assert plain(Told("No", "Do that", good=False), at) == "00:00:00  ! No\n            fix Do that\n"
+
+
+@pytest.mark.parametrize(
+    ("connection", "user", "url", "command"),
+    [
+        ("::1 9 fd00::5 2222", "ann", "http://[::1]:8000", "ssh -N -L 8000:[::1]:8000 -p 2222 ann@fd00::5"),
+        ("10.0.0.9 9 10.0.0.5 22", "-oProxyCommand=x", "http://127.0.0.1:80", "ssh -N -L 80:127.0.0.1:80 10.0.0.5"),
+        ("10.0.0.9 9 10.0.0.5 22", "ann", "http://10.0.0.5:8000", ""),
+        ("10.0.0.9 9 $(reboot) 22", "ann", "http://127.0.0.1:8000", ""),
+        ("nonsense", "ann", "http://127.0.0.1:8000", ""),
+    ],
+)
+def test_over_ssh_the_page_comes_through_a_tunnel(connection: str, user: str, url: str, command: str) -> None:
+    assert tunnel({"SSH_CONNECTION": connection, "USER": user}, url) == command

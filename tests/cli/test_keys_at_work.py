@@ -68,6 +68,15 @@ def test_a_key_is_tried_at_its_provider(sentient: Sentient) -> None:
     assert all(key not in text for key in (KEY, OTHER) for text in (done.stdout, refused.stderr, offline.stderr))
 
 
+@pytest.mark.story("6.7")
+def test_who_is_there_and_answers_nonsense_is_not_taken_for_being_offline(sentient: Sentient) -> None:
+    with LLMServer(lambda _received: Answer(b"<html>no list</html>")) as server:
+        project(server)
+        _set(sentient, "mine", KEY)
+        error = json.loads(sentient("keys", "test", "mine", "--json").stderr)["error"]
+    assert (error["code"], "offline" in error["why"]) == ("provider-connection", False)
+
+
 @pytest.mark.slow
 @pytest.mark.story("6.7")
 @pytest.mark.parametrize(
@@ -116,12 +125,14 @@ def test_a_rotation_is_checked_first_and_keeps_the_key_before_for_a_while(sentie
     with _server(KEY, OTHER) as server:
         project(server)
         _set(sentient, "mine", KEY)
+        assert sentient("keys", "test", "mine").returncode == 0
         done = sentient("keys", "rotate", "mine", "--grace", "15m", "--every", "30d", stdin=OTHER)
     assert done.returncode == 0, done.stderr
     assert "mine takes the new key: " in done.stderr
     assert "The one before stays for 15m" in done.stderr
     shown = json.loads(sentient("keys", "show", "mine", "--json").stdout)
     assert [version["state"] for version in shown["versions"]] == ["current", "previous"]
+    assert all(version["verified"] for version in shown["versions"])  # that of the one before was tried, too
     assert shown["rotate_every"] == 30 * 24 * 3600
     assert _key(sentient) == "sk-…WXYZ"
     ended = sentient("keys", "rotate", "mine", "--resume", "--grace", "0", "--json")
@@ -158,6 +169,9 @@ def test_a_rotation_that_cannot_be(sentient: Sentient) -> None:
     unchecked = sentient("keys", "rotate", "mine", "--unchecked", "--grace", "0", stdin=OTHER)
     assert unchecked.returncode == 0, unchecked.stderr
     assert "The one before is gone from here" in unchecked.stderr
+    idle = sentient("keys", "rotate", "mine", "--resume", "--unchecked")
+    assert idle.stderr.endswith("No rotation of it goes on, and nothing was changed.\n")
+    assert "revoke" not in idle.stderr
 
 
 @pytest.mark.story("E6.3")
@@ -174,6 +188,10 @@ def test_profiles_are_compared_and_copied(sentient: Sentient) -> None:
     assert lines[1].startswith("groq different")
     assert lines[2] == "openai missing there"
     assert lines[3] == "xai only there"
+    unknown = sentient(*arguments, "--only", "openai,grok", "--yes", "--json")
+    error = json.loads(unknown.stderr)["error"]
+    assert (error["code"], "Did you mean `groq`?" in error["fix"]) == ("credential-not-found", True)
+    assert sentient("keys", "list", "--profile", "production").stdout.count("openai") == 0
     unasked = sentient(*arguments, "--json")
     assert (unasked.returncode, "groq" in json.loads(unasked.stderr)["error"]["what"]) == (2, True)
     done = [json.loads(line) for line in sentient(*arguments, "--yes", "--json").stdout.splitlines()]

@@ -163,6 +163,11 @@ def test_files_in_settings_are_relative_to_these(monkeypatch: pytest.MonkeyPatch
         ("sentient.toml", '[profile.default.credentials]\nencrypted_file = "keys"\n', "encrypted_file"),
         ("pyproject.toml", '[tool.sentient.credentials]\nencrypted_file = "keys"\n', "encrypted_file"),
         (".env", "SENTIENT_CREDENTIALS_ENCRYPTED_FILE=keys\n", "encrypted_file"),
+        ("sentient.toml", "[credentials]\ndefault_profile = true\n", "default_profile"),
+        ("sentient.toml", "[credentials]\ncore_dumps = true\n", "core_dumps"),
+        ("sentient.toml", "[credentials]\npassphrase_keyring = true\n", "passphrase_keyring"),
+        ("sentient.toml", '[credentials.vault]\nca_file = "ca.pem"\n', "vault.ca_file"),
+        (".env", "SENTIENT_CREDENTIALS_AWS_CA_FILE=ca.pem\n", "aws.ca_file"),
     ],
 )
 def test_no_project_has_a_store_or_a_passphrase_of_its_own(
@@ -177,7 +182,7 @@ def test_no_project_has_a_store_or_a_passphrase_of_its_own(
     for command in ("set openai", "show openai", "which openai", "use staging"):
         error = json.loads(_run(*command.split(), "--json", stdin=KEY, code=3))["error"]
         assert error["what"] == f"The setting `credentials.{key}` is not for a project to make"
-        assert f"SENTIENT_CREDENTIALS_{key.upper()} in the shell" in error["fix"]
+        assert f"SENTIENT_CREDENTIALS_{key.upper().replace('.', '_')} in the shell" in error["fix"]
     assert {path.name for path in Path.cwd().iterdir()} == before
 
 
@@ -199,6 +204,15 @@ def test_a_catalogue_that_is_none_is_told_and_made_anew(text: str) -> None:
     assert done.returncode == 0, done.stderr  # a key that is named is looked for in the stores themselves
     assert "openai" in _run("list", "--rebuild")
     assert "openai" in _run("list")
+
+
+def test_where_nobody_can_be_asked_it_is_said_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SENTIENT_CREDENTIALS_PASSPHRASE_ENV", "KEYS_PASSPHRASE"):
+        monkeypatch.delenv(name)
+    there = json.loads(_run("show", "openai", "--json", code=2))["error"]["fix"]
+    (paths.data_dir() / "credentials" / "encrypted").unlink()
+    new = json.loads(_run("set", "openai", "--json", stdin=KEY, code=2))["error"]["fix"]
+    assert ("keys unlock" in there, "keys unlock" in new) == (True, False)  # which would need a file
 
 
 @pytest.mark.story("6.1", "6.2")

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
 import shlex
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pexpect
 import pytest
 
+from sentient_cli import paths
 from tests.cli.keys_kit import ENV, KEY, OTHER, THIRD, at_a_terminal, quick_store
 from tests.cli.processes import Sentient
+from tests.dev.developing import wait_until
 from tests.plugins.isolation import REPOSITORY
 from tests.support import commands
 
+_PIPE = 65536
+"""Bytes that a pipe takes."""
 _SPLIT = """
 import os, sys, time
 key = os.environ["OPENAI_API_KEY"].encode()
@@ -169,3 +176,66 @@ def test_the_size_of_the_terminal_is_handed_on_and_its_modes_come_back(sentient:
     assert [word for word in before if word not in {"24;", "80;"}] == [
         word for word in after if word not in {"30;", "111;"}
     ]
+
+
+def _waiting_in(pipe: int) -> int:
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+
+
+@pytest.mark.story("6.1")
+def test_how_it_ended_is_known_where_nobody_wanted_to_know_of_children(sentient: Sentient) -> None:
+    sentient("keys", "list", "--rebuild")
+    prelude = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    done = commands.run("keys", "exec", "--", "sh", "-c", "exit 5", prelude=prelude)
+    assert done.returncode == 5, done.stderr
+
+
+@pytest.mark.story("6.1")
+def test_a_disk_that_is_full_is_told_and_not_taken_for_a_program_that_cannot_be_run(sentient: Sentient) -> None:
+    sentient("keys", "list", "--rebuild")
+    with Path("/dev/full").open("wb") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "sentient_cli", "keys", "exec", "--", "echo", "much"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            check=False,
+        )
+    assert (process.returncode, b"No space left on device" in process.stderr) == (1, True)
+    assert b"cannot be run" not in process.stderr
+
+
+@pytest.mark.story("6.1")
+def test_a_signal_gets_through_while_nobody_reads(sentient: Sentient) -> None:
+    sentient("keys", "list", "--rebuild")
+    process, stdout = commands.start_reading("keys", "exec", "--", "yes", directory=Path.cwd(), environment=os.environ)
+    with stdout:
+        assert stdout.read(2) == b"y\n"
+        wait_until(lambda: _waiting_in(stdout.fileno()) > _PIPE - 2 * select.PIPE_BUF, "the pipe is not full")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+
+
+@pytest.mark.story("6.1")
+def test_a_window_that_is_closed_is_no_crash(sentient: Sentient) -> None:
+    sentient("keys", "list", "--rebuild")
+    with at_a_terminal("keys", "exec", "--", "sh", "-c", "echo ready; read -r line") as (child, _):
+        child.expect_exact(b"ready\r\n")
+        child.close(force=False)
+        assert child.exitstatus == 128 + signal.SIGHUP
+    assert not list((paths.state_dir() / "crashes").glob("*"))
+
+
+@pytest.mark.slow
+@pytest.mark.story("6.1")
+def test_behind_a_shell_that_has_the_terminal_it_goes_on(sentient: Sentient) -> None:
+    sentient("keys", "list", "--rebuild")
+    program = shlex.join([sys.executable, "-m", "sentient_cli", "keys", "exec", "--", "sh", "-c", "echo do''ne"])
+    shell: pexpect.spawn[bytes] = pexpect.spawn(
+        "bash", ["--norc", "-i"], env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, timeout=120
+    )
+    try:
+        shell.sendline(f"{program} &")
+        shell.expect_exact(b"done\r\n")
+    finally:
+        shell.close(force=True)

@@ -295,6 +295,10 @@ def test_an_exported_address_is_not_one_of_the_shell(
         ("aws", "AWS_CONFIG_FILE"),
         ("azure", "AZURE_AUTHORITY_HOST"),
         ("keyring", "DBUS_SESSION_BUS_ADDRESS"),
+        ("vault", "VAULT_CACERT"),
+        ("vault", "SSL_CERT_FILE"),
+        ("azure", "REQUESTS_CA_BUNDLE"),
+        ("aws", "REQUESTS_CA_BUNDLE"),
     ],
 )
 def test_a_client_of_a_service_is_not_told_by_a_project_where_to_sign_in(
@@ -302,27 +306,17 @@ def test_a_client_of_a_service_is_not_told_by_a_project_where_to_sign_in(
 ) -> None:
     monkeypatch.setenv("SENTIENT_CREDENTIALS_STORES", store)
     monkeypatch.setenv("SENTIENT_CREDENTIALS_AZURE_ADDRESS", "https://mine.vault.azure.net")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_SECRET"):
+    monkeypatch.setenv("VAULT_ADDR", "https://127.0.0.1:1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_SECRET", "VAULT_TOKEN"):
         monkeypatch.setenv(name, "of-the-shell-0123456789")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     with LLMServer(_answer) as theirs:
+        monkeypatch.delenv(variable, raising=False)  # that of the shell would win
         Path(".env").write_text(f"{variable}={theirs.url}\n")
         Path("script.py").write_text(_SCRIPT)
         told = " ".join(sentient("run", "script.py").stderr.replace("│", " ").split())
         assert f"as {variable} says" in told
         assert theirs.accepted == 0
-
-
-def test_who_named_the_profile_is_told(sentient: Sentient) -> None:
-    _set(sentient, "openai", "--profile", "production")
-    assert "There is one in the profile production." in sentient("keys", "which", "openai").stderr
-    Path("sentient.toml").write_text("[profile.production.server]\nport = 9000\n")
-    Path(".env").write_text("SENTIENT_PROFILE=production\n")
-    done = sentient("keys", "which", "openai")
-    assert "production/openai comes from the store encrypted" in done.stderr
-    said = f"named by SENTIENT_PROFILE in {Path('.env').absolute()}"
-    assert f"The profile is production: {said}." in done.stderr.replace("\n", "")
-    assert json.loads(sentient("keys", "which", "openai", "--json").stdout)["profile_by"] == said
 
 
 @pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"])

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.config import Secret, Settings, Source, export_environment, load, process_environment
+from sentient_cli.config.described import describe
+from sentient_cli.config.explain import value_of
 from sentient_cli.config.keys import all_keys, nearest, sections
 from sentient_cli.errors import ConfigError, ConfigurationNotFoundError, UsageError
 from sentient_cli.paths import user_config_file
@@ -114,6 +116,51 @@ def test_a_broken_file_of_somebody_else_is_passed_over() -> None:
     assert load(environment={}).project_file is None
     Path("pyproject.toml").write_bytes(b"\xff")
     assert load(environment={}).project_file is None
+
+
+_PATHS = {name for name in all_keys() if (found := describe(name)) is not None and found.kind == "path"}
+
+
+@pytest.mark.parametrize("key", sorted(_PATHS))
+def test_each_path_is_relative_to_the_file_that_names_it(key: str) -> None:
+    own, below = user_config_file(), Path("below")
+    own.parent.mkdir(parents=True)
+    below.mkdir()
+    own.write_text(f'{key} = "some/file"\n')
+    assert value_of(load(project=below, environment={}).settings, key) == own.parent / "some" / "file"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_what_somebody_puts_where_everybody_can_is_passed_over() -> None:
+    shared = Path.cwd() / "shared"
+    own = shared / "own"
+    own.mkdir(parents=True)
+    planted = shared / "sentient.toml"
+    planted.write_text("agent = 'theirs'\n")
+    os.chown(planted, 12345, 12345)
+    assert load(project=own, environment={}).settings.agent == "theirs"  # a project of somebody else that one is in
+    for mode in (0o1777, 0o777):
+        shared.chmod(mode)
+        loaded = load(project=own, environment={})
+        assert (loaded.settings.agent, loaded.project_file) == (None, None)
+        assert loaded.warnings[0].startswith(f"{planted} is passed over: somebody else")
+    assert load(project=shared, environment={}).settings.agent == "theirs"  # such as the volume of a container
+    shared.chmod(0o1777)
+    (shared / ".env").write_text("SENTIENT_AGENT=theirs\n")
+    os.chown(shared / ".env", 12345, 12345)
+    assert load(project=shared, environment={}).settings.agent is None
+    planted.unlink()
+    os.mkfifo(planted)
+    os.chown(planted, 12345, 12345)
+    (shared / "pyproject.toml").write_text("[tool.other]\n")
+    os.chown(shared / "pyproject.toml", 12345, 12345)
+    assert len(load(project=own, environment={}).warnings) == 1
+    planted.unlink()
+    planted.symlink_to(own / "sentient.toml")
+    os.chown(planted, 12345, 12345, follow_symlinks=False)
+    (own / "sentient.toml").write_text("agent = 'mine'\n")
+    assert load(project=shared, environment={}).settings.agent is None
+    assert load(project=own, environment={}).settings.agent == "mine"
 
 
 def test_a_project_that_is_not_there() -> None:

@@ -286,6 +286,20 @@ def test_moving_keeps_all_versions_and_may_be_done_again(tmp_path: Path) -> None
         manager.move("openai", to="two")
 
 
+def test_when_a_value_was_tried_goes_with_it(tmp_path: Path) -> None:
+    manager = credentials_in(tmp_path, MemoryCredentialStore("one"), MemoryCredentialStore("two"))
+    manager.store("openai", Secret(_KEY))
+    manager.note_verified(manager.get("openai"))
+    manager.move("openai", to="two")
+    (card,) = manager.list()
+    assert (card.store, card.verified_at > 0) == ("two", True)
+    manager.begin_rotation("openai", Secret(_NEXT))
+    manager.abort_rotation("openai")
+    assert manager.show("openai").versions[0].verified_at == card.verified_at
+    manager.store("openai", Secret(_NEXT), replace=True)
+    assert manager.list()[0].verified_at == 0
+
+
 def test_profiles_are_compared_and_copied(manager: CredentialManager, tmp_path: Path) -> None:
     manager.store("same", Secret(_KEY))
     manager.store("same", Secret(_KEY), profile="staging")

@@ -19,7 +19,18 @@ from tests.support.commands import Forked
 from tests.support.served import environment
 from tests.support.wire import PATIENCE
 
-__all__ = ["AGENT", "GO", "Developing", "Stream", "body", "children", "developing", "text_of", "wait_until"]
+__all__ = [
+    "AGENT",
+    "GO",
+    "Developing",
+    "Stream",
+    "body",
+    "children",
+    "developing",
+    "ending",
+    "text_of",
+    "wait_until",
+]
 
 AGENT = '''
 import asyncio
@@ -290,6 +301,11 @@ class Stream:
         except httpx.HTTPError as error:
             self.broken = error
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to an end, whatever that is."""
+        return not self._thread.is_alive()
+
     def finish(self) -> list[str]:
         """Wait for its end; the lines."""
         self._thread.join(PATIENCE)
@@ -299,3 +315,17 @@ class Stream:
     def words(self) -> set[str]:
         """Wait for its end; the different words of its text."""
         return set(text_of("\n".join(self.finish())).split())
+
+
+def ending(stream: Stream) -> tuple[int, str]:
+    """Wait for the end of an answer that was ended by an error, in good order; its code and message."""
+    lines = stream.finish()
+    assert stream.broken is None, stream.broken
+    numbers = [int(line[3:]) for line in lines if line.startswith("id:")]
+    assert numbers == sorted(set(numbers))
+    events = [json.loads(line[5:]) for line in lines if line.startswith("data:")]
+    assert [event["id"] for event in events] == sorted(event["id"] for event in events)
+    error, done = events[-2:]
+    assert (error["event_name"], done["event_name"]) == ("error", "done")
+    assert len({event["source"] for event in events}) == 1
+    return error["content"]["error_code"], error["content"]["error_message"]

@@ -6,6 +6,8 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -111,6 +113,40 @@ def test_a_clock_that_is_set_back_and_forth(tmp_path: Path) -> None:
             return sorted(str(row["outcome"]) for row in dev.get("/_sentient/runs", token=True).json())
 
         wait_until(lambda: outcomes() == ["done"] * 4 + ["lost"], "each is recorded to its end")
+
+
+# -- a system that watches nothing -------------------------------------------------------------------------------------
+
+_NO_WATCHES = """
+import ctypes, pathlib, sys
+
+if ctypes.CDLL(None).unshare(0x10000000):  # CLONE_NEWUSER: a namespace has limits of its own
+    sys.exit(77)
+pathlib.Path("/proc/sys/user/max_inotify_watches").write_text("2")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit of Linux")
+@pytest.mark.story("20.5")
+def test_saves_are_live_where_the_system_has_no_watches_left(tmp_path: Path) -> None:
+    if subprocess.run([sys.executable, "-c", _NO_WATCHES], check=False, capture_output=True).returncode:
+        pytest.skip("this system has no namespaces")
+    for number in range(6):
+        (tmp_path / "project" / f"package_{number}").mkdir(parents=True)
+    with developing(tmp_path / "project", prelude=_NO_WATCHES) as dev:
+        notice = dev.wait("notice")
+        assert "watches no more files" in str(notice["text"])
+        assert "sudo sysctl fs.inotify.max_user_watches" in str(notice["fix"])
+        stream = Stream(dev.url, GO)
+        dev.save("two")
+        assert dev.ask() == "two"
+        mark = dev.write("agent.py", "x = (\n")
+        assert dev.wait("broken", since=mark)["serving"]
+        dev.save("three")
+        dev.go()
+        assert stream.words() == {"one"}
+        assert [event["event"] for event in dev.events].count("notice") == 1
 
 
 # -- runs of older code ----------------------------------------------------------------------------------------------

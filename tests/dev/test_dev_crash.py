@@ -1,4 +1,4 @@
-"""A process that crashes: it is said how and where, what it answered has no false end, and the next one answers."""
+"""A process that crashes: it is said how and where, its answers end with that, and the next one answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from sentient_cli.dev.crashes import Crash, Place
 from sentient_cli.dev.faults import FaultReport
-from tests.dev.developing import AGENT, GO, Developing, Stream, developing, wait_until
+from tests.dev.developing import AGENT, GO, Developing, Stream, body, developing, ending, wait_until
+from tests.support.wire import PATIENCE
 
 _CRASHING = '''
 import ctypes, faulthandler, os, threading
@@ -70,8 +71,9 @@ def _crash(dev: Developing, prompt: str) -> tuple[dict[str, object], dict[str, o
     mark = dev.mark()
     stream = Stream(dev.url, prompt, wait=False)
     died = dev.wait("worker-died", since=mark)
-    assert "event: done" not in stream.finish()
-    assert stream.broken is not None, "no client takes that for an end"
+    code, message = ending(stream)
+    assert code == 500
+    assert message.startswith(f"The agent's process ended: {died['how']}")
     return died, cast("dict[str, object]", died["problem"])
 
 
@@ -117,8 +119,9 @@ def test_every_end_of_a_process_is_told_and_the_next_question_answered(tmp_path:
 def test_a_run_that_crashed_before_its_first_event_is_not_waited_for(tmp_path: Path) -> None:
     with developing(tmp_path / "project", agent=_CRASHING) as dev:
         mark = dev.mark()
-        with pytest.raises(httpx.HTTPError):
-            dev.ask("at once")
+        refused = httpx.post(f"{dev.url}/assist", json=body("at once"), timeout=PATIENCE)
+        assert (refused.status_code, refused.json()["code"]) == (500, "agent-crash")
+        assert f"The agent's process ended: killed by SIGSEGV at agent.py:{_LINE}. It" in refused.json()["detail"]
         run = dev.wait("run-ended", since=mark)["run"]
         wait_until(lambda: dev.get(f"/runs/{run}").json().get("status") == "interrupted", "it is recorded")
         assert dev.get(f"/runs/{run}/events").status_code == 204
@@ -184,7 +187,7 @@ def test_a_crash_of_old_code_leaves_the_new_alone(tmp_path: Path) -> None:
         dev.go()
         died = dev.wait("worker-died", since=mark)
         assert (died["generation"], died["runs"]) == (1, 1)
-        assert "event: done" not in old.finish()
+        assert ending(old)[0] == 500
         assert new.words() == {"two"}
         with httpx.Client() as client:
             assert client.get(f"{dev.url}/health").status_code == 200

@@ -189,3 +189,22 @@ def test_an_agent_that_was_named_goes_is_renamed_and_becomes_a_directory(tmp_pat
         dev.wait("reloaded", since=mark)
         assert dev.ask() == "two"
         assert "sentient-reload-error" not in _ask(dev).headers
+
+
+@pytest.mark.slow
+@pytest.mark.story("20.5")
+@pytest.mark.parametrize("place", ["project", "elsewhere"])
+def test_an_empty_directory_in_the_place_of_the_agent_is_no_end(tmp_path: Path, place: str) -> None:
+    (tmp_path / "project").mkdir()
+    file = tmp_path / place / "agent.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(AGENT.format(version="one"))
+    with developing(tmp_path / "project", "--agent", file, version=None) as dev:
+        for version in ("two", "three"):
+            file.unlink()
+            file.mkdir()
+            assert _ask(dev).status_code == 200
+            file.rmdir()
+            file.write_text(AGENT.format(version=version))
+            wait_until(lambda: dev.ask() == version, "what came back answers")  # noqa: B023 - before the next turn
+        wait_until(lambda: dev.state()["status"] == "ready", "and is whole")

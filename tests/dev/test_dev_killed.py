@@ -42,8 +42,8 @@ class _Load:
                 self.answered += httpx.get(f"{self._url}/health", timeout=150).status_code == 200
 
     def refill(self) -> None:
-        """Open as many streams as there were; those that broke with their worker are read to their end."""
-        alive = [stream for stream in self._streams if stream.broken is None]
+        """Open as many streams as there were; those that ended with their worker are no more."""
+        alive = [stream for stream in self._streams if not stream.ended]
         self._streams = [*alive, *(Stream(self._url, _NEVER, wait=False) for _ in range(_STREAMS - len(alive)))]
 
     def wait_for_one(self) -> None:

@@ -70,13 +70,13 @@ def tmux(tmp_path: Path) -> Generator[Tmux]:
         terminal.do("kill-server")
 
 
-def _start(tmux: Tmux, place: Path, columns: int, rows: int) -> Path:
+def _start(tmux: Tmux, place: Path, columns: int, rows: int, **more: str) -> Path:
     project, home = place / "project", place / "home"
     for folder in (project, home):
         folder.mkdir(exist_ok=True)
     (project / "agent.py").write_text(_agent("one"))
     command = f"{sys.executable} -m sentient_cli dev --port 0; echo it ended with $?; read line"
-    env = {**environment(home), "TERM": "xterm-256color"}
+    env = {**environment(home), "TERM": "xterm-256color", **more}
     size = ("-x", str(columns), "-y", str(rows))
     tmux.do("new-session", "-d", *size, "-c", str(project), command, env=env)
     tmux.shows("q quit")
@@ -169,4 +169,15 @@ def test_a_day_in_tmux(tmux: Tmux, tmp_path: Path) -> None:
     (project / "agent.py").write_text(AGENT.format(version="two"))
     tmux.shows("mended and reloaded")
     tmux.press("C-c")
+    tmux.shows("it ended with 0")
+
+
+@pytest.mark.story("20.5", "E18.3")
+def test_over_ssh_the_command_for_the_page_is_shown_whole(tmux: Tmux, tmp_path: Path) -> None:
+    _start(tmux, tmp_path, 80, 24, SSH_CONNECTION="10.0.0.9 51000 10.0.0.5 22", USER="ann")
+    url = _url(tmux)
+    port = url.rpartition(":")[2]
+    tmux.press("o")
+    _seen(tmux, 80, "There is no browser here", f"  ssh -N -L {port}:127.0.0.1:{port} ann@10.0.0.5", f"  {url}/#token=")
+    tmux.press("q")
     tmux.shows("it ended with 0")

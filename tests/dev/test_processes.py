@@ -126,7 +126,7 @@ class _Silent:
     async def take(self, kind: int, payload: bytes) -> None:
         raise AssertionError(kind, payload)
 
-    def abandon(self, runs: Iterable[object]) -> None:
+    def abandon(self, runs: Iterable[object], ended: Iterable[object] = ()) -> None:
         assert not list(runs)
 
     def changed(self) -> None:

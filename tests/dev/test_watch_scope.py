@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
 import threading
@@ -11,8 +13,8 @@ import pytest
 
 from sentient_cli.config import DevSettings
 from sentient_cli.dev.watching import stamps
-from sentient_cli.dev.watching.watch import Scope
-from tests.dev.watch_kit import let_time_pass, matters, watching, write
+from sentient_cli.dev.watching.watch import Scope, Watcher
+from tests.dev.watch_kit import PATIENCE, let_time_pass, matters, watching, write
 
 _TEMPORARY = [
     *(".agent.py.swp", ".agent.py.swx", "agent.py~", ".#agent.py", "#agent.py#", "agent.py.tmp", "agent.py.tmp.12.34"),
@@ -187,6 +189,58 @@ async def test_what_a_generation_read(tmp_path: Path) -> None:
         told.watcher.reads([library / "package"])
         (library / "package" / "late.py").write_text("2")
         await told.about(library / "package" / "late.py")
+
+
+async def test_code_that_went_after_it_was_read_and_before_it_is_watched(tmp_path: Path) -> None:
+    project, other = tmp_path / "project", tmp_path / "other"
+    for folder in (project, other):
+        folder.mkdir()
+    let_time_pass()
+    read = stamps.now_ns()
+    code = project / "agent.py"
+    code.write_text("1")
+    code.unlink()
+    async with watching(Scope(project)) as told:
+        gone = [code, project / ".env", other / "elsewhere.py"]
+        told.watcher.reads(gone, read)
+        await told.about(code)
+        told.watcher.reads(gone, read)  # by code that is loaded anew, and was told of it
+        assert await told.quiet(project / "beacon.py") == []
+
+
+async def test_what_is_asked_for_before_anybody_listens_is_looked_at_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentient_cli.dev.watching.looking._SWEEP", 3600.0)
+    project, library = tmp_path / "project", tmp_path / "library"
+    for folder in (project, library):
+        folder.mkdir()
+    (library / "tool.py").write_text("1")
+    read = stamps.now_ns()
+    (library / "tool.py").write_text("2")
+    watcher = Watcher(Scope(project))
+    watcher.reads([library / "tool.py"], read)
+    async with contextlib.aclosing(watcher.changes()) as changes:
+        assert await asyncio.wait_for(anext(changes), PATIENCE) == {library / "tool.py"}
+
+
+async def test_a_file_that_was_a_directory_when_it_was_asked_for(tmp_path: Path) -> None:
+    project, agent = tmp_path / "project", tmp_path / "elsewhere" / "agent.py"
+    project.mkdir()
+    agent.mkdir(parents=True)
+    async with watching(Scope(project)) as told:
+        told.watcher.reads([agent])
+        for number in range(2):
+            (agent / "inner.py").write_text(str(number))
+            await told.about(agent / "inner.py")
+            shutil.rmtree(agent)
+            agent.write_text("a file")
+            await told.about(agent, agent / "inner.py")
+            agent.write_text("a file that is saved")
+            await told.about(agent)
+            agent.unlink()
+            agent.mkdir()
+            await told.about(agent)
 
 
 async def test_whoever_asks_for_files_does_not_wait_for_the_disk(

@@ -92,12 +92,15 @@ async def test_a_host_forgets_what_its_settings_do_not_name() -> None:
 
 @pytest.mark.story("5.5")
 async def test_a_server_forgets_an_experiment_that_was_taken_out(tmp_path: Path) -> None:
-    (tmp_path / "sentient.toml").write_text("[store]\nurl = 'sqlite:runs.db'\n")
+    experiment = "[profile.night.experiments.tone.variants.a]\n[profile.night.experiments.tone.variants.b]\n"
+    (tmp_path / "sentient.toml").write_text(f"[store]\nurl = 'sqlite:runs.db'\n{experiment}")
     stores = open_stores(f"sqlite:{tmp_path}/runs.db")
     await stores.ready()
     await _fill(stores.state, "gone", 1)
+    await _fill(stores.state, "tone", 2)  # that of a profile which is not chosen today
     with serve(tmp_path) as server:
         await asyncio.to_thread(ask_all, server.address, "echo")
         await asyncio.to_thread(server.wait_line, "The experiment 'gone' is in no settings any more")
-    assert await _keys(stores.state) == []
+    left = await _keys(stores.state)
+    assert ("standing/tone" in left, [key for key in left if "gone" in key]) == (True, [])
     await stores.aclose()

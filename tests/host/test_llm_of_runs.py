@@ -7,8 +7,11 @@ import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from sentient_cli import llm
 from sentient_cli.config.settings import Settings
+from sentient_cli.errors import ConfigError
 from sentient_cli.host import Host
 from sentient_cli.host.compose import build_host
 from sentient_cli.llm.subject import NOBODY, CallSubject, current_subject
@@ -65,3 +68,57 @@ def test_calls_know_the_run_they_are_made_in() -> None:
 def test_the_ledger_can_be_off() -> None:
     asyncio.run(_run(Settings.model_validate({"llm": {"usage": False}})))
     assert not ledger_file().exists()
+
+
+async def _made_by() -> list[bool]:
+    async with _host(Settings()) as host:
+        made = [host.models.made is not None]
+        await host.start()
+        made.append(host.models.made is not None)
+        body = {"query": {"id": "01JS4F4Z5V0000000000000001", "prompt": "What is 2 + 2?"}}
+        run = await host.start_run(RunRequest.model_validate(body))
+        await run.wait()
+        made.append(host.models.made is not None)
+        assert host.llm is host.models.made
+        assert host.llm is not None
+        host.llm.check_default()
+    return made
+
+
+def test_models_as_shipped_are_made_by_the_first_call() -> None:
+    assert asyncio.run(_made_by()) == [False, False, True]
+
+
+def test_what_is_set_of_models_is_made_at_once() -> None:
+    with pytest.raises(ConfigError, match="nosuch"):
+        build_host(asker, Settings.model_validate({"llm": {"model": "offline:nosuch"}}))
+
+
+def test_a_host_that_is_closed_makes_no_models() -> None:
+    async def used_later() -> object:
+        late: list[asyncio.Future[object]] = []
+
+        @agent
+        async def leaver(session: Session, query: Query, response: Response) -> None:
+            gate = asyncio.Event()
+
+            async def outlive() -> object:
+                await gate.wait()
+                return llm.get_manager()
+
+            late.append(asyncio.ensure_future(outlive()))
+            gates.append(gate)
+            await response.respond("ANSWER", "bye")
+
+        gates: list[asyncio.Event] = []
+        host = build_host(leaver, Settings())
+        body = {"query": {"id": "01JS4F4Z5V0000000000000001", "prompt": "hi"}}
+        run = await host.start_run(RunRequest.model_validate(body))
+        await run.wait()
+        await host.aclose()
+        gates[0].set()
+        found = await late[0]
+        assert host.models.made is None
+        return found
+
+    assert asyncio.run(used_later()) is not None

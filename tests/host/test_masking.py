@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
+from sentient_cli.clock import SystemClock
 from sentient_cli.host.intake import Intake
 from sentient_cli.host.lines import ChunkShape, MaskedBatch
 from sentient_cli.host.redacted import RedactedLog
@@ -19,6 +20,7 @@ from sentient_cli.host.threads import Threads
 from sentient_cli.redact import REDACTED, Redactor
 from sentient_cli.runtime.chunks import ChunkEncoder, ChunkEntry
 from sentient_cli.runtime.events import TextChunkEvent, encode_event, encode_json
+from sentient_cli.runtime.log import RunLog
 from sentient_cli.store.batch import EntryBatch
 from sentient_cli.store.entry import Entry, LogEntry
 from sentient_cli.store.jsonl import encode_entries
@@ -170,19 +172,67 @@ async def _take_in_groups(way: Way, made: list[LogEntry], marks: dict[int, str],
             await asyncio.sleep(0)
 
 
-async def test_harmless_chunks_are_kept_without_a_copy_and_in_batches_of_64() -> None:
+async def test_harmless_chunks_are_kept_without_a_copy_and_in_batches_of_256() -> None:
     way = Way()
     take = way.intake.listener("r")
     encoder = ChunkEncoder("ANSWER", "source", "s")
     take([Entry(1, 1, "run.started", b"{}")])
-    for seq in range(2, 201):
+    for seq in range(2, 801):
         take([ChunkEntry(seq, seq, encoder, EVENT_ID, f"word {seq} ")])
-        if seq % 64 == 0:
+        if seq % 256 == 0:
             await way.writer.flush()
-    take([Entry(201, 201, "run.finished", b"{}")])
+    take([Entry(801, 801, "run.finished", b"{}")])
     await way.close()
-    assert way.log.batches == [64, 64, 64, 9]
-    assert way.log.chunks == 199
+    assert way.log.batches == [256, 256, 256, 33]
+    assert way.log.chunks == 799
+
+
+async def test_a_log_delivers_soon_at_first_then_when_the_time_is_up_and_its_end_at_once() -> None:
+    way = Way()
+    told: list[int] = []
+    soon = asyncio.get_running_loop().call_soon
+
+    def count(entries: Sequence[LogEntry]) -> None:
+        told.append(len(entries))
+
+    log = RunLog("r", SystemClock(), None, [count, way.intake.listener("r")], way.intake.schedule(soon))
+    log.append("run.started", b"{}")
+    await asyncio.sleep(0)
+    assert told == [1]
+    for number in range(5):
+        log.append("event", b"%d" % number)
+        await asyncio.sleep(0)
+    assert told == [1]
+    await way.log.wait("r", after=1)
+    assert told == [1, 5]
+    log.append("event", b"5")
+    log.append("run.finished", b"{}")
+    assert told == [1, 5, 2]
+    await way.close()
+    assert [entry.data for entry in await way.log.read("r")] == [b"{}", *(b"%d" % number for number in range(6)), b"{}"]
+
+
+async def test_the_logs_of_many_runs_deliver_together_and_in_order() -> None:
+    way = Way()
+    soon = asyncio.get_running_loop().call_soon
+    names = [f"run{number}" for number in range(20)]
+    clock = SystemClock()
+    logs = [RunLog(name, clock, None, [way.intake.listener(name)], way.intake.schedule(soon)) for name in names]
+    for log in logs:
+        log.append("run.started", b"{}")
+    for turn in range(300):
+        for log in logs:
+            log.append("event", b"%d" % turn)
+        await asyncio.sleep(0.0005)
+    for log in logs:
+        log.append("run.finished", b"{}")
+    await way.close()
+    for name in names:
+        entries = await way.log.read(name)
+        assert [entry.data for entry in entries[1:-1]] == [b"%d" % turn for turn in range(300)]
+        assert [entry.seq for entry in entries] == list(range(1, 303))
+    # Turn by turn it would be 300 for each.
+    assert len(way.log.batches) < len(names) * 60
 
 
 async def test_few_entries_wait_for_a_moment_only() -> None:

@@ -87,7 +87,7 @@ class PlainProvider:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities()
+        return Capabilities(tools=True)
 
     async def initialize(self) -> None:
         if self.initialize_error is not None:

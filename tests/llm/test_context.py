@@ -210,6 +210,14 @@ async def test_the_answer_needs_room_too() -> None:
     assert letters((await manager.fit(asked(messages, max_tokens=100))).request.messages) <= 50
 
 
+async def test_what_is_kept_for_the_answer_leaves_room_for_the_question() -> None:
+    asked = Request(model="m", messages=(Message.user("Hi"),), parameters=Parameters(max_tokens=900))
+    with pytest.raises(ContextLengthExceededError, match="There is no room") as caught:
+        await ContextManager(1000).fit(asked)
+    assert caught.value.why == "900 tokens are kept for the answer, and there are 900 for both"
+    assert "`max_tokens`" in caught.value.fix
+
+
 async def test_a_summary_takes_the_place_of_what_was_left_out_and_is_made_once() -> None:
     short = Short()
     manager = ContextManager(251, counter=Letters(), summariser=short)

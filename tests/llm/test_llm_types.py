@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.errors import BadRequestError, ProviderConnectionError
-from sentient_cli.llm import Chunk, Message, Parameters, TextPart, ToolCall, ToolCallDelta, Usage
+from sentient_cli.experiments.plan import Plan, Variant
+from sentient_cli.llm import Chunk, Message, Parameters, Request, TextPart, ToolCall, ToolCallDelta, Usage
 from sentient_cli.llm.assembly import Assembly
 
 known = st.integers(0, 10**9)
@@ -141,3 +142,21 @@ def test_an_answer_without_its_terminal_marker_was_cut_off() -> None:
     with pytest.raises(ProviderConnectionError) as caught:
         assembly.completion("p", "m")
     assert (caught.value.partial_text, caught.value.retryable) == ("Hel", True)
+
+
+def test_parameters_show_what_is_set_and_no_secret() -> None:
+    secret = "sk-proj-abcdefghijklmnop1234"
+    told = Parameters(
+        temperature=0.5,
+        stop=("END",),
+        metadata={"api_key": "hunter2", "team": "red"},
+        extra={"openai": {"headers": {"Authorization": f"Bearer {secret}"}, "note": f"with {secret}"}},
+    )
+    request = Request(model="m", messages=(Message.user("Hi"),), parameters=told)
+    plan = Plan(name="tone", variants={"control": Variant(), "warm": Variant(parameters=told)})
+    for text in (repr(told), str(told), repr(request), repr(plan), str(told.__rich_repr__())):
+        assert secret not in text
+        assert "hunter2" not in text
+        assert "'team': 'red'" in text
+    assert repr(Parameters(temperature=0.5, stop=("END",))) == "Parameters(temperature=0.5, stop=['END'])"
+    assert msgspec.convert(msgspec.to_builtins(told), Parameters) == told

@@ -36,6 +36,7 @@ from sentient_cli.llm import (
 )
 from sentient_cli.llm.call import Call
 from tests.llm.parts import PlainProvider, Records, manager, offline
+from tests.llm.resilience.actors import STOP, Actor
 
 
 @tool
@@ -276,3 +277,20 @@ async def test_in_every_conversation_calls_and_results_stay_together(counts: lis
     asked = sum(len(message.tool_calls) for message in answer.messages)
     assert asked == sum(message.role == "tool" for message in answer.messages)
     assert all(isinstance(message, Message) for message in answer.steps)
+
+
+@tool
+def final_answer(x: int) -> int:
+    """Double a number."""
+    return 2 * x
+
+
+async def test_a_tool_may_be_called_like_the_one_that_gives_an_answer_of_a_type() -> None:
+    wanted = [Chunk(tool_call=ToolCallDelta(0, "c1", "final_answer", '{"x": 2}')), Chunk(finish_reason="tool_call")]
+    actor = Actor(wanted, [Chunk("Four"), STOP])
+    managed = LLMManager([actor], default_model="plain")
+    answer = await run_tools("Double 2", [final_answer], manager=managed)
+    assert (answer.text, [step.text for step in answer.steps]) == ("Four", ["", "4"])
+    with pytest.raises(BadRequestError, match="'final_answer' beside `output`"):
+        await run_tools("Double 2", [final_answer], output=int, manager=managed)
+    assert actor.calls == 2

@@ -116,7 +116,7 @@ async def test_arguments_become_values_of_their_types(encoded: bool) -> None:
         ('{"city": "", "days": [], "unit": "K", "when": 1}', {"unit", "when"}),
         ("[]", {""}),
         ('["Rome", []]', {""}),
-        ("null", {""}),
+        ("null", {"city", "days"}),
         ("{", {""}),
         ("", {"city", "days"}),
         ("\ud800", {""}),
@@ -130,6 +130,15 @@ async def test_arguments_that_do_not_fit_are_named_by_their_paths(arguments: str
         await forecast.call(arguments)
     assert caught.value.faults.keys() == paths
     assert all(caught.value.faults.values())
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "{}", "null", "\n null "])
+async def test_no_arguments_are_written_in_several_ways(nothing: str) -> None:
+    @tool
+    def now() -> str:
+        return "now"
+
+    assert await now.call(nothing) == "now"
 
 
 async def test_of_very_many_faults_the_first_are_told() -> None:
@@ -208,7 +217,7 @@ def test_a_function_that_no_model_could_call_is_refused_where_it_is_offered(
 
 
 @pytest.mark.parametrize(
-    ("name", "timeout"), [("no spaces", None), ("", None), ("x" * 65, None), ("x", 0), ("x", math.nan)]
+    ("name", "timeout"), [("no spaces", None), ("", None), ("x" * 65, None), ("x", 0), ("x", math.nan), ("x", "5")]
 )
 def test_what_no_model_takes_is_refused_at_once(name: str, timeout: float | None) -> None:
     with pytest.raises(ToolDefinitionError):

@@ -176,3 +176,6 @@ async def test_other_slips_of_a_call() -> None:
     for steps in (0, -1):
         with pytest.raises(BadRequestError, match="'max_steps' cannot be"):
             await llm.run_tools("Hi", [llm.tool(plain)], max_steps=steps)
+    for retries in ("2", -1, True, None):
+        with pytest.raises(BadRequestError, match="'output_retries' cannot be"):
+            await llm.generate("Hi", output=int, output_retries=retries)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from sentient_cli.config.settings import LlmSettings, ServerSettings
 from sentient_cli.dev.messages import EntriesHead
 from sentient_cli.dev.recording.feed import Feed
 from sentient_cli.host import Host, RunInfo
-from sentient_cli.host.compose import build_llm
+from sentient_cli.host.llm import build_llm
 from sentient_cli.server.answers import send_json
 from sentient_cli.server.app import create_app
 from sentient_cli.server.inspection import inspection_routes

@@ -18,6 +18,7 @@ from sentient_cli.errors import ProjectError
 from sentient_cli.scaffold import undo
 from sentient_cli.scaffold.changes import Change, decide, writes
 from sentient_cli.scaffold.merge import marked, merge_text
+from sentient_cli.scaffold.update import open_conflicts
 from tests.plugins.isolation import REPOSITORY
 from tests.scaffold.update_kit import Files, rendering, snapshot, write
 
@@ -87,6 +88,9 @@ def test_a_binary_conflict_leaves_the_templates_beside(project: Path) -> None:
     assert (project / "logo.png").read_bytes() == b"\0mine"
     assert (project / "logo.png.template").read_bytes() == b"taken"
     assert (project / "logo.png.template-2").read_bytes() == b"\0new"
+    assert open_conflicts(project) == (PurePosixPath("logo.png"),)
+    (project / "logo.png.template-2").unlink()
+    assert open_conflicts(project) == ()
 
 
 @pytest.mark.parametrize(

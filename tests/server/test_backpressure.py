@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.story("14.8")
 _BUFFER = 4096
 _KERNEL = 8 * 1024 * 1024
 """More bytes than the kernel and the server's transport take in for a connection on which nobody reads."""
+_AHEAD = 4 * 1024 * 1024
 _UNSENT = 256
 _SMALL = pytest.param(0, _UNSENT * 200, marks=pytest.mark.slow)  # 40,000 events until the kernel takes no more
 _LONG = {"SENTIENT_SERVER_SEND_TIMEOUT": "600", "SENTIENT_SERVER_DISCONNECT_GRACE": "0"}
@@ -125,6 +127,20 @@ def test_a_run_that_nobody_reads_fails_when_its_log_is_full(patient: Served) -> 
         *_, error, done = wire.request("GET", f"/runs/{answer.run_id}/events?after={seq - 3}").frames()
     assert (error.event, done.event) == ("error", "done")
     assert dig(error.json, "content", "error_code") == 500
+
+
+def test_an_agent_waits_for_a_client_that_may_come_back(tmp_path: Path) -> None:
+    flags = ["--disconnect-grace", 600, "--drain-delay", 0, "--drain-timeout", 0]
+    with serve(tmp_path, *flags, env={"SENTIENT_SERVER_SEND_TIMEOUT": "600"}) as server:
+        with Wire(server.address) as wire:
+            answer = ask(wire, "flood 100000")
+            next(answer.frames())
+        held = settled(server.address, answer.run_id)
+        assert held * 100_000 <= _AHEAD + 2 * _KERNEL
+        with Wire(server.address) as wire:
+            frames = wire.request("GET", f"/runs/{answer.run_id}/events").frames()
+            for _ in range(2 * held):  # who comes back lets it go on, and holds it no more
+                next(frames)
 
 
 @pytest.mark.slow

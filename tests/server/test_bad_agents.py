@@ -152,6 +152,7 @@ def test_a_run_that_blocks_the_loop_is_named_with_its_stack(server: Served) -> N
     line = server.wait_line("has been blocked", since=since).string
     assert "behaviours.py" in line
     assert "time.sleep(float(rest))" in line
+    assert "server/loop.py" not in line, "it begins with the agent's own code"
     server.wait_line("turns again", since=since)
 
 

@@ -267,6 +267,35 @@ def test_an_interrupt_while_the_agent_is_set_up_is_told_in_a_word(tmp_path: Path
     assert server.lines == ["setting up", "Interrupted."]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "waits",
+    [
+        "time.sleep(600)",
+        "while True: print('importing', file=sys.stderr, flush=True)",
+        (
+            "class Slow(Agent):\n"
+            "    async def setup(self): await asyncio.sleep(600)\n"
+            "    async def assist(self, session, query, response): pass\n"
+        ),
+    ],
+)
+def test_a_server_that_is_still_starting_ends_at_sigterm_like_one_that_serves(
+    tmp_path: Path, waits: str, workers: int
+) -> None:
+    agent = tmp_path / "slow.py"
+    agent.write_text(
+        "import asyncio, sys, time\n"
+        "from sentient_cli import Agent\n"
+        "print('importing', file=sys.stderr, flush=True)\n"
+        f"{waits}\n"
+    )
+    server = start(tmp_path, "--workers", workers, agent=agent)
+    server.wait_line("importing")
+    server.signal(signal.SIGTERM)
+    assert (server.wait(), set(server.lines)) == (0, {"importing"})
+
+
 def kinds(server: Served) -> set[object]:
     return {record["level"] for record in server.records()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from sentient_cli import paths
 from sentient_cli.config import load
 from sentient_cli.config.secret import Secret
+from sentient_cli.credentials.catalogue import Card, Catalogue
 from sentient_cli.credentials.manager import CredentialManager
 from sentient_cli.credentials.names import Address as Named
 from sentient_cli.credentials.ports import ABSENT
@@ -160,3 +162,19 @@ def test_a_server_of_an_agent_that_is_written_takes_the_next_key_as_it_runs(plac
                 wait_until(lambda: dev.ask("Go") == "Yes" and _NEW in provider.seen, "the next key is taken")
                 assert dev.workers() == before
                 assert not [event for event in dev.events if event["event"] == "reloaded"]
+
+
+@pytest.mark.story("6.3", "6.7")
+def test_a_server_says_at_its_start_which_keys_are_due(place: Path) -> None:
+    now, day = time.time_ns(), 24 * 3600 * 10**9
+    Catalogue().put(
+        Card(profile="default", name="late", store="keyring", changed_at=now - 3 * day, rotate_every=24 * 3600),
+        Card(profile="default", name="ended", store="keyring", changed_at=now - day, expires_at=now - day),
+        Card(profile="default", name="fresh", store="keyring", changed_at=now, rotate_every=30 * 24 * 3600),
+    )
+    with serve(place) as server:
+        server.wait_line("default/late was to be rotated 2 days ago. Run `sentient keys rotate late")
+        server.wait_line("default/ended has expired 1 day ago. Run `sentient keys rotate ended")
+    assert not [line for line in server.lines if "default/fresh" in line]
+    with developing(place / "project", env={"HOME": str(place)}) as dev:
+        wait_until(lambda: "default/late was to be rotated 2 days ago" in json.dumps(dev.events), "it is said")

@@ -68,12 +68,16 @@ def test_an_address_that_nothing_protects_is_refused_on_record() -> None:
 
 @pytest.mark.story("10.1")
 def test_settings_that_weaken_are_on_record_with_who_said_so() -> None:
-    (Path.home() / "sentient.toml").write_text('[server]\nallow_origins = ["*"]\n[credentials]\ncore_dumps = true\n')
+    (Path.home() / "sentient.toml").write_text('[server]\nallow_origins = ["*"]\n')
+    own = paths.user_config_file()
+    own.parent.mkdir(parents=True)
+    own.write_text("[credentials]\ncore_dumps = true\n")
     with serve(Path.home()) as server:
         assert fetch(server.address, "/health/live")[0].status == 200
     told = {str(event["subject"]): json.dumps(event["data"]) for event in _events()}
     assert told.keys() == {"server.allow_origins", "credentials.core_dumps"}
-    assert all("sentient.toml" in text for text in told.values())
+    assert "sentient.toml" in told["server.allow_origins"]
+    assert str(own) in told["credentials.core_dumps"]
 
 
 @pytest.mark.story("10.1")

@@ -70,6 +70,12 @@ def wait_dead(pid: int) -> None:
             os.close(handle)
 
 
+def test_a_module_of_the_project_does_not_pass_for_a_library(tmp_path: Path) -> None:
+    (tmp_path / "msgspec.py").write_text("raise RuntimeError('not this one')\n")
+    with serve(tmp_path, "--workers", _COUNT, "--drain-delay", 0) as served:
+        assert len(pids_of(served)) == _COUNT
+
+
 def test_all_workers_serve(crew: Served) -> None:
     pids = pids_of(crew)
     assert crew.process.pid not in pids
@@ -257,7 +263,7 @@ def test_workers_that_a_thread_keeps_from_a_clean_end_tidy_up_as_well(tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_still_starting_is_stopped_without_a_word(tmp_path: Path) -> None:
+def test_workers_that_are_still_starting_are_stopped_without_words_of_their_own(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(PATIENCE)
         agent = tmp_path / "slow.py"
@@ -273,8 +279,8 @@ def test_a_worker_that_is_still_starting_is_stopped_without_a_word(tmp_path: Pat
         with quick, slow:
             quick.sendall(b"x")
             server.signal(signal.SIGINT)
-            assert server.wait() == 0
-    assert "Interrupted" not in "\n".join(server.lines)
+            assert server.wait() == 130
+    assert [line for line in server.lines if "Interrupted" in line] == ["Interrupted."]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from sentient_cli.credentials.stores.aws import AwsStore
 from sentient_cli.credentials.stores.aws_errors import told
 from sentient_cli.credentials.stores.aws_wire import Client
 from sentient_cli.credentials.stores.web_addresses import check_address
-from sentient_cli.credentials.stores.web_agreed import Agreement, anywhere, refuse_exported
+from sentient_cli.credentials.stores.web_agreed import CERTIFICATES, Agreement, anywhere, refuse_exported
 from sentient_cli.errors import CredentialStoreError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def open_aws(settings: AwsSettings, environment: Mapping[str, str], agreed: Agre
     region = settings.region or environment.get("AWS_REGION") or None
 
     def connect() -> tuple[Client, str]:
-        refuse_exported("AWS", *_TRUSTED)
+        refuse_exported("AWS", *_TRUSTED, *CERTIFICATES)
         if settings.endpoint is not None:
             check_address(_NAME, settings.endpoint)
             agreed(settings.endpoint)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sentient_cli.config.secret import Secret
 from sentient_cli.credentials.stores.azure import AzureStore
 from sentient_cli.credentials.stores.web import Service
-from sentient_cli.credentials.stores.web_agreed import Agreement, anywhere, refuse_exported
+from sentient_cli.credentials.stores.web_agreed import CERTIFICATES, Agreement, anywhere, refuse_exported
 from sentient_cli.errors import CredentialStoreError
 from sentient_cli.loopback import is_loopback
 from sentient_cli.redact import redactor
@@ -77,7 +77,7 @@ def _sendable(token: str, why: str) -> Secret:
 
 
 def _signed_in(scope: str) -> str:
-    refuse_exported("Azure", "AZURE_AUTHORITY_HOST", "IDENTITY_ENDPOINT", "MSI_ENDPOINT")
+    refuse_exported("Azure", "AZURE_AUTHORITY_HOST", "IDENTITY_ENDPOINT", "MSI_ENDPOINT", *CERTIFICATES)
     try:
         module = importlib.import_module("azure.identity")
     except ImportError:

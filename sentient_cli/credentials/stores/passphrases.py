@@ -53,12 +53,14 @@ def from_file(path: Path) -> PassphraseSource:
     return read
 
 
-def from_variable(name: str, environment: Mapping[str, str]) -> PassphraseSource:
+def from_variable(name: str, environment: Mapping[str, str], *, elsewhere: bool = False) -> PassphraseSource:
     """The value of an environment variable.
 
     Args:
         name: The variable.
-        environment: The environment of this process.
+        environment: The variables of the shell.
+        elsewhere: Whether the ``.env`` of a project has one of this name, which does not count: it may be known to
+            whoever wrote the project.
 
     Example:
         >>> from_variable("SECRET_WORDS", {"SECRET_WORDS": "correct horse battery"})(False).reveal()
@@ -68,7 +70,10 @@ def from_variable(name: str, environment: Mapping[str, str]) -> PassphraseSource
     def read(_new: bool) -> Secret:
         value = environment.get(name, "")
         if not value:
-            raise _missing(f"The variable {name} is not set", f"Set {name} to the passphrase of the encrypted file")
+            where = " in the shell; what the `.env` of a project says does not count" if elsewhere else ""
+            raise _missing(
+                f"The variable {name} is not set{where}", f"Set {name} to the passphrase of the encrypted file"
+            )
         return Secret(value)
 
     return read

@@ -17,13 +17,15 @@ from sentient_cli.redact import redactor
 if TYPE_CHECKING:
     from sentient_cli.config.credential_stores import VaultSettings
 
-__all__ = ["open_vault", "token_source"]
+__all__ = ["ADDRESSES", "CERTIFICATES", "open_vault", "token_source"]
 
 _LARGEST: Final = 16 * 1024
 _TOKENS: Final = ("BAO_TOKEN", "VAULT_TOKEN")
-_ADDRESSES: Final = ("BAO_ADDR", "VAULT_ADDR")
+ADDRESSES: Final = ("BAO_ADDR", "VAULT_ADDR")
+"""Variables that say where it is."""
 _NAMESPACES: Final = ("BAO_NAMESPACE", "VAULT_NAMESPACE")
-_CERTIFICATES: Final = ("BAO_CACERT", "VAULT_CACERT")
+CERTIFICATES: Final = ("BAO_CACERT", "VAULT_CACERT")
+"""Variables that say by which certificates it is trusted."""
 _FIX: Final = "Sign in with `bao login` or `vault login`, set BAO_TOKEN, or name a file with `token_file`"
 
 
@@ -35,8 +37,8 @@ def open_vault(settings: VaultSettings, environment: Mapping[str, str], agreed: 
         environment: The variables.
         agreed: Is asked whether the token may be sent to an address.
     """
-    ca_file = settings.ca_file or (Path(told) if (told := _first(environment, _CERTIFICATES)) else None)
-    address = settings.address or _first(environment, _ADDRESSES)
+    ca_file = settings.ca_file or (Path(told) if (told := _first(environment, CERTIFICATES)) else None)
+    address = settings.address or _first(environment, ADDRESSES)
     token = token_source(settings, environment)
 
     def given() -> Secret:
@@ -80,7 +82,7 @@ def _token(settings: VaultSettings, environment: Mapping[str, str]) -> str:
         return environment.get(name, "") or _missing(f"The variable {name} is not set")
     if settings.token_file is not None:
         return _read(settings.token_file) or _missing(f"{settings.token_file} is not there, or is empty")
-    known = _first(environment, _ADDRESSES)
+    known = _first(environment, ADDRESSES)
     if settings.address and known and settings.address.rstrip("/") != known.rstrip("/"):
         return _missing(f"That of {known} is for another service than {settings.address}")
     told = _first(environment, _TOKENS)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from sentient_cli.errors import CredentialStoreError
-from sentient_cli.loopback import is_loopback
+from sentient_cli.loopback import checked_address
 from sentient_cli.sanitize import sanitize_line
 
 __all__ = ["check_address", "named_place"]
@@ -28,21 +28,21 @@ def check_address(service: str, url: str) -> SplitResult:
         >>> check_address("Vault", "https://vault.example.com:8200").port
         8200
     """
-    parts = _split(url)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    parts, fault = checked_address(url)
+    if parts is None or fault == "none" or parts.query or parts.fragment:
         shown = "something else" if parts is None or "@" in url else sanitize_line(url)[:_LONGEST]
         raise CredentialStoreError(
             f"{service} has no address that requests can be sent to",
             why=f"It is {shown!r}" if url else "None is set",
             fix="Set it to something like `https://vault.example.com:8200`",
         )
-    if parts.username or parts.password:
+    if fault == "password":
         raise CredentialStoreError(
             f"The address of {service} holds a name or a password",
             why="Addresses are written to logs",
             fix="Leave it out, and give the token as the documentation of this store says",
         )
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if fault == "open":
         raise CredentialStoreError(
             f"{service} would be asked without encryption",
             why=f"Its address is `http://{parts.hostname}`, which is not this machine",
@@ -58,19 +58,8 @@ def named_place(location: str) -> str:
         >>> named_place("https://node-2.example.com:8200/v1/secret?x=1")
         ': `https://node-2.example.com:8200`'
     """
-    parts = _split(location)
+    parts = checked_address(location).parts
     if parts is None or not parts.hostname:
         return ""
     port = f":{parts.port}" if parts.port else ""
     return f": `{sanitize_line(f'{parts.scheme}://{parts.hostname}{port}')[:_LONGEST]}`"
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises when it is no number
-    except ValueError:
-        return None
-    if any(character.isspace() or not character.isprintable() for character in url):
-        return None
-    return parts

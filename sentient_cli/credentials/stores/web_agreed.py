@@ -6,8 +6,8 @@ goes there only when the user's own settings or the variables of the shell name 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
 
 from sentient_cli import paths
 from sentient_cli.config.environ import process_environment, shell_environment
@@ -15,7 +15,10 @@ from sentient_cli.credentials.users_own import own_tables, table_in
 from sentient_cli.errors import CredentialStoreError
 from sentient_cli.sanitize import sanitize_line
 
-__all__ = ["Agreement", "agreement_of", "anywhere", "refuse_exported"]
+__all__ = ["CERTIFICATES", "Agreement", "agreement_of", "anywhere", "refuse_exported"]
+
+CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables by which Python and the clients of services trust others than the system does."""
 
 Agreement: TypeAlias = Callable[[str], None]
 """Raises a `CredentialStoreError` when nobody has agreed to an address."""
@@ -56,17 +59,18 @@ def agreement_of(store: str, key: str, variables: tuple[str, ...] = ()) -> Agree
     return require
 
 
-def refuse_exported(service: str, *names: str) -> None:
-    """See that a foreign client, which reads the variables of the process, reads none of these out of a ``.env``.
+def refuse_exported(service: str, *names: str, environment: Mapping[str, str] | None = None) -> None:
+    """See that none of these variables comes out of a ``.env``.
 
     Args:
         service: The service, for people.
         names: The variables that say where somebody signs in, or whom to trust there.
+        environment: The variables; those of the process unless given, which a foreign client reads.
 
     Raises:
-        CredentialStoreError: one was exported out of a file.
+        CredentialStoreError: one comes out of a file.
     """
-    shell, process = shell_environment(), process_environment()
+    shell, process = shell_environment(), process_environment() if environment is None else environment
     for name in names:
         if process.get(name, "") != shell.get(name, ""):
             raise CredentialStoreError(

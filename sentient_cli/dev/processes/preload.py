@@ -32,6 +32,7 @@ __all__ = [
 COMMON: Final = (
     "asyncio",
     "encodings.idna",
+    "resource",
     "sentient_cli.config",
     "sentient_cli.config.loading",
     "sentient_cli.dev.channel",
@@ -39,8 +40,10 @@ COMMON: Final = (
     "sentient_cli.dev.messages",
     "sentient_cli.dev.problems",
     "sentient_cli.dev.recording.recorder",
+    "sentient_cli.sanitize",
     "sentient_cli.server.adopting",
     "sentient_cli.server.descriptors",
+    "sentient_cli.server.gate",
     "sentient_cli.server.httptools_protocol",
     "sentient_cli.server.inspection",
     "uvicorn.lifespan.off",
@@ -51,8 +54,6 @@ BASE: Final = (
     "sentient_cli.dev.worker",
     "sentient_cli.compat",
     "sentient_cli.compat.adapting",
-    "sentient_cli.llm",
-    "sentient_cli.llm.offline.load",
     "sentient_cli.store.file",
     "sentient_cli.store.sqlite",
     "uvloop",
@@ -62,6 +63,9 @@ BASE: Final = (
 """Modules that each worker needs."""
 
 LATER: Final = (
+    "sentient_cli.host.llm",
+    "sentient_cli.host.llm_texts",
+    "tomllib",
     "starlette.routing",
     "sentient_cli.experiments.forgetting",
     "sentient_cli.llm.offline.assistant",

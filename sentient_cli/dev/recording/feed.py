@@ -64,7 +64,8 @@ class Feed:
 
     Args:
         max_records: How many are held.
-        max_bytes: How many bytes of them are held.
+        max_bytes: How many bytes of them are held, with what is kept beside them: it is this that bounds what a hub
+            takes, since entries that come one by one take twice the room of those that come together.
 
     Example:
         >>> feed = Feed()
@@ -76,7 +77,7 @@ class Feed:
         True
     """
 
-    def __init__(self, *, max_records: int = 100_000, max_bytes: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, *, max_records: int = 100_000, max_bytes: int = 32 * 1024 * 1024) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
         # Cursors of another hub are told from ours, and no place can be guessed.

@@ -107,7 +107,7 @@ class Recorder:
         keep_runs: int = 1000,
         keep_bytes: int = 256 * MIB,
         max_bytes: int = 64 * MIB,
-        window: float = 0.5,
+        window: float = 1.0,
     ) -> None:
         self.log = log
         """What is kept, to be read."""

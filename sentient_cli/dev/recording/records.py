@@ -60,9 +60,14 @@ class AllRecords:
                 note(head, lines)
         self.feed.push_frame(heads, frame)
 
-    def abandon(self, runs: Iterable[Begun]) -> None:
-        """Nothing more comes of these runs. One that ended before any of its entries came is recorded as begun."""
-        lost: list[str] = []
+    def abandon(self, runs: Iterable[Begun], ended: Iterable[Begun] = ()) -> None:
+        """Nothing more comes of these runs. One that ended before any of its entries came is recorded as begun.
+
+        Args:
+            runs: Those that have no end.
+            ended: Those that have one, of which the last entries may be missing.
+        """
+        lost = [begun.run for begun in ended if self._runs.goes_on(begun.run)]
         for begun in runs:
             lost.append(begun.run)
             if not self._recorder.knows(begun.run):

@@ -95,6 +95,11 @@ class RunList:
             last = decode_line(lines[lines.rfind(b"\n", 0, -1) + 1 :])
             _end(row, last)
 
+    def goes_on(self, run_id: str) -> bool:
+        """Whether the list has a run, and no end of it."""
+        row = self._rows.get(run_id)
+        return row is not None and row.outcome is None
+
     def lose(self, run_ids: Iterable[str]) -> None:
         """The worker of these runs is gone: those without an end get none."""
         for row in filter(None, map(self._rows.get, run_ids)):

@@ -142,7 +142,7 @@ class Looking:
     def _noticed(self, seen: Seen, *, sure: bool) -> None:
         for request in seen.requests:
             for path in self._names.real(request.paths):
-                self.tree.add(path, request.since)
+                self.tree.add(path, request.since, asked=True)
         for path, anew in seen.paths.items():
             self.tree.examine(path, anew=anew, sure=sure)
         for path in seen.directories:

@@ -7,12 +7,13 @@ import sys
 import time
 from typing import Final
 
-__all__ = ["UNSETTLED", "changed_after", "inode", "now_ns", "stamp", "status"]
+__all__ = ["UNSETTLED", "changed_after", "gone_since", "inode", "now_ns", "stamp", "status"]
 
 UNSETTLED: Final = 0
 """The stamp of a file that may change once more and look the same."""
 _RACY: Final = 50_000_000
 """Nanoseconds in which a file can change twice and keep its time."""
+_CODE: Final = ".py"
 _COARSE: Final = 5
 """Linux's clock of file times, for which Python has no name; it lags behind the fine one by up to 10 ms."""
 
@@ -47,3 +48,12 @@ def inode(path: str) -> int:
     """The number of what is there, 0 for nothing."""
     found = status(path, follow=True)
     return found.st_ino if found is not None else 0
+
+
+def gone_since(path: str, since: int) -> bool:
+    """Whether code that was read at ``since``, in nanoseconds since the epoch, is there no more.
+
+    Of other files it is not known whether they ever were there.
+    """
+    above = status(os.path.dirname(path), follow=True)
+    return path.endswith(_CODE) and not os.path.isfile(path) and above is not None and changed_after(above, since)

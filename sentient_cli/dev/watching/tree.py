@@ -99,22 +99,24 @@ class Tree:
 
     # -- from outside ------------------------------------------------------------------------------------------------
 
-    def add(self, path: str, since: int) -> None:
+    def add(self, path: str, since: int, *, asked: bool = False) -> None:
         """Look at a file, or at a directory and all below it, from now on.
 
         Args:
             path: Which, without links on the way to it.
             since: Nanoseconds since the epoch; what changed after that counts as changed.
+            asked: Whether it may become a file although it is a directory now.
         """
-        known = self._directories.get(path)
-        if known is not None and known.root is not None:
-            return
         self._since, self._sure = since, False
-        if os.path.isdir(path):
+        known = self._directories.get(path)
+        is_directory = os.path.isdir(path)
+        if asked or not is_directory:
+            self._name(path)
+            if self._directories[os.path.dirname(path)].root is not None and stamps.gone_since(path, since):
+                self._changed(path)
+        if is_directory and (known is None or known.root is None):
             self._roots.add(path)
             self._enter(path, path)
-        else:
-            self._name(path)
         self._since = None
 
     def expect(self, path: str) -> None:

@@ -50,6 +50,7 @@ class Watcher:
         scope: Which files matter.
         notice: Told what the user should know, such as that the system refuses to watch, and what to do about it.
         step: Milliseconds between two looks at what the system has said: half of the time until a change is told.
+        since: Nanoseconds since the epoch: what changed after them is told; unless given, what changes after this.
 
     Example:
         >>> import tempfile
@@ -70,8 +71,9 @@ class Watcher:
         *,
         notice: Callable[[str, str], None] | None = None,
         step: int = _STEP,
+        since: int | None = None,
     ) -> None:
-        self._since = now_ns()
+        self._since = now_ns() if since is None else since
         self._notice = notice
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
@@ -94,6 +96,7 @@ class Watcher:
             The paths, as the scope or `reads` named their directories.
         """
         self._loop = asyncio.get_running_loop()
+        self._wake.set()  # what was asked for before this has woken nobody
         hands = ThreadPoolExecutor(1, thread_name_prefix="sentient-look")
         try:
             changed = await self._loop.run_in_executor(hands, self._begin)

@@ -28,22 +28,29 @@ class Watches:
         settings: What to watch at first.
         notice: As `Watcher` takes it.
         always: Files to watch whatever the settings say.
+        since: Nanoseconds since the epoch, after which changes are told; as `Watcher` takes them.
     """
 
     def __init__(
-        self, project: Path, settings: DevSettings, notice: Callable[[str, str], None], always: Iterable[Path] = ()
+        self,
+        project: Path,
+        settings: DevSettings,
+        notice: Callable[[str, str], None],
+        always: Iterable[Path] = (),
+        since: int | None = None,
     ) -> None:
         self._project = project
         self._notice = notice
         self._always = tuple(always)
         self._watched = Watched.of(settings)
         self._newer = asyncio.Event()
+        self._since = since
         self._watcher = self._make(Scope.of(project, settings))
 
     def _make(self, scope: Scope) -> Watcher:
-        watcher = Watcher(scope, notice=self._notice)
+        watcher = Watcher(scope, notice=self._notice, since=self._since)
         if self._always:
-            watcher.reads(self._always)
+            watcher.reads(self._always, self._since)
         return watcher
 
     def reads(self, paths: Iterable[str | PathLike[str]], since: int | None = None) -> None:
@@ -69,6 +76,8 @@ class Watches:
         Args:
             tell: Takes files, as `Watcher.changes` has them.
         """
+        self._since = None  # the watcher that is there will tell
+        self._newer.clear()  # it is the newest, whatever it took the place of
         async with asyncio.TaskGroup() as group:
             following = group.create_task(_follow(self._watcher, tell))
             while True:

@@ -29,7 +29,7 @@ def preload() -> None:
         >>> "anthropic" in sys.modules
         True
     """
-    for name in ("aiohttp", "httpx2", "anthropic", "sentient_cli.llm.wire.bridge"):
+    for name in ("httpx2", "anthropic", "sentient_cli.llm.wire.bridge", "sentient_cli.llm.wire.http1.pool"):
         import_module(name)
 
 

@@ -31,8 +31,7 @@ _IN_STREAM = 200
 
 def foreign() -> tuple[type[Exception], ...]:
     """The classes of exceptions that a call can raise besides ours."""
-    import aiohttp  # noqa: PLC0415 - whoever asks has made a call, which loads them
-    import anthropic  # noqa: PLC0415
+    import anthropic  # noqa: PLC0415 - whoever asks has made a call, which loads them
     import httpx2  # noqa: PLC0415
 
     return (
@@ -41,7 +40,6 @@ def foreign() -> tuple[type[Exception], ...]:
         httpx2.InvalidURL,
         httpx2.CookieConflict,
         httpx2.StreamError,
-        aiohttp.ClientError,
         OSError,
         EOFError,
         ValueError,
@@ -87,12 +85,11 @@ def _refused(error: anthropic.APIStatusError, provider: str) -> ProviderError:
 
 
 def _broken(error: Exception, provider: str, config: RemoteConfig) -> SentientError:
-    import aiohttp  # noqa: PLC0415 - one of them has raised it
-    import anthropic  # noqa: PLC0415
+    import anthropic  # noqa: PLC0415 - one of them has raised it
     import httpx2  # noqa: PLC0415
 
     first = roots(error)[-1]  # what the SDK says itself is "Connection error."
-    if isinstance(first, aiohttp.ClientError | OSError | EOFError):
+    if isinstance(first, OSError | EOFError):
         ours = failure_of(provider, first, config)
         if isinstance(ours, SentientError):
             return ours

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
 from sentient_cli.errors import BadRequestError
-from sentient_cli.llm.anthropic.callids import CallIds
 from sentient_cli.llm.conversation import nothing_to_answer
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.types import JsonValue, Message, ToolCall
+from sentient_cli.llm.wire.arguments import arguments_object
+from sentient_cli.llm.wire.callids import CallIds
 from sentient_cli.llm.wire.thoughts import signed_by
+from sentient_cli.llm.wire.unanswered import with_results
 
 __all__ = ["Block", "Conversation"]
 
@@ -42,7 +44,7 @@ class Conversation:
     """
 
     def __init__(
-        self, messages: Iterable[Message], *, lifetime: str = "5m", prefill: bool = False, provider: str = "anthropic"
+        self, messages: Sequence[Message], *, lifetime: str = "5m", prefill: bool = False, provider: str = "anthropic"
     ) -> None:
         self._mark: Block = {"type": "ephemeral"} if lifetime == "5m" else {"type": "ephemeral", "ttl": lifetime}
         self._marked: list[Block] = []
@@ -52,8 +54,8 @@ class Conversation:
         self.notices: list[str] = []
         """What is not said as it was given."""
         self._turns: list[tuple[Side, list[Block]]] = []
-        self._ids = CallIds()
-        for message in messages:
+        self._ids = CallIds("words")
+        for message in with_results(messages):
             self._add(message)
         self._put_in_order(prefill=prefill)
         self._limit_marks()
@@ -168,11 +170,7 @@ class Conversation:
         return block
 
     def _call(self, call: ToolCall) -> Block:
-        try:
-            arguments: JsonValue = call.parsed()
-        except BadRequestError:
-            arguments = {"invalid_json": call.arguments}  # as the model wrote it, in the object that has to be there
-        return {"type": "tool_use", "id": self._ids.called(call.id), "name": call.name, "input": arguments}
+        return {"type": "tool_use", "id": self._ids.called(call.id), "name": call.name, "input": arguments_object(call)}
 
 
 def _source(url: str, media_type: str, data: str) -> Block:

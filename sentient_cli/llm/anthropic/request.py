@@ -108,8 +108,11 @@ class _Shaper:
     def limit(self) -> None:
         wanted = self._parameters.max_tokens
         self._body["max_tokens"] = wanted or min(self._config.max_tokens, self._max_output or self._config.max_tokens)
-        if self._parameters.stop:
-            self._body["stop_sequences"] = list[JsonValue](self._parameters.stop)
+        stops: list[JsonValue] = [word for word in self._parameters.stop if not word.isspace()]
+        if stops:
+            self._body["stop_sequences"] = stops
+        if len(stops) < len(self._parameters.stop):
+            self._notices.append("White space alone in `stop` is not sent: the provider refuses it")
 
     def think(self) -> None:
         effort, tokens = self._parameters.effort, self._parameters.thinking_tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,7 +18,7 @@ from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, ToolSpec
 from sentient_cli.llm.wire.efforts import nearest_effort
 
-__all__ = ["Body", "body_of", "known_efforts", "settings_of", "why_left_out"]
+__all__ = ["Body", "body_of", "known_efforts", "range_of", "settings_of", "why_left_out", "within_range"]
 
 _NONE: Final = Parameters()
 _APART: Final = frozenset({"tool_choice", "extra"})
@@ -74,6 +75,9 @@ def body_of(
         told["tools"] = [_tool(tool) for tool in request.tools]
     is_plain = request.parameters == _NONE  # as in most calls
     notices = [] if is_plain else settings_of(request, dialect, provider, told, model=model)
+    last = request.messages[-1]
+    if dialect.turns != "any" and last.role == "assistant" and not last.tool_calls:
+        notices.append("The conversation ends with the assistant, so that the model was asked to go on")
     if request.tools:
         _calm(told, dialect, notices)
     _add_output(request, dialect, provider, told, notices)
@@ -137,7 +141,7 @@ def settings_of(
             notices.append(f"Only the first {dialect.stops} of `stop` were sent: {provider!r} takes no more")
         elif name == "top_logprobs" and "logprobs" in dialect.parameters:
             _put(told, dialect.parameters["logprobs"], True)
-        _put(told, theirs, value)
+        _put(told, theirs, _ranged(name, value, dialect, provider, notices))
     _unthink(told, dialect)
     choice = parameters.tool_choice
     if choice is not None and request.tools:
@@ -166,6 +170,45 @@ def why_left_out(name: str, parameters: Parameters, dialect: Dialect, *, model: 
     return taken_by(dialect.kind, model).why_not(name, parameters.effort, model) or _clash(
         name, parameters, dialect, provider
     )
+
+
+def _ranged(name: str, value: JsonValue, dialect: Dialect, provider: str, notices: list[str]) -> JsonValue:
+    nearest = within_range(name, value, dialect)
+    if nearest != value:
+        notices.append(f"The parameter {name!r} became {nearest}: {provider!r} {range_of(name, dialect)}")
+    return nearest
+
+
+def within_range(name: str, value: JsonValue, dialect: Dialect) -> JsonValue:
+    """The value of a parameter that is nearest to what is wanted, of those that are taken.
+
+    Args:
+        name: The parameter, by our name.
+        value: What is wanted.
+        dialect: What is taken.
+
+    Example:
+        >>> narrow = Dialect(ranges={"temperature": (0, 1.5)})
+        >>> within_range("temperature", 2, narrow), within_range("temperature", 1, narrow)
+        (1.5, 1)
+    """
+    least, most = dialect.ranges.get(name, (-math.inf, math.inf))
+    return min(max(value, least), most) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def range_of(name: str, dialect: Dialect) -> str:
+    """What is taken of a parameter, in words.
+
+    Args:
+        name: The parameter, by our name.
+        dialect: What is taken.
+
+    Example:
+        >>> range_of("temperature", Dialect(ranges={"temperature": (0, 1.5)}))
+        'takes it from 0 to 1.5'
+    """
+    least, most = dialect.ranges[name]
+    return f"takes it from {least:g}" + ("" if most == math.inf else f" to {most:g}")
 
 
 def _clash(name: str, parameters: Parameters, dialect: Dialect, provider: str) -> str:

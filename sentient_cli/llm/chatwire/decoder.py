@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from sentient_cli.errors import ServerError
 from sentient_cli.llm.chatwire.details import Details, text_in
-from sentient_cli.llm.chatwire.dialect import DETAILS
-from sentient_cli.llm.chatwire.frames import Choice, Frame, lenient_frame, read_frame
+from sentient_cli.llm.chatwire.dialect import CONTENT, DETAILS
+from sentient_cli.llm.chatwire.frames import Choice, Frame, decode_frame, lenient_frame, read_frame
 from sentient_cli.llm.chatwire.toolcalls import CallSorter
 from sentient_cli.llm.chatwire.usage import usage_of
 from sentient_cli.llm.parts import ThinkingPart
@@ -74,7 +74,7 @@ class ChatDecoder(StreamDecoder):
         thoughts: str = "",
     ) -> None:
         super().__init__(provider, notices)
-        self._details = Details() if thoughts == DETAILS else None
+        self._details = Details() if thoughts in {CONTENT, DETAILS} else None
         self._apart = reasoning_apart
         self._calls = CallSorter()
         self._begun = False
@@ -90,13 +90,11 @@ class ChatDecoder(StreamDecoder):
 
     @override
     def _take(self, data: bytes, chunks: list[Chunk]) -> None:
-        if data == _DONE:
-            self.done = True
-            return
         try:
-            frame = read_frame(data)
-        except (msgspec.DecodeError, UnicodeError) as error:
-            frame = self._mend(data, error, lenient_frame)
+            frame = decode_frame(data)
+        except (msgspec.DecodeError, UnicodeError):
+            self._take_odd(data, chunks)
+            return
         choices = frame.choices
         # What nearly every frame is: one piece of text, and nothing else that counts.
         if self._begun and choices and frame.usage is None and frame.error is None and frame.citations is None:
@@ -119,6 +117,21 @@ class ChatDecoder(StreamDecoder):
                 self._texts.append(delta.content)
                 chunks.append(Chunk(delta.content))
                 return
+        self._take_all(frame, data, chunks)
+
+    def _take_odd(self, data: bytes, chunks: list[Chunk]) -> None:
+        """Take what is no frame, or one that is not as it should be.
+
+        Raises:
+            msgspec.DecodeError: it cannot be understood.
+        """
+        if data == _DONE:
+            self.done = True
+            return
+        try:
+            frame = read_frame(data)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            frame = self._mend(data, error, lenient_frame)
         self._take_all(frame, data, chunks)
 
     def _take_all(self, frame: Frame, data: bytes, chunks: list[Chunk]) -> None:

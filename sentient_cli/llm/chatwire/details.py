@@ -1,7 +1,8 @@
 """Thoughts as a list of parts, put together from their pieces, and kept as they have to go back.
 
 Source: https://openrouter.ai/docs/guides/best-practices/reasoning-tokens. A part that was signed is only good as a
-whole: its text comes in pieces with one index, and the signature in the last of them.
+whole: its text comes in pieces with one index, and the signature in the last of them. Mistral has them in the content
+of an answer, and wants them back with it: https://docs.mistral.ai/capabilities/reasoning.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import msgspec
 from sentient_cli.llm.types import JsonValue
 from sentient_cli.llm.wire.thoughts import signed_by
 
-__all__ = ["Details", "details_in", "text_in"]
+__all__ = ["Details", "details_in", "text_in", "thinking_in"]
 
 _TEXTS: Final = ("text", "summary")
 _SEALED: Final = "reasoning.encrypted"
+_THINKING: Final = "thinking"
+"""The type of a part of the content, and in it the name of the list with its texts."""
 
 
 class Details:
@@ -73,8 +76,22 @@ def _join(part: dict[str, JsonValue], piece: dict[str, JsonValue]) -> None:
         before = part.get(name)
         if name in _TEXTS and isinstance(before, str) and isinstance(value, str):
             part[name] = before + value
+        elif name == _THINKING and isinstance(before, list) and isinstance(value, list):
+            part[name] = _joined(before, value)
         elif value is not None:
             part[name] = value
+
+
+def _joined(before: list[JsonValue], more: list[JsonValue]) -> list[JsonValue]:
+    """A list of texts and what else there is, such as references, with texts that follow each other as one."""
+    whole = [*before]
+    for each in more:
+        last = whole[-1] if whole else None
+        if isinstance(each, dict) and isinstance(last, dict) and each.keys() == last.keys() == {"type", "text"}:
+            whole[-1] = {**last, "text": f"{last['text']}{each['text']}"}
+        else:
+            whole.append(each)
+    return whole
 
 
 def text_in(pieces: Iterable[JsonValue]) -> str:
@@ -94,6 +111,8 @@ def text_in(pieces: Iterable[JsonValue]) -> str:
 def details_in(signature: str) -> list[JsonValue]:
     """The parts that were kept in a signature; none, when it is another's.
 
+    Those that stood in the content are left out: `thinking_in` has them.
+
     Args:
         signature: Of a `ThinkingPart`.
 
@@ -101,6 +120,27 @@ def details_in(signature: str) -> list[JsonValue]:
         >>> details_in('[{"type":"reasoning.text"}]'), details_in("EqQB")
         ([{'type': 'reasoning.text'}], [])
     """
+    return [part for part in _kept(signature) if not _is_thinking(part)]
+
+
+def thinking_in(signature: str) -> list[JsonValue]:
+    """The parts of a content that were kept in a signature, as they go back into one.
+
+    Args:
+        signature: Of a `ThinkingPart`.
+
+    Example:
+        >>> thinking_in('[{"type":"thinking","thinking":[]}]')
+        [{'type': 'thinking', 'thinking': [], 'closed': True}]
+    """
+    return [{**part, "closed": True} for part in _kept(signature) if isinstance(part, dict) and _is_thinking(part)]
+
+
+def _is_thinking(part: JsonValue) -> bool:
+    return isinstance(part, dict) and part.get("type") == _THINKING
+
+
+def _kept(signature: str) -> list[JsonValue]:
     if signed_by(signature) != "chat":
         return []
     try:

@@ -8,10 +8,12 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from sentient_cli.llm.chatwire.turns import Turns
 from sentient_cli.llm.parameters import Effort
 from sentient_cli.llm.types import JsonValue
+from sentient_cli.llm.wire.callids import IdForm
 
-__all__ = ["COMMON", "DETAILS", "LOCAL", "OPENAI", "Dialect", "SchemaForm"]
+__all__ = ["COMMON", "CONTENT", "DETAILS", "LOCAL", "OPENAI", "Dialect", "SchemaForm"]
 
 SchemaForm: TypeAlias = Literal["strict", "plain", "none"]
 """How an answer is held to a schema: by one that has every property required, by the schema as it is, or not at all."""
@@ -53,6 +55,9 @@ OPENAI: Final[Mapping[str, str]] = MappingProxyType(
 DETAILS: Final = "reasoning_details"
 """Thoughts as a list of parts, some of them signed or sealed, that go back as they came."""
 
+CONTENT: Final = "content"
+"""Thoughts as parts of the content itself, before the text, that go back with every answer."""
+
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """What a vendor's chat completions take.
@@ -72,10 +77,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         cache_marks: Whether it takes marks up to where it shall keep a request in its cache.
         kind: Whose models it has, to be looked up in the table of `taken_by`; empty: nobody's that we know.
         stops: How many words of ``stop`` it takes; None: as many as there are.
+        ranges: From where to where a parameter goes, by our name, where that is not as wide as ours.
         tiers: The names of its service tiers; empty: any goes along.
         reasoning_apart: Whether it counts the tokens of reasoning beside those of the answer, not as part of them.
         thoughts: What it calls the thoughts of an answer that asked for tools, if it wants them back with the results;
-            empty: it does not.
+            empty: it does not. Those of `CONTENT` go back with every answer.
+        call_ids: The form of the ids of tool calls.
+        turns: The order of messages that it takes.
         responses: Whether it is the Responses API, by which some models think longer.
         elsewhere: What of `Parameters.extra` it has by another of its APIs alone.
         renamed: What of it has another name here; a dot leads into an object.
@@ -99,9 +107,12 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     cache_marks: bool = False
     kind: str = ""
     stops: int | None = None
+    ranges: Mapping[str, tuple[float, float]] = MappingProxyType({})
     tiers: tuple[str, ...] = ()
     reasoning_apart: bool = False
     thoughts: str = ""
+    call_ids: IdForm = "short"
+    turns: Turns = "any"
     responses: bool = False
     elsewhere: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = MappingProxyType({})

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import msgspec
 
 from sentient_cli.llm.types import JsonValue
 
-__all__ = ["CallDelta", "Choice", "Delta", "Frame", "Function", "UsageFrame", "lenient_frame", "read_frame"]
+__all__ = [
+    "CallDelta",
+    "Choice",
+    "Delta",
+    "Frame",
+    "Function",
+    "UsageFrame",
+    "decode_frame",
+    "lenient_frame",
+    "read_frame",
+]
 
 Json: TypeAlias = "dict[str, JsonValue]"
 
@@ -96,7 +107,8 @@ class Frame(msgspec.Struct, gc=False):
     service_tier: str | None = None
 
 
-_decode = msgspec.json.Decoder(Frame).decode
+decode_frame = msgspec.json.Decoder(Frame).decode
+"""A frame of somebody who takes the types seriously; `read_frame` is for all of them."""
 _decode_any = msgspec.json.Decoder().decode
 
 
@@ -116,7 +128,7 @@ def read_frame(data: bytes) -> Frame:
         'Hi'
     """
     try:
-        return _decode(data)
+        return decode_frame(data)
     except msgspec.ValidationError:
         return lenient_frame(_decode_any(data))
 
@@ -171,6 +183,8 @@ def _delta(told: JsonValue) -> JsonValue:
         return None
     annotations, details, sound = told.get("annotations"), told.get("reasoning_details"), told.get("audio")
     text, thoughts = _content(told.get("content"))
+    if not details:
+        details = [*_thinking(told.get("content"))]
     return {
         "content": text,
         "reasoning_content": _text(told.get("reasoning_content")) or thoughts,
@@ -178,7 +192,7 @@ def _delta(told: JsonValue) -> JsonValue:
         "refusal": _text(told.get("refusal")),
         "tool_calls": [_call(call) for call in _objects(told.get("tool_calls"))] or None,
         "annotations": annotations if isinstance(annotations, list) else None,
-        "reasoning_details": details if isinstance(details, list) else None,
+        "reasoning_details": details if isinstance(details, list) and details else None,
         "audio": sound if isinstance(sound, dict) else None,
     }
 
@@ -190,6 +204,11 @@ def _content(value: JsonValue) -> tuple[str | None, str | None]:
     texts = [_text(part.get("text")) or "" for part in _objects(value)]
     thoughts = [_content(part.get("thinking"))[0] or "" for part in _objects(value)]
     return "".join(texts) or None, "".join(thoughts) or None
+
+
+def _thinking(value: JsonValue) -> Iterator[JsonValue]:
+    """The thoughts among the parts of a content."""
+    return (part for part in _objects(value) if part.get("type") == "thinking")
 
 
 def _text(value: JsonValue) -> str | None:

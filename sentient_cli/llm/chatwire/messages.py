@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sentient_cli.errors import BadRequestError
-from sentient_cli.llm.chatwire.details import details_in
-from sentient_cli.llm.chatwire.dialect import DETAILS, Dialect
+from sentient_cli.llm.chatwire.details import details_in, thinking_in
+from sentient_cli.llm.chatwire.dialect import CONTENT, DETAILS, Dialect
+from sentient_cli.llm.chatwire.turns import in_turns
 from sentient_cli.llm.conversation import has_content
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.types import JsonValue, Message
+from sentient_cli.llm.wire.arguments import arguments_text
+from sentient_cli.llm.wire.callids import CallIds
+from sentient_cli.llm.wire.unanswered import with_results
 
 __all__ = ["wire_messages"]
 
 
-def wire_messages(messages: Iterable[Message], dialect: Dialect, provider: str) -> list[JsonValue]:
+def wire_messages(messages: Sequence[Message], dialect: Dialect, provider: str) -> list[JsonValue]:
     """A conversation as it goes out, without messages that have nothing in them.
 
     What a tool gave besides text follows its turn as a message of the user's.
@@ -31,11 +35,12 @@ def wire_messages(messages: Iterable[Message], dialect: Dialect, provider: str) 
         >>> wire_messages([Message.system("Be brief."), Message.user("Hello")], Dialect(), "mine")
         [{'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': 'Hello'}]
     """
-    told: list[JsonValue] = []
+    told: list[dict[str, JsonValue]] = []
     shown: list[JsonValue] = []
-    for message in messages:
+    ids = CallIds(dialect.call_ids)
+    for message in with_results(messages):
         if message.role == "tool":
-            told.append(_tool(message))
+            told.append(_tool(message, ids))
             rest = tuple(part for part in message.parts if not isinstance(part, TextPart | ThinkingPart))
             shown += _parts(rest, dialect, provider)
             continue
@@ -44,19 +49,19 @@ def wire_messages(messages: Iterable[Message], dialect: Dialect, provider: str) 
         if shown:
             told.append({"role": "user", "content": shown})
             shown = []
-        told.append(_message(message, dialect, provider))
+        told.append(
+            _assistant(message, dialect, ids) if message.role == "assistant" else _message(message, dialect, provider)
+        )
     if shown:
         told.append({"role": "user", "content": shown})
-    return told
+    return in_turns(told, dialect.turns)
 
 
-def _tool(message: Message) -> JsonValue:
-    return {"role": "tool", "tool_call_id": message.tool_call_id or "", "content": message.text}
+def _tool(message: Message, ids: CallIds) -> dict[str, JsonValue]:
+    return {"role": "tool", "tool_call_id": ids.answered(message.tool_call_id or ""), "content": message.text}
 
 
-def _message(message: Message, dialect: Dialect, provider: str) -> JsonValue:
-    if message.role == "assistant":
-        return _assistant(message, dialect)
+def _message(message: Message, dialect: Dialect, provider: str) -> dict[str, JsonValue]:
     role = dialect.system_role if message.role == "system" else message.role
     told: dict[str, JsonValue] = {"role": role, "content": _content(message, dialect, provider)}
     if message.name:
@@ -64,25 +69,33 @@ def _message(message: Message, dialect: Dialect, provider: str) -> JsonValue:
     return told
 
 
-def _assistant(message: Message, dialect: Dialect) -> JsonValue:
+def _assistant(message: Message, dialect: Dialect, ids: CallIds) -> dict[str, JsonValue]:
     told: dict[str, JsonValue] = {"role": "assistant", "content": message.text}
     if message.tool_calls:
         told["content"] = message.text or None
         told["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {
+                "id": ids.called(call.id),
+                "type": "function",
+                "function": {"name": call.name, "arguments": arguments_text(call)},
+            }
             for call in message.tool_calls
         ]
-        if dialect.thoughts and not isinstance(message.content, str):
-            thoughts = [part for part in message.content if isinstance(part, ThinkingPart)]
-            told |= _thoughts(thoughts, dialect.thoughts)
+    if dialect.thoughts and (message.tool_calls or dialect.thoughts == CONTENT):
+        told |= _thoughts(message, dialect.thoughts)
     return told
 
 
-def _thoughts(thoughts: list[ThinkingPart], name: str) -> dict[str, JsonValue]:
-    value: JsonValue = "".join(part.text for part in thoughts)
-    if name == DETAILS:
-        value = [detail for part in thoughts for detail in details_in(part.signature)]
-    return {name: value} if value else {}
+def _thoughts(message: Message, name: str) -> dict[str, JsonValue]:
+    thoughts = [part for part in message.parts if isinstance(part, ThinkingPart)]
+    if name not in {CONTENT, DETAILS}:
+        text = "".join(part.text for part in thoughts)
+        return {name: text} if text else {}
+    taken = thinking_in if name == CONTENT else details_in
+    told = [each for part in thoughts for each in taken(part.signature)]
+    if told and name == CONTENT and message.text:
+        told.append({"type": "text", "text": message.text})
+    return {name: told} if told else {}
 
 
 def _content(message: Message, dialect: Dialect, provider: str) -> JsonValue:

@@ -50,7 +50,7 @@ async def find_local(*, seconds: float = 0.2, ports: tuple[tuple[str, int], ...]
         >>> all(server.vendor in VENDORS for server in found)
         True
     """
-    import_module("aiohttp")  # a fifth of a second, before the clock runs
+    import_module("sentient_cli.llm.wire.http1.pool")  # before the clock runs
 
     usual = ((vendor.id, vendor.port) for vendor in VENDORS.values() if vendor.port is not None)
     places = tuple(dict.fromkeys((*usual, *ports)))

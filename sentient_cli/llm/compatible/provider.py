@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing_extensions import override
 
 from sentient_cli.config.secret import Secret
-from sentient_cli.errors import ProviderError
+from sentient_cli.errors import ModelNotFoundError, ProviderError
 from sentient_cli.llm.chatwire.body import body_of
 from sentient_cli.llm.chatwire.decoder import ChatDecoder
 from sentient_cli.llm.compatible.asking import Asking
@@ -85,14 +85,21 @@ class CompatibleProvider(RemoteProvider[CompatibleConfig]):
     @override
     async def _ask(self, request: Request, key: Secret | None) -> Begun:
         asking = self._asking()
-        model = request.model
-        if model == AUTO and self._vendor.default_model == AUTO:
-            model = self._loaded = self._loaded or await first_model(asking)
+        model, remembered = request.model, self._loaded
+        is_auto = model == AUTO and self._vendor.default_model == AUTO
+        if is_auto:
+            model = self._loaded = remembered or await first_model(asking)
         body = body_of(request, self._vendor.dialect, self._id, model=model)
         url = address(asking.vendor, asking.config, asking.vendor.chat, model)
         incoming = await asking.transport.open("POST", url, asking.headers(key), body.content, config=asking.config)
         try:
             streamed = await check_answer(self._id, incoming, f"the model {model!r:.80}")
+        except ModelNotFoundError:
+            incoming.close()
+            if not (is_auto and remembered):
+                raise
+            self._loaded = None  # the server has another one now
+            return await self._ask(request, key)
         except BaseException:
             incoming.close()
             raise

@@ -5,6 +5,7 @@ Sources: the API references of each, late 2026.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal
@@ -12,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from sentient_cli.errors import ConfigError
-from sentient_cli.llm.chatwire.dialect import COMMON, DETAILS, LOCAL, OPENAI, Dialect
+from sentient_cli.llm.chatwire.dialect import COMMON, CONTENT, DETAILS, LOCAL, OPENAI, Dialect
 
 __all__ = ["AUTO", "VENDORS", "Vendor", "vendor_of"]
 
@@ -194,6 +195,10 @@ _ROWS: Final = (
             required="any",
             audio=True,
             kind="mistral",
+            thoughts=CONTENT,
+            call_ids="nine",
+            turns="answered",
+            ranges=MappingProxyType({"temperature": (0, 1.5), "seed": (0, math.inf)}),
         ),
     ),
     Vendor(
@@ -208,6 +213,7 @@ _ROWS: Final = (
             efforts=("none", "high"),
             schema="none",
             stops=5,
+            ranges=MappingProxyType({"presence_penalty": (0, 1), "frequency_penalty": (0, 1)}),
         ),
     ),
     Vendor(
@@ -263,6 +269,7 @@ _ROWS: Final = (
             ),
             usage_option=False,
             tool_choice=False,
+            turns="alternating",
         ),
     ),
     Vendor(

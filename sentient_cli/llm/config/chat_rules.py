@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from sentient_cli.llm.chatwire.body import known_efforts, why_left_out
+from sentient_cli.llm.chatwire.body import known_efforts, range_of, why_left_out, within_range
 from sentient_cli.llm.chatwire.dialect import Dialect
 from sentient_cli.llm.config.conflict import Conflict
 from sentient_cli.llm.config.lengths import too_long
@@ -61,6 +61,16 @@ def chat_conflicts(
             )
         elif name == "effort":
             yield from _of_effort(parameters, dialect, model, source, api)
+        elif (nearest := within_range(name, value, dialect)) != value:
+            yield Conflict(
+                parameter=name,
+                value=value,
+                effect="changed",
+                becomes=nearest,
+                reason=f"{kind!r} {range_of(name, dialect)}",
+                source=source,
+                alternatives=(f"Use {nearest}.",),
+            )
         elif name == "stop" and dialect.stops is not None and len(parameters.stop) > dialect.stops:
             yield Conflict(
                 parameter=name,

@@ -60,6 +60,7 @@ def find(parameters: Parameters, kind: str, model: str, options: Mapping[str, Js
                     *(("Mark what stays the same with `cache=True` instead.",) if name == "cache_key" else ()),
                 ),
             )
+    yield from _stops(parameters)
     if parameters.service_tier is not None and parameters.service_tier not in _TIERS:
         yield Conflict(
             parameter="service_tier",
@@ -79,6 +80,20 @@ def find(parameters: Parameters, kind: str, model: str, options: Mapping[str, Js
             reason="the provider keeps none but `user_id`",
             source=_MESSAGES,
             alternatives=("Give `user`, which is sent as `user_id`.",),
+        )
+
+
+def _stops(parameters: Parameters) -> Iterator[Conflict]:
+    stops = [word for word in parameters.stop if not word.isspace()]
+    if len(stops) < len(parameters.stop):
+        yield Conflict(
+            parameter="stop",
+            value=list(parameters.stop),
+            effect="changed" if stops else "left out",
+            becomes=list[JsonValue](stops) or None,
+            reason="the provider refuses what is only white space",
+            source=_MESSAGES,
+            alternatives=("Have the answer end with a word of its own.",),
         )
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.context.manager import ContextManager
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.deadlines import in_time
 from sentient_cli.llm.types import Chunk
 
 __all__ = ["ContextFor", "InContext"]
@@ -60,7 +61,7 @@ class InContext:
         return self._inner.stream(request, call) if manager is None else self._fitted(manager, request, call)
 
     async def _fitted(self, manager: ContextManager, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
-        fitted = await manager.fit(request)
+        fitted = await in_time(call.deadline, manager.fit(request), "The conversation was not made to fit by then")
         if fitted.notice:
             call.note(fitted.notice)
         async with aclosing(self._inner.stream(fitted.request, call)) as chunks:

@@ -97,6 +97,8 @@ class ContextManager:
             ProviderError: the tokens cannot be counted.
         """
         limit = self.limit(request)
+        if limit <= 0:
+            raise self._no_room(limit)
         most = most_tokens(request)
         if most is not None and most <= limit:
             return Fitted(request=request)
@@ -113,6 +115,15 @@ class ContextManager:
             if fitted is not None:
                 return fitted
         return await self._trimmed(request, steps, limit, tokens)
+
+    def _no_room(self, limit: int) -> ContextLengthExceededError:
+        return ContextLengthExceededError(
+            "There is no room for the conversation",
+            why=f"{self._context - limit} tokens are kept for the answer, and there are {self._context} for both",
+            fix="Lower `max_tokens`, or `reserve` in [llm.context]; or raise `tokens` there, or use a model with a"
+            " larger context",
+            limit=max(limit, 0),
+        )
 
     async def _count(self, request: Request) -> int:
         return (await self._counter.count_tokens(request)).tokens

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Final, Protocol, TypeAlias
 
 from sentient_cli.clock import Clock, SystemClock
@@ -21,7 +21,7 @@ from sentient_cli.llm.provider import RateLimits, Request
 from sentient_cli.llm.tokens import expected_tokens
 from sentient_cli.llm.types import Chunk, JsonValue
 
-__all__ = ["Keys", "Limited", "Limiter"]
+__all__ = ["Keys", "Limited", "Limiter", "Pause"]
 
 WAIT: Final = 10.0
 """Seconds that a call waits for its turn at most, where nothing else was said."""
@@ -31,6 +31,8 @@ _UNSENT: Final = (CircuitOpenError, BudgetExceededError, ConfigError, Credential
 
 Waits: TypeAlias = Callable[[float, str], None]
 """Told for how many seconds it is waited, and for what."""
+Pause: TypeAlias = Callable[[float], Awaitable[object]]
+"""Waits for so many seconds, or until it makes no sense to wait any more."""
 
 
 def _none_of(provider: str) -> None:
@@ -78,7 +80,13 @@ class Limiter:
         self.tokens.learn(tokens.limit, tokens.remaining, tokens.reset, now)
 
     async def acquire(
-        self, tokens: float, *, max_wait: float = WAIT, provider: str = "", waits: Waits | None = None
+        self,
+        tokens: float,
+        *,
+        max_wait: float = WAIT,
+        provider: str = "",
+        waits: Waits | None = None,
+        pause: Pause | None = None,
     ) -> float:
         """Wait for one's turn.
 
@@ -87,6 +95,7 @@ class Limiter:
             max_wait: Seconds to wait at most.
             provider: For the error.
             waits: Told for how many seconds it is waited, and for what: ``requests`` or ``tokens``.
+            pause: Waits in the place of the clock.
 
         Returns:
             The seconds that it took.
@@ -114,7 +123,7 @@ class Limiter:
             if waits is not None:
                 waits(wait, what)
             try:
-                await self._clock.sleep(wait)
+                await (pause or self._clock.sleep)(wait)
             except BaseException:  # whoever leaves the queue leaves it to the others
                 self.give_back(tokens)
                 raise
@@ -163,9 +172,10 @@ class Limited:
         keys_of: The keys of a provider, by its id, where they know what it tells of limits.
         told: The headers of a provider's last answer that tell of limits, by its id, where its keys do not know them.
         clock: Waits for keys.
+        pause_of: Waits for a provider, by its id; None: the clock does. When it ends early, the provider tells why.
     """
 
-    __slots__ = ("_clock", "_inner", "_keys_of", "_limiter_of", "_max_wait", "_told")
+    __slots__ = ("_clock", "_inner", "_keys_of", "_limiter_of", "_max_wait", "_pause_of", "_told")
 
     def __init__(
         self,
@@ -176,7 +186,9 @@ class Limited:
         keys_of: Callable[[str], Keys | None] = _none_of,
         told: Callable[[str], Mapping[str, str]] | None = None,
         clock: Clock | None = None,
+        pause_of: Callable[[str], Pause | None] = _none_of,
     ) -> None:
+        self._pause_of = pause_of
         self._inner = inner
         self._limiter_of = limiter_of
         self._max_wait = max_wait
@@ -208,7 +220,8 @@ class Limited:
             if patience < 0:
                 raise _out_of_keys(call.provider, wait)
             _tell(call, wait, "keys")
-            await self._clock.sleep(wait)
+            if await (self._pause_of(call.provider) or self._clock.sleep)(wait) is False:
+                break
         source = self._inner.stream(request, call) if limiter is None else self._limited(limiter, keys, request, call)
         try:
             async for chunk in source:
@@ -233,6 +246,7 @@ class Limited:
             max_wait=self._patience(call),
             provider=provider,
             waits=lambda seconds, what: _tell(call, seconds, what),
+            pause=self._pause_of(provider),
         )
         used: int | None = None
         answered = False

@@ -43,7 +43,7 @@ def preload() -> None:
         >>> "openai" in sys.modules
         True
     """
-    for name in ("openai", "aiohttp", "sentient_cli.llm.wire.bridge", "openai.resources.chat"):
+    for name in ("openai", "sentient_cli.llm.wire.bridge", "sentient_cli.llm.wire.http1.pool", "openai.resources.chat"):
         import_module(name)
 
 

@@ -22,7 +22,10 @@ from sentient_cli.llm.openai.parameters import BY_CHAT
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart, ThinkingPart
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import JsonValue, Message, OutputSpec, ToolCall
+from sentient_cli.llm.wire.arguments import arguments_text
+from sentient_cli.llm.wire.callids import CallIds
 from sentient_cli.llm.wire.thoughts import SEPARATOR, signed_by
+from sentient_cli.llm.wire.unanswered import with_results
 
 __all__ = ["RESPONSES", "responses_body"]
 
@@ -62,9 +65,10 @@ def responses_body(request: Request, provider: str, *, background: bool = False)
         BadRequestError: a message has a part that is not taken, or none has anything to be answered.
     """
     check_said(request.messages, provider)
+    messages, ids = with_results(request.messages), CallIds("long")
     told: dict[str, JsonValue] = {
         "model": request.model,
-        "input": [item for each in request.messages if has_content(each) for item in _items(each, provider)],
+        "input": [item for each in messages if has_content(each) for item in _items(each, provider, ids)],
         "stream": True,
         "store": background,
     }
@@ -110,29 +114,31 @@ def _format(output: OutputSpec) -> JsonValue:
     return told
 
 
-def _items(message: Message, provider: str) -> list[JsonValue]:
+def _items(message: Message, provider: str, ids: CallIds) -> list[JsonValue]:
     if message.role == "tool":
         output: JsonValue = message.text
         if any(not isinstance(part, TextPart) for part in message.parts):
             output = _content(message.parts, provider)
-        return [{"type": "function_call_output", "call_id": message.tool_call_id or "", "output": output}]
+        identity = ids.answered(message.tool_call_id or "")
+        return [{"type": "function_call_output", "call_id": identity, "output": output}]
     if message.role == "assistant":
-        return _assistant(message)
+        return _assistant(message, ids)
     role = "developer" if message.role == "system" else "user"
     return [{"role": role, "content": _content(message.parts, provider)}]
 
 
-def _assistant(message: Message) -> list[JsonValue]:
+def _assistant(message: Message, ids: CallIds) -> list[JsonValue]:
     thoughts = [
         part for part in message.parts if isinstance(part, ThinkingPart) and signed_by(part.signature) == "responses"
     ]
     said: list[JsonValue] = [{"type": "output_text", "text": message.text}]
     turn: list[JsonValue] = [{"role": "assistant", "content": said}] if message.text else []
-    return [*map(_thought, thoughts), *turn, *map(_call, message.tool_calls)]
+    return [*map(_thought, thoughts), *turn, *(_call(call, ids) for call in message.tool_calls)]
 
 
-def _call(call: ToolCall) -> JsonValue:
-    return {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+def _call(call: ToolCall, ids: CallIds) -> JsonValue:
+    identity = ids.called(call.id)
+    return {"type": "function_call", "call_id": identity, "name": call.name, "arguments": arguments_text(call)}
 
 
 def _thought(part: ThinkingPart) -> JsonValue:

@@ -158,9 +158,16 @@ def unknown_provider(provider_id: str, kind: str) -> ConfigError:
     known = [*KINDS, *_third_parties()]
     near = nearest(kind, known)
     hint = f"Did you mean `{near}`? " if near else ""
+    why = f"Known kinds: {', '.join(sorted(known))}"
+    if kind != provider_id:
+        return ConfigError(
+            f"There is no kind of provider {kind!r:.60}, which {provider_id!r:.60} would be",
+            why=why,
+            fix=f"{hint}Correct `kind` in [llm.providers.{provider_id[:60]}], or install the package that has it",
+        )
     return ConfigError(
         f"There is no provider {provider_id!r:.60}",
-        why=f"Known kinds: {', '.join(sorted(known))}",
+        why=why,
         fix=f"{hint}Write model ids as `provider:model`, or describe it in [llm.providers.{provider_id[:60]}]"
         " with `kind`. The model `offline` needs no key and no network",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol, cast
 
 from sentient_cli.errors import AuthenticationError, BadRequestError
@@ -92,6 +93,7 @@ class LazyProvider:
         self._say_where = say_where
         self._batches = batches
         self._made: LLMProvider | None = None
+        self._making = Lock()
         self._closing = Closing()
 
     @property
@@ -107,7 +109,9 @@ class LazyProvider:
             ConfigError: its settings lead nowhere, or it has no key.
         """
         if self._made is None:
-            self._made = self._make()
+            with self._making:  # loops in several threads may ask at once, and a second one would be closed by nobody
+                if self._made is None:
+                    self._made = self._make()
         return self._made
 
     @property

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["default_kind", "modules_of"]
 
 _PRICES: Final = ("genai_prices.data_snapshot",)
-_WIRE: Final = ("aiohttp", "sentient_cli.llm.compatible")
+_HTTP: Final = "sentient_cli.llm.wire.http1.pool"
+_WIRE: Final = (_HTTP, "sentient_cli.llm.compatible")
 _SDKS: Final[Mapping[str, tuple[str, ...]]] = {
     "offline": (),
-    "openai": ("aiohttp", "openai", "openai.resources.chat", "sentient_cli.llm.openai", *_PRICES),
-    "anthropic": ("aiohttp", "anthropic", "sentient_cli.llm.anthropic", *_PRICES),
+    "openai": (_HTTP, "openai", "openai.resources.chat", "sentient_cli.llm.openai", *_PRICES),
+    "anthropic": (_HTTP, "anthropic", "sentient_cli.llm.anthropic", *_PRICES),
 }
 
 
@@ -47,7 +48,7 @@ def modules_of(kind: str) -> tuple[str, ...]:
 
     Example:
         >>> modules_of("offline"), modules_of("ollama")
-        ((), ('aiohttp', 'sentient_cli.llm.compatible'))
+        ((), ('sentient_cli.llm.wire.http1.pool', 'sentient_cli.llm.compatible'))
     """
     if kind in _SDKS:
         return _SDKS[kind]

@@ -12,6 +12,7 @@ import msgspec
 from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.deadlines import in_time
 from sentient_cli.llm.resilience.keys import key_of
 from sentient_cli.llm.types import Chunk
 
@@ -188,7 +189,7 @@ class Caching:
 
     async def _stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         cache, key = self._cache, key_of(request, call)
-        kept = await found(cache, key)
+        kept = await found(cache, key, call)
         if kept is not None:
             for chunk in kept.give(call):
                 yield chunk
@@ -202,24 +203,24 @@ class Caching:
         finally:
             await source.aclose()
         if is_worth(chunks, call):
-            await keep(cache, key, KeptAnswer.of(call, chunks))
+            await keep(cache, key, KeptAnswer.of(call, chunks), call)
 
 
-async def found(cache: AnswerCache, key: str) -> KeptAnswer | None:
-    """The answer to a question, if it is there; a cache that fails has none."""
+async def found(cache: AnswerCache, key: str, call: Call) -> KeptAnswer | None:
+    """The answer to a question, if it is there; a cache that fails, or takes longer than the call may, has none."""
     try:
-        return await cache.get(key)
+        return await in_time(call.deadline, cache.get(key), "It did not answer in time")
     except Exception:
         _logger.warning("The cache of answers cannot be read", exc_info=True)
         return None
 
 
-async def keep(cache: AnswerCache, key: str, answer: KeptAnswer) -> None:
-    """Keep an answer that is not too long; a cache that fails keeps none."""
+async def keep(cache: AnswerCache, key: str, answer: KeptAnswer, call: Call) -> None:
+    """Keep an answer that is not too long; a cache that fails, or takes longer than the call may, keeps none."""
     if _size(answer) > MOST_BYTES:
         return
     try:
-        await cache.put(key, answer)
+        await in_time(call.deadline, cache.put(key, answer), "It did not take it in time")
     except Exception:
         _logger.warning("The cache of answers cannot be written", exc_info=True)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import current_task, get_running_loop
-from typing import Annotated, Final
+from collections.abc import Awaitable
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -13,7 +14,9 @@ from sentient_cli.errors import ProviderTimeoutError
 from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.loops import PerLoop
 
-__all__ = ["Deadlines", "Round", "Watch", "round_of"]
+__all__ = ["Deadlines", "Round", "Watch", "in_time", "round_of"]
+
+T = TypeVar("T")
 
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -49,6 +52,35 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+
+async def in_time(deadline: float | None, work: Awaitable[T], why: str) -> T:
+    """What work comes to that is done for a call beside its attempts.
+
+    Args:
+        deadline: When the call has to be over, on the loop's clock; None: never.
+        work: What is waited for. What does not wait is never cut off.
+        why: What was not done in time.
+
+    Raises:
+        ProviderTimeoutError: it was not done by then.
+
+    Example:
+        >>> async def main() -> int:
+        ...     return await in_time(asyncio.get_running_loop().time() + 60, asyncio.sleep(0, 42), "Nobody slept")
+        >>> asyncio.run(main())
+        42
+    """
+    if deadline is None:
+        return await work
+    limit = asyncio.timeout_at(deadline)
+    try:
+        async with limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    raise ProviderTimeoutError("The call took too long", why=why, fix="Try again, or allow more time")
 
 
 class Watch:

@@ -15,6 +15,7 @@ from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.resilience.opening import Opened, Opening
 from sentient_cli.llm.resilience.waste import wasted_usage
+from sentient_cli.llm.types import Usage
 
 __all__ = ["HedgePolicy", "Hedging", "Latencies"]
 
@@ -78,10 +79,24 @@ class _Runner:
         self.call = call
         self.task: asyncio.Task[Opened] = asyncio.create_task(inner.open(request, call))
 
+    def used(self, request: Request) -> Usage | None:
+        """What it took, once it has ended; None: nothing, or its failure is counted already."""
+        has_begun = not self.task.cancelled() and self.task.exception() is None
+        return wasted_usage(request, None) if has_begun else self.call.used
+
     async def close(self) -> None:
         """Close what it may have."""
         if self.task.done() and not self.task.cancelled() and self.task.exception() is None:
             await self.task.result().close()
+
+
+def _count(runners: list[_Runner], request: Request, call: Call) -> None:
+    """Count what those took that nobody waits for any more: the first as the call's own, the other as wasted."""
+    taken = [used for runner in runners if (used := runner.used(request)) is not None]
+    if taken:
+        call.used = taken[0]
+    for usage in taken[1:]:
+        call.waste(usage)
 
 
 async def _end(runners: list[_Runner]) -> None:
@@ -138,6 +153,7 @@ class Hedging:
             answer = winner.task.result()
         except BaseException:
             await _end(runners)
+            _count(runners, request, call)
             raise
         latencies.add((self._clock.now_ns() - began) / 1e9)
         call.adopt(winner.call)

@@ -125,7 +125,7 @@ class Outage:
                 yield chunk
             return
         if policy.cached is not None and is_worth(chunks, call) and call.options.cache is not False:
-            await keep(policy.cached, key_of(request, call), KeptAnswer.of(call, chunks))
+            await keep(policy.cached, key_of(request, call), KeptAnswer.of(call, chunks), call)
 
     def _wait(self, left: float, error: ProviderError, tries: int, call: Call) -> float | None:
         """Seconds until it makes sense to ask again; None: it does not within the time that is left."""
@@ -149,7 +149,7 @@ class Outage:
     async def _kept(policy: OutagePolicy, request: Request, call: Call) -> KeptAnswer | None:
         if policy.cached is None or call.options.cache is False:
             return None
-        return await found(policy.cached, key_of(request, call))
+        return await found(policy.cached, key_of(request, call), call)
 
 
 def _is_outage(error: ProviderError) -> bool:

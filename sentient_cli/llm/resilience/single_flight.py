@@ -24,7 +24,8 @@ class _Flight:
         self.readers: list[Call] = []
         """Those who read it."""
         self.payer = call
-        """Who pays for it: the first of those who read all of it."""
+        """Who pays for it: the first of those who read all of it, or the last who has left."""
+        self.is_paid = False
         self.error: BaseException | None = None
         self.is_over = False
         self._news = asyncio.Event()
@@ -58,18 +59,30 @@ class _Flight:
         reader.attempts, reader.failovers, reader.degraded = asking.attempts, asking.failovers, asking.degraded
         for notice in asking.notices:
             reader.note(notice, passing=notice in asking.passing)
-        reader.cost = None if reader is self.payer else 0.0
+        if reader is self.payer:
+            reader.cost, reader.wasted, reader.wasted_cost = None, asking.wasted, asking.wasted_cost
+        else:
+            reader.cost = 0.0
 
     def left(self, reader: Call, *, has_all: bool) -> None:
-        """A reader goes; one that would have paid for what it has not read leaves that to the next one."""
+        """A reader goes; one that has not read all of it leaves paying to those who read on, and the last one pays."""
         self.readers.remove(reader)
-        if reader is self.payer and not has_all and self.readers:
-            self.payer = self.readers[0]
+        if has_all:
+            self.is_paid = self.is_paid or reader is self.payer
+        elif self.is_paid or self.readers:
+            reader.cost = 0.0
+            if reader is self.payer:
+                self.payer = self.readers[0]
+        else:
+            self.payer = reader
+            if reader is not self.call:
+                self.tell(reader)
 
     async def end(self) -> None:
         """Stop it."""
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+        if not self.task.done():  # a loop that ends has ended it, and closes all who read at once
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
 
 
 class SingleFlight:
@@ -97,7 +110,7 @@ class SingleFlight:
     def __init__(self, inner: Answering, *, shared: bool = False) -> None:
         self._inner = inner
         self.shared: bool = shared
-        self._flights: dict[tuple[int, CallOptions, str], _Flight] = {}
+        self._flights: dict[tuple[asyncio.AbstractEventLoop, CallOptions, str], _Flight] = {}
 
     def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         """Ask, or listen to who asked already.
@@ -111,7 +124,7 @@ class SingleFlight:
 
     async def _shared(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         # Tasks and events belong to their loop, so only calls of one loop share.
-        key = (id(asyncio.get_running_loop()), call.options, key_of(request, call))
+        key = (asyncio.get_running_loop(), call.options, key_of(request, call))
         flight = self._flights.get(key)
         is_first = flight is None or flight.is_over
         if flight is None or flight.is_over:

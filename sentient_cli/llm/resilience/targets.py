@@ -80,12 +80,9 @@ def first_capable(request: Request, call: Call, targets: Sequence[Target]) -> Ch
         BadRequestError: none can.
     """
     del call
-    for message in request.messages:
-        if not isinstance(message.content, str):
-            break
-    else:  # text, as nearly always: everybody can take that
-        return Choice(tuple(targets))
     needed = _needed(request)
+    if not needed:
+        return Choice(tuple(targets))
     offered = [(target, capabilities_for(target.provider, target.model)) for target in targets]
     capable = tuple(target for target, can in offered if all(_has(can, name) for name in needed))
     if capable:
@@ -99,11 +96,24 @@ def first_capable(request: Request, call: Call, targets: Sequence[Target]) -> Ch
 
 
 def _needed(request: Request) -> dict[str, str]:
-    parts = [part for message in request.messages if not isinstance(message.content, str) for part in message.content]
-    return {name: words for kind, name, words in _NEEDS if any(isinstance(part, kind) for part in parts)}
+    """The names of `Capabilities` that a request needs, each in words."""
+    needed: dict[str, str] = {}
+    for message in request.messages:
+        if message.role == "system":
+            needed["system_prompts"] = "obey system messages"
+        if not isinstance(message.content, str):
+            kinds = {type(part) for part in message.content}
+            needed |= {name: words for kind, name, words in _NEEDS if kind in kinds}
+    if request.tools and request.parameters.tool_choice != "none":
+        needed["tools"] = "ask for tools"
+    if request.output is not None:
+        needed["structured_output"] = "be held to a form of answer"
+    return needed
 
 
 def _has(capabilities: Capabilities, name: str) -> bool:
+    if name == "structured_output" and capabilities.tools:
+        return True  # it is given a tool to answer with
     return bool(getattr(capabilities, name))
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
-from sentient_cli.errors import ContentFilterError, ProviderError
+from sentient_cli.errors import ContentFilterError, ProviderError, ProviderTimeoutError
 from sentient_cli.llm.assembly import Assembly
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.resilience.deadlines import Watch
 from sentient_cli.llm.safety.filters import Finding, SafetyFilter, Verdict
 from sentient_cli.llm.safety.holding import Held
 from sentient_cli.llm.safety.seeing import texts_of, words_of_calls
@@ -18,6 +20,8 @@ from sentient_cli.llm.types import Chunk, Usage
 __all__ = ["Guarded", "OnFinding"]
 
 OnFinding: TypeAlias = Literal["end", "raise"]
+
+T = TypeVar("T")
 """What a finding does: the answer ends there with the reason ``content_filter``, or with a `ContentFilterError`."""
 
 
@@ -63,13 +67,14 @@ class Guarded:
             ContentFilterError: a filter has found something, and that is what findings do.
             ProviderError: of the class that fits; its text so far is what was shown.
         """
-        finding = await self._asked(request, call)
-        if finding is not None:
-            yield self._stopped(finding, "The request was stopped", "", None)
-            return
-        watch = _Watch(self._filters, call)
+        time = _Time(call.deadline)
+        watch = _Watch(self._filters, call, time)
         shown: list[str] = []
         try:
+            finding = await self._asked(request, call, time)
+            if finding is not None:
+                yield self._stopped(finding, "The request was stopped", "", None)
+                return
             async with aclosing(self._watched(request, call, watch)) as chunks:
                 async for chunk in chunks:
                     if chunk.restarted:
@@ -79,12 +84,14 @@ class Guarded:
         except ProviderError as error:
             error.partial_text = "".join(shown)
             raise
+        finally:
+            time.close()
         if watch.finding is not None:
             yield self._stopped(watch.finding, "The answer was stopped", "".join(shown), watch.usage)
 
-    async def _asked(self, request: Request, call: Call) -> Finding | None:
+    async def _asked(self, request: Request, call: Call, time: _Time) -> Finding | None:
         for each in self._filters:
-            told = await each.check_request(request)
+            told = await time.of(each.name, each.check_request(request))
             if isinstance(told, Verdict):
                 if told.notice:
                     call.note(told.notice)
@@ -120,6 +127,50 @@ class Guarded:
         )
 
 
+class _Time:
+    """What filters have of the time of a call."""
+
+    __slots__ = ("_watch",)
+
+    def __init__(self, deadline: float | None) -> None:
+        self._watch = None if deadline is None else Watch(None, None, deadline)
+        self.pause()
+
+    async def of(self, name: str, look: Coroutine[object, object, T]) -> T:
+        """What a filter comes to.
+
+        Raises:
+            ProviderTimeoutError: there is no more time.
+        """
+        watch = self._watch
+        if watch is None:
+            return await look
+        try:
+            if watch.resume():  # the reader was busy for so long: a filter that knows at once is heard still
+                watch.last(0.0)
+            return await look
+        except asyncio.CancelledError:
+            if not watch.interrupted():
+                raise
+        finally:
+            self.pause()
+        raise ProviderTimeoutError(
+            "The call took too long",
+            why=f"The filter {name!r:.60} was given no more time",
+            fix="Try again, or allow more time",
+        )
+
+    def pause(self) -> None:
+        """Nobody waits for a filter."""
+        if self._watch is not None:
+            self._watch.task = None
+
+    def close(self) -> None:
+        """It is over."""
+        if self._watch is not None:
+            self._watch.close()
+
+
 class _Watch:
     """One answer on its way through the filters."""
 
@@ -131,13 +182,15 @@ class _Watch:
         "_kind",
         "_last",
         "_since",
+        "_time",
         "_unsure",
         "finding",
         "usage",
     )
 
-    def __init__(self, filters: tuple[SafetyFilter, ...], call: Call) -> None:
+    def __init__(self, filters: tuple[SafetyFilter, ...], call: Call, time: _Time) -> None:
         self._filters = filters
+        self._time = time
         self._call = call
         self._held = Held(max((each.window for each in filters), default=0))
         self._since = [0] * len(filters)
@@ -217,7 +270,7 @@ class _Watch:
             if not (self._since[place] or self._unsure[place]) or (not is_end and self._since[place] < each.step):
                 continue
             text = held.end(self._unsure[place] + each.window)
-            verdict = await each.check_text(text, is_end=is_end)
+            verdict = await self._time.of(each.name, each.check_text(text, is_end=is_end))
             self._since[place] = 0
             self._unsure[place] = len(text) - verdict.safe
             if verdict.notice:

@@ -61,8 +61,12 @@ class ToolArguments:
         """
         try:
             if isinstance(arguments, str | bytes):
-                return self._adapter.validate_json(_object(arguments))
-            return self._adapter.validate_python(dict(arguments))
+                data = _object(arguments)
+                if data.lstrip()[:1] != b"[":  # the library would take a list for arguments by their places
+                    return self._adapter.validate_json(data)
+                faults = {"": "They have to be an object, with each argument by its name"}
+            else:
+                return self._adapter.validate_python(dict(arguments))
         except ValidationError as error:
             faults = faults_of(error)
         except UnicodeError:
@@ -72,10 +76,9 @@ class ToolArguments:
         ) from None
 
 
-def _object(text: str | bytes) -> str | bytes:
+def _object(text: str | bytes) -> bytes:
     data = text.encode() if isinstance(text, str) else text
-    # The library would take a list for arguments by their places.
-    return b"{}" if not data.strip() else data if data.lstrip()[:1] != b"[" else b"null"
+    return b"{}" if data.strip() in {b"", b"null"} else data  # some models write so that there are none
 
 
 def _routine(function: Callable[..., object]) -> Callable[..., object]:

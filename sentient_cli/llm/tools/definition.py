@@ -73,7 +73,8 @@ class Tool(ABC, Generic[P, R_co]):
         if not _NAME.fullmatch(self.name):
             fix = "Give it a `name` of 1 to 64 letters, digits, `_` and `-`"
             raise ToolDefinitionError(f"A tool cannot be called {self.name!r:.80}", fix=fix)
-        if timeout is not None and not timeout > 0:
+        seconds = cast("object", timeout)
+        if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
             fix = "Give seconds above 0, or None"
             raise ToolDefinitionError(f"The tool {self.name!r} cannot have a timeout of {timeout!r}", fix=fix)
 

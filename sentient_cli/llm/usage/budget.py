@@ -197,7 +197,7 @@ class Budget:
             # What costs nothing is always allowed; so is what is left, to the last cent.
             if amount > 0 and account.spent + account.held + account.reserved + amount > limit * _TOLERANCE:
                 self._warn(scope, account, limit, session)
-                raise _exceeded(kind, scope, amount, account.spent, limit, account.held)
+                raise _exceeded(kind, scope, amount, account.spent, limit, account.held, account.reserved)
         for _, account, _ in accounts:
             account.reserved += amount
         return Reserved(amount, session, tuple(account for _, account, _ in accounts))
@@ -324,14 +324,15 @@ class Reserved(msgspec.Struct, frozen=True):
 
 
 def _exceeded(
-    kind: Asking, scope: Scope, amount: float, spent: float, limit: float, held: float = 0.0
+    kind: Asking, scope: Scope, amount: float, spent: float, limit: float, held: float = 0.0, reserved: float = 0.0
 ) -> BudgetExceededError:
     if scope == "call":
         tried = f", after ${spent:.4f} for what was tried before" if spent else ""
         why = f"It would cost up to ${amount:.4f}{tried}, and a call may cost ${limit:.4f}"
     else:
-        aside = f", ${held:.4f} are set aside for batches" if held else ""
-        why = f"${spent:.4f} of ${limit:.4f} are spent{aside}, and this {kind} would cost up to ${amount:.4f}"
+        aside = {"batches": held, "calls that go on": reserved}
+        told = "".join(f", ${amount:.4f} are set aside for {whom}" for whom, amount in aside.items() if amount)
+        why = f"${spent:.4f} of ${limit:.4f} are spent{told}, and this {kind} would cost up to ${amount:.4f}"
     if scope == "call":
         what = "This call is over the budget of a call"
     elif spent * _TOLERANCE >= limit:

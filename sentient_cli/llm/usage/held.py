@@ -1,13 +1,21 @@
-"""What is set aside for batches until their results are read: a table beside that of the ledger."""
+"""What is set aside for batches until their results are read: a table beside that of the ledger.
+
+Results can be read for a month: Anthropic keeps them for 29 days, OpenAI for 30. What nobody has read by then was done
+and paid for as far as anybody can know, so it is written down as spent.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from typing import Final
 
 import msgspec
 
-__all__ = ["MAKE", "HeldBatch", "held_in_all", "hold", "let_go", "sum_of_held"]
+__all__ = ["KEPT_NS", "MAKE", "HeldBatch", "held_batches", "hold", "let_go", "spend_unread", "sum_of_held"]
+
+KEPT_NS: Final = 30 * 24 * 3600 * 10**9
+"""How long the results of a batch can be read, in nanoseconds."""
 
 MAKE: Final = (
     "CREATE TABLE IF NOT EXISTS held "
@@ -17,7 +25,16 @@ MAKE: Final = (
 _THERE: Final = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'held'"
 # The rows of a batch are called after it, with the place of the request behind a slash; "0" comes right after "/".
 _READ: Final = "SELECT total(cost) FROM usage WHERE call >= held.batch || '/' AND call < held.batch || '0'"
-_LEFT: Final = f"SELECT total(max(0.0, amount * share - ({_READ}))) FROM held WHERE at >= ?"  # noqa: S608 - constants
+_UNREAD: Final = f"max(0.0, amount * share - ({_READ}))"
+_LEFT: Final = f"SELECT total({_UNREAD}) FROM held WHERE at >= ?"  # noqa: S608 - constants
+_EACH: Final = f"SELECT batch, at, {_UNREAD} AS unread FROM held WHERE unread > 0 ORDER BY at"  # noqa: S608 - constants
+_SPEND: Final = f"""
+    INSERT OR IGNORE INTO usage (call, attempt, final, at, provider, model, session, profile, outcome, estimated, cost,
+        cached, degraded)
+    SELECT batch || '/unread', 1, 1, at, substr(batch, 1, instr(batch, '/') - 1), 'batch', session, profile,
+        'unread', 1, {_UNREAD} AS unread, 0, ''
+    FROM held WHERE at < ? AND unread > 0
+"""  # noqa: S608 - constants
 
 
 class HeldBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +90,7 @@ def let_go(connection: sqlite3.Connection, batch: str, share: float) -> None:
     """
     if share <= 0:
         connection.execute("DELETE FROM held WHERE batch = ?", (batch,))
+        connection.execute("DELETE FROM usage WHERE call = ?", (f"{batch}/unread",))
     else:
         connection.execute("UPDATE held SET share = ? WHERE batch = ?", (min(share, 1.0), batch))
 
@@ -95,16 +113,37 @@ def sum_of_held(
     return row[0]
 
 
-def held_in_all(connection: sqlite3.Connection) -> float:
-    """What is set aside for all batches, in a ledger that may have no table of them.
+def spend_unread(connection: sqlite3.Connection, before: int) -> None:
+    """Write down as spent what is set aside for batches whose results nobody can read any more.
+
+    Args:
+        connection: To the ledger.
+        before: They were handed in before this moment, in nanoseconds since the epoch.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(_SPEND, (before,))
+        connection.execute("DELETE FROM held WHERE at < ?", (before,))
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def held_batches(connection: sqlite3.Connection) -> list[tuple[str, int, float]]:
+    """The batches for which something is set aside, the oldest first, in a ledger that may have no table of them.
 
     Args:
         connection: To the ledger.
 
+    Returns:
+        Of each its key, when it was handed in, and US dollars.
+
     Example:
         >>> connection = sqlite3.connect(":memory:")
-        >>> held_in_all(connection)
-        0.0
+        >>> held_batches(connection)
+        []
         >>> connection.close()
     """
-    return sum_of_held(connection, 0) if connection.execute(_THERE).fetchone() else 0.0
+    return connection.execute(_EACH).fetchall() if connection.execute(_THERE).fetchone() else []

@@ -16,7 +16,7 @@ from sentient_cli.clock import Clock, SystemClock
 from sentient_cli.errors import StoreError
 from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.sqlite import check_version, connect, make_private, version_of
-from sentient_cli.llm.usage.held import MAKE, HeldBatch, hold, let_go, sum_of_held
+from sentient_cli.llm.usage.held import KEPT_NS, MAKE, HeldBatch, hold, let_go, spend_unread, sum_of_held
 from sentient_cli.llm.usage.rows import INSERT, INSERT_ONCE, SCHEMA, UsageRow, row_values
 from sentient_cli.store.lane import Lane
 
@@ -130,6 +130,7 @@ class UsageLedger:
 
         def work(connection: sqlite3.Connection) -> bool:
             hold(connection, batch)
+            self._spend_unread(connection)  # a server may go on for months
             return True
 
         return await self._read(work) or False
@@ -203,11 +204,14 @@ class UsageLedger:
                 old = self._clock.now_ns() - _KEEP_NS
                 self._connection.execute(MAKE)
                 self._connection.execute("DELETE FROM usage WHERE at < ?", (old,))
-                self._connection.execute("DELETE FROM held WHERE at < ?", (old,))
+                self._spend_unread(self._connection)
             except (sqlite3.Error, OSError, StoreError) as error:
                 self._broken = True
                 self._fail(error)
         return self._connection
+
+    def _spend_unread(self, connection: sqlite3.Connection) -> None:
+        spend_unread(connection, self._clock.now_ns() - KEPT_NS)
 
     def _fail(self, error: Exception) -> None:
         _logger.warning("The ledger of usage cannot be written: %s: %s", self.path, error)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from sentient_cli.errors import ConfigError
-from sentient_cli.loopback import is_loopback
+from sentient_cli.loopback import checked_address
 
 if TYPE_CHECKING:
     import ssl
@@ -21,6 +21,7 @@ def port_of(parts: SplitResult) -> int:
     """The port of an address.
 
     Example:
+        >>> from urllib.parse import urlsplit
         >>> port_of(urlsplit("https://models.example.com/v1"))
         443
     """
@@ -42,34 +43,25 @@ def check_address(provider: str, url: str) -> None:
         >>> check_address("mine", "http://127.0.0.1:8080/v1")
         >>> check_address("mine", "https://models.example.com/v1")
     """
-    parts = _split(url)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts, fault = checked_address(url)
+    if parts is None or fault == "none":
         raise ConfigError(
             f"The provider {provider!r} has no address that requests can be sent to",
             why=f"`base_url` is {_shown(parts, url)!r:.120}" if url else "`base_url` is empty",
             fix="Set `base_url` to something like `https://models.example.com/v1`",
         )
-    if parts.username or parts.password:
+    if fault == "password":
         raise ConfigError(
             f"The address of the provider {provider!r} holds a name or a password",
             why="Addresses are written to logs",
             fix="Give the credential as `api_key`",
         )
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if fault == "open":
         raise ConfigError(
             f"The provider {provider!r} would be asked without encryption",
             why=f"`base_url` is `http://{parts.hostname}`, which is not this machine",
             fix="Use `https`, or reach it through a tunnel that ends on this machine",
         )
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises when it is no number
-    except ValueError:
-        return None
-    return parts
 
 
 def _shown(parts: SplitResult | None, url: str) -> str:

@@ -64,7 +64,7 @@ class Begun:
             self.leave()
 
 
-async def answer(ask: Callable[[], Awaitable[Begun]], meter: Meter) -> AsyncGenerator[Chunk, None]:
+async def answer(ask: Callable[[], Awaitable[Begun]], meter: Meter) -> AsyncGenerator[Chunk, None]:  # noqa: C901 - each layer costs each piece
     """Ask, and give the answer piece by piece. Closing it frees the connection at once.
 
     Args:
@@ -80,9 +80,17 @@ async def answer(ask: Callable[[], Awaitable[Begun]], meter: Meter) -> AsyncGene
     try:
         begun = await ask()
         if begun.streamed:
-            feed, patience = begun.decoder.feed, begun.patience
+            decoder, patience = begun.decoder, begun.patience
+            feed = decoder.feed
             patience.begin()
-            while data := await _piece(begun):
+            while True:
+                broken: Exception | None = None
+                try:  # without a layer between: each costs each piece
+                    data = b"" if decoder.finished or decoder.done else await begun.incoming.readany()
+                except Exception as error:  # noqa: BLE001 - sorted there
+                    broken, data = error, b""
+                if not data and not (data := await _otherwise(begun, broken)):
+                    break
                 if not (chunks := feed(data)):
                     continue
                 patience.is_read = True
@@ -109,26 +117,36 @@ def _brings(chunks: Sequence[Chunk]) -> bool:
     return any(one.text or one.tool_call or one.thinking or one.refusal or one.finish_reason for one in chunks)
 
 
-async def _piece(begun: Begun) -> bytes:
-    """What came since; nothing once all is said."""
-    if begun.decoder.done:
-        return b""
-    if begun.decoder.finished:
-        return await _tail(begun)
-    data = b""
-    failure: ProviderError | None = None
-    try:
-        data = await begun.incoming.read_some()
-    except ProviderError as error:
-        failure = error
-    if begun.patience.renew():
-        data, failure = b"", begun.incoming.stalled()
-    if not data and await _taken_up(begun):
-        return await _piece(begun)
-    if failure is not None:
-        failure.partial_text = begun.decoder.text
-        raise failure
-    return data
+async def _otherwise(begun: Begun, broken: Exception | None) -> bytes:
+    """What came where nothing comes as usual; nothing once all is said.
+
+    Args:
+        begun: The answer.
+        broken: Why the connection broke, if it did.
+
+    Raises:
+        ProviderError: there is no more of it, though there should be.
+    """
+    while not begun.decoder.done:
+        if begun.decoder.finished:
+            return await _tail(begun)
+        failure = None if broken is None else begun.incoming.failure_of(broken)
+        if begun.patience.renew():
+            failure = begun.incoming.stalled()
+        if failure is not None and not isinstance(failure, ProviderError):
+            raise failure
+        if not await _taken_up(begun):
+            if failure is None:
+                break
+            failure.partial_text = begun.decoder.text
+            raise failure
+        try:
+            if data := await begun.incoming.readany():
+                return data
+            broken = None
+        except Exception as error:  # noqa: BLE001 - sorted above
+            broken = error
+    return b""
 
 
 async def _tail(begun: Begun) -> bytes:

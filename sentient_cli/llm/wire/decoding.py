@@ -73,13 +73,11 @@ class StreamDecoder:
             data: Bytes of the body.
         """
         chunks: list[Chunk] = []
-        take = self._take
         try:
-            for _, frame in self._events.feed(data):
+            for frame in self._events.carried(data):  # some servers send empty ones as signs of life
                 if self.done:
                     break
-                if frame:  # some servers send empty ones as signs of life
-                    take(frame, chunks)
+                self._take(frame, chunks)
         except Exception as error:  # noqa: BLE001 - sorted there
             self._stop(error)
         return chunks if self._halves is None else self._halves.mended(chunks)

@@ -202,7 +202,7 @@ def error_of(
 
 def _fix(kind: Kind, retry_after: float | None) -> str:
     fix = next((fix for known, fix in _FIXES if issubclass(kind, known)), "Try again")
-    return fix if retry_after is None else fix.replace("Wait a moment", f"Wait {math.ceil(retry_after)} s")
+    return fix if not retry_after else fix.replace("Wait a moment", f"Wait {math.ceil(retry_after)} s")
 
 
 def _kind(status: int | None, refusal: Refusal) -> Kind:

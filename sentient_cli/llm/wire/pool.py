@@ -68,8 +68,9 @@ class Answered(Protocol):
         """Its headers, with names in lower case."""
         ...
 
-    def readany(self) -> Awaitable[bytes]:
-        """Give what has come since, at least a byte; nothing at the end."""
+    @property
+    def readany(self) -> Callable[[], Awaitable[bytes]]:
+        """Gives what has come since, at least a byte; nothing at the end."""
         ...
 
     def at_eof(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from sentient_cli.errors import ProviderConnectionError, ProviderTimeoutError
@@ -31,12 +31,13 @@ class Incoming:
         config: The settings of its call.
     """
 
-    __slots__ = ("_answered", "_config", "_freed", "_provider", "_readany", "headers", "status")
+    __slots__ = ("_answered", "_config", "_freed", "_provider", "headers", "readany", "status")
 
     def __init__(self, provider: str, answered: Answered, freed: Callable[[], None], config: RemoteConfig) -> None:
         self._provider = provider
         self._answered = answered
-        self._readany = answered.readany
+        self.readany: Callable[[], Awaitable[bytes]] = answered.readany
+        """As `read_some`, with what the connection itself raises: for who reads every piece, and sorts it there."""
         self._freed: Callable[[], None] | None = freed
         self._config = config
         self.status: int = answered.status
@@ -50,10 +51,14 @@ class Incoming:
             ProviderError: the connection broke, or is silent for too long.
         """
         try:
-            return await self._readany()
+            return await self.readany()
         except Exception as error:  # noqa: BLE001 - the seam sorts them
-            failure = failure_of(self._provider, error, self._config)
+            failure = self.failure_of(error)
         raise failure
+
+    def failure_of(self, error: Exception) -> Exception:
+        """Our error for what the connection raised; what is none of the network is given back as it is."""
+        return failure_of(self._provider, error, self._config)
 
     async def read(self, limit: int) -> bytes:
         """All of it, unpacked.
@@ -96,7 +101,7 @@ class Incoming:
         ending = asyncio.get_running_loop().call_later(_GRACE, self.close)
         try:
             with contextlib.suppress(Exception):
-                while await self._readany():
+                while await self.readany():
                     pass
         finally:
             ending.cancel()

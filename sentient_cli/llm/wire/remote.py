@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from functools import partial
+from threading import Lock
 from typing import Generic, TypeVar
 
 from sentient_cli.config.secret import Secret
@@ -40,6 +41,7 @@ class RemoteProvider(Generic[C]):
         self._now = now
         self._keys = KeyRing(config.keys, now)
         self._transport: Transport | None = None
+        self._connecting = Lock()
         self._meter = Meter()
         self._limits: Mapping[str, str] = {}
         self._closing = Closing()
@@ -132,9 +134,11 @@ class RemoteProvider(Generic[C]):
         """
         if self._closing.is_closed:
             raise closed(self._id)
-        if self._transport is None:
-            self._transport = Transport(self._id, self._config)
-        return self._transport
+        transport = self._transport
+        if transport is None:
+            with self._connecting:  # loops in several threads share it
+                transport = self._transport = self._transport or Transport(self._id, self._config)
+        return transport
 
     def _begin(self, request: Request) -> Awaitable[Begun]:
         """Send a request with the key whose turn it is, or with another where that is refused."""

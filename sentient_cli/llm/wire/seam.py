@@ -1,10 +1,9 @@
-"""The one place where what the network's library raises becomes an error of ours."""
+"""The one place where what the network raises becomes an error of a provider."""
 
 from __future__ import annotations
 
 import socket
 import ssl
-import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -55,7 +54,7 @@ def _late(provider: str, error: Exception, config: RemoteConfig) -> ProviderErro
         return None
     if isinstance(error, StalledError):
         return stalled(provider, config.patience)
-    if isinstance(error, NotReachedError) or _is(error, "ConnectionTimeoutError"):
+    if isinstance(error, NotReachedError):
         what, setting, seconds = "cannot be reached in time", "connect_timeout", config.connect_timeout
     else:
         what, setting, seconds = "fell silent", "timeout", config.timeout
@@ -67,18 +66,9 @@ def _late(provider: str, error: Exception, config: RemoteConfig) -> ProviderErro
     )
 
 
-def _is(error: Exception, *names: str) -> bool:
-    """Whether it is of one of these classes of the library, which has raised nothing where it was not imported."""
-    library = sys.modules.get("aiohttp")
-    kinds: list[object] = [getattr(library, name, None) for name in names]
-    return any(isinstance(kind, type) and isinstance(error, kind) for kind in kinds)
-
-
 def _unsendable(provider: str, error: Exception) -> ConfigError | None:
     # What it says may hold the header, and so the key.
-    if _is(error, "InvalidURL", "NonHttpUrlClientError"):
-        return ConfigError(f"The address of the provider {provider!r} is none", fix="Correct its `base_url`")
-    if isinstance(error, ValueError) and not (isinstance(error, OSError) or _is(error, "ClientError")):
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
         return ConfigError(
             f"A request to the provider {provider!r} cannot be sent",
             why="A header or the address has characters that are not allowed there",
@@ -88,31 +78,24 @@ def _unsendable(provider: str, error: Exception) -> ConfigError | None:
 
 
 def _unreachable(provider: str, error: Exception, config: RemoteConfig) -> ProviderError | None:
-    garbled = isinstance(error, GarbledError) or _is(error, "ClientResponseError") or _is_malformed(error)
-    if not (garbled or isinstance(error, OSError | EOFError) or _is(error, "ClientError")):
+    if not isinstance(error, OSError | EOFError):
         return None
     what, fix, retryable = "The connection to the provider {!r} broke", "Try again", True
-    if isinstance(error, ProxyFailedError) or _is(error, "ClientProxyConnectionError", "ClientHttpProxyError"):
+    if isinstance(error, ProxyFailedError):
         what, fix = "The proxy to the provider {!r} does not work", "Check its setting `proxy`"
     elif isinstance(error, NoHttp2Error):
         what, fix, retryable = "The provider {!r} does not speak HTTP/2", "Remove `http2` from its settings", False
-    elif isinstance(error, ssl.SSLError) or _is(error, "ClientSSLError", "ServerFingerprintMismatch"):
+    elif isinstance(error, ssl.SSLError):
         what, retryable = "The provider {!r} cannot be trusted", False
         fix = "Check its `base_url`; a certificate of your own goes into `ca_file`"
-    elif isinstance(error, socket.gaierror) or _is(error, "ClientConnectorDNSError"):
+    elif isinstance(error, socket.gaierror):
         what, fix = "The provider {!r} has a name that leads nowhere", "Check the network and its `base_url`"
-    elif isinstance(error, ConnectionRefusedError | NoConnectionError) or _is(error, "ClientConnectorError"):
+    elif isinstance(error, ConnectionRefusedError | NoConnectionError):
         what, fix = "The provider {!r} cannot be reached", "Check the network and its `base_url`"
         if config.base_url.startswith("http:"):
             fix = "Start it, or check its `base_url`"
-    elif garbled:
+    elif isinstance(error, GarbledError):
         what, fix = "The provider {!r} does not speak HTTP as it should", "Check its `base_url`"
     place = urlsplit(config.proxy if what.startswith("The proxy") and config.proxy else config.base_url)
     why = reason_of(error, f"{place.hostname}:{port_of(place)}")
     return ProviderConnectionError(what.format(provider), why=why, fix=fix, provider=provider, retryable=retryable)
-
-
-def _is_malformed(error: Exception) -> bool:
-    module = sys.modules.get("aiohttp.http_exceptions")
-    kind: object = getattr(module, "HttpProcessingError", None)
-    return isinstance(kind, type) and isinstance(error, kind)

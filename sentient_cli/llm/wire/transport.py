@@ -18,7 +18,7 @@ from sentient_cli.llm.wire.seam import failure_of
 if TYPE_CHECKING:
     import ssl
 
-    from sentient_cli.llm.wire.http1 import Http1Pool
+    from sentient_cli.llm.wire.http1.pool import Http1Pool
     from sentient_cli.llm.wire.http2.pool import Http2Pool
     from sentient_cli.llm.wire.settings import RemoteConfig
 
@@ -74,7 +74,7 @@ class Transport:
     @property
     def facts(self) -> PoolFacts:
         """How its pools are used."""
-        pools = [pool for pool in self._pools.values() if not pool.loop.is_closed()]
+        pools = [pool for pool in list(self._pools.values()) if not pool.loop.is_closed()]
         return PoolFacts(
             open=sum(pool.open for pool in pools),
             in_use=sum(pool.in_use for pool in pools),
@@ -92,8 +92,10 @@ class Transport:
     async def _pool(self, loop: asyncio.AbstractEventLoop) -> AnyPool:
         if self._closed:
             raise closed(self._provider)
-        for dead in [one for one in self._pools if one.is_closed()]:
-            self._pools.pop(dead).abandon()
+        for dead in [one for one in list(self._pools) if one.is_closed()]:  # other threads may do the same
+            gone = self._pools.pop(dead, None)
+            if gone is not None:
+                gone.abandon()
         if self._context is None:
             self._context = tls_context(self._provider, self._config)
         pool = self._pools[loop] = self._made(self._context)
@@ -106,7 +108,7 @@ class Transport:
             from sentient_cli.llm.wire.http2.pool import Http2Pool  # noqa: PLC0415 - what is not used is not loaded
 
             return Http2Pool(self._provider, self._config, context)
-        from sentient_cli.llm.wire.http1 import Http1Pool  # noqa: PLC0415 - a fifth of a second, for those that call
+        from sentient_cli.llm.wire.http1.pool import Http1Pool  # noqa: PLC0415 - what is not used is not loaded
 
         return Http1Pool(self._provider, self._config, context)
 

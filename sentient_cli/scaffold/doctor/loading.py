@@ -62,8 +62,8 @@ def _look(wanted: Wanted) -> Iterator[Finding]:
 
 def _model(loaded: Loaded) -> Finding:
     from sentient_cli.clock import SystemClock, SystemIds
-    from sentient_cli.host.compose import build_llm
     from sentient_cli.host.key_stores import stored_keys
+    from sentient_cli.host.llm import build_llm
     from sentient_cli.host.llm_endings import ending_of
 
     clock, settings = SystemClock(), loaded.settings

@@ -81,7 +81,7 @@ def check_local(here: Surroundings) -> Iterator[Finding]:  # noqa: ARG001 - a ch
 
 def check_keyring(here: Surroundings) -> Iterator[Finding]:
     """The system's store of secrets; without one it matters only to whom keeps keys there."""
-    answer = ask([sys.executable, "-c", _ASK_KEYRING], where=here.start, environment=here.environment, seconds=10)
+    answer = ask([sys.executable, "-P", "-c", _ASK_KEYRING], where=here.start, environment=here.environment, seconds=10)
     status, _, said = sanitize_line(answer.out).strip().partition(" ")
     if status == "ok":
         yield Finding("keyring", "ok", said)

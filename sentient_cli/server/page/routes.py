@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,6 +62,8 @@ class _File(msgspec.Struct, frozen=True):
 @cache
 def _files() -> Mapping[str, _File]:
     """Every file that there is to send, by its name; a request's path is only looked up here."""
+    from importlib.resources import files  # noqa: PLC0415 - nothing else of a server needs it
+
     found: dict[str, _File] = {}
     for file in (files("sentient_cli.server.page") / "static").iterdir():
         kind = _TYPES.get(file.name[file.name.rfind(".") :])

@@ -210,6 +210,8 @@ def test_a_kind_that_nobody_knows_and_the_offline_model_take_everything() -> Non
         ("anthropic", "claude-haiku-4-5", {"thinking_tokens": 99, "max_tokens": 5000}, "becomes 1024 | 1024 to 4999"),
         ("anthropic", "claude-haiku-4-5", {"thinking_tokens": 6000, "max_tokens": 5000}, "becomes 4999 | `max_tokens`"),
         ("anthropic", "claude-haiku-4-5", {"effort": "low", "max_tokens": 100}, "leaves less than 1024"),
+        ("anthropic", "claude-haiku-4-5", {"stop": ["\n", "END"]}, 'becomes ["END"] | white space'),
+        ("anthropic", "claude-haiku-4-5", {"stop": ["\n"]}, "left out | white space"),
         (
             "anthropic",
             "claude-haiku-4-5",

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sentient_cli.errors import RateLimitError
+from sentient_cli.errors import ProviderError, RateLimitError
+from sentient_cli.llm import LLMManager, LLMProvider, OfflineProvider
 from sentient_cli.llm.call import CallOptions
+from sentient_cli.llm.providers.lazy import LazyProvider
+from sentient_cli.testing import FixedClock
 from tests.cli.llm_command_kit import chat_answer
 from tests.llm.factory.socket_kit import Waits, configured, table
 from tests.support.llm_server import Answer, LLMServer
@@ -72,3 +77,68 @@ async def test_how_long_a_call_waits_for_its_turn_is_a_setting(limit_wait: float
                 assert (await manager.generate("Hello")).attempts == 1
                 assert clock.slept == [pytest.approx(slept)]
         assert len(server.requests) == (6 if slept is None else 7)
+
+
+class Still(FixedClock):
+    """A clock that stands still: whoever waits is not woken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.set()
+        await asyncio.Event().wait()
+
+
+@pytest.mark.story("1.8")
+async def test_who_waits_for_its_turn_does_not_when_the_provider_is_closed() -> None:
+    clock = Still()
+    with LLMServer(chat_answer("Hi")) as server:
+        told = _told(server, limit_wait=100)
+        told["providers"] = {"mine": table(server) | {"requests_per_minute": 1}}
+        async with configured(told, clock=clock) as manager:
+            await manager.generate("Hello")
+            late = asyncio.create_task(manager.generate("Hello"))
+            await clock.waits.wait()
+            await manager.aclose()
+            with pytest.raises(ProviderError, match="is closed"):
+                await late
+        assert len(server.requests) == 1
+
+
+@pytest.mark.story("3.1", "13.7")
+async def test_loops_in_several_threads_share_a_manager_and_leave_nothing_open() -> None:
+    together = threading.Barrier(4)
+
+    async def ask(manager: LLMManager) -> set[str]:
+        together.wait()  # so that the provider, and its connections, are made by all at once
+        return {answer.text for answer in await asyncio.gather(*(manager.generate("Hello") for _ in range(3)))}
+
+    with LLMServer(lambda _: chat_answer("Hi")) as server:
+        async with configured(_told(server), keys=["MY_KEY"]) as manager:
+            answers = await asyncio.gather(
+                *(asyncio.to_thread(lambda: asyncio.run(ask(manager))) for _ in range(together.parties))
+            )
+        assert answers == [{"Hi"}] * together.parties
+        await asyncio.to_thread(server.wait_open, 0)
+
+
+def test_a_provider_is_made_once_though_several_threads_ask_for_it() -> None:
+    making, asked = threading.Event(), threading.Event()
+
+    def make() -> OfflineProvider:
+        making.set()
+        asked.wait(60)
+        return OfflineProvider()
+
+    provider = LazyProvider("offline", make)
+
+    def ask_again() -> LLMProvider:
+        making.wait(60)
+        asked.set()
+        return provider.made
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.submit(lambda: provider.made), threads.submit(ask_again)
+    assert first.result() is second.result()

@@ -17,12 +17,14 @@ from sentient_cli.errors import (
     SentientError,
     ServerError,
 )
+from sentient_cli.llm import Message
 from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.resilience.policies import ProviderPolicies
 from sentient_cli.llm.resilience.retry import RetryContext
 from tests.cli.llm_command_kit import chat_answer
-from tests.llm.factory.socket_kit import DOWN, Records, Waits, configured, pair, refusal
-from tests.support.llm_server import Answer, LLMServer
+from tests.llm.factory.socket_kit import DOWN, Records, Waits, configured, pair, refusal, table
+from tests.llm.providers import anthropic_wire
+from tests.support.llm_server import Answer, LLMServer, Received, as_json
 
 WELL = chat_answer("Hello")
 ALONE = {"model": "one:large", "groups": dict[str, list[str]]()}
@@ -53,7 +55,7 @@ async def test_an_attempt_and_a_call_have_their_time() -> None:
         told = pair(one, two, **ALONE, retry={"attempts": 2, "base": 0})
         tables = told["providers"]
         assert isinstance(tables, dict)
-        tables["one"]["attempt_timeout"] = 0.1
+        tables["one"]["attempt_timeout"] = 0.5
         async with configured(told) as manager:
             answer = await manager.generate("Hello")
             assert (answer.text, answer.attempts) == ("Hello", 2)
@@ -61,6 +63,70 @@ async def test_an_attempt_and_a_call_have_their_time() -> None:
                 await manager.generate("Hello", model="two:small", options=CallOptions(timeout=0.1))
         await asyncio.to_thread(two.wait_open, 0)
         assert len(two.requests) == 1
+
+
+BODY = b"".join(WELL.pieces())
+SLOW = {
+    "before its head": Answer(WELL.body, delay=60),
+    "before its first byte": Answer(WELL.body, cut=0, how="stall"),
+    "in its middle": Answer(WELL.body, cut=len(BODY) // 2, how="stall"),
+    "byte by byte": Answer([bytes([byte]) for byte in BODY], pace=0.05),
+}
+
+
+@pytest.mark.story("4.2")
+@pytest.mark.parametrize("slow", SLOW.values(), ids=list(SLOW))
+async def test_the_deadline_of_the_settings_ends_whatever_goes_on(slow: Answer) -> None:
+    with LLMServer(slow) as one, LLMServer(slow) as two:
+        async with configured(pair(one, two, deadline=0.3)) as manager:
+            with pytest.raises(ProviderTimeoutError) as caught:
+                await manager.generate("Hello")
+        await asyncio.gather(*(asyncio.to_thread(each.wait_open, 0) for each in (one, two)))
+        assert (len(one.requests), len(two.requests)) == (1, 0)
+    assert (caught.value.what, caught.value.provider) == ("The call took too long", "one")
+    assert caught.value.partial_text in {"", "Hello"}
+
+
+@pytest.mark.story("4.2")
+async def test_the_deadline_holds_for_filters_that_ask_somebody_too() -> None:
+    fine = as_json({"results": [{"flagged": False}]})
+    with LLMServer(WELL) as one, LLMServer(Answer(fine.body, delay=60), fine, Answer(fine.body, delay=60)) as judge:
+        told = pair(one, one, **ALONE, deadline=0.3, safety={"moderation": "judge", "when_down": "pass"})
+        tables = told["providers"]
+        assert isinstance(tables, dict)
+        tables["judge"] = table(judge, "openai", "JUDGE_KEY")
+        async with configured(told, keys=["JUDGE_KEY"]) as manager:
+            for asked in (0, 1):  # of the question, and then of the answer
+                with pytest.raises(ProviderTimeoutError) as caught:
+                    await manager.generate("Hello")
+                assert caught.value.why == "The filter 'moderation' was given no more time"
+                assert (len(one.requests), caught.value.partial_text) == (asked, "")
+        await asyncio.gather(*(asyncio.to_thread(each.wait_open, 0) for each in (one, judge)))
+
+
+@pytest.mark.story("4.2", "E2.3")
+async def test_the_deadline_holds_while_a_provider_counts() -> None:
+    counting = as_json({"input_tokens": 5})
+
+    def answer(received: Received) -> Answer:
+        is_counted = received.path.endswith("count_tokens")
+        return Answer(counting.body, delay=60) if is_counted else Answer(anthropic_wire.text_answer(["Hi"]))
+
+    long = [Message.user("word " * 300) for _ in range(30)]
+    with LLMServer(answer) as one:
+        told = {
+            "model": "one:claude-sonnet-5-5",
+            "providers": {"one": {"kind": "anthropic", "base_url": one.url, "api_key_env": "ONE_KEY"}},
+            "context": {"fit": "trim", "tokens": 4000, "count": "provider"},
+            "usage": False,
+        }
+        async with configured(told, keys=["ONE_KEY"]) as manager:
+            assert (await manager.generate("Hello")).text == "Hi"
+            with pytest.raises(ProviderTimeoutError) as caught:
+                await manager.generate(long, options=CallOptions(timeout=0.3))
+        await asyncio.to_thread(one.wait_open, 0)
+        assert [request.path.rsplit("/", 1)[-1] for request in one.requests] == ["messages", "count_tokens"]
+    assert caught.value.why == "The conversation was not made to fit by then"
 
 
 class Thrice:

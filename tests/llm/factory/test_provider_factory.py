@@ -174,8 +174,9 @@ def test_a_manager_knows_every_kind_without_settings() -> None:
     manager = _build(OPENAI_API_KEY="sk-mine-1234")
     provider, model = manager.resolve("openai:a-model-of-tomorrow")
     assert (provider.provider_id, model) == ("openai", "a-model-of-tomorrow")
-    with pytest.raises(ConfigError, match="There is no provider 'opneai'"):
+    with pytest.raises(ConfigError, match="There is no provider 'opneai'") as caught:
         manager.resolve("opneai:x")
+    assert "Did you mean the provider `openai`?" in caught.value.fix
     assert manager.resolve()[0].provider_id == "offline"
 
 

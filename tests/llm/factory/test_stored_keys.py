@@ -16,6 +16,7 @@ from sentient_cli.credentials.manager import CredentialManager, Policy
 from sentient_cli.errors import AuthenticationError, CredentialHostError, CredentialNotFoundError, CredentialStoreError
 from sentient_cli.host.key_stores import StoredKeys
 from sentient_cli.host.llm import build_llm
+from sentient_cli.llm import LLMManager
 from sentient_cli.llm.anthropic import AnthropicConfig
 from sentient_cli.llm.compatible.vendors import VENDORS
 from sentient_cli.llm.openai import OpenAIConfig
@@ -23,6 +24,7 @@ from sentient_cli.llm.providers.factory import provider_factory
 from sentient_cli.llm.providers.kinds import KINDS
 from sentient_cli.llm.types import Message
 from sentient_cli.testing import MemoryCredentialStore
+from tests.cli.llm_command_kit import chat_answer
 from tests.support.llm_server import LLMServer, as_json
 
 _STORED = "sk-stored-0123456789"
@@ -125,6 +127,33 @@ def test_a_store_that_is_down_is_told_and_asked_again() -> None:
 def _lab(server: LLMServer) -> LlmSettings:
     table = ProviderSettings(kind="compatible", base_url=f"{server.url}/v1")
     return LlmSettings(model="lab:small", providers={"lab": table}, usage=False)
+
+
+_VARIABLE = {"LAB_KEY": "sk-variable-0123456789"}
+
+
+@pytest.mark.story("1.4")
+@pytest.mark.parametrize(
+    ("given", "environment", "key"),
+    [
+        ("sk-given-0123456789", _VARIABLE, "sk-given-0123456789"),
+        (None, _VARIABLE, "sk-variable-0123456789"),
+        (None, {}, _STORED),
+    ],
+)
+async def test_the_key_that_is_sent_is_the_first_that_was_declared(
+    given: str | None, environment: Mapping[str, str], key: str
+) -> None:
+    stores = _Stores()
+    with LLMServer(chat_answer("Hi")) as server:
+        stores.put("lab", _STORED, server.url)
+        table = ProviderSettings(kind="compatible", base_url=f"{server.url}/v1", api_key_env=("LAB_KEY",))
+        given_key = Secret(given) if given else None
+        provider = provider_factory("lab", table, environment, api_key=given_key, stores=stores.keys)
+        manager = LLMManager([provider], default_model="lab:small")
+        assert (await manager.generate("Hello")).text == "Hi"
+        await manager.aclose()
+        assert [request.headers["authorization"] for request in server.requests] == [f"Bearer {key}"]
 
 
 async def test_a_refused_key_names_the_credential_that_it_is() -> None:

@@ -55,8 +55,8 @@ def offering(certificate: Path, *protocols: str) -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def proxied(refusal: str) -> AsyncGenerator[tuple[str, list[str]], None]:
-    """A proxy that lets all through, or nothing."""
+async def proxied(refusal: str, context: ssl.SSLContext | None = None) -> AsyncGenerator[tuple[str, list[str]], None]:
+    """A proxy that lets all through, or nothing; encrypted with a context, if one is given."""
     heads: list[str] = []
     tasks: list[asyncio.Task[None]] = []
 
@@ -74,7 +74,10 @@ async def proxied(refusal: str) -> AsyncGenerator[tuple[str, list[str]], None]:
             await asyncio.gather(copy(reader, back), copy(there, writer), return_exceptions=True)
         writer.close()
 
-    async with listening(lambda reader, writer: tasks.append(asyncio.create_task(serve(reader, writer)))) as url:
+    def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.append(asyncio.create_task(serve(reader, writer)))
+
+    async with listening(met, context) as url:
         yield url, heads
         await asyncio.gather(*tasks)
 
@@ -82,6 +85,7 @@ async def proxied(refusal: str) -> AsyncGenerator[tuple[str, list[str]], None]:
 @asynccontextmanager
 async def listening(
     met: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None] | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> AsyncGenerator[str, None]:
     """A server that accepts connections, does with them what it is told, and leaves none."""
     writers: list[asyncio.StreamWriter] = []
@@ -91,7 +95,7 @@ async def listening(
         if met is not None:
             met(reader, writer)
 
-    served = await asyncio.start_server(accept, "127.0.0.1", 0)
+    served = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
     try:
         yield f"http://127.0.0.1:{served.sockets[0].getsockname()[1]}"
     finally:

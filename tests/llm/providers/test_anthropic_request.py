@@ -29,6 +29,7 @@ from sentient_cli.llm.anthropic.messages import Conversation
 from sentient_cli.llm.anthropic.request import Asked, ask
 from sentient_cli.llm.anthropic.schemas import closed
 from sentient_cli.llm.types import JsonValue
+from sentient_cli.llm.wire.unanswered import with_results
 
 NEW, OLD, OLDEST = "claude-opus-5", "claude-sonnet-4-5-20250929", "claude-3-5-haiku-latest"
 GIF = b"GIF89a\x01"
@@ -223,8 +224,9 @@ def test_in_whatever_order_the_turns_go_to_and_fro_and_nothing_is_lost(messages:
     assert all(one != other for one, other in pairwise(roles))
     assert prefill or roles[-1] == "user"
     told = sum(len(turn["content"]) for turn in turns if isinstance(turn["content"], list)) + len(said.system)
-    given_ = sum(bool(message.text.strip()) or message.role == "tool" for message in messages)  # white space is nothing
-    given_ += sum(len(message.tool_calls) for message in messages)
+    whole = with_results(messages)
+    given_ = sum(bool(message.text.strip()) or message.role == "tool" for message in whole)  # white space is nothing
+    given_ += sum(len(message.tool_calls) for message in whole)
     assert given_ <= told <= given_ + 2
 
 
@@ -353,7 +355,7 @@ def test_names_and_what_is_only_for_this_provider_are_sent_and_the_rest_is_said(
             user="u1",
             metadata={"team": "a"},
             service_tier="auto",
-            stop=("END",),
+            stop=("END", "\n\n"),
             seed=4,
             extra={"anthropic": {"speed": "fast", "betas": ["fast-mode-2026-02-01"]}, "openai": {"x": 1}},
         )
@@ -365,6 +367,7 @@ def test_names_and_what_is_only_for_this_provider_are_sent_and_the_rest_is_said(
     assert "x" not in sent.body
     assert sent.betas == ("fast-mode-2026-02-01",)
     assert sent.notices == [
+        "White space alone in `stop` is not sent: the provider refuses it",
         "`seed` is not sent: the provider has no such parameter",
         "`metadata` is not sent: the provider keeps none but `user_id`",
     ]

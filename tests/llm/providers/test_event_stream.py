@@ -85,3 +85,37 @@ def test_an_event_that_is_too_large_is_given_up(most: int, size: int) -> None:
     assert read(body + b"\n\n", [size], most + 1) == [ServerSentEvent(b"", body[6:])]
     with pytest.raises(OversizedEventError):
         read(body + b"xx", [size], most)
+
+
+_ODD = [
+    b"data: x",
+    b"data:y",
+    b"data: ",
+    b"event: a",
+    b"event:",
+    b"id: 1",
+    b":",
+    b"\n",
+    b"\n\n",
+    b"\r",
+    b"\r\n",
+    b"\xef\xbb\xbf",
+]
+
+
+@given(st.lists(st.sampled_from(_ODD), max_size=12), sizes)
+def test_what_events_carry_is_what_is_in_them(parts: list[bytes], sizes: list[int]) -> None:
+    body, turns, place = b"".join(parts), cycle(sizes), 0
+    named, nameless = EventDecoder(), EventDecoder()
+    while place < len(body):
+        piece = body[place : place + next(turns)]
+        place += len(piece)
+        assert nameless.carried(piece) == [event.data for event in named.feed(piece) if event.data]
+    assert nameless.end() == named.end()
+
+
+@given(st.lists(events, min_size=1, max_size=5))
+def test_an_event_that_comes_by_itself_is_carried_at_once(told: list[ServerSentEvent]) -> None:
+    decoder = EventDecoder()
+    for event in told:
+        assert decoder.carried(written(event)) == ([event.data] if event.data else [])

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.config.secret import Secret
-from sentient_cli.llm import LLMManager, Message, Request, run_tools, tool
+from sentient_cli.llm import LLMManager, Message, Request, ToolCall, run_tools, tool
 from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
 from sentient_cli.llm.chatwire.decoder import ChatDecoder
 from sentient_cli.llm.chatwire.details import Details, details_in
-from sentient_cli.llm.chatwire.dialect import DETAILS
+from sentient_cli.llm.chatwire.dialect import CONTENT, DETAILS
+from sentient_cli.llm.chatwire.messages import wire_messages
 from sentient_cli.llm.compatible import CompatibleConfig, CompatibleProvider
+from sentient_cli.llm.compatible.vendors import vendor_of
 from sentient_cli.llm.openai.responses_body import responses_body
 from sentient_cli.llm.parts import TextPart, ThinkingPart
 from sentient_cli.llm.types import JsonValue
@@ -87,6 +89,58 @@ async def test_an_answer_without_thoughts_has_none() -> None:
     assert "reasoning_details" not in await _sent_back(Answer(as_sse([empty, CALL, *ending("tool_calls")], done=True)))
 
 
+def _thinking(*texts: str, **more: JsonValue) -> dict[str, JsonValue]:
+    return {"type": "thinking", "thinking": [{"type": "text", "text": text} for text in texts], **more}
+
+
+REFERENCE: JsonValue = {"type": "reference", "reference_ids": [1]}
+IN_CONTENT: list[JsonValue] = [
+    [_thinking("Add ")],
+    [_thinking("them")],
+    [{"type": "thinking", "thinking": [{"type": "text", "text": "."}, REFERENCE], "signature": "Et8B", "closed": True}],
+    [{"type": "text", "text": "On"}],
+    "e.",
+]
+PUT_TOGETHER = {
+    "type": "thinking",
+    "thinking": [{"type": "text", "text": "Add them."}, REFERENCE],
+    "signature": "Et8B",
+    "closed": True,
+}
+
+
+@pytest.mark.story("1.6")
+@pytest.mark.parametrize("is_streamed", [True, False], ids=["streamed", "whole"])
+async def test_those_in_the_content_go_back_in_it_with_every_answer(is_streamed: bool) -> None:
+    told = [frame({"content": piece}) for piece in IN_CONTENT]
+    asked: Answer = Answer(as_sse([*told, CALL, *ending("tool_calls")], done=True))
+    if not is_streamed:
+        function = {"name": "add", "arguments": '{"a": 1, "b": 2}'}
+        calls = [{"id": "call_1", "type": "function", "function": function}]
+        message = {
+            "role": "assistant",
+            "content": [PUT_TOGETHER, {"type": "text", "text": "One."}],
+            "tool_calls": calls,
+        }
+        asked = as_json({"model": MODEL, "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]})
+    final = Answer(as_sse([*told, *ending()], done=True))
+    with LLMServer(asked, final, Answer(text_answer(["Bye."]))) as server:
+        config = CompatibleConfig(base_url=f"{server.url}/v1", default_model=MODEL, api_keys=(Secret("sk-1"),))
+        manager = LLMManager([CompatibleProvider("mistral", config)], default_model="mistral")
+        answer = await run_tools("What is 1 + 2?", [add], manager=manager)
+        (thought,) = answer.thinking
+        assert (answer.text, thought.text) == ("One.", "Add them.")
+        said = [Message.user("What is 1 + 2?"), *answer.messages, Message.user("Thanks")]
+        assert (await manager.generate(said)).thinking == ()
+        await manager.aclose()
+    again = cast("list[dict[str, object]]", server.requests[2].json()["messages"])
+    assert [message["role"] for message in again] == ["user", "assistant", "tool", "assistant", "user"]
+    for place in (1, 3):
+        assert again[place]["content"] == [PUT_TOGETHER, {"type": "text", "text": "One."}]
+    assert "tool_calls" in again[1]
+    assert "reasoning_details" not in again[1]
+
+
 async def test_a_reader_sees_their_text() -> None:
     told = [frame({"reasoning_details": piece}) for piece in PIECES]
     with LLMServer(Answer(as_sse([*told, frame({"content": "Three."}), *ending()], done=True))) as server:
@@ -112,6 +166,24 @@ def test_nobody_else_gets_them() -> None:
     claude = AnthropicProvider(AnthropicConfig(api_key=Secret("sk-1")))
     body = claude.asked(Request(model="claude-opus-5-5", messages=HISTORY)).body
     assert [part["signature"] for part in _blocks(body["messages"]) if part["type"] == "thinking"] == ["EqQB"]
+
+
+def test_those_of_openrouter_and_of_mistral_are_not_mixed_up() -> None:
+    ours = ThinkingPart("Hm", json.dumps([_thinking("Hm")]))
+    history = (HISTORY[0], Message.assistant((ours, OTHERS, TextPart("Three."))), HISTORY[2])
+    assert _said_to("mistral", history) == {
+        "role": "assistant",
+        "content": [_thinking("Hm", closed=True), {"type": "text", "text": "Three."}],
+    }
+    assert _said_to("mistral", HISTORY) == {"role": "assistant", "content": "Three."}
+    asked = (history[0], Message.assistant(history[1].parts, (ToolCall("call_1", "add", "{}"),)), history[2])
+    assert _said_to("openrouter", asked)["reasoning_details"] == WHOLE
+
+
+def _said_to(vendor: str, messages: tuple[Message, ...]) -> dict[str, JsonValue]:
+    told = wire_messages(messages, vendor_of(vendor).dialect, vendor)[1]
+    assert isinstance(told, dict)
+    return told
 
 
 def _blocks(messages: JsonValue) -> list[dict[str, JsonValue]]:
@@ -147,3 +219,16 @@ def test_odd_parts_are_no_reason_to_fail(told: list[list[JsonValue]]) -> None:
     frames = as_sse([*(frame({"content": "x", "reasoning_details": piece}) for piece in told), *ending()], done=True)
     chunks = [*decoder.feed(b"".join(frames)), *decoder.end()]
     assert "".join(chunk.text for chunk in chunks) == "x" * len(told)
+
+
+_OF_CONTENT = (
+    st.fixed_dictionaries({"type": st.just("thinking")}, optional={"thinking": _JSON, "closed": _JSON}) | _PIECE
+)
+
+
+@given(st.lists(st.lists(_OF_CONTENT)))
+def test_neither_are_odd_parts_of_a_content(told: list[list[JsonValue]]) -> None:
+    decoder = ChatDecoder("mine", thoughts=CONTENT)
+    frames = as_sse([*(frame({"content": piece}) for piece in told), frame({"content": "x"}), *ending()], done=True)
+    chunks = [*decoder.feed(b"".join(frames)), *decoder.end()]
+    assert "".join(chunk.text for chunk in chunks).endswith("x")

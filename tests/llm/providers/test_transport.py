@@ -1,24 +1,18 @@
-"""Connections to providers: how many, for how long, how trusted, and every error of the library as one of ours."""
+"""Connections to providers: how many, for how long, how trusted, and each of their errors as one of ours."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import cast
 
-import aiohttp
 import pytest
-from aiohttp import client_exceptions, http_exceptions
-from aiohttp.client_reqrep import ConnectionKey, RequestInfo
 from hypothesis import given
 from hypothesis import strategies as st
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.errors import (
@@ -32,6 +26,7 @@ from sentient_cli.errors import (
     RateLimitError,
     ServerError,
 )
+from sentient_cli.llm.wire.broken import BrokenError, NotReachedError, StalledError
 from sentient_cli.llm.wire.keys import KeyRing
 from sentient_cli.llm.wire.seam import failure_of
 from sentient_cli.llm.wire.transport import Transport
@@ -235,50 +230,26 @@ async def test_a_request_that_is_sent_when_all_is_closed_says_so() -> None:
 
 # ------------------------------------------------------------------------------------------------------------ the seam
 KEY = "sk-in-the-request-0001"
-INFO = RequestInfo(URL(f"https://e.com/?k={KEY}"), "POST", CIMultiDictProxy(CIMultiDict({"authorization": KEY})), URL())
-PLACE = cast("ConnectionKey", inspect.Signature.empty)
-
-
-class _Key:
-    """Enough of a connection's key for the texts of errors."""
-
-    host, port, ssl, is_ssl = "e.com", 443, True, True
 
 
 def _errors() -> list[Exception]:
-    """One of each class that the library has for clients, and of those below it."""
-    key, cause = cast("ConnectionKey", _Key()), OSError(111, "Connection refused")
-    certificate = ssl.SSLCertVerificationError(1, "self-signed certificate")
-    made: dict[str, Exception] = {
-        "ClientConnectorError": aiohttp.ClientConnectorError(key, cause),
-        "ClientConnectorDNSError": aiohttp.ClientConnectorDNSError(key, cause),
-        "ClientProxyConnectionError": aiohttp.ClientProxyConnectionError(key, cause),
-        "UnixClientConnectorError": client_exceptions.UnixClientConnectorError("/run/x", key, cause),
-        "ClientSSLError": aiohttp.ClientSSLError(key, cause),
-        "ClientConnectorSSLError": aiohttp.ClientConnectorSSLError(key, ssl.SSLError(1, "no")),
-        "ClientConnectorCertificateError": aiohttp.ClientConnectorCertificateError(key, certificate),
-        "ServerFingerprintMismatch": aiohttp.ServerFingerprintMismatch(b"a", b"b", "e.com", 443),
-    }
-    for _, kind in inspect.getmembers(aiohttp, inspect.isclass):
-        if issubclass(kind, aiohttp.ClientError) and kind.__name__ not in made:
-            if issubclass(kind, aiohttp.ClientResponseError):
-                made[kind.__name__] = kind(INFO, (), status=502, message=KEY)
-            elif issubclass(kind, aiohttp.InvalidURL):
-                made[kind.__name__] = kind(f"https://{KEY}")
-            else:
-                made[kind.__name__] = kind("It failed")
-    made["BadHttpMessage"] = http_exceptions.BadHttpMessage("bad")
-    made["ContentEncodingError"] = http_exceptions.ContentEncodingError("bad")
-    made["TransferEncodingError"] = http_exceptions.TransferEncodingError("bad")
-    made["LineTooLong"] = http_exceptions.LineTooLong(b"x" * 10)
-    for error in (TimeoutError(), ConnectionResetError("reset"), BrokenPipeError(), ssl.SSLError(1, "no"), EOFError()):
-        made[type(error).__name__] = error
-    made["ValueError"] = ValueError(f"Newline in {KEY}")
-    return list(made.values())
+    """One of each class that our connections raise, and of what they stand on."""
+    made: list[Exception] = [kind("{} said no") for kind in _broken()]
+    made += [TimeoutError(), NotReachedError(), StalledError(), ConnectionResetError("reset"), BrokenPipeError()]
+    made += [ConnectionRefusedError(), EOFError(), OSError(111, "Connection refused"), ssl.SSLError(1, "no")]
+    made += [ssl.SSLCertVerificationError(1, "self-signed certificate"), socket.gaierror(socket.EAI_NONAME, "no")]
+    return [*made, ValueError(f"Newline in {KEY}")]
+
+
+def _broken() -> list[type[BrokenError]]:
+    found = [BrokenError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return found
 
 
 @pytest.mark.parametrize("error", _errors(), ids=lambda error: type(error).__name__)
-def test_every_error_of_the_library_becomes_ours(error: Exception) -> None:
+def test_every_error_of_a_connection_becomes_ours(error: Exception) -> None:
     failure = failure_of("mine", error, config("https://e.com"), "so far")
     assert isinstance(failure, ProviderError | ConfigError)
     assert failure.what
@@ -287,13 +258,6 @@ def test_every_error_of_the_library_becomes_ours(error: Exception) -> None:
     if isinstance(failure, ProviderError):
         assert (failure.provider, failure.partial_text) == ("mine", "so far")
     assert isinstance(failure, ProviderTimeoutError) == isinstance(error, TimeoutError)
-
-
-def test_every_class_of_the_library_is_among_them() -> None:
-    seen = {type(error) for error in _errors()}
-    for kind in vars(aiohttp).values():
-        if isinstance(kind, type) and issubclass(kind, aiohttp.ClientError):
-            assert kind in seen
 
 
 def test_what_is_no_error_of_the_network_stays_what_it_is() -> None:

@@ -44,7 +44,7 @@ class Actor(PlainProvider):
         super().__init__(name=name)
         self._scripts = scripts
         self._by = by
-        self._can = capabilities or Capabilities()
+        self._can = capabilities or Capabilities(tools=True)
         self.requests: list[Request] = []
         self.open: int = 0
         self.has_begun = asyncio.Event()

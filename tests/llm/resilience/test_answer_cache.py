@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
 
 import pytest
 
-from sentient_cli.errors import ServerError
+from sentient_cli.errors import ProviderTimeoutError, ServerError
 from sentient_cli.llm import Chunk, LLMManager, Message, Parameters, Request, ToolCallDelta, ToolSpec, Usage
 from sentient_cli.llm.call import Answering, Call, CallOptions
 from sentient_cli.llm.resilience.cache import KeptAnswer, MemoryCache
@@ -175,3 +176,19 @@ async def test_what_was_not_asked_as_it_was_wanted_is_said_again_and_what_concer
     assert [answer.cached for answer in answers] == [False, True]
     assert answers[0].notices == ("Half of the budget is used", "`seed` was left out")
     assert answers[1].notices == ("`seed` was left out",)
+
+
+async def test_a_cache_that_hangs_holds_a_call_no_longer_than_it_may_take(caplog: pytest.LogCaptureFixture) -> None:
+    class Stuck:
+        async def get(self, key: str) -> KeptAnswer | None:
+            await asyncio.Event().wait()
+            return None
+
+        async def put(self, key: str, answer: KeptAnswer) -> None:
+            await asyncio.Event().wait()
+
+    actor = Actor(WELL)
+    manager = Stage(actor, policies=ResiliencePolicies(cache=Stuck())).manager
+    with pytest.raises(ProviderTimeoutError, match="The call took too long"):
+        await manager.generate("hi", options=CallOptions(timeout=0.02))
+    assert ["cannot be read" in record.getMessage() for record in caplog.records] == [True]

@@ -88,3 +88,18 @@ async def test_cancelling_at_any_moment_ends_both(turns: int) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert actor.open == 0
+
+
+async def test_who_leaves_before_the_first_word_has_taken_both_requests() -> None:
+    actor = Actor([HANG], [HANG])
+    stage = Stage(actor, policies=POLICIES)
+    call = asyncio.create_task(stage.manager.generate("hi"))
+    while actor.open < 2:  # noqa: ASYNC110 - no event tells of the second
+        await asyncio.sleep(0)
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    usage, ended = stage.of("llm.usage")[-1].data, stage.records.last()
+    assert (usage["input"], usage["output"], usage["estimated"], ended["outcome"]) == (5, 0, True, "cancelled")
+    wasted = ended["wasted"]
+    assert isinstance(wasted, dict)
+    assert (wasted["input"], wasted["estimated"]) == (5, True)

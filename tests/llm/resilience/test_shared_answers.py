@@ -5,11 +5,12 @@ import asyncio
 import pytest
 
 from sentient_cli.errors import ProviderTimeoutError, ServerError
-from sentient_cli.llm import Chunk, LLMManager, Parameters, Usage
+from sentient_cli.llm import Chunk, LLMManager, LLMStream, Parameters, Usage
 from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
 from sentient_cli.llm.subject import CallSubject, current_subject
+from tests.llm.parts import Records
 from tests.llm.resilience.actors import HANG, STOP, USAGE, Actor, Deed, Stage, said
 
 WELL: list[Deed] = [*said("Hello, you"), STOP]
@@ -148,3 +149,32 @@ async def test_who_reads_it_all_pays_when_the_first_has_left() -> None:
     answers = [await other.completion() for other in others]
     assert [answer.cost for answer in answers] == [1.0, 0.0]
     assert actor.calls == 1
+
+
+async def test_who_has_left_pays_nothing_and_the_next_one_all() -> None:
+    records = Records()
+    actor = Actor([ServerError("Down")], [*said("Hello, you"), STOP, USAGE])
+    policies = ResiliencePolicies(retry=RetryPolicy(attempts=2, base=0))
+    manager = LLMManager([actor], default_model="plain:m", price=_dollar, hooks=[records], policies=policies)
+    first = asyncio.create_task(manager.generate("hi", options=SHARED))
+    await actor.has_begun.wait()
+    second = manager.stream("hi", options=SHARED)
+    assert await anext(second) == "Hell"
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    answer = await second.completion()
+    assert (answer.cost, answer.attempts, actor.calls) == (1.0, 2, 2)
+    ends = [record.data for record in records.records if record.kind == "llm.finished"]
+    assert [(end["outcome"], end["cost"]) for end in ends] == [("cancelled", 0.0), ("done", 1.0)]
+
+
+def test_a_loop_that_ends_leaves_a_shared_answer_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    actor = Actor([*said("Hello, you"), HANG])
+    left: list[LLMStream] = []
+
+    async def main() -> None:
+        left.append(Stage(actor).manager.stream("hi", options=SHARED))
+        assert await anext(left[0]) == "Hell"
+
+    asyncio.run(main())
+    assert (actor.open, caplog.records) == (0, [])

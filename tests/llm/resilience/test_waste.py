@@ -137,16 +137,16 @@ async def test_what_never_came_costs_nothing() -> None:
     assert (_ended(records)[0], _ended(records)[1]["cost"]) == ({}, 0.0)
 
 
-async def test_who_asked_first_pays_for_what_he_read_of_a_shared_answer() -> None:
+async def test_the_last_to_leave_a_shared_answer_pays_for_what_came_of_it() -> None:
     manager, records = _managed(Actor([*said("Hello, you"), HANG]))
     options = CallOptions(shared=True)
     first, second = manager.stream("hi", options=options), manager.stream("hi", options=options)
     await anext(first)
     await anext(second)
     await first.aclose()
-    told = [record.data for record in records.records if record.kind == "llm.finished"]
-    assert [each["cost"] for each in told] == [pytest.approx(0.06)]
     await second.aclose()
+    told = [record.data for record in records.records if record.kind == "llm.finished"]
+    assert [each["cost"] for each in told] == [0.0, pytest.approx(0.06)]
 
 
 async def test_a_tier_has_its_own_price() -> None:

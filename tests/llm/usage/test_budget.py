@@ -125,6 +125,17 @@ def test_calls_at_the_same_time_keep_to_a_limit_together() -> None:
     assert len(answers.requests) == 4  # 24 cents each
 
 
+def test_who_is_refused_is_told_of_calls_that_go_on() -> None:
+    async def main() -> None:
+        budget = Budget(BudgetLimits(day=1.0))
+        await budget.reserve(0.75)
+        with pytest.raises(BudgetExceededError, match="This call is over what is left") as caught:
+            await budget.reserve(0.5)
+        assert "$0.0000 of $1.0000 are spent, $0.7500 are set aside for calls that go on, and" in caught.value.why
+
+    asyncio.run(main())
+
+
 def test_a_call_that_is_left_gives_back_what_was_set_aside() -> None:
     budget = Budget(BudgetLimits(day=1.0))
     inner = Answers(Chunk("four"), Chunk(" more"), Chunk(finish_reason="stop"))

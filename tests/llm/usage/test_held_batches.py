@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli import llm
+from sentient_cli.clock import SystemClock
 from sentient_cli.errors import BudgetExceededError, ProviderError
 from sentient_cli.host.llm import ConfiguredLLM
 from sentient_cli.llm import Message, Parameters, PriceBook, Request, UsageLedger
@@ -24,6 +25,7 @@ from sentient_cli.llm.tokens import tokens_of
 from sentient_cli.llm.usage.batched import BatchBook
 from sentient_cli.llm.usage.budget import Budget, BudgetLimits
 from sentient_cli.llm.usage.held import MAKE, HeldBatch, hold, let_go, sum_of_held
+from sentient_cli.llm.usage.ledger import ledger_file
 from sentient_cli.llm.usage.rows import INSERT, SCHEMA, UsageRow, row_values
 from sentient_cli.testing import FixedClock
 from tests.cli.llm_command_kit import chat_answer
@@ -153,6 +155,7 @@ def test_the_command_line_knows_what_is_set_aside() -> None:
     assert (refused.returncode, refused.stdout) == (4, "")
     assert "are set aside for batches" in refused.stderr
     assert "Set aside for batches until their results are read: $0.0" in shown.stderr
+    assert "(one/batch_1 of 20" in shown.stderr
 
 
 _PARTLY: dict[str, object] = {
@@ -237,6 +240,48 @@ def test_the_day_after_the_next_a_batch_is_no_matter_of_the_day() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.story("2.7", "3.6")
+@pytest.mark.parametrize("is_read_in_the_end", [False, True])
+def test_what_is_not_read_within_a_month_is_spent(*, is_read_in_the_end: bool) -> None:
+    clock, path = FixedClock(), ledger_file()
+    limits = BudgetLimits(profile=10.5 * _ONE)
+
+    async def reopened() -> UsageLedger:
+        return UsageLedger(path, clock=clock)
+
+    async def main(server: LLMServer) -> None:
+        ledger = await reopened()
+        for batch in ("batch_1", "batch_2"):
+            await ledger.hold(HeldBatch(batch=f"one/{batch}", at=clock.now_ns(), amount=5 * _ONE, session="a"))
+        await ledger.let_go("one/batch_2", 0.2)
+        clock.advance(29 * 24 * 3600)
+        await ledger.aclose()
+        ledger = await reopened()
+        assert await ledger.held(since=0) == pytest.approx(6 * _ONE)
+        assert await ledger.spent(since=0) == 0
+        clock.advance(2 * 24 * 3600)
+        await ledger.hold(HeldBatch(batch="one/batch_3", at=clock.now_ns(), amount=_ONE))
+        assert await ledger.held(since=0) == pytest.approx(_ONE)
+        assert await ledger.spent(since=0, session="a") == pytest.approx(6 * _ONE)
+        with pytest.raises(BudgetExceededError):
+            await Budget(limits, spending=ledger, clock=clock).reserve(4 * _ONE)
+        await ledger.aclose()
+        if not is_read_in_the_end:
+            return
+        async with configured(_settings(server), keys=("ONE_KEY",), clock=clock) as manager:
+            async for _ in _batches(manager).batch_results("batch_1"):
+                pass
+            assert manager.ledger is not None
+            assert await manager.ledger.spent(since=0) == pytest.approx(10 * 0.001 + _ONE)
+
+    with _vendor(_DONE, [_result(place) for place in range(10)]) as (_, server):
+        asyncio.run(main(server))
+    told = json.loads(run_sentient("usage", "--since", "all", "--by", "outcome", "--json").stdout.splitlines()[0])
+    assert (told["outcome"], told["calls"]) == (("done", 10) if is_read_in_the_end else ("unread", 2))
+    rows = run_sentient("usage", "--since", "all", "--json").stdout
+    assert '{"model":"one:batch"' in rows.replace(": ", ":")
+
+
 @pytest.mark.parametrize("has_file", [False, True])
 def test_without_a_ledger_it_is_set_aside_in_this_process(tmp_path: Path, *, has_file: bool) -> None:
     """A ledger that cannot be written is as good as none."""
@@ -291,7 +336,7 @@ def test_a_ledger_of_before_gets_its_table(tmp_path: Path) -> None:
 
     async def main() -> float:
         ledger = UsageLedger(path)
-        assert await ledger.hold(HeldBatch(batch="one/1", at=1, amount=0.5))
+        assert await ledger.hold(HeldBatch(batch="one/1", at=SystemClock().now_ns(), amount=0.5))
         held = await ledger.held(since=0)
         await ledger.aclose()
         return held

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final, Protocol
 
 from sentient_cli.llm.wire.broken import BrokenError
-from sentient_cli.llm.wire.http2.unpacking import Unpacker
+from sentient_cli.llm.wire.unpacking import Unpacker
 
 __all__ = ["Stream", "UnprocessedError", "Upstream"]
 

@@ -1,0 +1,1 @@
+"""HTTP/1.1 to providers: heads, bodies, connections and their pool."""
