@@ -1,7 +1,7 @@
 """HTTP/2 against HTTP/1.1, from 1 to 500 calls at once. ``python -m bench.llm_http2 [--quick]``.
 
 The server (hypercorn, TLS on loopback) speaks both; an answer is a stream of twenty pieces. The client is ours, as all
-our providers use it: on h2, or on aiohttp, which has HTTP/1.1 only. All connections stand before anything is measured:
+our providers use it: on h2, or in HTTP/1.1 with nothing under it. All connections stand before anything is measured:
 what is compared is the work of a call, CPU time of the client, and the median of how long a call takes. The last line
 says which of the two is the better default by that. ``--others`` adds httpx2 with either, and aiohttp by itself.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path, user_config_path, user_data_path, user_runtime_path, user_state_path
@@ -50,5 +51,14 @@ def cache_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The directory of sockets and tokens of running processes, private to the user."""
-    return user_runtime_path(_NAME, appauthor=False)
+    """The directory of sockets and tokens of running processes, private to the user.
+
+    Where the system has none, and somebody else has taken the place of the one that would do, it is among this user's
+    own files.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the system has none is no concern of whoever runs a command
+        try:
+            return user_runtime_path(_NAME, appauthor=False)
+        except PermissionError:
+            return state_dir() / "run"

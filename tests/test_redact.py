@@ -313,3 +313,43 @@ def test_nobody_is_named_in_a_web_address(scheme: str, user: str, password: str 
     assert f"://{who}@" not in redactor.redact(f"{before} {address}")
     for cut in range(address.index("://") + 3, address.index(f"@example.org{path}") + 1):
         assert redactor.begun(address[:cut]) <= address.index("://")
+
+
+_BEGINNINGS = (
+    "sk-",
+    "RK_",
+    "pk-",
+    "ghp_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "hf_",
+    "npm_",
+    "pypi-",
+    "AIza",
+    "AKIA",
+    "eyJ",
+)
+_PARTS = st.sampled_from(
+    (
+        *_BEGINNINGS,
+        "ABCDEFGH12345678",
+        "a" * 20,
+        ".abcdef.",
+        "-----BEGIN PRIVATE KEY-----",
+        "://u:pw@",
+        " ",
+        "-",
+        "_",
+        "x",
+    )
+)
+
+
+@given(parts=st.lists(_PARTS, max_size=6))
+@example(parts=["xoxb-", "a" * 20])
+@example(parts=["-----BEGIN PRIVATE KEY-----"])
+def test_no_text_that_a_pattern_matches_is_passed_over(parts: list[str]) -> None:
+    redactor, text = Redactor(), "".join(parts)
+    if next(redactor.hidden(text), None) is not None:
+        assert redactor.suspects(text)

@@ -71,7 +71,7 @@ async def run_hub(request: HubRequest, reporter: Reporter, commands: asyncio.Que
             fix="Use it in WSL, or `sentient serve` here",
         )
     raise_descriptor_limit()
-    watches = LaterWatches(lambda since: _watch(request, reporter, since)) if request.reload else None
+    watches = LaterWatches(request.home, lambda since: _watch(request, reporter, since)) if request.reload else None
     async with _hub(request, reporter, watches) as hub:
         tasks = [_begin(_follow_dependencies(hub), "Installed packages", reporter)]
         if watches is not None:

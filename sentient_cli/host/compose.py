@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentient_cli.clock import Clock, Ids, SystemClock, SystemIds
+from sentient_cli.config.environ import process_environment
 from sentient_cli.config.settings import LlmSettings, Settings
 from sentient_cli.host.experiments import plans_of
 from sentient_cli.host.hooks import RunHook
@@ -16,6 +17,7 @@ from sentient_cli.host.models import Models
 from sentient_cli.host.retention import KeepLimits
 from sentient_cli.runtime.agent import AgentLike
 from sentient_cli.runtime.run import RunLimits
+from sentient_cli.secret_sources import register_later
 from sentient_cli.store.open import Stores, open_stores
 
 if TYPE_CHECKING:
@@ -113,4 +115,7 @@ def _models(settings: Settings, clock: Clock, ids: Ids, observed: Observing | No
 
     # What is set may be wrong, which whoever starts a server learns at once; what is shipped is right.
     as_shipped = settings.llm is LlmSettings.defaults() and observed is None
-    return Models(make=make) if as_shipped else Models(make())
+    if not as_shipped:
+        return Models(make())
+    register_later(process_environment)  # a key is a secret before the first call as well
+    return Models(make=make)

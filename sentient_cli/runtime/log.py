@@ -18,6 +18,8 @@ LogListener: TypeAlias = Callable[[Sequence[LogEntry]], None]
 """Is given new entries, in order; it neither raises nor waits."""
 
 _EVICT_AT_ONCE = 1024
+_MUCH = 1024 * 1024
+"""Bytes of data that wait for no time: who stores them would get too many at once."""
 
 
 class LogLimits(msgspec.Struct, frozen=True):
@@ -67,6 +69,7 @@ class RunLog:
     __slots__ = (
         "_acknowledged",
         "_delivered",
+        "_delivered_size",
         "_due",
         "_entries",
         "_first_seq",
@@ -124,6 +127,7 @@ class RunLog:
         self._schedule = schedule
         self._due = False
         self._delivered = 0
+        self._delivered_size = 0
         self._entries: list[LogEntry] = []
         self._first_seq = 1
         self._forgotten_size = 0
@@ -238,8 +242,14 @@ class RunLog:
         if self._listeners and self._delivered < self.last_seq:
             entries = self._entries[max(self._delivered + 1 - self._first_seq, 0) :]
             self._delivered = self.last_seq
+            self._delivered_size = self.total_size
             for listener in self._listeners:
                 listener(entries)
+
+    def relieve(self) -> None:
+        """Deliver what waits for its time, where that is much."""
+        if self.total_size - self._delivered_size > _MUCH:
+            self._deliver()
 
     def read(self, after: int, limit: int = 256) -> list[LogEntry]:
         """At most ``limit`` entries with a seq greater than ``after``.

@@ -121,6 +121,7 @@ class Outlet:
         self._begin_turn()
 
     def _begin_turn(self) -> None:
+        self._log.relieve()
         seq = self._log.last_seq + _TURN_EVENTS
         size = sys.maxsize
         if self._owner_seq is not None:

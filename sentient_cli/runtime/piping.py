@@ -40,7 +40,15 @@ async def pipe(open_stream: Callable[[str], _Out], event_name: str, stream: Text
 
     Returns:
         The text of the last one.
+
+    Raises:
+        TypeError: it is no such stream.
     """
+    if not (hasattr(stream, "__aiter__") and hasattr(stream, "metadata")):
+        raise TypeError(
+            f"stream_llm takes what llm.stream() or a stream of tools gives, and not {type(stream).__name__}; "
+            "write other text with `response.stream`"
+        )
     try:
         while True:
             with contextlib.suppress(AnswerRestartedError):

@@ -89,7 +89,7 @@ def test_who_is_there_and_answers_nonsense_is_not_taken_for_being_offline(sentie
 )
 def test_whose_key_it_is_and_when_it_was_tried(sentient: Sentient, kind: str, header: str) -> None:
     listed: dict[str, object] = {"object": "list", "data": [{"id": "small", "type": "model"}], "has_more": False}
-    with LLMServer(replace(as_json(listed), headers={header: "acme\x1b[31m", "openai-project": "proj_1"})) as server:
+    with LLMServer(replace(as_json(listed), headers={header: "acme\x9b31m", "openai-project": "proj_1"})) as server:
         project(server)
         file = Path("sentient.toml")
         file.write_text(file.read_text().replace('"compatible"', f'"{kind}"'))
@@ -98,7 +98,7 @@ def test_whose_key_it_is_and_when_it_was_tried(sentient: Sentient, kind: str, he
         assert before["verified"] is None
         told = json.loads(sentient("keys", "test", "mine", "--json").stdout)
         assert told["account"]["organization"].startswith("acme")
-        assert "\x1b" not in told["account"]["organization"]
+        assert told["account"]["organization"].isprintable()
         assert "organization acme" in sentient("keys", "test", "mine").stdout
     (row,) = map(json.loads, sentient("keys", "list", "--json").stdout.splitlines())
     assert row["verified"] is not None

@@ -168,3 +168,36 @@ def test_what_is_kept_is_bounded_and_each_has_its_own_time() -> None:
     assert "words" not in repr(kept.answer(Order("get", "/file0"), now=50.0)) + repr(Order("keep", "/f", "words"))
     assert kept.answer(Order("forget"), now=50.0).kept == 1
     assert kept.next_end() is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders to others")
+@pytest.mark.story("6.2")
+def test_who_takes_the_place_of_the_runtime_directory_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name, value in _NONE.items():
+        monkeypatch.setenv(name, value)
+    taken = tmp_path / f"runtime-{os.geteuid()}"
+    taken.mkdir(mode=0o755)
+    os.chown(taken, 12345, 12345)
+    told = _run("unlock", "--passphrase-file", _words()) + _run("show", "openai")
+    assert (paths.state_dir() / "run" / "passphrases").stat().st_mode & 0o777 == 0o700
+    told += _run("lock")
+    assert "sk-…ABCD" in told
+    assert "Warning" not in told
+    assert list(taken.iterdir()) == []
+    assert commands.run("chat", "--json", "-m", "Hello").returncode in {2, 4}  # it finds no server, and says so
+
+
+@pytest.mark.story("6.2")
+def test_where_the_system_has_no_runtime_directory_nothing_is_said_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name, value in _NONE.items():
+        monkeypatch.setenv(name, value)
+    assert "Warning" not in _run("unlock", "--passphrase-file", _words()) + _run("show", "openai")
+    _run("lock")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -93,3 +96,26 @@ def test_the_usual_values_need_no_checks_to_be_made() -> None:
         found = plain(kind, values)
         assert found is not None
         assert found == kind.model_validate(values)
+
+
+class _Level(StrEnum):
+    INFO = "info"
+
+
+class _Text(str):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("value", [_Level.INFO, _Text("info")])
+def test_what_only_equals_a_word_is_left_to_the_checks(value: str) -> None:
+    assert plain(LogSettings, {"level": value}) is None
+    assert type(LogSettings.model_validate({"level": value}).level) is str
+
+
+def test_no_table_that_a_look_may_make_has_a_setting_that_must_be_there() -> None:
+    def below(kind: type[Section]) -> list[type[Section]]:
+        return [kind, *(each for child in kind.__subclasses__() for each in below(child))]
+
+    for kind in below(Section):
+        if any(field.is_required() for field in kind.model_fields.values()):
+            assert plain(kind, {}) is None, kind

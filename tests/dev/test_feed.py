@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,10 @@ def pages(feed: Feed, cursor: str | None = None, limit: int = 3) -> list[FeedRec
         if not records:
             return found
         found += records
+
+
+def head_of(head: EntriesHead) -> dict[str, object]:
+    return msgspec.structs.asdict(head)
 
 
 def seen(records: list[FeedRecord]) -> list[tuple[str, int]]:
@@ -125,7 +130,7 @@ def test_what_is_held_is_bounded(bounds: dict[str, int]) -> None:
     held = seen(pages(feed))
     assert 9 <= len(held) <= (10 if "max_records" in bounds else 60)
     assert held[-1] == ("r49", 3)
-    assert feed._size == sum(len(batch.text) + 200 for batch in feed._batches)
+    assert feed._size == sum(block.size for block in feed._blocks)
     with pytest.raises(FeedExpiredError) as caught:
         feed.locate(cursor)
     assert seen(pages(feed, caught.value.first)) == held
@@ -239,3 +244,37 @@ async def test_the_list_of_runs_is_bounded() -> None:
     rows = await runs.newest()
     assert len(rows) == 1000
     assert {row["run"] for row in rows} >= {"r-1099", "r-100"}
+
+
+_BOUNDS: st.SearchStrategy[dict[str, int]] = st.one_of(
+    st.just(dict[str, int]()),
+    st.integers(20, 60).map(lambda most: {"max_records": most}),
+    st.integers(3000, 9000).map(lambda most: {"max_bytes": most}),
+)
+
+
+@given(
+    frames=st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3), st.booleans()), max_size=40),
+    bounds=_BOUNDS,
+    limit=st.integers(1, 9),
+)
+def test_from_wherever_one_reads_on_each_record_comes_once(
+    frames: list[tuple[int, int, bool]], bounds: dict[str, int], limit: int
+) -> None:
+    feed = Feed(**bounds)
+    told: list[tuple[str, int]] = []
+    for number, (runs, count, reloads) in enumerate(frames):
+        if reloads:
+            feed.push_reload(b'{"run":"reload","seq":%d}' % number)
+            told.append(("reload", number))
+        pushed = [frame(f"r{number}x{run}", entries(1, count)) for run in range(runs)]
+        heads = [head for head, _ in pushed]
+        feed.push_frame(
+            heads, json.dumps([head_of(head) for head in heads]).encode() + b"\n" + b"".join(t for _, t in pushed)
+        )
+        told += [(head.run, seq) for head in heads for seq in range(1, count + 1)]
+    records = pages(feed, limit=limit)
+    assert seen(records) == told[len(told) - len(records) :]
+    assert len(records) == len(told) or bounds
+    for place, record in enumerate(records):
+        assert pages(feed, record.cursor, limit) == records[place + 1 :]

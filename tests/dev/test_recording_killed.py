@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -74,3 +75,38 @@ def test_what_was_shown_of_a_killed_workers_streams_is_recorded(tmp_path: Path) 
 
 def _await_interrupted(dev: Developing, run: str) -> None:
     wait_until(lambda: dev.get(f"/runs/{run}").json().get("status") == "interrupted", "it is recorded")
+
+
+_ENDS_AND_DIES = """
+import asyncio, os, signal
+
+from sentient_cli import Query, Response, Session, agent
+from sentient_cli.runtime.run import current_run
+
+
+@agent
+async def ends(session: Session, query: Query, response: Response) -> None:
+    await response.text_block("ANSWER", "the last words")
+    await asyncio.sleep(0.1)  # what has begun is told
+    run = current_run.get()
+
+    async def die() -> None:
+        while not run.log.finished:
+            await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    ends.dying = asyncio.ensure_future(die())
+"""
+
+
+@pytest.mark.story("20.5")
+def test_a_run_whose_worker_dies_right_after_its_end_does_not_go_on_for_ever(tmp_path: Path) -> None:
+    with developing(tmp_path / "project", agent=_ENDS_AND_DIES) as dev:
+        with contextlib.suppress(httpx.HTTPError):
+            dev.ask()
+        dev.wait("worker-died")
+
+        def outcomes() -> list[object]:
+            return [run["outcome"] for run in dev.get("/_sentient/runs", token=True).json()]
+
+        wait_until(lambda: outcomes() in (["lost"], ["done"]), "its end is known, or that there is none")

@@ -16,6 +16,7 @@ from sentient_cli.host import Host
 from sentient_cli.host.compose import build_host
 from sentient_cli.llm.subject import NOBODY, CallSubject, current_subject
 from sentient_cli.llm.usage.ledger import ledger_file
+from sentient_cli.redact import redactor
 from sentient_cli.runtime.agent import agent
 from sentient_cli.runtime.request import Query, RunRequest
 from sentient_cli.runtime.response import Response
@@ -92,6 +93,13 @@ def test_models_as_shipped_are_made_by_the_first_call() -> None:
 def test_what_is_set_of_models_is_made_at_once() -> None:
     with pytest.raises(ConfigError, match="nosuch"):
         build_host(asker, Settings.model_validate({"llm": {"model": "offline:nosuch"}}))
+
+
+def test_a_key_is_a_secret_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "a plain value of a key")
+    host = build_host(asker, Settings())
+    assert redactor.redact("It is: a plain value of a key") == "It is: [redacted]"
+    assert host.models.made is None
 
 
 def test_a_host_that_is_closed_makes_no_models() -> None:

@@ -212,6 +212,34 @@ async def test_a_log_delivers_soon_at_first_then_when_the_time_is_up_and_its_end
     assert [entry.data for entry in await way.log.read("r")] == [b"{}", *(b"%d" % number for number in range(6)), b"{}"]
 
 
+async def test_a_listener_that_raises_holds_up_no_other_run() -> None:
+    way = Way()
+    loop = asyncio.get_running_loop()
+    caught: list[object] = []
+    loop.set_exception_handler(lambda _, context: caught.append(context.get("exception")))
+    error = ValueError("broken")
+
+    def refuse(entries: Sequence[LogEntry]) -> None:
+        if entries[0].type == "event":
+            raise error
+
+    listeners = {"broken": [refuse], "whole": []}
+    logs = [
+        RunLog(name, SystemClock(), None, [*first, way.intake.listener(name)], way.intake.schedule(loop.call_soon))
+        for name, first in listeners.items()
+    ]
+    for log in logs:
+        log.append("run.started", b"{}")
+    await asyncio.sleep(0)
+    for after in (1, 2):
+        for log in logs:
+            log.append("event", b"{}")
+        await way.log.wait("whole", after=after)
+    await way.close()
+    assert caught == [error, error]
+    assert [entry.seq for entry in await way.log.read("whole")] == [1, 2, 3]
+
+
 async def test_the_logs_of_many_runs_deliver_together_and_in_order() -> None:
     way = Way()
     soon = asyncio.get_running_loop().call_soon

@@ -10,7 +10,8 @@ import re
 import secrets
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -24,7 +25,10 @@ from sentient_cli.store.rules import is_run_id
 __all__ = ["Feed"]
 
 _OVERHEAD: Final = 200
-"""What a batch costs in memory beside its text, roughly, in bytes."""
+"""What a block costs in memory beside its text, roughly, in bytes."""
+_BLOCK: Final = 64 * 1024
+_SHARE: Final = 16
+"""Of so many parts of what is held at most one is forgotten at a time."""
 _CURSOR: Final = re.compile(r"([0-9a-f]{16})\.(0|[1-9][0-9]{0,17})")
 _LATEST: Final = "latest"
 
@@ -32,31 +36,48 @@ _encode = msgspec.json.Encoder().encode
 _decode_heads = msgspec.json.Decoder(list[EntriesHead]).decode
 
 
-class _Batch:
-    """Records that came together: entries of runs, or one record of another kind."""
+class _Block:
+    """Records that stand together: frames of entries one behind the other, or one record of another kind."""
 
-    __slots__ = ("count", "event", "first", "text")
+    __slots__ = ("count", "event", "first", "frames", "is_whole", "size")
 
-    def __init__(self, first: int, count: int, event: str, text: bytes) -> None:
+    def __init__(self, first: int, event: str) -> None:
         self.first = first
-        self.count = count
+        self.count = 0
         self.event = event
-        self.text = text
+        self.size = _OVERHEAD
+        self.frames: list[bytes] = []
+        self.is_whole = event != "entry"
+        """Whether nothing is added any more."""
 
-    def datas(self) -> list[bytes]:
+    def add(self, count: int, frame: bytes) -> None:
+        self.frames.append(frame)
+        self.count += count
+        self.size += len(frame)
+
+    def seal(self) -> None:
+        """Many small pieces of many sizes take half as much memory again as one that is like the others."""
+        self.frames = [b"".join(self.frames)]
+        self.is_whole = True
+
+    def after(self, place: int) -> Iterator[tuple[int, bytes]]:
+        """The records behind a place, and theirs."""
         if self.event != "entry":
-            return [self.text]
-        heads, *rest = self.text.split(b"\n")
-        lines = iter(rest)
-        return [
-            _entry(head.run, decode_line(next(lines)))
-            for head in _decode_heads(heads)
-            for _ in range(head.first, head.last + 1)
-        ]
+            yield self.first, self.frames[0]
+            return
+        at = self.first
+        lines = iter(b"".join(self.frames).split(b"\n"))
+        while heads := next(lines):
+            for head in _decode_heads(heads):
+                for _ in range(head.first, head.last + 1):
+                    line = next(lines)
+                    if at > place:
+                        yield at, _entry(head.run, decode_line(line))
+                    at += 1
 
 
-def _first_of(batch: _Batch) -> int:
-    return batch.first
+def _first_of(block: _Block) -> int:
+    return block.first
 
 
 class Feed:
@@ -82,7 +103,9 @@ class Feed:
         self._max_bytes = max_bytes
         # Cursors of another hub are told from ours, and no place can be guessed.
         self._start = secrets.token_hex(8)
-        self._batches: deque[_Batch] = deque()
+        self._blocks: deque[_Block] = deque()
+        self._block_bytes = min(_BLOCK, max_bytes // _SHARE)
+        self._block_records = max_records // _SHARE
         self._last = 0
         self._size = 0
         self._waiting: dict[Callable[[], None], None] = {}
@@ -108,7 +131,7 @@ class Feed:
                 return
             count += head.last - head.first + 1
         if count and frame.count(b"\n") == count + 1 and frame.endswith(b"\n"):
-            self._add(_Batch(self._last + 1, count, "entry", frame))
+            self._add("entry", count, frame)
 
     def push_reload(self, data: bytes) -> None:
         """Take a record of a reload.
@@ -116,16 +139,25 @@ class Feed:
         Args:
             data: JSON, in one line.
         """
-        self._add(_Batch(self._last + 1, 1, "reload", data))
+        self._add("reload", 1, data)
 
-    def _add(self, batch: _Batch) -> None:
-        self._batches.append(batch)
-        self._last += batch.count
-        self._size += len(batch.text) + _OVERHEAD
-        while self._batches and (
-            self._last - self._batches[0].first >= self._max_records or self._size > self._max_bytes
+    def _add(self, event: str, count: int, text: bytes) -> None:
+        block = self._blocks[-1] if self._blocks else None
+        if block is None or block.is_whole or event != "entry":
+            if block is not None and not block.is_whole:
+                block.seal()
+            block = _Block(self._last + 1, event)
+            self._blocks.append(block)
+            self._size += _OVERHEAD
+        block.add(count, text)
+        self._last += count
+        self._size += len(text)
+        if not block.is_whole and (block.size >= self._block_bytes or block.count >= self._block_records):
+            block.seal()
+        while self._blocks and (
+            self._last - self._blocks[0].first >= self._max_records or self._size > self._max_bytes
         ):
-            self._size -= len(self._batches.popleft().text) + _OVERHEAD
+            self._size -= self._blocks.popleft().size
         if self._waiting:
             self.wake()
 
@@ -140,7 +172,7 @@ class Feed:
     @property
     def _before(self) -> int:
         """The place before everything that is held."""
-        return self._batches[0].first - 1 if self._batches else self._last
+        return self._blocks[0].first - 1 if self._blocks else self._last
 
     def _cursor(self, place: int) -> str:
         return f"{self._start}.{place}"
@@ -164,7 +196,7 @@ class Feed:
         return int(found[2])
 
     def read(self, after: int, limit: int = 256) -> tuple[list[FeedRecord], int]:
-        """Records after a place, about ``limit``: whole batches; and the place behind them.
+        """Records after a place, at most ``limit``; and the place of the last of them.
 
         Raises:
             FeedExpiredError: they are no longer held.
@@ -173,11 +205,10 @@ class Feed:
             raise FeedExpiredError(self._cursor(self._before))
         records: list[FeedRecord] = []
         while after < self._last and len(records) < limit:
-            batch = self._batches[bisect_right(self._batches, after + 1, key=_first_of) - 1]
-            for place, data in enumerate(batch.datas(), batch.first):
-                if place > after:
-                    records.append(FeedRecord(self._cursor(place), batch.event, data))
-            after = batch.first + batch.count - 1
+            block = self._blocks[bisect_right(self._blocks, after + 1, key=_first_of) - 1]
+            for place, data in islice(block.after(after), limit - len(records)):
+                records.append(FeedRecord(self._cursor(place), block.event, data))
+                after = place
         return records, after
 
     def wake_once(self, wake: Callable[[], None]) -> None:

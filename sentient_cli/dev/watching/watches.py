@@ -48,10 +48,15 @@ class Watches:
         self._watcher = self._make(Scope.of(project, settings))
 
     def _make(self, scope: Scope) -> Watcher:
+        self._scope = scope
         watcher = Watcher(scope, notice=self._notice, since=self._since)
         if self._always:
             watcher.reads(self._always, self._since)
         return watcher
+
+    def wants(self, path: Path) -> bool:
+        """Whether a file in the project's own directory matters."""
+        return self._scope.wants(str(path), path.name, str(path.parent))
 
     def reads(self, paths: Iterable[str | PathLike[str]], since: int | None = None) -> None:
         """Watch more files; see `Watcher.reads`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -107,7 +107,7 @@ class Frame(msgspec.Struct, gc=False):
     service_tier: str | None = None
 
 
-decode_frame = msgspec.json.Decoder(Frame).decode
+decode_frame: Callable[[bytes], Frame] = msgspec.json.Decoder(Frame).decode
 """A frame of somebody who takes the types seriously; `read_frame` is for all of them."""
 _decode_any = msgspec.json.Decoder().decode
 

@@ -82,7 +82,8 @@ class Bridge(httpx2.AsyncBaseTransport):
             headers[name.lower()] = value
         body = await request.aread()
         incoming = await transport.open(request.method, str(request.url), headers, body or None, config=config)
-        told = [(name, value) for name, value in incoming.headers.items() if name not in _UNPACKED]
+        # As bytes: of texts, httpx takes only those of ASCII, and the name of an organization may have others.
+        told = [(name.encode(), value.encode()) for name, value in incoming.headers.items() if name not in _UNPACKED]
         return httpx2.Response(
             incoming.status, headers=told, stream=_Body(incoming), request=request, extensions={_INCOMING: incoming}
         )

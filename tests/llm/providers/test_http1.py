@@ -13,8 +13,9 @@ from unittest import mock
 
 import pytest
 
-from sentient_cli.errors import ConfigError, ProviderConnectionError, ProviderTimeoutError
-from tests.llm.providers.pool_kit import listening, make_certificate, offering, opened, proxied
+from sentient_cli.errors import ConfigError, ProviderConnectionError, ProviderError, ProviderTimeoutError
+from sentient_cli.llm.wire.transport import Transport
+from tests.llm.providers.pool_kit import config, listening, make_certificate, offering, opened, proxied
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -155,6 +156,50 @@ async def test_one_that_nobody_uses_is_closed() -> None:
         assert transport.facts.open == 1
         await closed.wait()
         assert transport.facts.open == 0
+
+
+async def test_what_follows_something_garbled_is_not_read() -> None:
+    async def script(one: Connected) -> None:
+        await one.request()
+        one.writer.write(STREAM + b"1\r\na\r\n")
+        await asyncio.sleep(0.02)
+        one.writer.write(b"no\r\n")
+        await asyncio.sleep(0.02)
+        one.writer.write(b"1\r\nb\r\n0\r\n\r\n")
+        await one.reader.read()
+
+    async with scripted(script) as url, opened(url) as transport:
+        incoming = await transport.open("GET", url, {})
+        await asyncio.sleep(0.1)
+        assert await incoming.read_some() == b"a"
+        with pytest.raises(ProviderConnectionError, match="does not speak HTTP"):
+            await incoming.read_some()
+        incoming.close()
+        assert transport.facts.open == 0
+
+
+async def test_no_request_is_sent_when_all_is_closed_while_a_connection_is_opened(certificate: Path) -> None:
+    heads: list[str] = []
+    opening, closed = asyncio.Event(), asyncio.Event()
+
+    async def script(one: Connected) -> None:
+        heads.append(await one.request())
+
+    async def held(host: str, port: int, **_: object) -> list[object]:
+        opening.set()
+        await closed.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async with scripted(script, offering(certificate)) as url:
+        transport = Transport("mine", config(url, ca_file=str(certificate)))
+        with mock.patch.object(asyncio.get_running_loop(), "getaddrinfo", held):
+            asking = asyncio.create_task(transport.fetch("GET", url, {}))
+            await opening.wait()
+            await transport.aclose()
+            closed.set()
+            with pytest.raises(ProviderError, match="'mine' is closed"):
+                await asking
+    assert heads == []
 
 
 # ---------------------------------------------------------------------------------------------------- much, and slowly

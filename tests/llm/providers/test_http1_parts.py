@@ -172,6 +172,11 @@ def test_heads_that_are_none(lines: bytes) -> None:
         read_head(lines)
 
 
+def test_a_header_may_have_any_letters() -> None:
+    head = read_head("HTTP/1.1 200 OK\r\nOrganization: Müller\r\n".encode() + b"Other: M\xfcller")
+    assert (head.headers["organization"], head.headers["other"]) == ("Müller", "Müller")
+
+
 @given(st.binary(max_size=200))
 def test_anything_is_a_head_or_garbled(data: bytes) -> None:
     for lines in (data, b"HTTP/1.1 200 OK\r\n" + data):

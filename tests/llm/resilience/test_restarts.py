@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
@@ -72,3 +73,9 @@ async def test_a_text_stream_of_a_response_ends_and_another_one_begins() -> None
     assert texts == ["Half an ans", "The whole answer"]
     reasons = [(chunk.metadata or {}).get("finish_reason") for chunk in chunks if chunk.is_complete]
     assert reasons == ["restarted", "stop"]
+
+
+async def test_what_is_no_stream_of_a_model_is_refused_in_words() -> None:
+    response = RecordingResponse()
+    with pytest.raises(TypeError, match="and not str"):
+        await response.stream_llm("ANSWER", cast("TextStream", "some text"))

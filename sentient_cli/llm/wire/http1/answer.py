@@ -103,6 +103,9 @@ class Answer:
 
     def feed(self, data: bytes) -> None:
         """Something came."""
+        if self._is_over:
+            self._keeps = False  # more than was asked for, or what cannot be understood any more
+            return
         body = self._body
         if body is None:
             self._silence.moved = True

@@ -167,7 +167,8 @@ class Connection(asyncio.Protocol):
         """Take from the network what comes."""
         if self._is_held_up and self._transport is not None:
             self._is_held_up = False
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
 
     def close(self) -> None:
         """Close it. May be called twice."""

@@ -77,9 +77,17 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
         field = _FIELD.fullmatch(line)
         if field is None:
             raise GarbledError(_NO_HTTP)
-        name, value = field[1].decode("ascii").lower(), field[2].rstrip(b" \t").decode("latin-1")
+        name, value = field[1].decode("ascii").lower(), _text(field[2].rstrip(b" \t"))
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+def _text(value: bytes) -> str:
+    """A value as most servers mean it; any bytes are one."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeError:
+        return value.decode("latin-1")
 
 
 def _framing(headers: Mapping[str, str]) -> tuple[bool, int | None]:

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from sentient_cli.llm.wire.addresses import port_of
 from sentient_cli.llm.wire.broken import NotReachedError, ProxyFailedError
+from sentient_cli.llm.wire.closing import closed
 from sentient_cli.llm.wire.dialing import connected
 from sentient_cli.llm.wire.http1.answer import Answer, UnansweredError
 from sentient_cli.llm.wire.http1.connection import Connection, Origin
@@ -177,6 +178,7 @@ class Http1Pool(Pool[bool]):
 
         Raises:
             NotReachedError: it took too long.
+            ProviderError: it was closed meanwhile.
             OSError: there is no connection, or it is not trusted.
         """
         try:
@@ -184,6 +186,9 @@ class Http1Pool(Pool[bool]):
                 connection = await self._opened(origin)
         except TimeoutError:
             raise NotReachedError from None
+        if self.closed:
+            connection.abort()
+            raise closed(self.provider)
         if not connection.gone.done():
             self._standing.add(connection)
         return connection
