@@ -60,6 +60,8 @@ def plain(kind: type[_S], given: Mapping[str, object]) -> _S | None:
         made[name] = _same(field.annotation, field.metadata, value)
         if made[name] is _UNSURE:
             return None
+    if any(name not in made and field.is_required() for name, field in kind.model_fields.items()):
+        return None
     return kind.model_construct(set(made), **made)
 
 
