@@ -13,6 +13,7 @@ import pytest
 
 from sentient_cli.config import DevSettings
 from sentient_cli.dev.watching import stamps
+from sentient_cli.dev.watching.digests import Digests
 from sentient_cli.dev.watching.watch import Scope, Watcher
 from tests.dev.watch_kit import PATIENCE, let_time_pass, matters, watching, write
 
@@ -303,3 +304,22 @@ async def test_special_files(tmp_path: Path) -> None:
         with (tmp_path / "large.txt").open("ab") as file:
             file.write(b"y")
         await told.about(tmp_path / "large.txt")
+
+
+def test_what_became_a_directory_or_a_pipe_ends_no_watch_and_leaves_nothing_open(tmp_path: Path) -> None:
+    digests = Digests()
+    place = tmp_path / "agent.py"
+    place.write_text("one")
+    assert digests.differs(str(place))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    place.unlink()
+    place.mkdir()
+    assert digests.differs(str(place)), "it is no file any more"
+    assert not digests.differs(str(place))
+    place.rmdir()
+    os.mkfifo(place)
+    assert not digests.differs(str(place))
+    place.unlink()
+    place.write_text("one")
+    assert digests.differs(str(place))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

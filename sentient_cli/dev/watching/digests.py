@@ -57,17 +57,19 @@ class Digests:
 
 def _digest(path: str) -> bytes:
     try:
-        # What was a file a moment ago may be a pipe by now.
+        # What was a file a moment ago may be a pipe by now, or a directory.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError:
         return _UNREADABLE
-    with open(descriptor, "rb", buffering=0) as file:
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return _UNREADABLE
-            if status.st_size > LARGE:
-                return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}".encode()
-            return hashlib.blake2b(file.read(LARGE + 1), digest_size=16).digest()
-        except OSError:
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             return _UNREADABLE
+        if status.st_size > LARGE:
+            return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}".encode()
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            return hashlib.blake2b(file.read(LARGE + 1), digest_size=16).digest()
+    except OSError:
+        return _UNREADABLE
+    finally:
+        os.close(descriptor)
