@@ -157,7 +157,7 @@ def main() -> int:
         _say(f'sentient chat -m "{QUESTION}" --json')
         failed = _events(project, url) or failed
         server.show(_RUN)
-    print(f"\nTo do it yourself:\n\n  {_HERE}/sentient create my-agent\n  cd my-agent\n  sentient dev")
+    print(f"\nTo do it yourself:\n\n  . {_HERE}/activate\n  sentient create my-agent\n  cd my-agent\n  sentient dev")
     return failed
 
 

@@ -5,13 +5,13 @@ WAL: https://www.sqlite.org/wal.html.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from sentient_cli.errors import StoreError
+from sentient_cli.sqlite_writes import writing
 
 __all__ = ["check_version", "connect", "make_private", "version_of"]
 
@@ -70,17 +70,11 @@ def connect(path: Path, schema: Sequence[str], version: int, *, busy_seconds: fl
 
 
 def _make_tables(connection: sqlite3.Connection, schema: Sequence[str], version: int) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with writing(connection):
         if version_of(connection) == 0:  # another process may have been first
             for statement in schema:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version}")
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
 
 
 def check_version(connection: sqlite3.Connection, path: Path, version: int) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
 from sentient_cli.errors import StoreError
+from sentient_cli.sqlite_writes import writing
 from sentient_cli.store.hints import Hints
 from sentient_cli.store.lane import Lane, acquire_writer, release_writer
 from sentient_cli.store.rules import closed_error
@@ -188,15 +189,9 @@ class Database:
 
     def _commit(self, group: list[_AnyWrite]) -> None:
         connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with writing(connection):
             for piece in group:
                 piece.run(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-            raise
 
     def _open_reader(self) -> bool:
         if self._reading is None:

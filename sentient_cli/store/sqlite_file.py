@@ -6,7 +6,6 @@ With `NORMAL` a power cut can take back what was committed.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sentient_cli.errors import StoreError
+from sentient_cli.sqlite_writes import writing
 
 __all__ = ["SCHEMA_VERSION", "connect_reader", "connect_writer", "store_error"]
 
@@ -164,8 +164,7 @@ def _check_integrity(connection: sqlite3.Connection, path: Path) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if not _tables(connection) or _version(connection) == _FIRST_VERSION:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with writing(connection):
             # Another process may have been first.
             if not _tables(connection):
                 for statement in _SCHEMA:
@@ -174,11 +173,6 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             elif _version(connection) == _FIRST_VERSION:
                 connection.execute("ALTER TABLE state ADD COLUMN at INTEGER NOT NULL DEFAULT 0")
                 connection.execute("INSERT INTO sentient_schema VALUES (?)", (SCHEMA_VERSION,))
-            connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-            raise
     _check_schema(connection, path)
 
 

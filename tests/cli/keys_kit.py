@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator, Mapping
 
 import pexpect
+import pytest
 
 from sentient_cli import paths
 from sentient_cli.config.secret import Secret
@@ -17,11 +18,23 @@ from sentient_cli.credentials.ports import ABSENT
 from sentient_cli.credentials.stores.encrypted import EncryptedFileStore
 from sentient_cli.credentials.stores.passphrases import given
 from sentient_cli.credentials.stores.sealing import Cost
+from tests.cli.llm_command_kit import chat_answer
 from tests.plugins.isolation import REPOSITORY
 from tests.support.commands import attached
+from tests.support.llm_server import Answer, Received, as_json
 from tests.support.stored_keys import KEY, OTHER, THIRD
 
-__all__ = ["ENV", "KEY", "OTHER", "PASSPHRASE", "THIRD", "at_a_terminal", "quick_store"]
+__all__ = [
+    "ENV",
+    "KEY",
+    "OTHER",
+    "PASSPHRASE",
+    "THIRD",
+    "at_a_terminal",
+    "listing_one",
+    "quick_store",
+    "use_quick_store",
+]
 
 PASSPHRASE = "correct horse battery"
 ENV: Mapping[str, str] = {
@@ -41,6 +54,19 @@ def quick_store(**items: str) -> None:
     for name, value in items.items():
         store.put(Address("default", name), Secret(value), expected=ABSENT)
     store.close()
+
+
+def use_quick_store(monkeypatch: pytest.MonkeyPatch, **items: str) -> None:
+    """The same, in an environment in which it is where keys are kept."""
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    quick_store(**items)
+
+
+def listing_one(received: Received) -> Answer:
+    """A provider that lists one model, and to whatever it is asked says yes."""
+    models = received.path.endswith("/models")
+    return as_json({"object": "list", "data": [{"id": "small"}]}) if models else chat_answer("Yes")
 
 
 @contextlib.contextmanager

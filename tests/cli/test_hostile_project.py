@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.keys_kit import ENV, KEY, quick_store
+from tests.cli.keys_kit import KEY, use_quick_store
 from tests.plugins.isolation import REPOSITORY
 
 _NAMES = ("argon2", "cryptography", "dotenv", "httpx", "keyring", "msgspec", "openai", "platformdirs", "pydantic")
@@ -20,9 +20,7 @@ _RUN = "import pathlib; pathlib.Path(__file__).with_name('was-run').write_text(_
 
 @pytest.fixture(autouse=True)
 def cloned(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    quick_store(openai=KEY)
+    use_quick_store(monkeypatch, openai=KEY)
     for name in (*_NAMES, *_MORE):
         Path(f"{name}.py").write_text(_RUN)
     Path("sentient.toml").write_text("[server]\nport = 0\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.cli.keys_kit import ENV, KEY, OTHER, PASSPHRASE, THIRD, at_a_terminal, quick_store
+from tests.cli.keys_kit import KEY, OTHER, PASSPHRASE, THIRD, at_a_terminal, use_quick_store
 from tests.cli.llm_command_kit import project
 from tests.cli.processes import Sentient
 from tests.support.llm_server import Answer, LLMServer, Received, as_json
@@ -19,9 +19,7 @@ _MODELS = as_json({"object": "list", "data": [{"id": "small"}]})
 
 @pytest.fixture(autouse=True)
 def stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    quick_store()
+    use_quick_store(monkeypatch)
 
 
 def _set(sentient: Sentient, name: str, key: str, *more: str) -> None:

@@ -11,15 +11,13 @@ import pytest
 from sentient_cli import paths
 from sentient_cli.cli.commands import commands_of, find_command, load_command
 from sentient_cli.credentials.catalogue import Card, Catalogue
-from tests.cli.keys_kit import ENV, KEY, OTHER, PASSPHRASE, THIRD, at_a_terminal, quick_store
+from tests.cli.keys_kit import KEY, OTHER, PASSPHRASE, THIRD, at_a_terminal, use_quick_store
 from tests.cli.processes import Sentient
 
 
 @pytest.fixture(autouse=True)
 def stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    quick_store()
+    use_quick_store(monkeypatch)
 
 
 def _set(sentient: Sentient, name: str, key: str, *more: str) -> None:

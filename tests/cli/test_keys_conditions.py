@@ -14,7 +14,7 @@ import pytest
 
 from sentient_cli import paths
 from sentient_cli.credentials.catalogue import Card, Catalogue
-from tests.cli.keys_kit import ENV, KEY, OTHER, PASSPHRASE, at_a_terminal, quick_store
+from tests.cli.keys_kit import KEY, OTHER, PASSPHRASE, at_a_terminal, use_quick_store
 from tests.plugins.isolation import REPOSITORY
 from tests.support import commands
 
@@ -29,9 +29,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY))
 
 @pytest.fixture(autouse=True)
 def stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    quick_store()
+    use_quick_store(monkeypatch)
 
 
 def _shifted(seconds: int) -> str:

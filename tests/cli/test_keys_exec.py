@@ -16,7 +16,7 @@ import pexpect
 import pytest
 
 from sentient_cli import paths
-from tests.cli.keys_kit import ENV, KEY, OTHER, THIRD, at_a_terminal, quick_store
+from tests.cli.keys_kit import KEY, OTHER, THIRD, at_a_terminal, use_quick_store
 from tests.cli.processes import Sentient
 from tests.dev.developing import wait_until
 from tests.plugins.isolation import REPOSITORY
@@ -36,9 +36,7 @@ _PRINT = "import os; print({name: value for name, value in os.environ.items() if
 
 @pytest.fixture(autouse=True)
 def stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    quick_store(openai=KEY, anthropic=THIRD)
+    use_quick_store(monkeypatch, openai=KEY, anthropic=THIRD)
 
 
 def _exec(sentient: Sentient, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:

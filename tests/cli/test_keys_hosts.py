@@ -10,10 +10,10 @@ import pytest
 
 from sentient_cli import paths
 from sentient_cli.credentials.variable_hosts import VariableHosts
-from tests.cli.keys_kit import ENV, KEY, OTHER, quick_store
-from tests.cli.llm_command_kit import chat_answer, project
+from tests.cli.keys_kit import KEY, OTHER, listing_one, use_quick_store
+from tests.cli.llm_command_kit import project
 from tests.cli.processes import Sentient
-from tests.support.llm_server import Answer, LLMServer, Received, as_json
+from tests.support.llm_server import LLMServer, as_json
 from tests.support.served import start
 
 pytestmark = pytest.mark.story("6.4", "10.1")
@@ -22,14 +22,7 @@ _OF_VAULT = ("VAULT_TOKEN", "SENTIENT_CREDENTIALS_STORES")
 
 @pytest.fixture(autouse=True)
 def stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    quick_store()
-
-
-def _answer(received: Received) -> Answer:
-    models = received.path.endswith("/models")
-    return as_json({"object": "list", "data": [{"id": "small"}]}) if models else chat_answer("Yes")
+    use_quick_store(monkeypatch)
 
 
 def _error(text: str) -> dict[str, str]:
@@ -48,7 +41,7 @@ def _host(server: LLMServer) -> str:
 
 
 def test_a_project_that_names_another_host_gets_no_key(sentient: Sentient) -> None:
-    with LLMServer(_answer) as ours, LLMServer(_answer) as theirs:
+    with LLMServer(listing_one) as ours, LLMServer(listing_one) as theirs:
         project(ours)
         assert f"It is sent to {_host(ours)} alone" in _set(sentient, "mine")
         assert sentient("ask", "Hi").returncode == 0
@@ -81,7 +74,7 @@ def test_a_project_that_names_another_host_gets_no_key(sentient: Sentient) -> No
 
 
 def test_another_key_in_its_place_stays_bound(sentient: Sentient) -> None:
-    with LLMServer(_answer) as ours, LLMServer(_answer) as theirs:
+    with LLMServer(listing_one) as ours, LLMServer(listing_one) as theirs:
         project(ours)
         _set(sentient, "mine")
         project(theirs)
@@ -104,7 +97,7 @@ def test_another_key_in_its_place_stays_bound(sentient: Sentient) -> None:
 def test_the_key_of_a_vendor_is_not_sent_elsewhere(sentient: Sentient, table: str) -> None:
     _set(sentient, "openai")
     Path("ca.pem").touch()
-    with LLMServer(_answer) as theirs:
+    with LLMServer(listing_one) as theirs:
         Path("sentient.toml").write_text(
             f'[llm]\nmodel = "openai:small"\n[llm.retry]\nattempts = 1\n[llm.providers.openai]\n'
             f"{table.format(url=theirs.url)}\n"
@@ -116,7 +109,7 @@ def test_the_key_of_a_vendor_is_not_sent_elsewhere(sentient: Sentient, table: st
 
 
 def test_a_key_of_a_vendor_goes_to_a_gateway_that_was_agreed_to(sentient: Sentient) -> None:
-    with LLMServer(_answer) as gateway:
+    with LLMServer(listing_one) as gateway:
         _set(sentient, "openai", "--host", gateway.url)
         Path("sentient.toml").write_text(
             f'[llm.providers.openai]\nkind = "compatible"\nbase_url = "{gateway.url}/v1"\n'
@@ -127,7 +120,7 @@ def test_a_key_of_a_vendor_goes_to_a_gateway_that_was_agreed_to(sentient: Sentie
 
 
 def test_a_key_that_nobody_is_known_for_is_sent_nowhere(sentient: Sentient) -> None:
-    with LLMServer(_answer) as theirs:
+    with LLMServer(listing_one) as theirs:
         assert "It is sent nowhere before `sentient keys allow mine HOST`" in _set(sentient, "mine")
         project(theirs)
         error = _error(sentient("ask", "Hi", "--json").stderr)
@@ -168,7 +161,7 @@ def test_a_project_does_not_get_a_variable_that_is_for_others(
         monkeypatch.setenv(variable, KEY)
     else:
         Path(".env").write_text(f"{variable}={KEY}\n")
-    with LLMServer(_answer) as theirs:
+    with LLMServer(listing_one) as theirs:
         _greedy(theirs.url, variable)
         for arguments in (("ask", "Hi"), ("keys", "test", "theirs")):
             done = sentient(*arguments, "--json")
@@ -201,7 +194,7 @@ def test_a_server_says_which_key_it_does_not_send_and_what_to_do() -> None:
 
 def test_a_variable_goes_where_its_user_allows(sentient: Sentient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with LLMServer(_answer) as gateway:
+    with LLMServer(listing_one) as gateway:
         _greedy(gateway.url, "OPENAI_API_KEY")
         said = sentient("keys", "allow", "OPENAI_API_KEY", gateway.url)
         assert (said.returncode, said.stderr) == (
@@ -223,7 +216,7 @@ def test_a_variable_goes_where_its_user_allows(sentient: Sentient, monkeypatch: 
 
 def test_a_variable_goes_where_its_users_own_settings_say(sentient: Sentient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with LLMServer(_answer) as gateway:
+    with LLMServer(listing_one) as gateway:
         _greedy(gateway.url, "OPENAI_API_KEY")
         own = paths.user_config_file()
         own.parent.mkdir(parents=True, exist_ok=True)
@@ -240,7 +233,7 @@ def test_a_variable_does_not_go_through_a_proxy_that_sees_it(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     Path("ca.pem").touch()
-    with LLMServer(_answer) as theirs:
+    with LLMServer(listing_one) as theirs:
         Path("sentient.toml").write_text(
             f'[llm]\nmodel = "openai:small"\n[llm.providers.openai]\nproxy = "{theirs.url}"\nca_file = "ca.pem"\n'
         )
@@ -273,7 +266,7 @@ def test_an_exported_address_is_not_one_of_the_shell(
 ) -> None:
     monkeypatch.setenv("VAULT_TOKEN", "hvs.of-the-shell")
     monkeypatch.setenv("SENTIENT_CREDENTIALS_STORES", "vault")
-    with LLMServer(_answer) as ours, LLMServer(as_json({"errors": ["permission denied"]}, 403)) as theirs:
+    with LLMServer(listing_one) as ours, LLMServer(as_json({"errors": ["permission denied"]}, 403)) as theirs:
         project(ours)
         Path(".env").write_text(f"VAULT_ADDR={theirs.url}\n")
         Path("script.py").write_text(_SCRIPT)
@@ -310,7 +303,7 @@ def test_a_client_of_a_service_is_not_told_by_a_project_where_to_sign_in(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_SECRET", "VAULT_TOKEN"):
         monkeypatch.setenv(name, "of-the-shell-0123456789")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    with LLMServer(_answer) as theirs:
+    with LLMServer(listing_one) as theirs:
         monkeypatch.delenv(variable, raising=False)  # that of the shell would win
         Path(".env").write_text(f"{variable}={theirs.url}\n")
         Path("script.py").write_text(_SCRIPT)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.keys_kit import ENV, KEY, quick_store
+from tests.cli.keys_kit import KEY, use_quick_store
 from tests.cli.processes import Sentient
 from tests.support.llm_server import Answer, LLMServer, Received, as_json
 
@@ -59,9 +59,7 @@ def _project(server: LLMServer, more: str = 'project = "proj_1"') -> None:
 
 @pytest.fixture(autouse=True)
 def stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    quick_store()
+    use_quick_store(monkeypatch)
 
 
 def _set_both(sentient: Sentient) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from sentient_cli import open_credentials, paths
 from sentient_cli.errors import CredentialStoreError
-from tests.cli.keys_kit import ENV, KEY, OTHER, PASSPHRASE, quick_store
-from tests.cli.llm_command_kit import chat_answer, project
+from tests.cli.keys_kit import ENV, KEY, OTHER, PASSPHRASE, listing_one, use_quick_store
+from tests.cli.llm_command_kit import project
 from tests.cli.processes import Sentient
-from tests.support.llm_server import Answer, LLMServer, Received, as_json
+from tests.support.llm_server import LLMServer
 from tests.support.served import serve, start
 
 pytestmark = pytest.mark.story("6.5")
@@ -28,14 +28,7 @@ async def asker(session, query, response):
 
 @pytest.fixture(autouse=True)
 def stored(sentient: Sentient, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    quick_store()
-
-
-def _answer(received: Received) -> Answer:
-    models = received.path.endswith("/models")
-    return as_json({"object": "list", "data": [{"id": "small"}]}) if models else chat_answer("Yes")
+    use_quick_store(monkeypatch)
 
 
 def _set(sentient: Sentient, name: str, key: str, *more: str) -> None:
@@ -60,7 +53,7 @@ def _propose(place: str) -> str:
 
 @pytest.mark.parametrize("place", [".env", "sentient.toml"])
 def test_what_a_project_names_is_agreed_to_first(sentient: Sentient, place: str) -> None:
-    with LLMServer(_answer) as server:
+    with LLMServer(listing_one) as server:
         project(server)
         _set(sentient, "mine", KEY, "--profile", "production")
         said = _propose(place)
@@ -151,7 +144,7 @@ def test_nothing_is_refused_where_nothing_is_stored(sentient: Sentient) -> None:
 @pytest.mark.slow
 def test_a_server_has_the_keys_of_a_profile_once_that_is_agreed_to(sentient: Sentient) -> None:
     Path("asker.py").write_text(_AGENT)
-    with LLMServer(_answer) as server:
+    with LLMServer(listing_one) as server:
         project(server)
         _set(sentient, "mine", KEY, "--profile", "production")
         _propose(".env")

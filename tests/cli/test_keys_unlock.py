@@ -170,15 +170,19 @@ def test_what_is_kept_is_bounded_and_each_has_its_own_time() -> None:
     assert kept.next_end() is None
 
 
+def _without_runtime_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name, value in _NONE.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders to others")
 @pytest.mark.story("6.2")
 def test_who_takes_the_place_of_the_runtime_directory_is_in_nobodys_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    for name, value in _NONE.items():
-        monkeypatch.setenv(name, value)
+    _without_runtime_directory(tmp_path, monkeypatch)
     taken = tmp_path / f"runtime-{os.geteuid()}"
     taken.mkdir(mode=0o755)
     os.chown(taken, 12345, 12345)
@@ -195,9 +199,6 @@ def test_who_takes_the_place_of_the_runtime_directory_is_in_nobodys_way(
 def test_where_the_system_has_no_runtime_directory_nothing_is_said_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    for name, value in _NONE.items():
-        monkeypatch.setenv(name, value)
+    _without_runtime_directory(tmp_path, monkeypatch)
     assert "Warning" not in _run("unlock", "--passphrase-file", _words()) + _run("show", "openai")
     _run("lock")

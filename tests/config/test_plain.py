@@ -12,29 +12,21 @@ from pydantic import ValidationError
 from sentient_cli.config.fields import Section
 from sentient_cli.config.plain import plain
 from sentient_cli.config.settings import (
-    AuditSettings,
-    CredentialSettings,
     DevSettings,
     LlmSettings,
     LogSettings,
-    MetricsSettings,
     RootSettings,
     ServerSettings,
-    StoreSettings,
-    TelemetrySettings,
+    Settings,
 )
 
 KINDS: tuple[type[Section], ...] = (
-    AuditSettings,
-    CredentialSettings,
-    DevSettings,
-    LlmSettings,
-    LogSettings,
-    MetricsSettings,
     RootSettings,
-    ServerSettings,
-    StoreSettings,
-    TelemetrySettings,
+    *(
+        field.annotation
+        for field in Settings.model_fields.values()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    ),
 )
 
 leaves = st.one_of(

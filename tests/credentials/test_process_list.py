@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.keys_kit import ENV, PASSPHRASE, quick_store
+from tests.cli.keys_kit import PASSPHRASE, use_quick_store
 from tests.cli.llm_command_kit import chat_answer, project
 from tests.credentials.canary_kit import CANARY, Sinks
 from tests.dev.developing import wait_until
@@ -128,9 +128,7 @@ class _Stage:
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Generator[_Stage]:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    quick_store()
+    use_quick_store(monkeypatch)
     with LLMServer(_Provider()) as server:
         project(server)
         yield _Stage(server)

@@ -21,6 +21,7 @@ from sentient_cli.llm.resilience.answers_file import is_damage, open_answers, se
 from sentient_cli.llm.resilience.cache import KeptAnswer
 from sentient_cli.llm.sqlite import make_private
 from sentient_cli.redact import Redactor, redactor
+from sentient_cli.sqlite_writes import writing
 from sentient_cli.store.lane import Lane
 
 __all__ = ["SqliteCache"]
@@ -167,8 +168,7 @@ class SqliteCache:
         """Keep an answer; without data only forget the one before it."""
         touched, self._touched = self._touched, OrderedDict()
         touched.pop(key, None)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with writing(connection):
             _touch(connection, touched)
             now = self._clock.now_ns()
             connection.execute("DELETE FROM answers WHERE key = ? OR until <= ?", (key, now))
@@ -176,12 +176,6 @@ class SqliteCache:
                 values = (key, until, len(data), data)
                 connection.execute(f"INSERT INTO answers VALUES (?, ?, {_NEXT_USE}, ?, ?)", values)  # noqa: S608
             self._make_room(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-            raise
 
     def _make_room(self, connection: sqlite3.Connection) -> None:
         while True:
@@ -245,9 +239,8 @@ class SqliteCache:
 
     def _touch_all(self, connection: sqlite3.Connection) -> None:
         touched, self._touched = self._touched, OrderedDict()
-        connection.execute("BEGIN IMMEDIATE")
-        _touch(connection, touched)
-        connection.execute("COMMIT")
+        with writing(connection):
+            _touch(connection, touched)
 
     def _drop(self) -> None:
         if self._connection is not None:

@@ -6,11 +6,12 @@ and paid for as far as anybody can know, so it is written down as spent.
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from typing import Final
 
 import msgspec
+
+from sentient_cli.sqlite_writes import writing
 
 __all__ = ["KEPT_NS", "MAKE", "HeldBatch", "held_batches", "hold", "let_go", "spend_unread", "sum_of_held"]
 
@@ -120,15 +121,9 @@ def spend_unread(connection: sqlite3.Connection, before: int) -> None:
         connection: To the ledger.
         before: They were handed in before this moment, in nanoseconds since the epoch.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with writing(connection):
         connection.execute(_SPEND, (before,))
         connection.execute("DELETE FROM held WHERE at < ?", (before,))
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
 
 
 def held_batches(connection: sqlite3.Connection) -> list[tuple[str, int, float]]:

@@ -18,6 +18,7 @@ from sentient_cli.llm.models.prices import PriceBook
 from sentient_cli.llm.sqlite import check_version, connect, make_private, version_of
 from sentient_cli.llm.usage.held import KEPT_NS, MAKE, HeldBatch, hold, let_go, spend_unread, sum_of_held
 from sentient_cli.llm.usage.rows import INSERT, INSERT_ONCE, SCHEMA, UsageRow, row_values
+from sentient_cli.sqlite_writes import writing
 from sentient_cli.store.lane import Lane
 
 __all__ = ["UsageLedger", "ledger_file", "open_for_reading"]
@@ -178,14 +179,10 @@ class UsageLedger:
         try:
             values = [row_values(self._priced(row)) for row in rows if not row.once]
             first = [row_values(self._priced(row)) for row in rows if row.once]
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(INSERT, values)
-            connection.executemany(INSERT_ONCE, first)
-            connection.execute("COMMIT")
+            with writing(connection):
+                connection.executemany(INSERT, values)
+                connection.executemany(INSERT_ONCE, first)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the file is free for the next ones
-            with contextlib.suppress(sqlite3.Error):
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
             self._fail(error)
             self._lose(len(rows), "")
 
