@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Final
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.llm.anthropic.config import AnthropicConfig
-from sentient_cli.llm.anthropic.failures import foreign, mapped
+from sentient_cli.llm.anthropic.failures import foreign, mapped, refused
 from sentient_cli.llm.wire.account import hear_headers
 from sentient_cli.llm.wire.reading import Incoming
+from sentient_cli.llm.wire.refusals import refusal_in
 from sentient_cli.llm.wire.transport import Transport
 
 if TYPE_CHECKING:
     import anthropic
+    import httpx2
+
+    from sentient_cli.llm.wire.bridge import Form
 
 __all__ = ["Client", "preload"]
 
 _LARGEST: Final = 64 * 1024 * 1024
+_MESSAGES: Final = "/v1/messages"
+_BETA: Final = "anthropic-beta"
 
 
 def preload() -> None:
@@ -44,9 +50,37 @@ class Client:
 
     def __init__(self, provider: str, config: AnthropicConfig, transport: Transport) -> None:
         self._provider = provider
-        self._config = config
+        self.config: AnthropicConfig = config
+        self._transport = transport
         self._sdk = _sdk(config, transport)
         self._foreign = foreign()
+        self._form: Form | None = None
+
+    async def ask(self, key: Secret | None, body: bytes, betas: tuple[str, ...]) -> Incoming:
+        """Ask for a message, and read no more than the head of the answer. Close it.
+
+        Args:
+            key: Of this call.
+            body: JSON.
+            betas: Names of previews to be used.
+
+        Raises:
+            SentientError: it failed, or was refused.
+        """
+        form = self._form = self._form or await self._built()
+        headers = {**form.headers, **self.credential(key)}
+        if betas:
+            headers[_BETA] = ",".join(betas)
+        incoming = await self._transport.open("POST", form.url, headers, body, config=self.config)
+        try:
+            told = await refusal_in(incoming)
+        except BaseException:
+            incoming.close()
+            raise
+        if told is None:
+            return incoming
+        incoming.close()
+        raise refused(self._provider, incoming.status, incoming.headers, told)
 
     async def open(
         self, method: str, path: str, key: Secret | None, body: bytes = b"", betas: tuple[str, ...] = ()
@@ -63,41 +97,50 @@ class Client:
         Raises:
             SentientError: it failed, or was refused.
         """
+        from sentient_cli.llm.wire.bridge import incoming_of, unseen_headers  # noqa: PLC0415 - loaded with the client
+
+        unseen_headers.set(self.credential(key))
+        try:
+            response = await self._sent(method, path, body, betas)
+        except self._foreign as error:
+            failure = mapped(error, self._provider, self.config)
+        else:
+            return incoming_of(self._provider, response)
+        finally:
+            unseen_headers.set({})  # no reset: who gives up a stream may do so from another context
+        raise failure
+
+    async def _built(self) -> Form:
+        """How the SDK asks for a message."""
+        from sentient_cli.llm.wire.bridge import form_of  # noqa: PLC0415 - loaded with the client
+
+        try:
+            return await form_of(lambda: self._sent("POST", _MESSAGES, b"{}", ()))
+        except self._foreign as error:
+            failure = mapped(error, self._provider, self.config)
+        raise failure
+
+    async def _sent(self, method: str, path: str, body: bytes, betas: tuple[str, ...]) -> httpx2.Response:
         import anthropic  # noqa: PLC0415 - loaded with the client
         import httpx2  # noqa: PLC0415 - the same
-
-        from sentient_cli.llm.wire.bridge import incoming_of, unseen_headers  # noqa: PLC0415 - the same
 
         # The SDK's structures for messages would cost a walk through the whole request, and warn of some models.
         kind = anthropic.AsyncStream[object]
         headers: dict[str, str | anthropic.Omit] = {"Authorization": anthropic.Omit()}
         if betas:
-            headers["anthropic-beta"] = ",".join(betas)
-        unseen_headers.set(self.credential(key))
-        try:
-            if method == "GET":
-                sent = self._sdk.get(
-                    path, cast_to=httpx2.Response, options={"headers": headers}, stream=True, stream_cls=kind
-                )
-            else:
-                told = {**headers, "content-type": "application/json"}
-                sent = self._sdk.post(
-                    path,
-                    cast_to=httpx2.Response,
-                    content=body,
-                    options={"headers": told},
-                    stream=True,
-                    stream_cls=kind,
-                )
-            response: object = await sent
-        except self._foreign as error:
-            failure = mapped(error, self._provider, self._config)
+            headers[_BETA] = ",".join(betas)
+        if method == "GET":
+            sent = self._sdk.get(
+                path, cast_to=httpx2.Response, options={"headers": headers}, stream=True, stream_cls=kind
+            )
         else:
-            assert isinstance(response, httpx2.Response)  # noqa: S101 - the SDK gives what it is asked to cast to
-            return incoming_of(self._provider, response)
-        finally:
-            unseen_headers.set({})  # no reset: who gives up a stream may do so from another context
-        raise failure
+            told = {**headers, "content-type": "application/json"}
+            sent = self._sdk.post(
+                path, cast_to=httpx2.Response, content=body, options={"headers": told}, stream=True, stream_cls=kind
+            )
+        response: object = await sent
+        assert isinstance(response, httpx2.Response)  # noqa: S101 - the SDK gives what it is asked to cast to
+        return response
 
     async def fetch(
         self, method: str, path: str, key: Secret | None, body: bytes = b"", betas: tuple[str, ...] = ()
@@ -130,7 +173,7 @@ class Client:
         if key is None:
             return {}
         told = key.reveal()
-        return {"x-api-key": told} if self._config.key_header == "x-api-key" else {"authorization": f"Bearer {told}"}
+        return {"x-api-key": told} if self.config.key_header == "x-api-key" else {"authorization": f"Bearer {told}"}
 
 
 def _sdk(config: AnthropicConfig, transport: Transport) -> anthropic.AsyncAnthropic:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sentient_cli.errors import (
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from sentient_cli.llm.wire.settings import RemoteConfig
 
-__all__ = ["foreign", "mapped", "no_key"]
+__all__ = ["foreign", "mapped", "no_key", "refused"]
 
 _ELSEWHERE = range(300, 400)
 _IN_STREAM = 200
@@ -66,11 +67,11 @@ def mapped(error: Exception, provider: str, config: RemoteConfig) -> SentientErr
     if isinstance(error, anthropic.CredentialsError):
         return no_key(provider)
     if isinstance(error, anthropic.APIStatusError):
-        return _refused(error, provider)
+        return _status_of(error, provider)
     return _broken(error, provider, config)
 
 
-def _refused(error: anthropic.APIStatusError, provider: str) -> ProviderError:
+def _status_of(error: anthropic.APIStatusError, provider: str) -> ProviderError:
     import httpx2  # noqa: PLC0415 - is what it came with
 
     try:
@@ -78,10 +79,25 @@ def _refused(error: anthropic.APIStatusError, provider: str) -> ProviderError:
     except httpx2.ResponseNotRead:
         body = error.message.encode()
     headers = {name.lower(): value for name, value in error.response.headers.items()}
-    if error.status_code in _ELSEWHERE:
-        return refusal_of(provider, error.status_code, headers, body)
-    status = None if error.status_code == _IN_STREAM else error.status_code
-    return meaning_of(provider, status, read_told(body), headers)
+    return refused(provider, error.status_code, headers, body)
+
+
+def refused(provider: str, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """The error of an answer whose status is not one of success.
+
+    Args:
+        provider: Whose.
+        status: Its status; that of success stands for an error within a stream.
+        headers: With names in lower case.
+        body: What it carries.
+
+    Example:
+        >>> type(refused("anthropic", 529, {}, b"")).__name__
+        'ServerError'
+    """
+    if status in _ELSEWHERE:
+        return refusal_of(provider, status, headers, body)
+    return meaning_of(provider, None if status == _IN_STREAM else status, read_told(body), headers)
 
 
 def _broken(error: Exception, provider: str, config: RemoteConfig) -> SentientError:

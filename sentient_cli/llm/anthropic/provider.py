@@ -89,10 +89,11 @@ class AnthropicProvider(RemoteProvider[AnthropicConfig]):
                 raise no_key(self._id)
             check_address(self._id, self._config.base_url)
             await load(preload)
-        transport = self._connected()
-        if self._client is None:  # no other call has made it meanwhile
-            self._client = Client(self._id, self._config, transport)
-        return self._client
+        config, transport = self._config, self._connected()
+        client = self._client
+        if client is None or client.config is not config:  # no other call has made it meanwhile
+            client = self._client = Client(self._id, config, transport)
+        return client
 
     def key(self) -> Secret | None:
         """The key of the next call."""
@@ -111,7 +112,7 @@ class AnthropicProvider(RemoteProvider[AnthropicConfig]):
         client, asked = await self.client(), self.asked(request)
         incoming: Incoming | None = None
         try:
-            incoming = await client.open("POST", _MESSAGES, key, msgspec.json.encode(asked.body), asked.betas)
+            incoming = await client.ask(key, msgspec.json.encode(asked.body), asked.betas)
             await check_stream(incoming, self._id, f"the model {request.model!r:.80}")
         except BaseException:
             if incoming is not None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
-from sentient_cli.llm.openai.sending import post
+from sentient_cli.llm.openai.sending import authorization, post
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -65,7 +65,8 @@ class Leaving:
         path = f"/responses/{quote(response_id, safe='')}/cancel"
         try:
             async with asyncio.timeout(_PATIENCE):
-                response = await post(self._provider, client, path, b"{}", key, {"accept": "application/json"})
+                headers = {"accept": "application/json", **authorization(key)}
+                response = await post(self._provider, client, path, b"{}", headers)
                 incoming = incoming_of(self._provider, response)
                 try:
                     await incoming.read(_LARGEST)  # to its end: only then the connection can be used again

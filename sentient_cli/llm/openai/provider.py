@@ -20,7 +20,7 @@ from sentient_cli.llm.openai.leaving import Leaving
 from sentient_cli.llm.openai.responses_body import responses_body
 from sentient_cli.llm.openai.responses_decoder import ResponsesDecoder
 from sentient_cli.llm.openai.resuming import Resuming
-from sentient_cli.llm.openai.sending import models_of, open_answer
+from sentient_cli.llm.openai.sending import Sender, models_of, place_of
 from sentient_cli.llm.provider import Capabilities, ModelInfo, Request, TokenCount
 from sentient_cli.llm.tokens import estimated_tokens
 from sentient_cli.llm.wire.answering import Begun
@@ -64,7 +64,7 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
 
     def __init__(self, config: OpenAIConfig | None = None, *, provider_id: str | None = None) -> None:
         super().__init__(provider_id or self.ID, config or OpenAIConfig())
-        self._client: AsyncOpenAI | None = None
+        self._sender: Sender | None = None
         self._leaving = Leaving(self._id)
 
     @property
@@ -93,27 +93,34 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
         if "openai" not in sys.modules:
             await load(preload)  # it takes a second, in which other calls go on
 
-    def _sdk(self) -> AsyncOpenAI:
-        """The SDK's client at the settings of this moment."""
+    def _sending(self) -> Sender:
+        """What sends requests at the settings of this moment."""
         config = self._config
         check_config(self._id, config)
         transport = self._connected()
-        if self._client is None:
-            self._client = sdk_client(config, lambda: (transport, config))
-        return self._client
+        sender = self._sender
+        if sender is None or sender.config is not config:
+            client = sdk_client(config, lambda: (transport, config))
+            sender = self._sender = Sender(self._id, client, transport, config)
+        return sender
+
+    def _sdk(self) -> AsyncOpenAI:
+        """The SDK's client at the settings of this moment."""
+        return self._sending().client
 
     @override
     async def _ask(self, request: Request, key: Secret | None) -> Begun:
-        client, config = self._sdk(), self._config
+        sender = self._sending()
+        client, config = sender.client, sender.config
         answers = config.api == "responses"
         if answers:
             body = responses_body(request, self._id, background=config.background)
         else:
             body = body_of(request, DIALECT, self._id)
         path = "/responses" if answers else "/chat/completions"
-        incoming = await open_answer(self._id, client, request, body.content, key, path)
+        incoming = await sender.open(request, body.content, key, path)
         try:
-            streamed = await check_answer(self._id, incoming)
+            streamed = await check_answer(self._id, incoming, place_of(request))
         except BaseException:
             incoming.close()
             raise
@@ -204,4 +211,4 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
 
     @override
     def _changed(self, before: OpenAIConfig) -> None:
-        self._client = None  # nothing in it is open: that is all in the transport
+        self._sender = None  # nothing in it is open: that is all in the transport

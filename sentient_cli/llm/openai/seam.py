@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["failure_of_sdk"]
 
 
-def failure_of_sdk(provider: str, error: Exception, where: str = "") -> Exception:
+def failure_of_sdk(provider: str, error: Exception) -> Exception:
     """Our error for one of the SDK's, or of the library under it; any other is given back as it is.
 
     Args:
         provider: Whose.
         error: What was raised.
-        where: What was asked for, to be told.
     """
     import openai  # noqa: PLC0415 - is loaded by now
 
@@ -41,7 +40,7 @@ def failure_of_sdk(provider: str, error: Exception, where: str = "") -> Exceptio
     if isinstance(error.__cause__, SentientError):
         return error.__cause__
     if isinstance(error, openai.APIStatusError):
-        return _refusal(provider, error, where)
+        return _refusal(provider, error)
     if isinstance(error, openai.OpenAIError):
         return _other(provider, error)
     return _below(provider, error)
@@ -58,11 +57,11 @@ def _below(provider: str, error: Exception) -> Exception:
     return _malformed(provider) if isinstance(error, ValueError) else error  # no JSON, where JSON should be
 
 
-def _refusal(provider: str, error: openai.APIStatusError, where: str) -> ProviderError:
+def _refusal(provider: str, error: openai.APIStatusError) -> ProviderError:
     response = error.response
     headers = {name.lower(): value for name, value in response.headers.items()}
     body = response.content if response.is_closed else b""
-    return refusal_of(provider, error.status_code, headers, body, where)
+    return refusal_of(provider, error.status_code, headers, body)
 
 
 def _other(provider: str, error: openai.OpenAIError) -> ProviderError:

@@ -18,37 +18,62 @@ if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
-__all__ = ["authorization", "models_of", "open_answer", "post"]
+    from sentient_cli.llm.openai.config import OpenAIConfig
+    from sentient_cli.llm.wire.bridge import Form
+    from sentient_cli.llm.wire.transport import Transport
+
+__all__ = ["Sender", "authorization", "models_of", "place_of", "post"]
 
 
-async def open_answer(
-    provider: str,
-    client: AsyncOpenAI,
-    request: Request,
-    body: bytes,
-    key: Secret | None,
-    path: str = "/chat/completions",
-) -> Incoming:
-    """Send a request, and give our side of the answer.
+class Sender:
+    """Sends requests that models answer, over the SDK's client. When settings change, the next calls get a new one.
 
     Args:
         provider: Whose.
         client: The SDK's.
-        request: What is asked.
-        body: The same as JSON.
-        key: What it is asked with.
-        path: Where.
-
-    Raises:
-        ProviderError: of the class that fits.
+        transport: The connections.
+        config: The settings.
     """
-    from sentient_cli.llm.wire.bridge import incoming_of  # noqa: PLC0415 - is loaded by now
 
-    headers = {"accept": "text/event-stream"}
-    if request.call:
-        headers["idempotency-key"] = headers["x-client-request-id"] = _name_of(request.call, path, body)
-    response = await post(provider, client, path, body, key, headers, f"the model {request.model!r:.80}")
-    return incoming_of(provider, response)
+    def __init__(self, provider: str, client: AsyncOpenAI, transport: Transport, config: OpenAIConfig) -> None:
+        self._provider = provider
+        self.client: AsyncOpenAI = client
+        self.config: OpenAIConfig = config
+        self._transport = transport
+        self._forms: dict[str, Form] = {}
+
+    async def open(self, request: Request, body: bytes, key: Secret | None, path: str) -> Incoming:
+        """Send a request, and give our side of the answer, which is a refusal perhaps. Close it.
+
+        Args:
+            request: What is asked.
+            body: The same as JSON.
+            key: What it is asked with.
+            path: Where.
+
+        Raises:
+            ProviderError: of the class that fits.
+        """
+        form = self._forms.get(path)
+        if form is None:
+            form = self._forms[path] = await self._built(path)
+        headers = {**form.headers, **authorization(key)}
+        if request.call:
+            headers["idempotency-key"] = headers["x-client-request-id"] = _name_of(request.call, path, body)
+        return await self._transport.open("POST", form.url, headers, body, config=self.config)
+
+    async def _built(self, path: str) -> Form:
+        """How the SDK asks there."""
+        from sentient_cli.llm.wire.bridge import form_of  # noqa: PLC0415 - is loaded by now
+
+        headers = {"accept": "text/event-stream", "Authorization": "none"}  # each request has its own
+        form = await form_of(lambda: post(self._provider, self.client, path, b"{}", headers))
+        return form._replace(headers={name: form.headers[name] for name in form.headers if name != "authorization"})
+
+
+def place_of(request: Request) -> str:
+    """What a request asks for, to be told in errors."""
+    return f"the model {request.model!r:.80}"
 
 
 def _name_of(call: str, path: str, body: bytes) -> str:
@@ -61,9 +86,7 @@ async def post(
     client: AsyncOpenAI,
     path: str,
     body: bytes,
-    key: Secret | None,
     headers: dict[str, str],
-    where: str = "",
 ) -> httpx2.Response:
     """Send JSON; the body of the answer is not read.
 
@@ -72,22 +95,20 @@ async def post(
         client: The SDK's.
         path: Where.
         body: JSON.
-        key: What it is asked with.
-        headers: More headers.
-        where: What is asked for, to be told.
+        headers: More headers, the one with the key among them.
 
     Raises:
         ProviderError: of the class that fits.
     """
     import httpx2  # noqa: PLC0415 - is loaded by now
 
-    told = {**headers, "content-type": "application/json", **authorization(key)}
+    told = {**headers, "content-type": "application/json"}
     try:
         return await client.post(
             path, cast_to=httpx2.Response, content=body, options={"headers": told}, stream=True, stream_cls=None
         )
     except Exception as error:  # noqa: BLE001 - the seam sorts them
-        failure = failure_of_sdk(provider, error, where)
+        failure = failure_of_sdk(provider, error)
     raise failure
 
 

@@ -6,9 +6,9 @@ Imported by adapters only, and on first use, since it loads the library that the
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx2
 from typing_extensions import override
@@ -18,15 +18,17 @@ from sentient_cli.llm.wire.reading import Incoming
 from sentient_cli.llm.wire.settings import RemoteConfig
 from sentient_cli.llm.wire.transport import Transport
 
-__all__ = ["Bridge", "http_client", "incoming_of", "unseen_headers"]
+__all__ = ["Bridge", "Form", "form_of", "http_client", "incoming_of", "unseen_headers"]
 
 unseen_headers: Final[ContextVar[Mapping[str, str]]] = ContextVar("sentient_unseen_headers", default={})  # noqa: B039
 """Headers of the request that is sent right now, such as its key. The SDK shall not know them: it logs a lot."""
 
+_only_built: Final[ContextVar[bool]] = ContextVar("sentient_only_built", default=False)
+"""Whether a request is built and not sent."""
 _INCOMING: Final = "sentient_incoming"
 """Under this name the SDK's response has ours."""
-_OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-"""Headers of a request that belong to the connection."""
+_OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "cookie"})
+"""Headers of a request that belong to the connection, and what the other side wants to know us by."""
 _UNPACKED: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers of an answer that are not true any more once it is unpacked."""
 _LARGEST: Final = 64 * 1024 * 1024
@@ -34,6 +36,18 @@ _LARGEST_REFUSAL: Final = 1024 * 1024
 _REFUSED: Final = 300
 _TALKERS: Final = ("anthropic._base_client", "openai._base_client")
 """What of the SDKs logs whole requests at DEBUG, with their texts."""
+
+
+class Form(NamedTuple):
+    """What the SDK makes of each request of one kind: building one costs it more than a hundred pieces of an answer.
+
+    Args:
+        url: Where it goes.
+        headers: With names in lower case.
+    """
+
+    url: str
+    headers: Mapping[str, str]
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -76,6 +90,8 @@ class Bridge(httpx2.AsyncBaseTransport):
         Raises:
             SentientError: what our own connections raise; an SDK lets it through, or wraps it.
         """
+        if _only_built.get():
+            return httpx2.Response(200, request=request)
         transport, config = self._current()
         headers = {name: value for name, value in request.headers.items() if name not in _OURS}
         for name, value in unseen_headers.get().items():
@@ -114,3 +130,18 @@ def incoming_of(provider: str, response: httpx2.Response) -> Incoming:
     if not isinstance(incoming, Incoming):
         raise ProviderConnectionError("The SDK does not use our connections", provider=provider)
     return incoming
+
+
+async def form_of(send: Callable[[], Awaitable[httpx2.Response]]) -> Form:
+    """How an SDK builds a request; nothing is sent.
+
+    Args:
+        send: Has the SDK send one.
+    """
+    token = _only_built.set(True)
+    try:
+        request = (await send()).request
+    finally:
+        _only_built.reset(token)
+    headers = {name: value for name, value in request.headers.items() if name not in _OURS}
+    return Form(str(request.url), headers)

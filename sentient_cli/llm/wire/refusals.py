@@ -9,7 +9,7 @@ from sentient_cli.errors import ProviderConnectionError, ProviderError
 from sentient_cli.llm.wire.failures import error_of, read_refusal
 from sentient_cli.llm.wire.reading import Incoming
 
-__all__ = ["check_answer", "refusal_of", "status_error"]
+__all__ = ["check_answer", "refusal_in", "refusal_of"]
 
 _OK: Final = range(200, 300)
 _ELSEWHERE: Final = range(300, 400)
@@ -35,19 +35,18 @@ def refusal_of(provider: str, status: int, headers: Mapping[str, str], body: byt
     return failure
 
 
-async def status_error(provider: str, incoming: Incoming, where: str = "") -> ProviderError:
-    """The error of an answer whose status is not one of success.
+async def refusal_in(incoming: Incoming) -> bytes | None:
+    """What an answer carries whose status is not one of success; None: it is one of success.
 
     Args:
-        provider: Whose.
-        incoming: The answer, which is read but not closed.
-        where: What was asked for, to be told.
+        incoming: The answer; it is not closed.
     """
+    if incoming.status in _OK:
+        return None
     try:
-        body = await incoming.read(_LONGEST)
+        return await incoming.read(_LONGEST)
     except ProviderError:
-        body = b""  # the status says enough
-    return refusal_of(provider, incoming.status, incoming.headers, body, where)
+        return b""  # the status says enough
 
 
 async def check_answer(provider: str, incoming: Incoming, where: str = "") -> bool:
@@ -61,8 +60,9 @@ async def check_answer(provider: str, incoming: Incoming, where: str = "") -> bo
     Raises:
         ProviderError: it is a refusal, or a page for people.
     """
-    if incoming.status not in _OK:
-        raise await status_error(provider, incoming, where)
+    told = await refusal_in(incoming)
+    if told is not None:
+        raise refusal_of(provider, incoming.status, incoming.headers, told, where)
     kind = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind.startswith(_PAGES):
         raise ProviderConnectionError(

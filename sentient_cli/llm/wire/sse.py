@@ -15,6 +15,9 @@ _BOM: Final = b"\xef\xbb\xbf"
 # As numbers, since the search for a number costs a tenth of that for a piece of bytes.
 _LF: Final = 10
 _CR: Final = 13
+_PREFIX: Final = b"data: "
+_DATA: Final = b"\ndata: "
+_LONGEST_PREFIX: Final = 128
 _SMALL: Final = 4096
 """Bytes of an unfinished event up to which it is quickest to take it anew with each piece."""
 
@@ -51,7 +54,7 @@ class EventDecoder:
         [ServerSentEvent(name=b'', data=b'{"a":1}'), ServerSentEvent(name=b'ping', data=b'{}')]
     """
 
-    __slots__ = ("_held", "_is_between", "_large", "_max", "_rest", "_small", "_started")
+    __slots__ = ("_held", "_is_between", "_large", "_max", "_prefix", "_prefix_size", "_rest", "_small", "_started")
 
     def __init__(self, max_event: int = MAX_EVENT) -> None:
         self._max = max_event
@@ -62,6 +65,8 @@ class EventDecoder:
         self._held = False  # a carriage return came last, which may be the half of a line's end
         self._started = False
         self._is_between: bool = False  # nothing is held of an event or a line
+        self._prefix: bytes = _PREFIX
+        self._prefix_size = len(_PREFIX)
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Take the next piece, and give the events that are whole now.
@@ -84,16 +89,29 @@ class EventDecoder:
             >>> EventDecoder().carried(b"event: ping\ndata: {}\n\ndata: 1\n\ndata:\n\n")
             [b'{}', b'1']
         """
-        if self._is_between and data[-2:] == b"\n\n" and _CR not in data:
-            # What nearly always comes: one whole event, in one of the two forms that models stream.
-            if data[:6] == b"data: ":
-                if _LF not in (only := data[6:-2]) and only:
-                    return [only]
-            elif data[:7] == b"event: ":
-                name, _, only = data[:-2].partition(b"\ndata: ")
-                if _LF not in only and _LF not in name and only:
-                    return [only]
-        return [carried for frame in self._frames(data) if (carried := _carried(frame))]
+        prefix, size = self._prefix, self._prefix_size
+        if self._is_between and data[:size] == prefix and data[-2:] == b"\n\n" and _CR not in data:
+            # What nearly always comes: one event, of one line besides its name, which is that of the one before it.
+            only = data[size:-2]
+            if only and _LF not in only:
+                return [only]
+        carried: list[bytes] = []
+        for frame in self._frames(data):
+            only = frame[size:]
+            if _LF in only or frame[:size] != prefix:
+                only = _carried(frame)
+                self._learn(frame)
+                prefix, size = self._prefix, self._prefix_size
+            if only:
+                carried.append(only)
+        return carried
+
+    def _learn(self, frame: bytes) -> None:
+        """Expect that events begin from now on, up to what they carry, as this one does."""
+        name, mark, _ = frame.partition(_DATA)
+        prefix = name + mark if frame[:7] == b"event: " and _LF not in name else _PREFIX
+        if len(prefix) <= _LONGEST_PREFIX:
+            self._prefix, self._prefix_size = prefix, len(prefix)
 
     def _frames(self, data: bytes) -> list[bytes]:
         """The events that are whole now, as they came."""
@@ -154,7 +172,7 @@ def _carried(frame: bytes) -> bytes:
     if frame[:6] == b"data: " and _LF not in frame:
         return frame[6:]
     if frame[:7] == b"event: ":
-        name, _, carried = frame.partition(b"\ndata: ")
+        name, _, carried = frame.partition(_DATA)
         if _LF not in name and _LF not in carried:
             return carried
     event = _parse(frame)

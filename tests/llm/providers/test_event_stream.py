@@ -100,6 +100,13 @@ _ODD = [
     b"\r",
     b"\r\n",
     b"\xef\xbb\xbf",
+    b"data: x\n\n",
+    b"data: x\ndata: y\n\n",
+    b"event: a\ndata: x\n\n",
+    b"event: a\ndata: \n\n",
+    b"event: a\nid: 1\ndata: x\n\n",
+    b"event: a\ndata:y\ndata: x\n\n",
+    b"event: b\n: why\ndata: x\n\n",
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from sentient_cli.llm.wire.broken import BrokenError, GarbledError
 from sentient_cli.llm.wire.http1.bodies import Body, Chunked, Endless, Sized
 from sentient_cli.llm.wire.http1.head import MAX_HEAD, Head, read_head
+from sentient_cli.llm.wire.http1.pacing import Pace
 from sentient_cli.llm.wire.patience import Patience
 from sentient_cli.llm.wire.unpacking import Unpacker
 
@@ -42,6 +43,10 @@ class Upstream(Protocol):
         """Take from the network what comes."""
         ...
 
+    def rest(self, seconds: float) -> None:
+        """Take nothing from the network for a moment."""
+        ...
+
     def free(self, *, usable: bool) -> None:
         """The answer is read no more; another call may follow, or not."""
         ...
@@ -65,6 +70,7 @@ class Answer:
         "_is_over",
         "_keeps",
         "_loop",
+        "_pace",
         "_pieces",
         "_silence",
         "_size",
@@ -86,6 +92,7 @@ class Answer:
         self._unpacker: Unpacker | None = None
         self._pieces: list[bytes] = []
         self._size = 0
+        self._pace = Pace(self._loop.time())
         self._failure: Exception | None = None
         self._has_ended = False
         self._is_over = False  # ended or failed
@@ -127,6 +134,13 @@ class Answer:
             self._silence.moved = True
         if body.is_over:
             self._end()
+            return
+        pace = self._pace
+        pace.left -= 1
+        if not pace.left:
+            seconds = pace.rest(len(data), self._loop.time())
+            if seconds and self._connection is not None:
+                self._connection.rest(seconds)
 
     def _head(self, data: bytes) -> None:
         data = self._begun + data

@@ -19,6 +19,19 @@ _known: Final[dict[bytes, int]] = {}
 """Sizes of chunks that were read before, by the line that tells them: the pieces of models are small and much alike."""
 
 
+def _whole(data: bytes, pieces: list[bytes]) -> int:
+    """Take the whole chunks whose sizes are known, and give the place after them: of those nothing is left to check."""
+    place = 0
+    while True:
+        line = data.find(b"\r\n", place)
+        size = _known.get(data[place:line], 0)
+        end = line + 2 + size
+        if line < 0 or not size or data[end : end + 2] != b"\r\n":
+            return place
+        pieces.append(data[line + 2 : end])
+        place = end + 2
+
+
 class Body(Protocol):
     """Takes a body out of what comes."""
 
@@ -139,7 +152,7 @@ class Chunked:
     def _taken(self, data: bytes) -> bytes:
         data, self._rest = self._rest + data, b""
         pieces: list[bytes] = []
-        place = 0
+        place = 0 if self._left or self._trails else _whole(data, pieces)
         while place < len(data) and not self.is_over:
             if self._left:
                 place = self._chunk(data, place, pieces)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, cast
 from typing_extensions import override
 
 from sentient_cli.llm.wire.http1.answer import UNANSWERED, Answer, UnansweredError
+from sentient_cli.llm.wire.http1.pacing import begin_rest
 
 __all__ = ["Connection", "Origin"]
 
@@ -52,7 +53,9 @@ class Connection(asyncio.Protocol):
         self._answer: Answer | None = None
         self._writable: asyncio.Future[None] | None = None
         self._is_full = False
+        self._is_read = True
         self._is_held_up = False
+        self._rests = False
 
     # ------------------------------------------------------------------------------------------- what the loop calls
     @override
@@ -71,6 +74,7 @@ class Connection(asyncio.Protocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        self._end_rest()
         if self._answer is not None:
             self._answer.lost(exc)
         self._go_on_writing()
@@ -151,6 +155,7 @@ class Connection(asyncio.Protocol):
             usable: Whether it can take another call.
         """
         self._answer = None
+        self._end_rest()
         if usable and self.is_usable:
             self.go_on()
             self._freed(self)
@@ -159,16 +164,40 @@ class Connection(asyncio.Protocol):
 
     def hold_up(self) -> None:
         """Take nothing more from the network for now."""
-        if not self._is_held_up and self._transport is not None:
-            self._is_held_up = True
-            self._transport.pause_reading()
+        self._is_held_up = True
+        self._read()
 
     def go_on(self) -> None:
         """Take from the network what comes."""
-        if self._is_held_up and self._transport is not None:
-            self._is_held_up = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+        self._is_held_up = False
+        self._read()
+
+    def rest(self, seconds: float) -> None:
+        """Take nothing from the network for a moment; where it is encrypted that would gain nothing, and is not done.
+
+        Args:
+            seconds: How long.
+        """
+        transport = self._transport
+        if not self._rests and transport is not None and transport.get_extra_info("sslcontext") is None:
+            self._rests = True
+            self._read()
+            begin_rest(self.loop, seconds, self._end_rest)
+
+    def _end_rest(self) -> None:
+        self._rests = False
+        self._read()
+
+    def _read(self) -> None:
+        """Read, or not, as things are now."""
+        wanted = not (self._is_held_up or self._rests)
+        if wanted is self._is_read or self._transport is None or self._transport.is_closing():
+            return
+        self._is_read = wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def close(self) -> None:
         """Close it. May be called twice."""
