@@ -22,8 +22,9 @@ from sentient_cli.llm.compatible import CompatibleConfig, CompatibleProvider
 from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
 from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.types import Message
-from sentient_cli.runtime.events import TextChunkEvent
-from sentient_cli.testing import RecordingResponse
+from sentient_cli.runtime.log import RunLog
+from sentient_cli.runtime.outlet import Outlet
+from sentient_cli.runtime.response import Response
 
 __all__ = ["WIRE", "Reader", "reader"]
 
@@ -70,19 +71,25 @@ async def _managed(provider: LLMProvider) -> AsyncGenerator[Reader, None]:
 
 @asynccontextmanager
 async def _responded(provider: LLMProvider) -> AsyncGenerator[Reader, None]:
-    """Through the manager and into a response, which keeps what is sent to the client."""
-    ids = SystemIds(SystemClock())
+    """Through the manager and into the response of a run, whose log keeps what is sent to the client."""
+    clock = SystemClock()
+    ids = SystemIds(clock)
     manager = LLMManager([provider], default_model=f"{provider.provider_id}:small-1")
 
     async def read() -> int:
-        response = RecordingResponse(ids=ids)
-        await response.stream_llm("ANSWER", manager.stream("Count."))
-        return sum(isinstance(event, TextChunkEvent) and not event.is_complete for event in response.events)
+        log = RunLog("run", clock)
+        outlet = Outlet(log, clock, ids, unsent_entries=1024, unsent_size=2**20, on_complete=_nothing, on_late=_nothing)
+        await Response(outlet, "chat", ids).stream_llm("ANSWER", manager.stream("Count."))
+        return log.events - 1  # the last one closes the stream
 
     try:
         yield read
     finally:
         await manager.aclose()
+
+
+def _nothing() -> None:
+    pass
 
 
 _LAYERS: Final = {"compatible": _ours, "managed": _managed, "responded": _responded}

@@ -193,14 +193,18 @@ def _encode_turn(session: Session, query: Query, entries: Sequence[LogEntry]) ->
 def _whole(entries: Sequence[LogEntry]) -> list[LogEntry]:
     """The entries with the pieces of a text stream made one, as clients send them; no other event is passed."""
     whole: list[LogEntry] = []
-    begun: dict[ChunkEncoder, tuple[ChunkEntry, list[str]]] = {}
+    begun: dict[str, tuple[ChunkEntry, list[str]]] = {}
     last: ChunkEncoder | None = None
     texts: list[str] = []
     for entry in entries:
         if isinstance(entry, ChunkEntry):
             if entry.encoder is not last:
                 last = entry.encoder
-                texts = begun.setdefault(last, (entry, []))[1]
+                first, texts = begun.setdefault(last.stream_id, (entry, []))
+                if first.encoder is not last:  # the same stream, with other metadata
+                    whole += _joined(begun)
+                    begun.clear()
+                    texts = begun.setdefault(last.stream_id, (entry, []))[1]
             texts.append(entry.text)
         else:
             if begun:
@@ -211,6 +215,6 @@ def _whole(entries: Sequence[LogEntry]) -> list[LogEntry]:
     return [*whole, *_joined(begun)]
 
 
-def _joined(begun: Mapping[ChunkEncoder, tuple[ChunkEntry, Sequence[str]]]) -> Iterator[ChunkEntry]:
+def _joined(begun: Mapping[str, tuple[ChunkEntry, Sequence[str]]]) -> Iterator[ChunkEntry]:
     for first, texts in begun.values():
         yield ChunkEntry(first.seq, first.at, first.encoder, first.event_id, "".join(texts))

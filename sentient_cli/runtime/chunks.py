@@ -7,18 +7,19 @@ from itertools import chain, repeat
 
 import msgspec
 
-from sentient_cli.runtime.events import TextChunkEvent, encode_json, encode_text, encode_texts
+from sentient_cli.runtime.events import EventMetadata, TextChunkEvent, encode_json, encode_text, encode_texts
 
 __all__ = ["ChunkEncoder", "ChunkEntry"]
 
 
 class ChunkEncoder:
-    """What the JSON of all chunks of one text stream has in common: only the id and the text differ.
+    """What the JSON of chunks of one text stream has in common: only the id and the text differ.
 
     Args:
         event_name: That of the stream.
         source: That of the events.
         stream_id: That of the stream.
+        metadata: That of the chunks; checked before.
 
     Example:
         >>> ChunkEncoder("A", "s", "1").encode(b"01J", "Hi").endswith(b'"is_complete":false,"content":"Hi"}')
@@ -27,13 +28,18 @@ class ChunkEncoder:
 
     __slots__ = ("_after_id", "_before_id", "_frame_before_id", "overhead", "stream_id")
 
-    def __init__(self, event_name: str, source: str, stream_id: str) -> None:
+    def __init__(self, event_name: str, source: str, stream_id: str, metadata: EventMetadata | None = None) -> None:
         self.stream_id: str = stream_id
-        mark = "\x00"
         chunk = TextChunkEvent(
-            event_name=event_name, id=mark, source=source, stream_id=stream_id, is_complete=False, content=""
+            event_name=event_name,
+            id="\x00",
+            source=source,
+            metadata=metadata,
+            stream_id=stream_id,
+            is_complete=False,
+            content="",
         )
-        # A control character is escaped everywhere, and neither a name nor a stream id has one.
+        # A control character is escaped everywhere, and no name, which alone comes before the id, has one.
         self._before_id, _, after = encode_json(chunk).partition(b"\\u0000")
         self._after_id = after.removesuffix(b'""}')
         self._frame_before_id = b"\nevent: %b\ndata: %b" % (event_name.encode(), self._before_id)

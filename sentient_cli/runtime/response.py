@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self, cast, overload
+from typing import Self, overload
 
 from sentient_cli.clock import Ids
-from sentient_cli.errors import InvalidEventError, ResponseClosedError
-from sentient_cli.runtime.chunks import ChunkEncoder
+from sentient_cli.errors import ResponseClosedError
+from sentient_cli.runtime.contents import check_code, check_text, json_object
 from sentient_cli.runtime.events import (
     ErrorContent,
     ErrorEvent,
     EventMetadata,
     JsonEvent,
-    JsonValue,
     MetadataValue,
     TextBlockEvent,
     TextChunkEvent,
@@ -24,7 +23,7 @@ from sentient_cli.runtime.events import (
 )
 from sentient_cli.runtime.piping import pipe
 from sentient_cli.runtime.sink import EventSink, TextStream
-from sentient_cli.runtime.unordered import with_sets_sorted
+from sentient_cli.runtime.writers import ChunkWriters
 
 __all__ = ["EventSink", "Response", "ResponseStream", "TextStream"]
 
@@ -116,7 +115,7 @@ class Response:
                 id=self._ids.ulid_text(),
                 source=self._source,
                 metadata=check_metadata(metadata),
-                content=_json_object(data),
+                content=json_object(data),
             )
         )
         await self._sink.flow()
@@ -155,8 +154,8 @@ class Response:
         """Emit an error without waiting for the reader; how a run says that it failed."""
         content = ErrorContent(
             error_message=check_text(error_message),
-            error_code=_check_code(error_code),
-            details=None if details is None else _json_object(details),
+            error_code=check_code(error_code),
+            details=None if details is None else json_object(details),
         )
         self._sink.emit(ErrorEvent(id=self._ids.ulid_text(), source=self._source, metadata=metadata, content=content))
 
@@ -263,7 +262,7 @@ class ResponseStream:
         ('one two', 'ONE TWO')
     """
 
-    __slots__ = ("_closing_metadata", "_event_name", "_id", "_ids", "_is_complete", "_sink", "_source", "_write_chunk")
+    __slots__ = ("_closing_metadata", "_event_name", "_id", "_ids", "_is_complete", "_sink", "_source", "_writers")
 
     def __init__(self, sink: EventSink, source: str, ids: Ids, event_name: str) -> None:
         self._sink = sink
@@ -271,7 +270,7 @@ class ResponseStream:
         self._ids = ids
         self._event_name = event_name
         self._id = ids.stream_id()
-        self._write_chunk = sink.chunk_writer(ChunkEncoder(event_name, source, self._id))
+        self._writers = ChunkWriters(sink, event_name, source, self._id)
         self._is_complete = False
         self._closing_metadata: EventMetadata | None = None
 
@@ -296,8 +295,10 @@ class ResponseStream:
             ResponseClosedError: the stream, or the whole response, is complete.
             InvalidEventError: the text or metadata cannot go on the wire.
         """
-        if metadata is None and type(text) is str and not self.is_complete and len(text) < LONG_TEXT:
-            if self._write_chunk(text):
+        writers = self._writers
+        write = writers.plain if metadata is None else writers.described(metadata)
+        if write is not None and type(text) is str and not self.is_complete and len(text) < LONG_TEXT:
+            if write(text):
                 await self._sink.flow()
         else:
             await self._write_other(text, metadata)
@@ -306,7 +307,9 @@ class ResponseStream:
         if self.is_complete:
             await asyncio.sleep(0)  # as in Response
         self._check_open()
-        self._sink.emit(self._chunk(check_text(text), check_metadata(metadata)))
+        checked = check_metadata(metadata)
+        self._sink.emit(self._chunk(check_text(text), checked))
+        self._writers.note(checked)
         await self._sink.flow()
 
     def _check_open(self) -> None:
@@ -332,7 +335,7 @@ class ResponseStream:
     async def emit_chunk(self, chunk: str) -> Self:
         """Send a piece of the text, under the public framework's name, and return the stream."""
         if type(chunk) is str and not self.is_complete and len(chunk) < LONG_TEXT:
-            if self._write_chunk(chunk):
+            if self._writers.plain(chunk):
                 await self._sink.flow()
         else:
             await self.write(chunk)
@@ -372,29 +375,3 @@ class ResponseStream:
             await self.complete()
         else:
             self.close_now()
-
-
-def check_text(text: str) -> str:
-    """Return the text as a plain string, or say what it is instead.
-
-    Raises:
-        InvalidEventError: it is no string.
-    """
-    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidEventError(f"The text of an event is a string, not {type(text).__name__}")
-    return str.__str__(text)
-
-
-def _check_code(code: int) -> int:
-    if isinstance(code, bool) or not isinstance(code, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidEventError(f"An error code is an integer, not {type(code).__name__}")
-    return int(code)
-
-
-def _json_object(data: Mapping[str, object]) -> dict[str, JsonValue]:
-    if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidEventError(
-            f"The content of a JSON event is an object, not {type(data).__name__}", fix='Wrap it: {"items": …}'
-        )
-    # What is no JSON is refused when it is encoded.
-    return cast("dict[str, JsonValue]", with_sets_sorted(dict(data)))
