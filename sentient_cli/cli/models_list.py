@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -35,6 +35,10 @@ _CALLED = {"structured_output": "structured output", "thinking": "reasoning"}
 _PATIENCE = 15.0
 _LOCAL = frozenset({"ollama", "vllm", "llamacpp", "lmstudio"})
 _WIDE = 76
+Cells: TypeAlias = tuple[str, str, str, str]
+_HEADS: Cells = ("context", "can", "in $/M", "out $/M")
+_USUAL: tuple[int, ...] = (7, 7, 9, 9)
+"""How wide these columns are where there is room."""
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,13 +267,7 @@ def show(console: Console, listed: Sequence[Listed], *, narrowed: bool, live: bo
         return
     width = console.width()
     wide = width >= _WIDE
-    ids = [_safe(row.id) for row in listed]
-    first = min(max(map(len, ids)), width - (38 if wide else 18))
-    console.data(_row("model", ("context", "can", "in $/M", "out $/M"), first, wide=wide))
-    for row, name in zip(listed, ids, strict=True):
-        can = "".join(letter for letter, ability in _LETTERS.items() if ability in row.capabilities)
-        cells = (_size(row.context_tokens), can or "-", _price(row.input_price), _price(row.output_price))
-        console.data(_row(name, cells, first, wide=wide) + _remark(row))
+    _table(console, listed, width, wide=wide)
     if wide:
         _say_letters(console, {ability for row in listed for ability in row.capabilities})
     if not narrowed and not any(row.provider != "offline" for row in listed):
@@ -287,12 +285,31 @@ def _say_letters(console: Console, abilities: Collection[str]) -> None:
         console.say(wrapped(console, ", ".join(told), head="can: "))
 
 
-def _row(name: str, cells: tuple[str, str, str, str], first: int, *, wide: bool) -> str:
+def _table(console: Console, listed: Sequence[Listed], width: int, *, wide: bool) -> None:
+    ids = [_safe(row.id) for row in listed]
+    cells = [_cells(row) for row in listed]
+    first = min(max(map(len, ids)), width - (38 if wide else 18))
+    sizes, tail = _USUAL, max(len(_remark(row)) for row in listed)
+    if wide and first + sum(sizes) + len(sizes) + tail > width:  # a line that is folded is hard to read
+        columns = zip(_HEADS, *cells, strict=True)
+        sizes = tuple([max(map(len, column)) for column in columns])
+    console.data(_row("model", _HEADS, first, sizes, wide=wide))
+    for row, name, each in zip(listed, ids, cells, strict=True):
+        console.data(_row(name, each, first, sizes, wide=wide) + _remark(row))
+
+
+def _cells(row: Listed) -> Cells:
+    can = "".join(letter for letter, ability in _LETTERS.items() if ability in row.capabilities)
+    return _size(row.context_tokens), can or "-", _price(row.input_price), _price(row.output_price)
+
+
+def _row(name: str, cells: Cells, first: int, sizes: Sequence[int], *, wide: bool) -> str:
     shown = name if len(name) <= first else f"{name[: first - 3]}..."
     context, can, low, high = cells
     if not wide:
         return f"{shown:<{first}} {low:>8} {high:>8}".rstrip()
-    return f"{shown:<{first}} {context:>7} {can:<8}{low:>9} {high:>9}".rstrip()
+    size, letters, least, most = sizes
+    return f"{shown:<{first}} {context:>{size}} {can:<{letters}} {low:>{least}} {high:>{most}}".rstrip()
 
 
 def _remark(row: Listed) -> str:

@@ -85,7 +85,14 @@ class ProviderConnectionError(ProviderError, code="provider-connection", retryab
 
 
 class ProviderTimeoutError(ProviderError, code="provider-timeout", retryable=True):
-    """The provider did not answer in time."""
+    """The provider did not answer in time.
+
+    ``may_cost`` is false where it was not reached, or said so itself: else it may have been at work, which is paid for.
+    ``is_of_call`` is true where the call itself had no more time, which says nothing of the provider.
+    """
+
+    may_cost: bool = True
+    is_of_call: bool = False
 
 
 class PoolExhaustedError(ProviderError, code="pool-exhausted", retryable=True):

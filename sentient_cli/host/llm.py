@@ -207,7 +207,7 @@ def build_llm(
     if ledger is not None:
         told.append(UsageHook(ledger, profile=profile, clock=clock))
     closing: list[Callable[[], Awaitable[None]]] = [stores.aclose] if stores is not None else []
-    observed, slack = Observed(), SLACK if settings.context.fit == "off" else math.inf
+    observed, slack = Observed(lambda: clock.now_ns() / 1e9), SLACK if settings.context.fit == "off" else math.inf
     selector = Selector(_policy(settings, prices, observed), kinds=kinds, slack=slack)
     manager = ConfiguredLLM(
         _providers(settings, environment, profile, stores, clock, book),

@@ -49,7 +49,7 @@ def around_attempts(
     """
     around: list[Wrap] = []
     if settings.strategy in _NEEDS_WATCHING:
-        around.append(lambda inner: Observing(inner, observed, lambda: clock.now_ns() / 1e9))
+        around.append(lambda inner: Observing(inner, observed))
     limits = _Limits(settings, clock, manager)
     around.append(
         lambda inner: Limited(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 
 import msgspec
 
-from sentient_cli.errors import ProviderError
+from sentient_cli.errors import BadRequestError, ProviderError
+from sentient_cli.llm.conversation import as_conversation
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import Completion
 
-__all__ = ["BatchProvider", "BatchResult", "BatchState", "BatchStatus"]
+__all__ = ["BatchProvider", "BatchResult", "BatchState", "BatchStatus", "check_batch", "check_batch_id"]
 
 BatchState: TypeAlias = Literal["running", "cancelling", "ended", "failed"]
 """How far a batch is; ``failed``: not one of its requests was taken."""
@@ -71,6 +73,61 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
         if self.completion is None:
             raise self.error or ProviderError("The batch has no answer to this request")
         return self.completion
+
+
+def check_batch(requests: object, most: int, provider: str) -> None:
+    """See whether requests can be handed in together.
+
+    Args:
+        requests: What was given.
+        most: How many are taken at once.
+        provider: Whose; errors name it.
+
+    Raises:
+        BadRequestError: there are none or too many, or something else is among them.
+
+    Example:
+        >>> check_batch(["Hello"], 10, "openai")
+        Traceback (most recent call last):
+        ...
+        sentient_cli.errors.BadRequestError: A request of a batch is a `Request`, not str. Write `Request(model=…,...
+    """
+    if not isinstance(requests, list | tuple):
+        name = type(requests).__name__
+        raise BadRequestError(f"A batch is a list of requests, not {name}", fix="Give a list", provider=provider)
+    listed = cast("list[object] | tuple[object, ...]", requests)
+    if not 0 < len(listed) <= most:
+        raise BadRequestError(
+            f"A batch of {len(listed)} requests is not taken",
+            fix=f"Hand in from 1 to {most} at once",
+            provider=provider,
+        )
+    for request in listed:
+        if not isinstance(request, Request):
+            raise BadRequestError(
+                f"A request of a batch is a `Request`, not {type(request).__name__}",
+                fix="Write `Request(model=…, messages=…)`",
+                provider=provider,
+            )
+        as_conversation(request.messages)
+
+
+def check_batch_id(batch: object, form: re.Pattern[str], provider: str) -> None:
+    """See whether something can be the id of a batch.
+
+    Args:
+        batch: What was given.
+        form: Of the provider's ids.
+        provider: Whose; errors name it.
+
+    Raises:
+        BadRequestError: it cannot.
+
+    Example:
+        >>> check_batch_id("batch_1", re.compile("[a-z0-9_]+"), "openai")
+    """
+    if not isinstance(batch, str) or not form.fullmatch(batch):
+        raise BadRequestError(f"There is no batch {batch!r:.60}", fix="Give the id of a batch", provider=provider)
 
 
 class BatchProvider(Protocol):

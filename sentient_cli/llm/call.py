@@ -54,7 +54,7 @@ AS_USUAL = CallOptions()
 
 
 _SHARED: Final = (
-    *("wanted", "tier", "provider", "model"),
+    *("given", "wanted", "tier", "provider", "model"),
     *("alternatives", "is_last_left", "is_final", "is_rescue", "is_whole"),
 )
 """What a branch of a call begins with."""
@@ -76,6 +76,8 @@ class Call(msgspec.Struct, eq=False, repr_omit_defaults=True):
     deadline: float | None = None
     options: CallOptions = AS_USUAL
     price: Price | None = None
+    given: float | None = None
+    """Seconds that it had until then at first."""
     wanted: str = ""
     """The model id that was asked for."""
     tier: str | None = None
@@ -111,6 +113,8 @@ class Call(msgspec.Struct, eq=False, repr_omit_defaults=True):
     """The call that this is a branch of."""
     used: Usage | None = None
     """The tokens of an attempt that ended early and that none has followed yet."""
+    lost: Usage | None = None
+    """The tokens of the attempt that has just failed before its answer began; they are counted as wasted already."""
     is_whole: bool = False
     """Whether nobody reads the answer before it is complete, so that it may begin anew unseen."""
     counted: str = ""
@@ -156,6 +160,7 @@ class Call(msgspec.Struct, eq=False, repr_omit_defaults=True):
     def adopt(self, branch: Call) -> None:
         """Go on as a branch did."""
         self.provider, self.model, self.is_final = branch.provider, branch.model, branch.is_final
+        self.recorder.attempt = branch.attempts
         self.notices.extend(branch.notices)
         self.passing |= branch.passing
 

@@ -9,6 +9,7 @@ from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.offered import check_call, check_tools
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, TextPart, ThinkingPart
 from sentient_cli.llm.types import Message, Messages, OutputSpec, Role, ToolCall, ToolLike, ToolSpec
+from sentient_cli.llm.whole import check_whole
 
 __all__ = [
     "as_conversation",
@@ -22,6 +23,7 @@ __all__ = [
 
 _ROLES: Final = get_args(Role)
 _PARTS: Final = (TextPart, ImagePart, AudioPart, DocumentPart, ThinkingPart)
+_TEXT_ALONE: Final = frozenset({"system", "assistant"})
 _CHOICES: Final = frozenset({"auto", "none", "required", "any"})
 
 
@@ -38,8 +40,7 @@ def as_conversation(messages: Messages) -> tuple[Message, ...]:
     if isinstance(messages, str):
         if not messages or messages.isspace():
             raise nothing_to_answer()
-        if not messages.isascii():
-            _check_text(messages)
+        check_whole(messages, "A message")
         return (Message("user", messages),)
     conversation = _listed(messages)
     is_said = False
@@ -65,8 +66,7 @@ def _check(message: Message) -> None:
         )
     if type(message.content) is not str:
         _check_parts(role, message.content)
-    if not message.text.isascii():
-        _check_text(message.text)
+    check_whole(message.text, "A message")
     if message.tool_calls or message.tool_call_id is not None or message.name is not None or role == "tool":
         _check_calls(message)
 
@@ -148,6 +148,7 @@ def _check_calls(message: Message) -> None:
         told: object = getattr(message, field)
         if not isinstance(told, str | None):
             raise BadRequestError(f"The `{field}` of a message is a text, not {_name(told)}", fix="Give a text")
+        check_whole(told or "", f"The `{field}` of a message")
     if not isinstance(calls, tuple | list):
         raise BadRequestError(
             f"The calls of tools of a message are {_name(calls)}", fix="Give a tuple of `ToolCall`, such as `(call,)`"
@@ -161,7 +162,7 @@ def _check_calls(message: Message) -> None:
                     f"The `{field}` of a call of a tool is a text, not {_name(text)}",
                     fix="Write the arguments as JSON: `json.dumps(…)`" if field == "arguments" else "Give a text",
                 )
-            _check_text(text)
+            check_whole(text, f"The `{field}` of a call of a tool")
 
 
 def _listed(messages: object) -> tuple[Message, ...]:
@@ -194,23 +195,22 @@ def _check_parts(role: str, content: object) -> None:
                 f"A part of a message is `TextPart`, `ImagePart` or another part, not {_name(part)}",
                 fix='Write `TextPart("…")` for a text among parts',
             )
+        if role in _TEXT_ALONE and not isinstance(part, TextPart | ThinkingPart):
+            raise BadRequestError(
+                f"A message of the role {role!r} has a part of the kind {type(part).__name__}",
+                why="Models are shown such things by users and by tools alone",
+                fix="Put it into a message of the user",
+            )
         if isinstance(part, TextPart | ThinkingPart) and not isinstance(cast("object", part.text), str):
             raise BadRequestError(f"The text of a part is {_name(part.text)}", fix="Give a text, which may be empty")
+        for field in part.__struct_fields__:
+            told: object = getattr(part, field)
+            if isinstance(told, str):
+                check_whole(told, f"The `{field}` of {type(part).__name__}")
 
 
 def _name(value: object) -> str:
     return type(value).__name__
-
-
-def _check_text(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise BadRequestError(
-            "A message has half a character in it, which cannot be sent",
-            why=f"At {error.start} there is a surrogate without its other half",
-            fix="Decode its text with `errors='replace'`, or leave it out",
-        ) from None
 
 
 def check_given(value: object, kind: type) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
 from sentient_cli.errors import ConfigError
 from sentient_cli.llm.call import Call
@@ -23,6 +24,9 @@ class Directory:
         groups: Models that stand in for each other, by a name of the group.
         fallback: Model ids that are asked when all else failed.
 
+    Raises:
+        ConfigError: one text stands where several model ids belong.
+
     Example:
         >>> from sentient_cli.llm import OfflineProvider
         >>> directory = Directory({"small": ["local:tiny", "offline:echo"]})
@@ -32,6 +36,14 @@ class Directory:
     """
 
     def __init__(self, groups: Mapping[str, Sequence[str]] | None = None, fallback: Sequence[str] = ()) -> None:
+        for name, members in (
+            ("fallback", fallback),
+            *((f"the group {name!r:.60}", each) for name, each in (groups or {}).items()),
+        ):
+            if isinstance(members, str):
+                raise ConfigError(
+                    f"The models of {name} are one text, {members!r:.80}", fix=f'Write `["{members:.80}"]`'
+                )
         self.providers: dict[str, LLMProvider] = {}
         self.groups: Mapping[str, Sequence[str]] = groups or {}
         self.fallback: Sequence[str] = tuple(fallback)
@@ -40,9 +52,16 @@ class Directory:
         """Add a provider.
 
         Raises:
-            ConfigError: its id is taken or malformed.
+            ConfigError: its id is taken or malformed, or it is no provider.
         """
-        name = provider.provider_id
+        name: object = getattr(provider, "provider_id", None)
+        if isinstance(provider, type) or not isinstance(name, str):
+            of = provider.__name__ if isinstance(provider, type) else type(provider).__name__
+            what = f"the class {of}" if isinstance(provider, type) else of
+            raise ConfigError(
+                f"A provider is an object with the methods of `LLMProvider`, and not {what}",
+                fix=f"Make one: `{of}(…)`" if isinstance(provider, type) else "Give a provider",
+            )
         if not _PROVIDER_ID.fullmatch(name):
             raise ConfigError(
                 f"A provider cannot be called {name!r:.60}", fix="Use letters, digits, `-` and `_` for its id"
@@ -50,6 +69,18 @@ class Directory:
         if name in self.providers:
             raise ConfigError(f"There is a provider {name!r} already", fix="Use `replace`, or another id")
         self.providers[name] = provider
+
+    def register_all(self, providers: Iterable[LLMProvider]) -> None:
+        """Add several.
+
+        Raises:
+            ConfigError: as `register`, or it is one and no list of them.
+        """
+        if not isinstance(cast("object", providers), Iterable):
+            name = type(providers).__name__
+            raise ConfigError(f"Providers are a list, not {name}", fix="Write `LLMManager([…])`")
+        for provider in providers:
+            self.register(provider)
 
     def find(self, provider_id: str) -> LLMProvider:
         """A provider.

@@ -128,6 +128,10 @@ class Recorder(msgspec.Struct, eq=False):
     context: contextvars.Context | None = None
     pending: list[tuple[int, Chunk]] = []
     timer: asyncio.TimerHandle | None = None
+    is_over: bool = False
+    """Whether it has told how the call ended."""
+    heir: Recorder | None = None
+    """Tells what comes after that: of a call that ended for one reader, and goes on for another."""
 
     def __post_init__(self) -> None:
         if self.hooks:
@@ -165,9 +169,15 @@ class Recorder(msgspec.Struct, eq=False):
 
     def tell(self, kind: RecordKind, data: dict[str, JsonValue]) -> None:
         """Tell something, after the chunks that came before it."""
-        if self.hooks:
-            self.flush()
-            self._tell(kind, data)
+        if not self.hooks:
+            return
+        if self.is_over and self.heir is not None:
+            self.heir.attempt = self.attempt
+            self.heir.tell(kind, data)
+            return
+        self.flush()
+        self._tell(kind, data)
+        self.is_over = self.is_over or kind == "llm.finished"
 
     def _tell(self, kind: RecordKind, data: dict[str, JsonValue]) -> None:
         context = self.context

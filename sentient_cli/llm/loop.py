@@ -178,7 +178,9 @@ class Asking(Generic[C]):
 
 def _asked_again(answer: Completion, error: OutputError) -> list[Message]:
     said = f"That does not fit. {error.why}. Answer again, with nothing but JSON that fits."
-    return [Message.tool(call, said, is_error=True) for call in answer.tool_calls] or [Message.user(said)]
+    # Of calls of other tools beside the answer nobody says anything: they were not made.
+    answers = [call for call in answer.tool_calls if call.name == OutputSpec.FINAL_ANSWER]
+    return [Message.tool(call, said, is_error=True) for call in answers] or [Message.user(said)]
 
 
 class ToolStream:

@@ -15,10 +15,11 @@ T = TypeVar("T")
 class PerLoop(Generic[T]):
     """What belongs to an event loop: made when it is first asked for, gone with its loop.
 
-    The loop that was asked for last is known at once: nearly always there is but one.
+    The loop that was asked for last is known at once: nearly always there is but one. What holds its loop would keep
+    both for ever, so that of a loop that was closed goes at the latest when another loop asks.
 
     Args:
-        make: Makes it. It must not hold the loop, which would never go then.
+        make: Makes it.
 
     Example:
         >>> import asyncio
@@ -47,6 +48,13 @@ class PerLoop(Generic[T]):
         if latest is None or latest[0]() is not loop:
             found = self._all.get(loop)
             if found is None:
+                self._forget_closed()
                 found = self._all[loop] = self._make()
             latest = self._latest = ref(loop), found
         return latest[1]
+
+    def _forget_closed(self) -> None:
+        for each in self._all.keyrefs():  # a list of its own, since other threads may do the same
+            loop = each()
+            if loop is not None and loop.is_closed():
+                self._all.pop(loop, None)

@@ -96,8 +96,7 @@ class LLMManager:
         self.default_model = default_model
         self.parameters: Parameters = parameters
         self.presets: Mapping[str, Parameters] = presets if presets is not None else {}
-        for provider in providers:
-            self.register(provider)
+        self._directory.register_all(providers)
 
     @property
     def policies(self) -> ResiliencePolicies:

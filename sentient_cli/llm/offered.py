@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 
 from sentient_cli.errors import BadRequestError, ToolDefinitionError
+from sentient_cli.llm.whole import check_whole
 
 __all__ = ["check_call", "check_spec", "check_tools"]
 
@@ -63,6 +64,8 @@ def check_spec(name: object, description: object, parameters: object) -> None:
         raise ToolDefinitionError(
             f"The description of the tool {name!r:.80} is {_name(description)}", fix="Give a text, which may be empty"
         )
+    check_whole(name, "The name of a tool", ToolDefinitionError)
+    check_whole(description, f"The description of the tool {name!r:.80}", ToolDefinitionError)
     if not isinstance(parameters, dict):
         raise ToolDefinitionError(
             f"The parameters of the tool {name!r:.80} are {_name(parameters)}",

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import SchemaError, from_json, to_json
 
-from sentient_cli.errors import BadRequestError, OutputError
+from sentient_cli.errors import BadRequestError, ContentFilterError, OutputError
 from sentient_cli.llm.faults import faults_of
 from sentient_cli.llm.schemas import rooted, without_titles
 from sentient_cli.llm.types import Completion, JsonValue, OutputSpec, TypedCompletion
@@ -22,7 +22,7 @@ __all__ = ["OutputReader", "output_reader"]
 T = TypeVar("T")
 
 _VALUE = "value"
-_FENCED = re.compile(r"\s*```\w*[ \t]*\n(?P<inside>.*)\n[ \t]*```\s*", re.DOTALL)
+_FENCED = re.compile(r"\s*```\w*[ \t]*\n(?P<inside>.*?)\s*```\s*", re.DOTALL)
 
 
 class OutputReader(Generic[T]):
@@ -45,11 +45,11 @@ class OutputReader(Generic[T]):
         try:
             self._adapter = TypeAdapter(kind)
             schema = rooted(without_titles(self._adapter.json_schema()))
-        except PydanticUserError as error:
+        except (PydanticUserError, SchemaError, NameError) as error:
             raise BadRequestError(
                 f"The type {name!r} cannot be the output of a model",
                 why=str(error).partition("\n")[0],
-                fix="Use a pydantic model, a dataclass, a `TypedDict`, or what JSON has",
+                fix="Use a pydantic model, a dataclass, a `TypedDict` of `typing_extensions`, or what JSON has",
             ) from error
         self._is_wrapped = schema.get("type") != "object"
         self.spec: OutputSpec = OutputSpec(name, _wrapped(schema) if self._is_wrapped else schema)
@@ -59,9 +59,18 @@ class OutputReader(Generic[T]):
         """The answer with its value.
 
         Raises:
+            ContentFilterError: the model refused, or what it said was filtered: to ask again gives the same.
             OutputError: it does not fit, or asks for a tool.
         """
         final = next((call for call in answer.tool_calls if call.name == OutputSpec.FINAL_ANSWER), None)
+        if final is None and _is_refused(answer):
+            raise ContentFilterError(
+                "The model refused to answer" if answer.refusal else "The answer was stopped by a filter",
+                why=f"It said: {answer.refusal.strip()[:300]}" if answer.refusal.strip() else "",
+                fix="Ask otherwise, or use another model",
+                provider=answer.provider,
+                partial_text=answer.text,
+            )
         if final is None and answer.tool_calls:
             raise OutputError(
                 f"The model asked for the tool {answer.tool_calls[0].name!r:.80} and gave no answer",
@@ -107,6 +116,10 @@ class OutputReader(Generic[T]):
             if isinstance(value, dict) and value.keys() == {_VALUE}:
                 return to_json(cast("dict[str, object]", value)[_VALUE])
         return text.encode()
+
+
+def _is_refused(answer: Completion) -> bool:
+    return answer.finish_reason == "content_filter" or bool(answer.refusal and not answer.text.strip())
 
 
 def _wrapped(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -14,6 +14,7 @@ from sentient_cli.config.veiled import Veiled, veil
 from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.types import JsonValue
+from sentient_cli.llm.whole import check_whole
 
 __all__ = ["Effort", "Parameters"]
 
@@ -23,6 +24,9 @@ Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh",
 _Word = Annotated[str, Meta(min_length=1)]
 _Penalty = Annotated[float, Meta(ge=-2, le=2)]
 _Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+_TEXTS = ("tool_choice", "service_tier", "user", "cache_key")
 
 
 class Parameters(Veiled, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,6 +83,14 @@ class Parameters(Veiled, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         check_fields(self, BadRequestError, "parameter")
+        for name in _TEXTS:
+            told: str | None = getattr(self, name)
+            if told:
+                check_whole(told, f"The parameter {name!r}")
+        for word in self.stop:
+            check_whole(word, "The parameter 'stop'")
+        if self.metadata is not None:
+            _check_json(self.metadata, "metadata")
         if self.extra is not None:
             _check_json(self.extra, "extra")
 
@@ -91,10 +103,13 @@ class Parameters(Veiled, frozen=True, kw_only=True, omit_defaults=True):
 
 def _check_json(value: object, place: str) -> None:
     """Find out whether a value is one that JSON can hold, and so can be sent."""
-    if isinstance(value, dict):
+    if isinstance(value, str):
+        check_whole(value, f"The parameter {place}")
+    elif isinstance(value, dict):
         for name, inner in cast("dict[object, object]", value).items():
             if not isinstance(name, str):
                 raise _not_json(f"{place} has the name {name!r:.60}", "Names are texts")
+            check_whole(name, f"A name in the parameter {place}")
             _check_json(inner, f"{place}.{name}")
     elif isinstance(value, list | tuple):
         for inner in cast("list[object]", value):
@@ -102,7 +117,7 @@ def _check_json(value: object, place: str) -> None:
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise _not_json(f"{place} is {value!r}", "Use a number, or None")
-    elif value is not None and not isinstance(value, bool | int | str):
+    elif value is not None and not isinstance(value, bool | int):
         raise _not_json(f"{place} is of the type {type(value).__name__!r}", "Use what JSON can hold")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import mimetypes
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -19,7 +20,8 @@ _IMAGES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
-_AUDIO = ((b"RIFF", "wav"), (b"ID3", "mp3"), (b"\xff\xfb", "mp3"), (b"fLaC", "flac"), (b"OggS", "ogg"))
+_AUDIO = ((b"ID3", "mp3"), (b"fLaC", "flac"), (b"OggS", "ogg"))
+_TEXTS = ("text/", "application/json", "application/xml", "application/yaml", "application/toml")
 _DETAILS = (None, "auto", "low", "high")
 _SCHEMES = frozenset({"http", "https", "data", "gs", "s3"})
 
@@ -47,7 +49,7 @@ class ImagePart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="im
     Args:
         data: The bytes; empty when there is a ``url``.
         media_type: Such as ``image/png``; found out from the bytes unless given.
-        url: Where the provider finds it.
+        url: Where the provider finds it; the data of a ``data:`` URL is taken out of it.
         detail: How closely it shall be looked at, where the provider lets one choose.
         cache: As for `TextPart`.
 
@@ -68,6 +70,7 @@ class ImagePart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="im
     cache: bool = False
 
     def __post_init__(self) -> None:
+        _take_in(self, "an image")
         _check_source("An image", self.data, self.url)
         _check_texts("an image", media_type=self.media_type)
         if self.detail not in _DETAILS:
@@ -121,7 +124,7 @@ class AudioPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="au
     def __post_init__(self) -> None:
         _check_bytes("A sound", self.data)
         _check_texts("a sound", format=self.format)
-        found = self.format or next((name for start, name in _AUDIO if self.data.startswith(start)), "")
+        found = self.format or _audio_format(self.data)
         if not self.data or not found:
             raise BadRequestError("This is no sound", fix="Give the bytes of a WAV or MP3 file, or name its `format`")
         msgspec.structs.force_setattr(self, "format", found)
@@ -149,7 +152,7 @@ class DocumentPart(
     Args:
         data: The bytes; empty when there is a ``url``.
         media_type: Such as ``application/pdf``.
-        url: Where the provider finds it.
+        url: As for `ImagePart`.
         name: What it is called.
         cache: As for `TextPart`.
 
@@ -168,12 +171,14 @@ class DocumentPart(
     cache: bool = False
 
     def __post_init__(self) -> None:
+        _take_in(self, "a document")
         _check_source("A document", self.data, self.url)
         _check_texts("a document", name=self.name, media_type=self.media_type)
         if not self.media_type:
             is_pdf = self.data.startswith(b"%PDF-")
             guessed = "application/pdf" if is_pdf else mimetypes.guess_type(self.name or self.url)[0]
-            msgspec.structs.force_setattr(self, "media_type", guessed or "text/plain")
+            unknown = "text/plain" if _is_text(self.data) else "application/octet-stream"
+            msgspec.structs.force_setattr(self, "media_type", guessed or unknown)
 
     @classmethod
     def read(cls, path: str | Path) -> DocumentPart:
@@ -183,6 +188,17 @@ class DocumentPart(
             BadRequestError: there is no such file.
         """
         return cls(data=_read(path), name=Path(path).name)
+
+    @property
+    def as_text(self) -> str | None:
+        """What it says, below its name, where it is text; None: it is something else, or elsewhere."""
+        if not self.data or not self.media_type.startswith(_TEXTS):
+            return None
+        try:
+            text = self.data.decode()
+        except UnicodeDecodeError:
+            return None
+        return f"{self.name}:\n{text}" if self.name else text
 
     @property
     def base64(self) -> str:
@@ -248,10 +264,56 @@ def _image_type(data: bytes) -> str | None:
     return next((name for start, name in _IMAGES if data.startswith(start)), None)
 
 
+def _audio_format(data: bytes) -> str:
+    if data.startswith(b"RIFF") and data[8:12] == b"WAVE":
+        return "wav"
+    # The head of a frame of MPEG audio, layer III, of whatever version; of AAC the layer is 0.
+    if data[:1] == b"\xff" and len(data) > 1 and data[1] & 0xE6 == 0xE2:  # noqa: PLR2004
+        return "mp3"
+    return next((name for start, name in _AUDIO if data.startswith(start)), "")
+
+
+def _take_in(part: ImagePart | DocumentPart, what: str) -> None:
+    """Put the bytes that a ``data:`` URL holds in the place of it: not every provider takes such an address.
+
+    Raises:
+        BadRequestError: there are none in it.
+    """
+    url = cast("object", part.url)  # a `Path` is a likely slip
+    if part.data or not isinstance(url, str) or url[:5].lower() != "data:":
+        return
+    head, comma, body = url[5:].partition(",")
+    media_type, *options = head.split(";")
+    try:
+        plain = unquote_to_bytes(body)
+        data = base64.b64decode(b"".join(plain.split()), validate=True) if "base64" in options else plain
+    except ValueError:
+        data = b""
+    if not comma or not data:
+        raise BadRequestError(
+            f"The `url` of {what} holds no data that can be read",
+            why="It begins with `data:`, and what follows is not as in `data:image/png;base64,…`",
+            fix="Give the bytes themselves as `data`",
+        )
+    msgspec.structs.force_setattr(part, "data", data)
+    msgspec.structs.force_setattr(part, "url", "")
+    if isinstance(part, DocumentPart) and media_type and not part.media_type:
+        msgspec.structs.force_setattr(part, "media_type", media_type.strip().lower())
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _read(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:  # the last two: what no file can be called
+        why = error.strerror if isinstance(error, OSError) else None
         raise BadRequestError(
-            f"The file {str(path)!r:.200} cannot be read", why=error.strerror or str(error), fix="Check the path"
+            f"The file {str(path)!r:.200} cannot be read", why=why or str(error), fix="Check the path"
         ) from error

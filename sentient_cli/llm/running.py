@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar, overload
 
+import msgspec
+
 from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.conversation import as_conversation
 from sentient_cli.llm.current import get_manager
@@ -69,7 +71,7 @@ async def run_tools(
         output: The type that the answer shall have.
         output_retries: How often the model is asked again when its answer does not fit.
         model: A model id, ``provider:model``; the default model otherwise.
-        parameters: How to answer.
+        parameters: How to answer. A ``tool_choice`` that has a tool called holds for the first answer alone.
         max_steps: How often the model is asked at most, as long as it wants tools.
         manager: Whose model; the current one otherwise.
         options: What each of the calls has otherwise than the rest; a timeout is that of one call.
@@ -144,17 +146,18 @@ def _asking(
 ) -> Asking[C]:
     toolset = tools if isinstance(tools, Toolset) else Toolset(tools)
     parent = manager.recorder().call
+    question = as_conversation(messages)
     return Asking(
         lambda conversation: manager.stream(
             conversation,
             model=model,
-            parameters=parameters,
+            parameters=parameters if len(conversation) == len(question) else _unforced(parameters),
             tools=toolset,
             output=output,
             parent=parent,
             options=options,
         ),
-        as_conversation(messages),
+        question,
         finish,
         tools=toolset,
         parent=parent,
@@ -162,6 +165,13 @@ def _asking(
         retries=retries,
         is_typed=output is not None,
     )
+
+
+def _unforced(parameters: Parameters | None) -> Parameters | None:
+    """How to answer once tools were called: a model that has to ask for one each time would never come to an end."""
+    if parameters is None or parameters.tool_choice in {None, "auto", "none"}:
+        return parameters
+    return msgspec.structs.replace(parameters, tool_choice="auto")
 
 
 def _plainly(answer: Completion) -> Completion:

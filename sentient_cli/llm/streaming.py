@@ -162,7 +162,7 @@ class _Call(msgspec.Struct, eq=False):
         self.has_begun = True
         request, call = self.request, self.call
         if self.timeout is not None:
-            call.deadline = asyncio.get_running_loop().time() + self.timeout
+            call.deadline, call.given = asyncio.get_running_loop().time() + self.timeout, self.timeout
         if call.recorder.enabled:
             call.recorder.begin()
             asked: dict[str, JsonValue] = {

@@ -194,8 +194,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls("assistant", content, tool_calls)
 
     @classmethod
-    def tool(cls, call: ToolCall, result: str, *, is_error: bool = False) -> Message:
-        """The result of a tool call."""
+    def tool(cls, call: ToolCall, result: str | tuple[Part, ...], *, is_error: bool = False) -> Message:
+        """The result of a tool call: a text, or parts such as a picture."""
         check_call(call, ToolCall)
         return cls("tool", result, tool_call_id=call.id, name=call.name, is_error=is_error)
 

@@ -152,7 +152,14 @@ def _greedy(url: str, variable: str, more: str = "") -> None:
     )
 
 
-@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "GITHUB_TOKEN", "AZURE_OPENAI_API_KEY", "VAULT_TOKEN"])
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "OPENAI_API_KEY",
+        "VAULT_TOKEN",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("GITHUB_TOKEN", "AZURE_OPENAI_API_KEY")),
+    ],
+)
 @pytest.mark.parametrize("place", ["shell", ".env"])
 def test_a_project_does_not_get_a_variable_that_is_for_others(
     sentient: Sentient, variable: str, place: str, monkeypatch: pytest.MonkeyPatch

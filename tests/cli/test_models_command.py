@@ -59,6 +59,14 @@ def test_all_of_them_in_any_width(sentient: Sentient, columns: str) -> None:
     assert len(done.stdout.splitlines()) > 50
 
 
+def test_what_has_a_key_fits_a_terminal(sentient: Sentient) -> None:
+    done = sentient("models", "openai", env={"COLUMNS": "80", "OPENAI_API_KEY": "sk-an-example"})
+    lines = done.stdout.splitlines()
+    assert any("ends 20" in line for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert all(len(line.split()) >= 5 for line in lines), "columns stay apart"
+
+
 def test_a_name_narrows(sentient: Sentient) -> None:
     haiku = sentient("models", "haiku").stdout.splitlines()[1:]
     assert haiku

@@ -322,4 +322,4 @@ def test_what_became_a_directory_or_a_pipe_ends_no_watch_and_leaves_nothing_open
     place.unlink()
     place.write_text("one")
     assert digests.differs(str(place))
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

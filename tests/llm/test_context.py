@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sentient_cli.clock import SystemClock
-from sentient_cli.errors import ContextLengthExceededError, ServerError
+from sentient_cli.errors import BadRequestError, ContextLengthExceededError, ServerError
 from sentient_cli.llm import (
     Chunk,
     DocumentPart,
@@ -317,3 +317,12 @@ async def test_an_estimate_counts_everything() -> None:
     assert await count(Message.user((DocumentPart(data=b"x" * 4000),))) > 1000
     assert await count(Message.assistant("Hello", (CALL,))) > plain
     assert most_tokens(asked([Message.user((ImagePart(data=b"GIF89a\x01"),))])) is None
+
+
+@pytest.mark.parametrize(
+    "values", [{"context_tokens": 0}, {"context_tokens": "100"}, {"reserve": -1}, {"reserve": 1.5}]
+)
+def test_a_number_of_tokens_that_cannot_be_says_so(values: dict[str, object]) -> None:
+    with pytest.raises(BadRequestError, match="cannot be") as caught:
+        ContextManager(**{"context_tokens": 100, **values})  # type: ignore[arg-type]
+    assert "whole number from" in caught.value.fix

@@ -58,6 +58,32 @@ SLIPS: dict[str, tuple[Callable[[], object], str, str]] = {
         "half a character",
         "errors='replace'",
     ),
+    "half a character in the id of a call": (
+        _asked(_told("tool", tool_call_id="call\ud83d")),
+        "`tool_call_id` of a message has half a character",
+        "errors='replace'",
+    ),
+    "half a character in a name": (_asked(_told("user", name="\ud83d")), "`name` of a message has half", "replace"),
+    "half a character in an address": (
+        _asked(Message.user((ImagePart(url="https://a.example/\ud83d"),))),
+        "`url` of ImagePart has half",
+        "replace",
+    ),
+    "half a character in the name of a document": (
+        _asked(Message.user((DocumentPart(data=b"x", name="\ud83d.txt"),))),
+        "`name` of DocumentPart has half",
+        "replace",
+    ),
+    "a picture for the system": (
+        _asked(Message.system((TextPart("See"), ImagePart(url="https://a.example/b.png"))), Message.user("Hi")),
+        "'system' has a part of the kind ImagePart",
+        "message of the user",
+    ),
+    "a document of the assistant": (
+        _asked(Message.assistant((DocumentPart(data=b"x", name="a.txt"),)), Message.user("Hi")),
+        "'assistant' has a part of the kind DocumentPart",
+        "message of the user",
+    ),
     "a result that is no text": (_asked(Message.tool(CALL, 4)), "'tool' is int", "a text"),  # type: ignore[arg-type]
     "a part without text": (_asked(Message.user((TextPart(None),))), "part is NoneType", "text"),  # type: ignore[arg-type]
     "a role of others": (_asked(_told("function")), "no role 'function'", "`tool`"),
@@ -98,6 +124,8 @@ TOOLS: dict[str, tuple[Callable[[], object], str, str]] = {
     "a name that is no text": (lambda: ToolSpec(5), "cannot be called 5", "letters"),  # type: ignore[arg-type]
     "no description": (lambda: ToolSpec("a", None), "is NoneType", "empty"),  # type: ignore[arg-type]
     "parameters as text": (lambda: ToolSpec("a", "", "{}"), "are str", "JSON Schema"),  # type: ignore[arg-type]
+    "half a character in the name": (lambda: ToolSpec("a\ud83d"), "has half a character", "replace"),
+    "half a character": (lambda: ToolSpec("a", "b\ud83d"), "description of the tool 'a' has half", "replace"),
     "what JSON cannot hold": (
         lambda: ToolSpec("a", "", {"type": object()}),  # type: ignore[dict-item]
         "cannot be sent",

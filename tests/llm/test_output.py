@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from sentient_cli.errors import BadRequestError, OutputError
+from sentient_cli.errors import BadRequestError, ContentFilterError, OutputError
 from sentient_cli.llm import Chunk, Completion, LLMManager, Message, ToolCallDelta, ToolSpec, TypedCompletion
 from sentient_cli.llm.offline import Script
 from sentient_cli.llm.offline.script import Rule, ScriptedCall
@@ -53,7 +53,9 @@ async def test_the_answer_is_a_value_of_the_type() -> None:
     assert isinstance(answer, Completion)
 
 
-@pytest.mark.parametrize("text", [ROME, f"```json\n{ROME}\n```", f"\n```\n{ROME}\n```\n", f"  {ROME}\n"])
+@pytest.mark.parametrize(
+    "text", [ROME, f"```json\n{ROME}\n```", f"\n```\n{ROME}\n```\n", f"```\n{ROME}```", f"  {ROME}\n"]
+)
 async def test_a_fence_around_it_does_no_harm(text: str) -> None:
     assert (await saying(text).generate("Rome?", output=City)).output.name == "Rome"
 
@@ -153,6 +155,39 @@ async def test_an_answer_that_was_cut_is_not_asked_for_again() -> None:
 async def test_a_type_without_a_schema_is_refused(kind: type[object]) -> None:
     with pytest.raises(BadRequestError, match="cannot be the output of a model"):
         await saying("{}").generate("?", output=kind)
+
+
+async def test_a_tool_beside_an_answer_that_does_not_fit_is_not_told_so() -> None:
+    calls = (
+        ScriptedCall(name="look_up", arguments={}),
+        ScriptedCall(name="final_answer", arguments={"people": 3}),
+    )
+    rules = (Rule(tool_calls=calls, times=1), Rule(on="any", answer=ROME))
+    answer = await manager(offline(Script(rule=rules))).generate("Rome?", output=City, tools=[ToolSpec("look_up")])
+    assert answer.output.name == "Rome"
+    results = [message for message in answer.steps if message.role == "tool"]
+    assert [(message.name, "does not fit" in message.text) for message in results] == [("final_answer", True)]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "what"),
+    [
+        ([Chunk(refusal="I will not."), Chunk(finish_reason="stop")], "The model refused to answer"),
+        ([Chunk("{"), Chunk(finish_reason="content_filter")], "The answer was stopped by a filter"),
+    ],
+)
+async def test_a_refusal_is_no_answer_that_does_not_fit(chunks: list[Chunk], what: str) -> None:
+    records = Records()
+    with pytest.raises(ContentFilterError, match=what) as caught:
+        await manager(PlainProvider(chunks), hooks=[records]).generate("Rome?", output=City)
+    assert caught.value.partial_text == "".join(chunk.text for chunk in chunks)
+    assert ("I will not" in caught.value.why) == bool(chunks[0].refusal)
+    assert records.kinds.count("llm.request") == 1
+
+
+async def test_a_schema_is_no_type() -> None:
+    with pytest.raises(BadRequestError, match="cannot be the output of a model"):
+        await saying("{}").generate("Rome?", output={"type": "object"})  # type: ignore[call-overload]
 
 
 async def test_a_type_that_cannot_be_looked_up_is_a_type_like_others() -> None:

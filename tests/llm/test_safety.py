@@ -10,8 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.errors import ConfigError, ContentFilterError, ServerError
-from sentient_cli.llm import Chunk, Message, Request, ThinkingPart, ToolCallDelta
-from sentient_cli.llm.safety import Guarded, LocalFilter, PatternFilter, SafetyFilter, Verdict
+from sentient_cli.llm import Chunk, DocumentPart, Message, Request, TextPart, ThinkingPart, ToolCallDelta
+from sentient_cli.llm.safety import (
+    Guarded,
+    LocalFilter,
+    ModerationConfig,
+    ModerationFilter,
+    PatternFilter,
+    SafetyFilter,
+    Verdict,
+)
+from sentient_cli.llm.safety.holding import Held
 from sentient_cli.llm.safety.words import Words
 from sentient_cli.redact import Redactor
 from tests.llm.safety_kit import ASKED, END, Saying, call, read, shown, texts
@@ -139,6 +148,92 @@ async def test_patterns_hold_back_as_much_as_they_need() -> None:
     assert "It is number ".startswith(shown(chunks))
     longer = Guarded(Saying(*texts("It is number ", "123", "-45", "-67890"), END), [numbers])
     assert shown(await read(longer)) == "It is number 123-45-67890"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pieces"),
+    [
+        ("^mat", ["The cat sat on the ", "mat and went on. "] * 20),
+        ("(?m)^on the", ["The cat sat ", "on the mat. "] * 20),
+        (r"^\w+ \w+ on", ["The cat sat ", "on the mat. "] * 20),
+        (r"^\d+$", ["I have ", "12", " apples and "] * 40),
+        (r"yes\W*$", ["yes. ", "we", " can"]),
+        (r"^yes\W*$", ["yes.", " we", " can"]),
+    ],
+)
+async def test_where_an_answer_is_looked_at_in_parts_no_part_is_the_whole(pattern: str, pieces: list[str]) -> None:
+    guarded = Guarded(Saying(*texts(*pieces), END), [PatternFilter([pattern])])
+    assert shown(await read(guarded)) == "".join(pieces)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pieces"),
+    [(r"^\d+$", ["1", "2"]), (r"(?m)^on$", ["The cat sat\n", "on\n", "the mat"]), ("can$", ["we ", "c", "an"])],
+)
+async def test_the_beginning_and_the_end_of_an_answer_are_known(pattern: str, pieces: list[str]) -> None:
+    chunks = await read(Guarded(Saying(*texts(*pieces), END), [PatternFilter([pattern])], on_finding="end"))
+    assert chunks[-1].finish_reason == "content_filter"
+
+
+async def test_a_text_that_goes_on_after_thoughts_is_one_text() -> None:
+    said = [Chunk("The sword"), Chunk(thinking=ThinkingPart("Hm")), Chunk("fish "), Chunk("is"), END]
+    chunks = await read(Guarded(Saying(*said), [LocalFilter(words=["swordfish"])], on_finding="end"))
+    assert (shown(chunks), chunks[-1].finish_reason) == ("The sword", "content_filter")
+    harmless = [Chunk("The sword"), Chunk(thinking=ThinkingPart("Hm")), Chunk(" is"), Chunk(refusal="fish"), END]
+    assert shown(await read(Guarded(Saying(*harmless), [LocalFilter(words=["swordfish"])]))) == "The sword is"
+
+
+@pytest.mark.parametrize("each", [LocalFilter(words=["swordfish"]), PatternFilter(["sword[a-z]+"])])
+async def test_a_document_that_is_text_is_looked_at(each: SafetyFilter) -> None:
+    hidden = DocumentPart(data=b"The word is swordfish.", name="notes.txt")
+    asked = Request(model="m", messages=(Message.user((TextPart("Read this"), hidden)),))
+    saying = Saying(*texts("Yes"), END)
+    with pytest.raises(ContentFilterError):
+        await read(Guarded(saying, [each]), asked)
+    assert saying.given == 0
+    drawn = Request(model="m", messages=(Message.user((DocumentPart(data=b"%PDF-\xff swordfish"),)),))
+    assert shown(await read(Guarded(saying, [each]), drawn)) == "Yes"
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [("秘密", "这是秘密文件"), ("秘密", "abc秘密def"), ("ひみつ", "これはひみつです"), ("비밀", "비밀은 없다")],
+)
+async def test_words_without_spaces_between_them_are_found(word: str, text: str) -> None:
+    for pieces in ([text], list(text)):
+        guarded = Guarded(Saying(*texts(*pieces), END), [LocalFilter(words=[word])], on_finding="end")
+        assert shown(await read(guarded)) == text.partition(word)[0]
+    assert LocalFilter(words=["fish"]).look("swordfish", is_end=True).finding is None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PatternFilter("abc"),
+        lambda: PatternFilter([5]),  # type: ignore[list-item]
+        lambda: PatternFilter(["a"], window=0),
+        lambda: PatternFilter(["a"], window="5"),  # type: ignore[arg-type]
+        lambda: LocalFilter(words="swordfish"),
+        lambda: LocalFilter(words=[5]),  # type: ignore[list-item]
+        lambda: Guarded(Saying(), [], on_finding="stop"),  # type: ignore[arg-type]
+        lambda: ModerationFilter(ModerationConfig(), step=0),
+        lambda: ModerationFilter(ModerationConfig(), when_down="ignore"),  # type: ignore[arg-type]
+        lambda: ModerationFilter(ModerationConfig(), categories="violence"),
+    ],
+)
+def test_a_slip_in_a_filter_says_what_is_right(make: Callable[[], object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert caught.value.fix
+
+
+def test_a_text_without_spaces_is_not_read_anew_for_each_piece_of_it() -> None:
+    held = Held(32)
+    for _ in range(1000):
+        held.add(Chunk("abcd"), "abcd")
+        assert held.release(len(held.text))
+        assert len(held.end(32)) < 1000
+        assert len(held.text) < 2000
 
 
 def test_no_pattern_can_be_made_to_hang() -> None:

@@ -202,6 +202,26 @@ async def test_a_failure_of_a_later_call_is_the_failure() -> None:
         await run_tools("x", [weather, weather])
 
 
+class _Obedient(PlainProvider):
+    """Asks for a tool whenever it has to."""
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        if request.parameters.tool_choice in {"required", "weather"}:
+            yield Chunk(tool_call=ToolCallDelta(0, "call", "weather", '{"city": "Rome"}'))
+        else:
+            yield Chunk(f"{request.messages[-1].text} with {request.parameters.temperature}")
+        yield STOP
+
+
+@pytest.mark.parametrize("choice", ["required", "weather"])
+async def test_a_tool_that_has_to_be_called_is_called_once(choice: str) -> None:
+    parameters = llm.Parameters(tool_choice=choice, temperature=0.5)
+    answer = await run_tools("Rome?", [weather], manager=manager(_Obedient()), parameters=parameters)
+    assert (answer.text, answer.attempts) == ("4 degrees with 0.5", 2)
+    streamed = stream_tools("Rome?", [weather], manager=manager(_Obedient()), parameters=parameters)
+    assert (await streamed.completion()).text == "4 degrees with 0.5"
+
+
 async def test_each_call_has_the_options() -> None:
     provider = PlainProvider([Chunk("Hel")], hang=True)
     whole = manager(provider)

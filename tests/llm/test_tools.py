@@ -24,7 +24,6 @@ from sentient_cli.errors import (
     ToolTimeoutError,
 )
 from sentient_cli.llm import current_manager, tool
-from sentient_cli.llm.tools.docstrings import describe
 from sentient_cli.llm.types import JsonValue
 from tests.llm.parts import Records, manager, offline
 
@@ -224,6 +223,21 @@ def test_what_no_model_takes_is_refused_at_once(name: str, timeout: float | None
         tool(name=name, timeout=timeout)(_by_place)
     with pytest.raises(ToolDefinitionError, match="called '<lambda>'"):
         tool(lambda: 1)
+    with pytest.raises(ToolDefinitionError, match="called 5"):
+        tool(name=5)(_by_place)  # type: ignore[call-overload]
+    with pytest.raises(ToolDefinitionError, match="made of a function, not str"):
+        tool("forecast")  # type: ignore[call-overload]
+
+
+def test_a_default_that_json_cannot_hold_is_left_out_without_a_word() -> None:
+    missing = object()
+
+    @tool
+    def look_up(city: str = missing) -> bool:  # type: ignore[assignment]
+        return city is missing
+
+    assert look_up.spec.parameters["properties"] == {"city": {"type": "string"}}
+    assert asyncio.run(look_up.call({}))
 
 
 async def test_methods_partials_and_objects_can_be_tools() -> None:
@@ -371,27 +385,3 @@ async def test_what_is_called_within_a_manager_is_told_to_its_hooks() -> None:
     assert records.records[4].data["arguments"] == "{no"
     ends = [record.data["error"] for record in records.records if record.data.get("outcome") == "error"]
     assert [end["code"] for end in ends if isinstance(end, dict)] == ["tool-arguments", "ZeroDivisionError"]
-
-
-@pytest.mark.parametrize(
-    ("docstring", "text", "parameters"),
-    [
-        (None, "", {}),
-        ("Do it.", "Do it.", {}),
-        ("Do it.\n\n:param int a: one\n    more\n:param b: two\n:returns: x", "Do it.", {"a": "one more", "b": "two"}),
-        (
-            "Do it.\n\nArgs:\n  a (int): one: or\n    two\n  *b: c\n\nRaises:\n  a: no",
-            "Do it.",
-            {"a": "one: or two", "b": "c"},
-        ),
-        ("Do it:\n\nArguments:\n\n    a: one\n\nThe end:\n    b: no", "Do it:", {"a": "one"}),
-    ],
-)
-def test_docstrings_tell_about_parameters(docstring: str | None, text: str, parameters: dict[str, str]) -> None:
-    assert describe(docstring) == (text, parameters)
-
-
-@pytest.mark.slow
-@given(st.text(alphabet="Args:\n param-x(*) ", max_size=80))
-def test_no_docstring_is_an_error(docstring: str) -> None:
-    describe(docstring)

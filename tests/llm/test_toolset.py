@@ -14,7 +14,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from sentient_cli.errors import BadRequestError, ResponseClosedError, ToolDefinitionError, ToolError
-from sentient_cli.llm import SyncTool, ToolCall, Toolset, tool
+from sentient_cli.llm import ImagePart, SyncTool, TextPart, ToolCall, Toolset, current_manager, tool
+from tests.llm.parts import Records, manager, offline
 
 
 @tool
@@ -109,6 +110,23 @@ async def test_the_end_of_the_run_is_no_answer() -> None:
         await _failing(ResponseClosedError("over")).answer_all(calls)
 
 
+async def test_a_picture_is_shown_to_the_model_and_not_told_as_text() -> None:
+    picture = ImagePart(data=b"GIF89a\x01")
+
+    @tool
+    def draw(how: str) -> object:
+        return {"alone": picture, "titled": [TextPart("A cat"), picture], "odd": [picture, 1]}[how]
+
+    tools, records = Toolset([draw]), Records()
+    token = current_manager.set(manager(offline(), hooks=[records]))
+    shown = [await tools.answer(ToolCall("1", "draw", f'{{"how": "{how}"}}')) for how in ("alone", "titled", "odd")]
+    current_manager.reset(token)
+    assert [message.content for message in shown[:2]] == [(picture,), (TextPart("A cat"), picture)]
+    assert (shown[0].role, shown[0].tool_call_id, shown[0].name) == ("tool", "1", "draw")
+    assert shown[2].text.startswith('[{"type":"image"')
+    assert records.records[1].data["result"] == "<ImagePart of 7 bytes>"
+
+
 async def test_calls_go_on_together_within_a_bound_and_are_answered_in_order() -> None:
     active, most, gate = 0, 0, asyncio.Event()
 
@@ -157,3 +175,6 @@ def test_a_toolset_knows_its_tools_by_name() -> None:
     with pytest.raises(ToolDefinitionError, match="Two tools are called 'double'"):
         Toolset([double, forecast, tool(forecast, name="double")])
     assert isinstance(tools["forecast"], SyncTool)
+    for parallel in (0, "x", True):
+        with pytest.raises(ToolDefinitionError, match="`parallel` cannot be"):
+            Toolset([double], parallel=parallel)  # type: ignore[arg-type]

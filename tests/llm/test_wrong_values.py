@@ -11,7 +11,17 @@ import pytest
 from sentient_cli import llm
 from sentient_cli.config.secret import Secret
 from sentient_cli.errors import BadRequestError, ConfigError, SentientError, ToolDefinitionError
-from sentient_cli.llm import AudioPart, CallOptions, ImagePart, Message, Parameters, ToolSpec
+from sentient_cli.llm import (
+    AudioPart,
+    CallOptions,
+    DocumentPart,
+    ImagePart,
+    LLMManager,
+    Message,
+    OfflineProvider,
+    Parameters,
+    ToolSpec,
+)
 from sentient_cli.llm.anthropic import AnthropicConfig
 from sentient_cli.llm.checked import check_fields
 from sentient_cli.llm.openai import OpenAIConfig
@@ -41,6 +51,18 @@ NOW = ToolSpec("now", "Says what time it is.")
         ({"extra": {"openai": {"k": float("nan")}}}, "extra.openai.k is nan", "a number"),
         ({"extra": {"openai": {"k": [{"a": object()}]}}}, r"extra.openai.k\[\].a is of the type 'object'", "JSON"),
         ({"extra": {"openai": {"k": {1: 2}}}}, "has the name 1", "texts"),
+        *(
+            (values, "has half a character", "errors='replace'")
+            for values in (
+                {"stop": ("a", "\ud83d")},
+                {"user": "a\ud83d"},
+                {"cache_key": "\ud83d"},
+                {"service_tier": "\ud83d"},
+                {"metadata": {"a": "\ud83d"}},
+                {"metadata": {"\ud83d": "a"}},
+                {"extra": {"openai": {"k": ["\ud83d"]}}},
+            )
+        ),
     ],
 )
 def test_a_parameter_of_another_type_is_named(values: dict[str, object], said: str, right: str) -> None:
@@ -138,11 +160,51 @@ async def test_a_message_that_is_none_says_what_is_wrong(messages: object, said:
         (AudioPart, {"data": "abc"}, "is bytes, not str"),
         (ImagePart, {"url": "file:///etc/passwd"}, "cannot be at 'file:///etc/passwd'"),
         (ImagePart, {"url": "cat.png"}, "cannot be at 'cat.png'"),
+        (ImagePart, {"url": "data:image/png;base64,????"}, "holds no data that can be read"),
+        (ImagePart, {"url": "data:image/png"}, "holds no data that can be read"),
+        (ImagePart, {"url": "data:text/plain,hello"}, "This is no image"),
+        (AudioPart, {"data": b"RIFF....WEBPVP8 "}, "This is no sound"),
+        (AudioPart, {"data": b"\xff\xf1AAC"}, "This is no sound"),
     ],
 )
 def test_a_part_says_what_it_needs(kind: Callable[..., object], values: dict[str, object], said: str) -> None:
     with pytest.raises(BadRequestError, match=said):
         kind(**values)
+
+
+@pytest.mark.parametrize("path", [None, "a\0b", 5, "/"])
+def test_what_is_no_path_is_an_error_of_ours(path: object) -> None:
+    with pytest.raises(BadRequestError, match="cannot be read") as caught:
+        ImagePart.read(path)  # type: ignore[arg-type]
+    assert caught.value.why
+
+
+def test_a_file_is_what_its_bytes_are() -> None:
+    assert [AudioPart(data=data).format for data in (b"\xff\xf3a", b"\xff\xfaa", b"\xff\xfba")] == ["mp3"] * 3
+    assert DocumentPart(data=b"PK\3\4\xff\xfe").media_type == "application/octet-stream"
+    assert DocumentPart(data="Grüße".encode()).media_type == "text/plain"
+
+
+def test_the_data_of_an_address_is_taken_out_of_it() -> None:
+    part = ImagePart(url="data:image/png;base64,R0lGODlhAQ==")
+    assert (part.data, part.media_type, part.url) == (b"GIF89a\x01", "image/gif", "")
+    told = DocumentPart(url="data:text/csv;charset=utf-8,a%2Cb")
+    assert (told.data, told.media_type, told.url) == (b"a,b", "text/csv", "")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: LLMManager([OfflineProvider]), r"not the class OfflineProvider. Make one: `OfflineProvider\(…\)`"),  # type: ignore[list-item]
+        (lambda: LLMManager([5]), "not int"),  # type: ignore[list-item]
+        (lambda: LLMManager(OfflineProvider()), "are a list, not OfflineProvider"),  # type: ignore[arg-type]
+        (lambda: LLMManager([OfflineProvider()], fallback="offline"), r'Write `\["offline"\]`'),
+        (lambda: LLMManager([OfflineProvider()], groups={"g": "offline"}), "The models of the group 'g' are one text"),
+    ],
+)
+def test_a_slip_in_a_manager_says_what_is_right(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from sentient_cli.config.secret import Secret
-from sentient_cli.errors import BadRequestError, ProviderConnectionError, ProviderError
+from sentient_cli.errors import ProviderConnectionError, ProviderError
 from sentient_cli.llm.anthropic.client import Client
 from sentient_cli.llm.anthropic.events import (
     Block,
@@ -27,7 +27,7 @@ from sentient_cli.llm.anthropic.events import (
 from sentient_cli.llm.anthropic.listing import decoded
 from sentient_cli.llm.anthropic.meaning import meaning_of, read_told
 from sentient_cli.llm.anthropic.request import Asked
-from sentient_cli.llm.batches import BatchResult, BatchState, BatchStatus
+from sentient_cli.llm.batches import BatchResult, BatchState, BatchStatus, check_batch, check_batch_id
 from sentient_cli.llm.parts import ThinkingPart
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import Completion, JsonValue, ToolCall
@@ -80,8 +80,9 @@ class Sender(Protocol):
         """Sends requests."""
         ...
 
-    def key(self) -> Secret | None:
-        """The key of the next call."""
+    @property
+    def batch_key(self) -> Secret | None:
+        """The key of batches, which belong to its account."""
         ...
 
     def asked(self, request: Request) -> Asked:
@@ -105,21 +106,19 @@ class Batches:
         Raises:
             ProviderError: they are not taken.
         """
-        if not 0 < len(requests) <= _MOST:
-            raise BadRequestError(
-                f"A batch of {len(requests)} requests is not taken",
-                fix=f"Hand in from 1 to {_MOST} at once",
-                provider=self._provider.provider_id,
-            )
+        check_batch(requests, _MOST, self._provider.provider_id)
         entries: list[JsonValue] = []
+        betas: dict[str, None] = {}
         for place, request in enumerate(requests):
-            params = self._provider.asked(request).body
+            asked = self._provider.asked(request)
+            params = asked.body
+            betas.update(dict.fromkeys(asked.betas))
             del params["stream"]
             # What is said of the place is all that is needed, and names made by others may not be taken.
             entries.append({"custom_id": f"request-{place}", "params": params})
         client = await self._provider.client()
         body = msgspec.json.encode({"requests": entries})
-        told = await client.fetch("POST", _PATH, self._provider.key(), body)
+        told = await client.fetch("POST", _PATH, self._provider.batch_key, body, tuple(betas))
         return decoded(told, _Batch, self._provider.provider_id).id
 
     async def status(self, batch: str) -> BatchStatus:
@@ -130,7 +129,7 @@ class Batches:
         """
         path = self._path(batch)
         client = await self._provider.client()
-        return self._status(await client.fetch("GET", path, self._provider.key()))
+        return self._status(await client.fetch("GET", path, self._provider.batch_key))
 
     async def cancel(self, batch: str) -> BatchStatus:
         """Answer no more of a batch.
@@ -140,7 +139,7 @@ class Batches:
         """
         path = self._path(batch)
         client = await self._provider.client()
-        return self._status(await client.fetch("POST", f"{path}/cancel", self._provider.key(), b"{}"))
+        return self._status(await client.fetch("POST", f"{path}/cancel", self._provider.batch_key, b"{}"))
 
     async def results(self, batch: str) -> AsyncGenerator[BatchResult, None]:
         """The results, one line of the answer after the other: there may be a hundred thousand.
@@ -151,16 +150,13 @@ class Batches:
         # The address of the results is told as well, but keys go to no address that an answer tells.
         path = f"{self._path(batch)}/results"
         client = await self._provider.client()
-        incoming = await client.open("GET", path, self._provider.key())
+        incoming = await client.open("GET", path, self._provider.batch_key)
         async with aclosing(_lines(incoming, self._provider.provider_id)) as lines:
             async for line in lines:
                 yield self._result(line)
 
     def _path(self, batch: str) -> str:
-        if not _ID.fullmatch(batch):
-            raise BadRequestError(
-                f"There is no batch {batch!r:.60}", fix="Give the id of a batch", provider=self._provider.provider_id
-            )
+        check_batch_id(batch, _ID, self._provider.provider_id)
         return f"{_PATH}/{batch}"
 
     def _status(self, body: bytes) -> BatchStatus:

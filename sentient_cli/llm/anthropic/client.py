@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -97,17 +98,15 @@ class Client:
         Raises:
             SentientError: it failed, or was refused.
         """
-        from sentient_cli.llm.wire.bridge import incoming_of, unseen_headers  # noqa: PLC0415 - loaded with the client
+        from sentient_cli.llm.wire.bridge import incoming_of, unseen  # noqa: PLC0415 - loaded with the client
 
-        unseen_headers.set(self.credential(key))
         try:
-            response = await self._sent(method, path, body, betas)
+            with unseen(self.credential(key)) as marks:
+                response = await self._sent(method, path, body, betas, marks)
         except self._foreign as error:
             failure = mapped(error, self._provider, self.config)
         else:
             return incoming_of(self._provider, response)
-        finally:
-            unseen_headers.set({})  # no reset: who gives up a stream may do so from another context
         raise failure
 
     async def _built(self) -> Form:
@@ -115,18 +114,20 @@ class Client:
         from sentient_cli.llm.wire.bridge import form_of  # noqa: PLC0415 - loaded with the client
 
         try:
-            return await form_of(lambda: self._sent("POST", _MESSAGES, b"{}", ()))
+            return await form_of(lambda marks: self._sent("POST", _MESSAGES, b"{}", (), marks))
         except self._foreign as error:
             failure = mapped(error, self._provider, self.config)
         raise failure
 
-    async def _sent(self, method: str, path: str, body: bytes, betas: tuple[str, ...]) -> httpx2.Response:
+    async def _sent(
+        self, method: str, path: str, body: bytes, betas: tuple[str, ...], marks: Mapping[str, str]
+    ) -> httpx2.Response:
         import anthropic  # noqa: PLC0415 - loaded with the client
         import httpx2  # noqa: PLC0415 - the same
 
         # The SDK's structures for messages would cost a walk through the whole request, and warn of some models.
         kind = anthropic.AsyncStream[object]
-        headers: dict[str, str | anthropic.Omit] = {"Authorization": anthropic.Omit()}
+        headers: dict[str, str | anthropic.Omit] = {"Authorization": anthropic.Omit(), **marks}
         if betas:
             headers[_BETA] = ",".join(betas)
         if method == "GET":
@@ -170,6 +171,7 @@ class Client:
         Args:
             key: Of this call.
         """
+        key = self.config.own(key)
         if key is None:
             return {}
         told = key.reveal()

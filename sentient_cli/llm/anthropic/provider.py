@@ -99,6 +99,11 @@ class AnthropicProvider(RemoteProvider[AnthropicConfig]):
         """The key of the next call."""
         return self._keys.take()
 
+    @property
+    def batch_key(self) -> Secret | None:
+        """The key of batches: the first, since they belong to its account."""
+        return self._keys.first
+
     def asked(self, request: Request) -> Asked:
         """What is sent for a request.
 
@@ -210,5 +215,5 @@ class AnthropicProvider(RemoteProvider[AnthropicConfig]):
             ProviderError: they cannot be opened.
         """
         client = await self.client()
-        headers = {**client.credential(self.key()), "anthropic-version": self._config.api_version}
-        return await self._connected().warm_up(count, f"{self._config.base_url.rstrip('/')}{_MODELS}?limit=1", headers)
+        headers = {**client.credential(self.key()), "anthropic-version": client.config.api_version}
+        return await self._connected().warm_up(count, f"{client.config.base_url.rstrip('/')}{_MODELS}?limit=1", headers)

@@ -63,7 +63,7 @@ class ChatDecoder(StreamDecoder):
         ['stop']
     """
 
-    __slots__ = ("_apart", "_begun", "_calls", "_details", "_finish", "_tier")
+    __slots__ = ("_apart", "_begun", "_calls", "_declined", "_details", "_finish", "_tier")
 
     def __init__(
         self,
@@ -79,11 +79,14 @@ class ChatDecoder(StreamDecoder):
         self._calls = CallSorter()
         self._begun = False
         self._finish: FinishReason = "stop"
+        self._declined = False
         self._tier: str | None = None
 
     @override
     def _last(self) -> list[Chunk]:
         finish = "tool_call" if self._finish == "stop" and self._calls.count else self._finish
+        if self._declined and finish == "stop" and not self._texts:
+            finish = "content_filter"
         last = Chunk(usage=self.usage, finish_reason=finish)
         signature = self._details.signature if self._details is not None else ""
         return [Chunk(thinking=ThinkingPart(signature=signature)), last] if signature else [last]
@@ -189,6 +192,7 @@ class ChatDecoder(StreamDecoder):
                 self._texts.append(text)
                 chunks.append(Chunk(text))
             if delta.refusal:
+                self._declined = True
                 chunks.append(Chunk(refusal=delta.refusal))
             chunks += [Chunk(tool_call=self._calls.sort(call)) for call in delta.tool_calls or ()]
         extra = _extra(choice, frame)

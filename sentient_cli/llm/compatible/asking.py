@@ -41,7 +41,7 @@ class Asking(NamedTuple):
 
     def headers(self, key: Secret | None) -> Mapping[str, str]:
         """The headers of a request with a key."""
-        return request_headers(self.vendor, self.config, key)
+        return request_headers(self.vendor, self.config, self.config.own(key))
 
     async def get(self, url: str) -> JsonValue:
         """What is at an address, from JSON.

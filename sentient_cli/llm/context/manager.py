@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from sentient_cli.errors import ContextLengthExceededError, ProviderError
+from sentient_cli.errors import BadRequestError, ContextLengthExceededError, ProviderError
 from sentient_cli.llm.context.counting import Estimate, TokenCounter, most_tokens
 from sentient_cli.llm.context.steps import removals
 from sentient_cli.llm.context.summary import Summaries, Summariser
@@ -57,6 +57,9 @@ class ContextManager:
         summariser: Says in short what was left out; None: nobody does.
         pin: Whether a message stays.
 
+    Raises:
+        BadRequestError: there can be no such number of tokens.
+
     Example:
         >>> import asyncio
         >>> talk = tuple(Message.user(f"Number {number}") for number in range(100))
@@ -75,6 +78,11 @@ class ContextManager:
         summariser: Summariser | None = None,
         pin: Callable[[Message], bool] | None = None,
     ) -> None:
+        for name, told, least in (("context_tokens", context_tokens, 1), ("reserve", reserve, 0)):
+            if type(told) is not int or told < least:
+                raise BadRequestError(
+                    f"`{name}` cannot be {told!r:.40}", fix=f"Give tokens, a whole number from {least}"
+                )
         self._context = context_tokens if counter is not None else context_tokens - context_tokens // 10
         self._counter = counter or Estimate()
         self._reserve = reserve

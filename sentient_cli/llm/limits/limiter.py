@@ -12,6 +12,7 @@ from sentient_cli.errors import (
     CircuitOpenError,
     ConfigError,
     CredentialNotFoundError,
+    PoolExhaustedError,
     RateLimitError,
 )
 from sentient_cli.llm.call import Answering, Call
@@ -25,7 +26,7 @@ __all__ = ["Keys", "Limited", "Limiter", "Pause"]
 
 WAIT: Final = 10.0
 """Seconds that a call waits for its turn at most, where nothing else was said."""
-_UNSENT: Final = (CircuitOpenError, BudgetExceededError, ConfigError, CredentialNotFoundError)
+_UNSENT: Final = (CircuitOpenError, BudgetExceededError, ConfigError, CredentialNotFoundError, PoolExhaustedError)
 """Errors that say that nothing was sent."""
 
 

@@ -5,6 +5,7 @@ Source: https://platform.openai.com/docs/guides/batch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -13,7 +14,7 @@ import msgspec
 from sentient_cli.config.secret import Secret
 from sentient_cli.errors import BadRequestError, ProviderConnectionError, ProviderError
 from sentient_cli.llm.assembly import Assembly
-from sentient_cli.llm.batches import BatchResult, BatchState, BatchStatus
+from sentient_cli.llm.batches import BatchResult, BatchState, BatchStatus, check_batch, check_batch_id
 from sentient_cli.llm.chatwire.body import body_of
 from sentient_cli.llm.chatwire.decoder import ChatDecoder
 from sentient_cli.llm.openai.config import DIALECT
@@ -33,6 +34,7 @@ T = TypeVar("T")
 _MOST: Final = 50_000
 _ENDPOINT: Final = "/v1/chat/completions"
 _OK: Final = 200
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _STATES: Final[dict[str, BatchState]] = {
     "failed": "failed",
     "completed": "ended",
@@ -73,12 +75,7 @@ class Batches:
         Raises:
             ProviderError: they are not taken.
         """
-        if not 0 < len(requests) <= _MOST:
-            raise BadRequestError(
-                f"A batch of {len(requests)} requests is not taken",
-                fix=f"Hand in from 1 to {_MOST} at once",
-                provider=self._provider,
-            )
+        check_batch(requests, _MOST, self._provider)
         file = await self._asked(
             self._client.files.create(
                 file=("batch.jsonl", self._lines(requests)), purpose="batch", extra_headers=self._headers
@@ -149,10 +146,7 @@ class Batches:
         return await self._asked(self._client.batches.retrieve(batch, extra_headers=self._headers))
 
     def _check(self, batch: str) -> None:
-        if not batch.replace("_", "").replace("-", "").isalnum():
-            raise BadRequestError(
-                f"There is no batch {batch!r:.60}", fix="Give the id of a batch", provider=self._provider
-            )
+        check_batch_id(batch, _ID, self._provider)
 
     async def _asked(self, asking: Awaitable[T]) -> T:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from typing_extensions import override
 
@@ -27,9 +27,6 @@ from sentient_cli.llm.wire.answering import Begun
 from sentient_cli.llm.wire.loading import load
 from sentient_cli.llm.wire.refusals import check_answer
 from sentient_cli.llm.wire.remote import RemoteProvider
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 __all__ = ["OpenAIProvider", "preload"]
 
@@ -104,14 +101,11 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
             sender = self._sender = Sender(self._id, client, transport, config)
         return sender
 
-    def _sdk(self) -> AsyncOpenAI:
-        """The SDK's client at the settings of this moment."""
-        return self._sending().client
-
     @override
     async def _ask(self, request: Request, key: Secret | None) -> Begun:
         sender = self._sending()
         client, config = sender.client, sender.config
+        key = config.own(key)
         answers = config.api == "responses"
         if answers:
             body = responses_body(request, self._id, background=config.background)
@@ -146,15 +140,16 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
         Raises:
             ProviderError: it cannot be asked.
         """
-        client = self._sdk()
-        return await self._keys.having(lambda key: models_of(self._id, client, key))
+        sender = self._sending()
+        return await self._keys.having(lambda key: models_of(self._id, sender.client, sender.config.own(key)))
 
     async def count_tokens(self, request: Request) -> TokenCount:
         """About how many tokens a request has."""
         return estimated_tokens(request)
 
     def _batches(self) -> Batches:
-        return Batches(self._id, self._sdk(), self._keys.take())
+        sender = self._sending()
+        return Batches(self._id, sender.client, sender.config.own(self._keys.first))
 
     async def submit_batch(self, requests: Sequence[Request]) -> str:
         """Hand requests in to be answered within a day, and get the id of the batch.
@@ -197,10 +192,11 @@ class OpenAIProvider(RemoteProvider[OpenAIConfig]):
         Raises:
             ProviderError: they cannot be opened.
         """
-        client, key = self._sdk(), self._keys.take()
+        sender = self._sending()
+        client, config, key = sender.client, sender.config, sender.config.own(self._keys.take())
         headers = {**client.default_headers, "authorization": f"Bearer {key.reveal() if key else ''}"}
         told = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-        return await self._connected().warm_up(count, f"{self._config.base_url.rstrip('/')}/models", told)
+        return await self._connected().warm_up(count, f"{config.base_url.rstrip('/')}/models", told)
 
     @override
     async def aclose(self) -> None:

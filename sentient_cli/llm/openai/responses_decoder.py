@@ -91,7 +91,7 @@ class ResponsesDecoder(StreamDecoder):
         notices: What was not asked as it was wanted; told with the first chunk.
     """
 
-    __slots__ = ("_begun", "_calls", "_finish", "_whole", "over", "response_id", "sequence")
+    __slots__ = ("_begun", "_calls", "_declined", "_finish", "_whole", "over", "response_id", "sequence")
 
     def __init__(self, provider: str, notices: Sequence[str] | None = None) -> None:
         super().__init__(provider, notices)
@@ -99,6 +99,7 @@ class ResponsesDecoder(StreamDecoder):
         self._whole: set[int] = set()  # the calls whose arguments have begun to come
         self._begun = False
         self._finish: FinishReason = "stop"
+        self._declined = False
         self.response_id: str | None = None
         """Names the response, by which it can be taken up again."""
         self.sequence: int = -1
@@ -126,6 +127,8 @@ class ResponsesDecoder(StreamDecoder):
     @override
     def _last(self) -> list[Chunk]:
         finish = "tool_call" if self._finish == "stop" and self._calls.count else self._finish
+        if self._declined and finish == "stop" and not self._texts:
+            finish = "content_filter"
         return [Chunk(usage=self.usage, finish_reason=finish)]
 
     @override
@@ -162,6 +165,7 @@ class ResponsesDecoder(StreamDecoder):
                 self._whole.add(place)
                 chunks.append(Chunk(tool_call=ToolCallDelta(place, arguments=delta)))
         elif event.type == "response.refusal.delta":
+            self._declined = True
             chunks.append(Chunk(refusal=delta))
         elif event.type in {"response.reasoning_summary_text.delta", "response.reasoning_text.delta"}:
             chunks.append(Chunk(thinking=ThinkingPart(delta)))

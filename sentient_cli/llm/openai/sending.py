@@ -67,7 +67,7 @@ class Sender:
         from sentient_cli.llm.wire.bridge import form_of  # noqa: PLC0415 - is loaded by now
 
         headers = {"accept": "text/event-stream", "Authorization": "none"}  # each request has its own
-        form = await form_of(lambda: post(self._provider, self.client, path, b"{}", headers))
+        form = await form_of(lambda marks: post(self._provider, self.client, path, b"{}", {**headers, **marks}))
         return form._replace(headers={name: form.headers[name] for name in form.headers if name != "authorization"})
 
 

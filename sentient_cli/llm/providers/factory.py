@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from sentient_cli.llm.provider import LLMProvider
 from sentient_cli.llm.providers.keys import Keys, KeyStores, Looked, find_keys, missing_key, say_where
 from sentient_cli.llm.providers.kinds import KINDS, Kind
 from sentient_cli.llm.providers.lazy import BatchWatch, LazyProvider
+from sentient_cli.llm.providers.third_party import ThirdParty, made_by
 from sentient_cli.llm.types import JsonValue
 
 if TYPE_CHECKING:
@@ -48,29 +49,6 @@ _OURS: Final = frozenset({"openai", "anthropic"})
 
 C = TypeVar("C", bound="RemoteConfig")
 Changes: TypeAlias = dict[str, JsonValue | Secret]
-
-
-class ThirdParty(Protocol):
-    """What an entry point of the group ``sentient.providers`` is.
-
-    Example:
-        >>> from sentient_cli.llm.offline import OfflineProvider
-        >>> made: ThirdParty = lambda provider_id, settings, environment: OfflineProvider()
-        >>> made("parrot", {}, {}).provider_id
-        'offline'
-    """
-
-    def __call__(
-        self, provider_id: str, settings: Mapping[str, JsonValue], environment: Mapping[str, str], /
-    ) -> LLMProvider:
-        """Make a provider.
-
-        Args:
-            provider_id: What it is called.
-            settings: Its table, with ``options`` as it stands there, and without what was left out.
-            environment: The variables.
-        """
-        ...
 
 
 def kind_of(provider_id: str, settings: ProviderSettings | None) -> str:
@@ -136,7 +114,12 @@ def provider_factory(
         third = _third_parties().get(name)
         if third is None:
             raise unknown_provider(provider_id, name)
-        return LazyProvider(provider_id, lambda: third()(provider_id, _table(settings), environment), batches=batches)
+        return LazyProvider(
+            provider_id,
+            lambda: made_by(name, third, provider_id, _table(settings), environment),
+            batches=batches,
+            is_foreign=True,
+        )
     keys = find_keys(kind, settings, environment, given=api_key, profile=profile)
     looked = Looked(provider_id, settings, keys, stores)
     return LazyProvider(

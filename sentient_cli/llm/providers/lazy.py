@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol, cast
 
-from sentient_cli.errors import AuthenticationError, BadRequestError
+from sentient_cli.errors import AuthenticationError, BadRequestError, SentientError
 from sentient_cli.llm.provider import (
     Capabilities,
     LLMProvider,
@@ -17,6 +17,7 @@ from sentient_cli.llm.provider import (
     TokenCount,
     capabilities_for,
 )
+from sentient_cli.llm.providers.third_party import foreign_failure
 from sentient_cli.llm.types import Chunk, Completion, JsonValue
 from sentient_cli.llm.wire.closing import Closing
 
@@ -49,6 +50,10 @@ class BatchWatch(Protocol):
         ...
 
 
+_MOST = 100_000
+"""Requests that any provider takes at once."""
+
+
 class _Remote(Protocol):
     """What providers over a network have besides."""
 
@@ -70,6 +75,7 @@ class LazyProvider:
         say_where: Adds to the error of a refused key where that key came from.
         batches: Looks at its batches.
         bounds_silence: Whether it gives up by itself when nothing comes.
+        is_foreign: Whether it is somebody else's: what it raises that is none of our errors becomes one.
 
     Example:
         >>> from sentient_cli.llm.offline import OfflineProvider
@@ -86,8 +92,10 @@ class LazyProvider:
         say_where: Callable[[AuthenticationError], None] = _say_nothing,
         batches: BatchWatch | None = None,
         bounds_silence: bool = False,
+        is_foreign: bool = False,
     ) -> None:
         self.bounds_silence: bool = bounds_silence
+        self._is_foreign = is_foreign
         self._id = provider_id
         self._make = make
         self._say_where = say_where
@@ -154,7 +162,12 @@ class LazyProvider:
         Raises:
             ConfigError: its settings lead nowhere, or it has no key.
         """
-        await self.made.initialize()
+        try:
+            await self.made.initialize()
+        except Exception as error:
+            if self._is_foreign and not isinstance(error, SentientError):
+                raise foreign_failure(self._id, error) from error
+            raise
 
     async def generate(self, request: Request) -> Completion:
         """Answer as a whole.
@@ -166,6 +179,10 @@ class LazyProvider:
             return await self.made.generate(request)
         except AuthenticationError as error:
             self._say_where(error)
+            raise
+        except Exception as error:
+            if self._is_foreign and not isinstance(error, SentientError):
+                raise foreign_failure(self._id, error) from error
             raise
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
@@ -180,6 +197,10 @@ class LazyProvider:
                 yield chunk
         except AuthenticationError as error:
             self._say_where(error)
+            raise
+        except Exception as error:
+            if self._is_foreign and not isinstance(error, SentientError):
+                raise foreign_failure(self._id, error) from error
             raise
         finally:
             await source.aclose()
@@ -247,6 +268,9 @@ class LazyProvider:
         provider = self._batching()
         if self._batches is None:
             return await provider.submit_batch(requests)
+        from sentient_cli.llm.batches import check_batch  # noqa: PLC0415 - only where there are batches
+
+        check_batch(requests, _MOST, self._id)  # who sets aside what they cost looks at each
         return await self._batches.submit(self._id, requests, lambda: provider.submit_batch(requests))
 
     async def batch_status(self, batch: str) -> BatchStatus:

@@ -19,6 +19,7 @@ from sentient_cli.llm.resilience.opening import Asked, Opened
 from sentient_cli.llm.resilience.silence import Streaming
 from sentient_cli.llm.resilience.waste import wasted_usage
 from sentient_cli.llm.types import Chunk, Usage
+from sentient_cli.llm.wire.broken import UNSENT
 
 __all__ = ["Attempt"]
 
@@ -99,11 +100,15 @@ class Attempt:
             except ProviderError as error:
                 outcome = self._failed(error, held, request, call)
                 raise
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as stop:
+                is_sent = held is not None and UNSENT not in getattr(stop, "__notes__", ())
                 if watch.interrupted():
-                    outcome = self._failed(watch.error(self.id), held, request, call)
+                    late = watch.error(self.id)
+                    late.may_cost = is_sent
+                    outcome = self._failed(late, held, request, call)
                     raise outcome from None
-                if held is not None:  # nobody waits any more: the request is paid for, and what was spoken of already
+                if is_sent and held is not None:
+                    # Nobody waits any more: the request is paid for, and what was spoken of already.
                     call.used = wasted_usage(request, _usage_of(held))
                 raise
         except BaseException:
@@ -116,12 +121,15 @@ class Attempt:
         if call.recorder.enabled:
             call.recorder.tell("llm.attempt", {"provider": self.id, "model": model})
         limits = self._deadlines
-        return Watch(None if call.is_final else limits.first_token, limits.attempt, call.deadline)
+        return Watch(None if call.is_final else limits.first_token, limits.attempt, call.deadline, call.given)
 
     def _failed(self, error: ProviderError, held: list[Chunk] | None, request: Request, call: Call) -> ProviderError:
         error.provider = error.provider or self.id
-        if held:
-            call.waste(wasted_usage(request, _usage_of(held)))
+        # Who was asked and given up is at work all the same, as for a reader who leaves.
+        is_left = held is not None and isinstance(error, ProviderTimeoutError) and error.may_cost
+        if held or is_left:
+            call.lost = wasted_usage(request, _usage_of(held or []))
+            call.waste(call.lost)
         return error
 
 

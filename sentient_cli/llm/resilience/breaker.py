@@ -88,9 +88,12 @@ class Breaker:
         "_began",
         "_epoch",
         "_failed",
+        "_opened",
         "_passed",
         "_probe",
+        "_probed_until",
         "_rescue_at",
+        "_rest",
         "_row",
         "_trips",
         "pending",
@@ -108,8 +111,11 @@ class Breaker:
         self.ticket: Ticket | None = Ticket(0)
         """While it is closed what `admit` gives, the same for all calls between two changes. To be read only."""
         self._epoch = 0
+        self._opened = 0
+        self._rest = policy.open_for
         self._rescue_at = 0.0
         self._probe: Ticket | None = None
+        self._probed_until = 0.0
         self._trips = 0
         self._row = 0
         self._began = 0.0
@@ -125,11 +131,15 @@ class Breaker:
         """Whether calls pass now."""
         if self.until is None:
             return "closed"
-        return "half_open" if self._probe is not None or now >= self.until else "open"
+        return "half_open" if self._is_probed(now) or now >= self.until else "open"
 
     def admits(self, now: float) -> bool:
         """Whether a call would pass now."""
-        return self.until is None or (self._probe is None and now >= self.until)
+        return self.until is None or (now >= self.until and not self._is_probed(now))
+
+    def _is_probed(self, now: float) -> bool:
+        """Whether a call finds out; one that takes longer than the rest did keeps nobody from finding out too."""
+        return self._probe is not None and now < self._probed_until
 
     def admit(self, now: float, *, rescue: bool = False) -> Ticket | None:
         """Ask to make a call; None: not now.
@@ -140,10 +150,10 @@ class Breaker:
         """
         if self.until is None:
             return self.ticket
-        if self._probe is not None or (now < self.until and not (rescue and now >= self._rescue_at)):
+        if self._is_probed(now) or (now < self.until and not (rescue and now >= self._rescue_at)):
             return None
         self._epoch += 1
-        self._probe = Ticket(self._epoch, probe=True)
+        self._probe, self._probed_until = Ticket(self._epoch, probe=True), now + self._rest
         return self._probe
 
     def succeeded(self, ticket: Ticket | None, now: float) -> None:
@@ -155,7 +165,7 @@ class Breaker:
             if now - self._began >= self.policy.window:
                 self._forget(now)
             self._passed += 1
-        elif ticket is self._probe:
+        elif self._finds_out(ticket):
             self._close()
 
     def failed(self, ticket: Ticket | None, now: float, retry_after: float | None = None) -> None:
@@ -168,7 +178,7 @@ class Breaker:
         """
         if ticket is None:
             return
-        if ticket.probe and ticket is self._probe:
+        if self._finds_out(ticket):
             self._trips += 1
             self._open(now, retry_after)
         elif self.until is not None:
@@ -186,6 +196,9 @@ class Breaker:
         """A call was cancelled, or failed in a way that says nothing about the target."""
         if ticket is not None and ticket is self._probe:
             self._probe = None
+
+    def _finds_out(self, ticket: Ticket) -> bool:
+        return ticket.probe and ticket.epoch > self._opened and self.until is not None
 
     def _is_too_much(self) -> bool:
         # What fails at once ends before what does not: of calls that began together the first to end have all failed. A
@@ -207,9 +220,10 @@ class Breaker:
     def _open(self, now: float, retry_after: float | None) -> None:
         policy = self.policy
         self._epoch += 1
+        self._opened = self._epoch
         self.ticket = self._probe = None
-        length = min(policy.longest, policy.open_for * 2 ** min(self._trips, 30))
-        self.until = max(self.until or 0.0, now + length)
+        self._rest = min(policy.longest, policy.open_for * 2 ** min(self._trips, 30))
+        self.until = max(self.until or 0.0, now + self._rest)
         self._rescue_at = max(self._rescue_at, now + policy.rescue)
         if retry_after:
             self._extend(now, retry_after)

@@ -27,14 +27,14 @@ _AGAINST: Final = (ProviderConnectionError, ProviderTimeoutError, RateLimitError
 def speaks_against(error: ProviderError) -> bool:
     """Whether an error is the target's fault: no connection, no time, cut off, 408, 409, 429 or 5xx.
 
-    That we have no connection left for it (`PoolExhaustedError`) says nothing about it.
+    That we have no connection left for it (`PoolExhaustedError`) says nothing, nor does a call without time.
 
     Example:
         >>> from sentient_cli.errors import BadRequestError
         >>> speaks_against(ServerError("Down")), speaks_against(BadRequestError("What?"))
         (True, False)
     """
-    return isinstance(error, _AGAINST)
+    return isinstance(error, _AGAINST) and not (isinstance(error, ProviderTimeoutError) and error.is_of_call)
 
 
 class BreakerListener(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from asyncio import current_task, get_running_loop
 from collections.abc import Awaitable
 from typing import Annotated, Final, TypeVar
@@ -17,12 +18,15 @@ from sentient_cli.llm.loops import PerLoop
 __all__ = ["Deadlines", "Round", "Watch", "in_time", "round_of"]
 
 T = TypeVar("T")
+_OF_CALL: Final = "The call took too long"
 
 Seconds = Annotated[float, Meta(gt=0)]
 
 COARSE: Final = 5.0
 """Seconds from which on a quarter of a second does not matter."""
 QUARTER: Final = 0.25
+FAIR: Final = 1.0
+"""Seconds that a provider may need to begin, whoever waits: who gives it less has not found out anything."""
 MOMENT: Final = 0.1
 """Seconds in which what came already is read."""
 
@@ -80,7 +84,7 @@ async def in_time(deadline: float | None, work: Awaitable[T], why: str) -> T:
     except TimeoutError:
         if not limit.expired():
             raise
-    raise ProviderTimeoutError("The call took too long", why=why, fix="Try again, or allow more time")
+    raise ProviderTimeoutError(_OF_CALL, why=why, fix="Try again, or allow more time")
 
 
 class Watch:
@@ -95,13 +99,16 @@ class Watch:
         first: Seconds to the first content; None: no bound.
         attempt: Seconds to the end; None: no bound.
         deadline: The end of the whole call, on the loop's clock.
+        given: Seconds that the whole call had at first.
     """
 
     __slots__ = (
         "_at",
+        "_began",
         "_cancelling",
         "_end",
         "_end_word",
+        "_fair",
         "_timer",
         "_victim",
         "_word",
@@ -111,7 +118,9 @@ class Watch:
         "task",
     )
 
-    def __init__(self, first: float | None, attempt: float | None, deadline: float | None) -> None:
+    def __init__(
+        self, first: float | None, attempt: float | None, deadline: float | None, given: float | None = None
+    ) -> None:
         self.loop: asyncio.AbstractEventLoop = get_running_loop()
         loop = self.loop
         self.task: asyncio.Task[object] | None = current_task(loop)
@@ -120,8 +129,9 @@ class Watch:
         self._victim: asyncio.Task[object] | None = None
         self._cancelling = 0
         self._timer: asyncio.TimerHandle | Round | None = None
-        now = loop.time()
-        at, word = deadline, "The call took too long"
+        now = self._began = loop.time()
+        self._fair = max(FAIR, (given or 0.0) / 2)
+        at, word = deadline, _OF_CALL
         if attempt is not None and (at is None or now + attempt < at):
             at, word = now + attempt, "The answer took too long"
         self._end, self._end_word = at, word
@@ -140,6 +150,7 @@ class Watch:
     def begun(self) -> None:
         """The answer has begun: only its end is bounded now, if that is."""
         self.task = None
+        self._fair = math.inf
         self._at, self._word = self._end, self._end_word
         if self._at is None:
             self.is_over = True  # a round goes on looking at it: to join it again would cost more
@@ -186,12 +197,15 @@ class Watch:
 
     def error(self, provider: str) -> ProviderTimeoutError:
         """What it is that took too long."""
-        return ProviderTimeoutError(
+        late = ProviderTimeoutError(
             self._word,
             why=f"The provider {provider!r} was given no more time",
             fix="Try again, or allow more time",
             provider=provider,
         )
+        # It was asked a moment before the end, or its answer was coming: that speaks of the call, and not against it.
+        late.is_of_call = self._word == _OF_CALL and self.loop.time() - self._began < self._fair
+        return late
 
     def interrupted(self) -> bool:
         """Whether it was this watch alone that interrupted the task; to be asked once, where the interruption arrives.

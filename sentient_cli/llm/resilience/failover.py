@@ -32,7 +32,7 @@ from sentient_cli.llm.resilience.opening import Opened, Opening, opened
 from sentient_cli.llm.resilience.progress import Progress
 from sentient_cli.llm.resilience.replay import LONGEST, Replay
 from sentient_cli.llm.resilience.splice import LONGER, Splicer, anchor_of, continuation, spliced
-from sentient_cli.llm.resilience.targets import Choice, Chooser, Target, adapted
+from sentient_cli.llm.resilience.targets import Choice, Chooser, Target, adapted, has_parts
 from sentient_cli.llm.types import Chunk, JsonValue, Usage
 
 __all__ = ["Failover", "FailoverPolicy"]
@@ -305,7 +305,10 @@ class _Way(msgspec.Struct, eq=False):
         # asks for what is missing only, so no budget of retries bounds it; the breaker does.
         target, others = self.targets[self.at], self.targets[self.at + 1 :]
         same_first = not others or (self._admits(target) and not (hops and any(map(self._admits, others))))
-        if same_first and may_repeat(target.provider.provider_id):
+        provider = target.provider.provider_id
+        if same_first and may_repeat(provider):
+            told: dict[str, JsonValue] = {"provider": provider, "model": target.model, "after": 0.0}
+            self.call.recorder.tell("llm.retry", {**told, "error": failure_as_json(error)})
             self._again(target)
             return True
         if others:
@@ -343,7 +346,7 @@ class _Way(msgspec.Struct, eq=False):
 
     def _step(self) -> _Step:
         target, request = self.targets[self.at], self.request
-        is_as_it_is = request.output is None and request.model == target.model
+        is_as_it_is = request.output is None and request.model == target.model and not has_parts(request)
         return _Step(target, request if is_as_it_is else adapted(request, target))
 
     def _is_late(self) -> bool:
@@ -354,7 +357,7 @@ class _Way(msgspec.Struct, eq=False):
         failures = self.failures
         if len(failures) < 2:  # noqa: PLR2004 - what failed alone speaks for itself
             return error
-        told = "\n".join(f"{target.id}: {each.what}" for target, each in failures)
+        told = "\n".join(dict.fromkeys(f"{target.id}: {each.what}" for target, each in failures))
         if all(isinstance(each, CircuitOpenError) for _, each in failures):
             waits = [each.retry_after for _, each in failures if isinstance(each, CircuitOpenError)]
             return CircuitOpenError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,9 @@ from sentient_cli.llm.types import Usage
 
 __all__ = ["HedgePolicy", "Hedging", "Latencies"]
 
+_REMEMBERED: Final = 1000
+"""Calls that second requests are a share of, about: a long quick time is no leave to double the load of a slow one."""
+
 
 class HedgePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a second request is sent.
@@ -26,7 +29,7 @@ class HedgePolicy(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         after: Seconds without an answer; None: what 95 of 100 answers took to begin, once ``learn`` are known.
         learn: How many have to be known.
-        share: Second requests for each call, at most.
+        share: Second requests for each call of late, at most.
 
     Example:
         >>> HedgePolicy(after=1.5).share
@@ -137,6 +140,8 @@ class Hedging:
             ProviderError: both failed.
         """
         self._calls += 1
+        if self._calls > _REMEMBERED:
+            self._calls, self._hedged = self._calls // 2, self._hedged // 2
         latencies, began = self._of(request.model), self._clock.now_ns()
         runners = [_Runner(self._inner, request, call.branch())]
         try:
@@ -147,9 +152,9 @@ class Hedging:
                 runners.append(_Runner(self._inner, twin, call.branch()))
             winner = await _first_of(runners)
             losers = [runner for runner in runners if runner is not winner]
-            for _ in [loser for loser in losers if not loser.task.done()]:
-                call.waste(wasted_usage(request, None))
             await _end(losers)
+            for usage in [used for loser in losers if (used := loser.used(request)) is not None]:
+                call.waste(usage)
             answer = winner.task.result()
         except BaseException:
             await _end(runners)

@@ -64,9 +64,16 @@ class _Flight:
         else:
             reader.cost = 0.0
 
+    def join(self, reader: Call) -> None:
+        """A reader comes; what one of them reads piece by piece does not begin anew unseen."""
+        self.readers.append(reader)
+        self.call.is_whole = self.call.is_whole and reader.is_whole
+
     def left(self, reader: Call, *, has_all: bool) -> None:
         """A reader goes; one that has not read all of it leaves paying to those who read on, and the last one pays."""
         self.readers.remove(reader)
+        if self.readers and self.call not in self.readers:
+            self.call.recorder.heir = self.readers[0].recorder
         if has_all:
             self.is_paid = self.is_paid or reader is self.payer
         elif self.is_paid or self.readers:
@@ -132,7 +139,7 @@ class SingleFlight:
         # Each reader has its own time; the flight goes on as long as somebody waits for it.
         deadline, flight.call.deadline = call.deadline, None
         watch = Watch(None, None, deadline)
-        flight.readers.append(call)
+        flight.join(call)
         has_all = False
         try:
             read = 0

@@ -9,11 +9,11 @@ import msgspec
 
 from sentient_cli.errors import BadRequestError
 from sentient_cli.llm.call import Call
-from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart
+from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart, Part, TextPart
 from sentient_cli.llm.provider import Capabilities, LLMProvider, Request, capabilities_for
-from sentient_cli.llm.types import JsonValue
+from sentient_cli.llm.types import JsonValue, Message
 
-__all__ = ["Choice", "Chooser", "Target", "adapted", "first_capable"]
+__all__ = ["Choice", "Chooser", "Target", "adapted", "first_capable", "has_parts", "is_plain_text"]
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -102,7 +102,7 @@ def _needed(request: Request) -> dict[str, str]:
         if message.role == "system":
             needed["system_prompts"] = "obey system messages"
         if not isinstance(message.content, str):
-            kinds = {type(part) for part in message.content}
+            kinds = {type(part) for part in message.content if not is_plain_text(part)}
             needed |= {name: words for kind, name, words in _NEEDS if kind in kinds}
     if request.tools and request.parameters.tool_choice != "none":
         needed["tools"] = "ask for tools"
@@ -120,11 +120,44 @@ def _has(capabilities: Capabilities, name: str) -> bool:
 def adapted(request: Request, target: Target) -> Request:
     """The request as it goes to a target: where it cannot be held to a form of answer, it gets a tool to answer with.
 
+    Documents that are text are told as text to whoever reads no documents.
+
     Args:
         request: What was asked.
         target: Who is asked.
     """
     output = request.output
+    if has_parts(request) and not capabilities_for(target.provider, target.model).documents:
+        request = msgspec.structs.replace(request, messages=tuple(map(_as_text, request.messages)))
     if output is None or target.provider.capabilities.structured_output:
         return request if request.model == target.model else msgspec.structs.replace(request, model=target.model)
     return msgspec.structs.replace(request, model=target.model, tools=(*request.tools, output.spec), output=None)
+
+
+def has_parts(request: Request) -> bool:
+    """Whether there is more than texts in a conversation.
+
+    Args:
+        request: What was asked.
+    """
+    return any(type(message.content) is not str for message in request.messages)
+
+
+def is_plain_text(part: Part) -> bool:
+    """Whether a part is a document that can be told as text.
+
+    Args:
+        part: Of a message.
+    """
+    return isinstance(part, DocumentPart) and part.as_text is not None
+
+
+def _as_text(message: Message) -> Message:
+    if isinstance(message.content, str) or not any(map(is_plain_text, message.content)):
+        return message
+    return msgspec.structs.replace(message, content=tuple(map(_told, message.content)))
+
+
+def _told(part: Part) -> Part:
+    text = part.as_text if isinstance(part, DocumentPart) else None
+    return part if text is None or not isinstance(part, DocumentPart) else TextPart(f"{text}\n\n", cache=part.cache)

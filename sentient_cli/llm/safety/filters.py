@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
 
+from sentient_cli.llm.parts import DocumentPart
 from sentient_cli.llm.provider import Request
 from sentient_cli.llm.types import Message
 
@@ -97,12 +99,25 @@ class SafetyFilter(Protocol):
 def questions(request: Request) -> list[str]:
     """The texts of a request that nobody has checked yet: of users and tools, since the last answer.
 
+    Documents that are text are among them.
+
     Example:
         >>> from sentient_cli.llm import Message
         >>> questions(Request(model="m", messages=(Message.system("Be brief"), Message.user("Hello"))))
         ['Hello']
     """
-    return [message.text for message in asked(request) if message.text]
+    texts = (text for message in asked(request) for text in (message.text, *_documents(message)))
+    return [text for text in texts if text]
+
+
+def _documents(message: Message) -> Iterator[str]:
+    """What stands in the documents of a message, where that is text."""
+    for part in message.parts:
+        if isinstance(part, DocumentPart) and part.data:
+            try:
+                yield f"{part.name}\n{part.data.decode()}"
+            except UnicodeDecodeError:
+                continue
 
 
 def asked(request: Request) -> list[Message]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar, get_args
 
-from sentient_cli.errors import ContentFilterError, ProviderError, ProviderTimeoutError
+from sentient_cli.errors import ConfigError, ContentFilterError, ProviderError, ProviderTimeoutError
 from sentient_cli.llm.assembly import Assembly
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.provider import Request
@@ -36,6 +36,9 @@ class Guarded:
         filters: Who looks, in this order.
         on_finding: What a finding does.
 
+    Raises:
+        ConfigError: a finding can do no such thing.
+
     Example:
         >>> import asyncio
         >>> from sentient_cli.clock import SystemClock
@@ -56,6 +59,8 @@ class Guarded:
     """
 
     def __init__(self, inner: Answering, filters: Sequence[SafetyFilter], *, on_finding: OnFinding = "raise") -> None:
+        if on_finding not in get_args(OnFinding):
+            raise ConfigError(f"`on_finding` cannot be {on_finding!r:.40}", fix="Use `end` or `raise`")
         self._inner = inner
         self._filters = tuple(filters)
         self._on_finding: OnFinding = on_finding
@@ -181,6 +186,7 @@ class _Watch:
         "_held",
         "_kind",
         "_last",
+        "_shown",
         "_since",
         "_time",
         "_unsure",
@@ -197,6 +203,8 @@ class _Watch:
         self._unsure = [0] * len(filters)
         """So many characters at the end of the text each filter does not let pass yet."""
         self._kind = ""
+        self._shown: dict[str, str] = {}
+        """The end of what was shown of each kind of text: one that goes on after another goes on for its reader too."""
         self._beside: list[Chunk] = []
         """Calls of tools, and what a provider sends besides, which may repeat the text: looked at when it is whole."""
         self._last: list[Chunk] = []
@@ -223,9 +231,10 @@ class _Watch:
         given: list[Chunk] = []
         if text and kind != self._kind:
             given = await self._close()
-            self._kind = kind
             if self.finding is not None:
                 return given
+            self._kind = kind
+            self._held.clear(self._shown.get(kind, ""))
         self._held.add(chunk, text)
         return given + (await self._look(len(text), is_end=False) if text else self._pass())
 
@@ -246,6 +255,7 @@ class _Watch:
         self._since = [0] * len(self._filters)
         self._beside.clear()
         self._last.clear()
+        self._shown.clear()
         self.usage = None
         self._kind = ""
 
@@ -253,6 +263,7 @@ class _Watch:
         """One kind of text is over."""
         given = await self._look(0, is_end=True)
         if self.finding is None:
+            self._shown[self._kind] = self._held.shown()
             self._held.clear()
             self._unsure = [0] * len(self._filters)
             self._since = [0] * len(self._filters)

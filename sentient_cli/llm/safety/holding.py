@@ -13,6 +13,8 @@ from sentient_cli.llm.types import Chunk
 __all__ = ["Held"]
 
 _KEPT: Final = 64
+_LONGEST: Final = 256
+"""Characters of a word that are looked back over: a text without spaces would be read anew for each piece of it."""
 
 
 class Held:
@@ -60,28 +62,48 @@ class Held:
             self._trim()
         return given
 
-    def clear(self) -> None:
-        """Forget everything: what comes next is another text."""
+    def clear(self, before: str = "") -> None:
+        """Forget everything: what comes next is another text.
+
+        Args:
+            before: What was shown of that one.
+        """
         self._pieces.clear()
-        self._shown = 0
-        self.text = ""
+        self._shown = len(before)
+        self.text = before
 
     def end(self, size: int) -> str:
-        """The end of the text: so many characters, and the rest of the word that would be cut."""
-        return self.text[_between(self.text, len(self.text) - size) :]
+        """The end of the text: so many characters, and the rest of the word that would be cut.
+
+        Where that is not the whole, the word before it is there too: what looks for a beginning finds none.
+        """
+        return self.text[_before(self.text, len(self.text) - size) :]
+
+    def shown(self) -> str:
+        """The end of what was shown, as much as filters want to see again."""
+        return self.text[_before(self.text, self._shown - self._context) : self._shown]
 
     def _trim(self) -> None:
         """Forget what was shown long ago."""
-        cut = _between(self.text, self._shown - self._context)
+        cut = _before(self.text, _before(self.text, self._shown - self._context))
         self.text = self.text[cut:]
         self._shown -= cut
 
 
 def _between(text: str, at: int) -> int:
-    """A place between two words, there or before."""
-    while at > 0 and (text[at - 1].isalnum() or text[at - 1] == "_"):
+    """A place between two words, there or before; of a word without end, a place in it."""
+    least = max(0, at - _LONGEST)
+    while at > least and (text[at - 1].isalnum() or text[at - 1] == "_"):
         at -= 1
     return max(0, at)
+
+
+def _before(text: str, at: int) -> int:
+    """The same a word before that, with what stands before the word; the beginning of the text where that is near."""
+    at = _between(text, at)
+    if at <= 1:
+        return 0
+    return max(0, _between(text, at - 1) - 1)
 
 
 def _part(chunk: Chunk, size: int) -> Chunk:

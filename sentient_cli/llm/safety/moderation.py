@@ -83,7 +83,8 @@ class ModerationFilter:
         when_down: Whether calls pass (``pass``, with a notice) or fail (``fail``) while the endpoint does.
 
     Raises:
-        ConfigError: OpenAI's endpoint has no such category. Another's is known by its first answer.
+        ConfigError: OpenAI's endpoint has no such category, or another value cannot be. Another endpoint's categories
+            are known by its first answer.
 
     Example:
         >>> from sentient_cli.config.secret import Secret
@@ -101,6 +102,12 @@ class ModerationFilter:
         step: int = 500,
         when_down: Literal["pass", "fail"] = "fail",
     ) -> None:
+        if type(step) is not int or step < 1:
+            raise ConfigError(f"The `step` of a filter cannot be {step!r:.40}", fix="Give characters, from 1")
+        if when_down not in {"pass", "fail"}:
+            raise ConfigError(f"`when_down` cannot be {when_down!r:.40}", fix="Use `pass` or `fail`")
+        if isinstance(categories, str):
+            raise ConfigError(f"The categories are one text, {categories!r:.80}", fix="Give a list: `[…]`")
         self._config = config
         self._categories = frozenset(categories)
         self._step = step

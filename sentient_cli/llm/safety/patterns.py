@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["PatternFilter"]
 
 _MOST: Final = 1000
+_GOES_ON: Final = "\ue000x\ue000"
+"""Stands for what is still to come, so that a text does not end where it was cut."""
 
 
 class PatternFilter:
@@ -29,7 +31,7 @@ class PatternFilter:
         window: So many characters one may need until it matches; of a longer match the beginning may be shown.
 
     Raises:
-        ConfigError: a pattern is none, or there is none.
+        ConfigError: a pattern is none, or there is none, or the window is below 1.
 
     Example:
         >>> filter = PatternFilter([r"\b\d{3}-\d{2}-\d{4}\b"], window=12)
@@ -40,7 +42,13 @@ class PatternFilter:
     NAME: ClassVar[str] = "patterns"
 
     def __init__(self, patterns: Iterable[str], *, window: int = 128) -> None:
-        self._matcher = _compiled(list(patterns))
+        if isinstance(patterns, str):
+            raise ConfigError(f"The patterns are one text, {patterns!r:.80}", fix="Give a list of patterns: `[…]`")
+        if type(window) is not int or window < 1:
+            raise ConfigError(f"The `window` of a filter cannot be {window!r:.40}", fix="Give characters, from 1")
+        listed = list(patterns)
+        self._matcher = _compiled(listed)
+        self._ends = any("$" in pattern or r"\z" in pattern for pattern in listed)
         self._window = window
 
     @property
@@ -70,7 +78,7 @@ class PatternFilter:
     def look(self, text: str, *, is_end: bool) -> Verdict:
         """The same for those who cannot wait."""
         # The last word may go on, so that what matches now does not match then.
-        looked_at = text if is_end else text[: last_word(text, self._window)]
+        looked_at = text if is_end else text[: last_word(text, self._window)] + (_GOES_ON if self._ends else "")
         visible = seen(looked_at)
         matches = self._matcher.isinstance_python
         if matches(looked_at) or (visible.places is not None and matches(visible.text)):
@@ -100,5 +108,7 @@ def _compiled(patterns: list[str]) -> SchemaValidator:
             ) from None
 
     for pattern in patterns:  # each must be one by itself
+        if not isinstance(pattern, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(f"A pattern is a text, not {type(pattern).__name__}", fix=r'Write `r"\bfoo\b"`')
         matcher(pattern)
     return matcher("|".join(f"(?:{pattern})" for pattern in patterns))

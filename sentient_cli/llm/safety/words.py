@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from sentient_cli.errors import ConfigError
 
@@ -13,10 +13,18 @@ __all__ = ["Words", "last_word"]
 _LONGEST: Final = 200
 _MOST: Final = 100_000
 _SPACES: Final = re.compile(r"\s+")
+_JOINED: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+"""Letters of scripts in which words stand without spaces, or with their endings joined: each is a word's beginning."""
+_IS_JOINED: Final = re.compile(f"[{_JOINED}]")
 
 
 class Words:
     """Whole words and phrases, in whatever case and with whatever white space between them.
+
+    In scripts without spaces between words, such as Chinese, they are found wherever they stand.
 
     Args:
         words: Those that are looked for.
@@ -35,7 +43,13 @@ class Words:
     __slots__ = ("_beginnings", "_start", "_whole", "longest")
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._whole = frozenset(_plain(word) for word in words)
+        if isinstance(words, str):
+            raise ConfigError(f"The words are one text, {words!r:.80}", fix="Give a list of words: `[…]`")
+        listed = list(words)
+        odd = next((word for word in cast("list[object]", listed) if not isinstance(word, str)), None)
+        if odd is not None:
+            raise ConfigError(f"A word is a text, not {type(odd).__name__}", fix="Give a list of texts")
+        self._whole = frozenset(_plain(word) for word in listed)
         bad = next((word for word in self._whole if not word or len(word) > _LONGEST), None)
         if bad is not None or len(self._whole) > _MOST:
             raise ConfigError(
@@ -44,8 +58,11 @@ class Words:
                 fix=f"Give {_MOST} at most, of 1 to {_LONGEST} characters",
             )
         self._beginnings = frozenset(word[:end] for word in self._whole for end in range(1, len(word) + 1))
-        first = "".join(re.escape(char) for char in sorted({word[0] for word in self._whole}))
-        self._start = re.compile(rf"(?<!\w)[{first or ' '}]", re.IGNORECASE)
+        firsts = sorted({word[0] for word in self._whole})
+        first = "".join(map(re.escape, firsts))
+        joined = "".join(char for char in firsts if _IS_JOINED.match(char))
+        anywhere = f"|[{joined}]" if joined else ""
+        self._start = re.compile(rf"(?<![^\W{_JOINED}])[{first or ' '}]{anywhere}", re.IGNORECASE)
         self.longest: int = 2 * max(map(len, self._whole), default=0)
         """So many characters one may need, with some room for white space."""
 
@@ -81,7 +98,7 @@ class Words:
                 if found.endswith(" "):
                     continue
                 char = " "
-            if found in self._whole and not _in_word(char):
+            if found in self._whole and not (_in_spaced_word(char) and _in_spaced_word(found[-1])):
                 return True
             found += char.casefold()
             if found not in self._beginnings:
@@ -104,6 +121,10 @@ def last_word(text: str, window: int) -> int:
 
 def _in_word(char: str) -> bool:
     return char.isalnum() or char == "_"
+
+
+def _in_spaced_word(char: str) -> bool:
+    return _in_word(char) and not _IS_JOINED.match(char)
 
 
 def _plain(text: str, *, keep_end: bool = False) -> str:

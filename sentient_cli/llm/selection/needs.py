@@ -9,6 +9,7 @@ import msgspec
 
 from sentient_cli.llm.parts import AudioPart, DocumentPart, ImagePart
 from sentient_cli.llm.provider import Capabilities, Request
+from sentient_cli.llm.resilience.targets import is_plain_text
 from sentient_cli.llm.tokens import tokens_of
 
 __all__ = ["Needs", "lacking", "needs_of"]
@@ -55,7 +56,7 @@ def needs_of(request: Request) -> Needs:
         if not isinstance(message.content, str):
             for part in message.content:
                 ability = _PARTS.get(type(part))
-                if ability is not None:
+                if ability is not None and not is_plain_text(part):
                     found[ability] = None
     if request.tools and request.parameters.tool_choice != "none":
         found["tools"] = None

@@ -13,6 +13,7 @@ from sentient_cli.errors import (
     ModelNotFoundError,
     OutputError,
     ProviderError,
+    ProviderTimeoutError,
 )
 from sentient_cli.llm.call import Answering, Call
 from sentient_cli.llm.provider import Request
@@ -36,7 +37,7 @@ class Seen:
         1.2
     """
 
-    __slots__ = ("active", "failures", "first_token", "output")
+    __slots__ = ("active", "at", "failures", "first_token", "output")
 
     def __init__(self) -> None:
         self.active: int = 0
@@ -47,6 +48,8 @@ class Seen:
         """Tokens of an answer, likewise."""
         self.failures: int = 0
         """How often it failed since an answer last came to its end."""
+        self.at: float | None = None
+        """When it last began to answer, or failed, on the clock of `Observed`; None: nobody noted it."""
 
     def begun(self, seconds: float) -> None:
         """An answer began after so long."""
@@ -64,18 +67,25 @@ def _averaged(before: float | None, value: float) -> float:
 def _is_of_model(error: ProviderError) -> bool:
     if isinstance(error, ModelNotFoundError):
         return True
+    if isinstance(error, ProviderTimeoutError) and error.is_of_call:
+        return False
     return not isinstance(error, BadRequestError | CircuitOpenError | ContentFilterError | OutputError)
 
 
 class Observed:
     """What was seen of all models, by model id.
 
+    Args:
+        now: Seconds, from any moment on.
+
     Example:
         >>> Observed().of("offline:echo").active
         0
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.now: Callable[[], float] = now
+        """What the time is, in seconds from any moment on."""
         self._seen: dict[str, Seen] = {}
 
     def of(self, model: str) -> Seen:
@@ -94,15 +104,14 @@ class Observing:
     Args:
         inner: What answers.
         observed: Where what is seen is kept.
-        now: Seconds, from any moment on.
     """
 
     __slots__ = ("_inner", "_now", "_observed")
 
-    def __init__(self, inner: Answering, observed: Observed, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, inner: Answering, observed: Observed) -> None:
         self._inner = inner
         self._observed = observed
-        self._now = now
+        self._now = observed.now
 
     async def stream(self, request: Request, call: Call) -> AsyncGenerator[Chunk, None]:
         """Answer as what is inside does.
@@ -117,14 +126,16 @@ class Observing:
         try:
             async for chunk in source:
                 if began is not None and (chunk.text or chunk.tool_call is not None or chunk.thinking is not None):
-                    seen.begun(self._now() - began)
+                    seen.at = self._now()
+                    seen.begun(seen.at - began)
                     began = None
                 if chunk.usage is not None and chunk.usage.output is not None:
                     seen.ended(chunk.usage.output)
                 yield chunk
             seen.failures = 0
         except ProviderError as error:
-            seen.failures += _is_of_model(error)
+            if _is_of_model(error):
+                seen.failures, seen.at = seen.failures + 1, self._now()
             raise
         finally:
             seen.active -= 1

@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 _SIMPLE_TOKENS: Final = 500
+_LASTS: Final = 60.0
+"""Seconds for which a model comes after others by what was seen of it; then one call finds out anew."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -132,7 +134,7 @@ class Weighted:
 class LeastLatency:
     """The one that began to answer soonest of late. One that was never asked is asked first, to find out.
 
-    One that failed the last time comes after those that did not.
+    One that failed the last time comes after those that did not. One that nobody asked for a minute is asked once.
 
     Args:
         observed: What was seen.
@@ -146,9 +148,17 @@ class LeastLatency:
     def rank(self, asked: Asked, targets: Sequence[Target]) -> Ranked:
         """The quickest first."""
         del asked
+        now = self._observed.now()
         seen = {target.id: self._observed.of(target.id) for target in targets}
+        told = {name: _latency_told(each) for name, each in seen.items()}
         order = sorted(targets, key=lambda target: (seen[target.id].failures, seen[target.id].first_token or 0.0))
-        return order, {name: _latency_told(each) for name, each in seen.items()}
+        for target in order[1:]:
+            each = seen[target.id]
+            if each.at is not None and now - each.at >= _LASTS:
+                each.at = now  # by one call: others go by what is known until there is news
+                told[target.id] = f"{told[target.id]}, more than a minute ago"
+                return [target, *(other for other in order if other is not target)], told
+        return order, told
 
 
 def _latency_told(seen: Seen) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
+from typing_extensions import override
 
 from sentient_cli.errors import ToolArgumentsError, ToolDefinitionError
 from sentient_cli.llm.faults import faults_of
@@ -24,6 +26,14 @@ Arguments: TypeAlias = "Mapping[str, object] | str | bytes"
 """What a tool is called with: JSON as a model writes it, or values by name."""
 
 _NAMED = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+
+
+class _Schema(GenerateJsonSchema):
+    """Is silent about a default that JSON cannot hold: it is left out, and holds all the same."""
+
+    @override
+    def render_warning_message(self, kind: JsonSchemaWarningKind, detail: str) -> None:
+        del kind, detail
 
 
 class ToolArguments:
@@ -50,7 +60,9 @@ class ToolArguments:
         said, told = describe(_routine(function).__doc__)
         self.description: str = said
         told |= _annotated(signature)
-        self.schema: dict[str, JsonValue] = _described(without_titles(self._adapter.json_schema()), told)
+        self.schema: dict[str, JsonValue] = _described(
+            without_titles(self._adapter.json_schema(schema_generator=_Schema)), told
+        )
         """The JSON Schema of the arguments, an object."""
 
     def read(self, arguments: Arguments) -> dict[str, object]:
@@ -112,7 +124,7 @@ def _adapter(signature: inspect.Signature, name: str) -> TypeAdapter[dict[str, o
     try:
         # The library calls a function with what it validated: this one only gives it back.
         adapter: TypeAdapter[dict[str, object]] = TypeAdapter(cast("type[dict[str, object]]", collect))
-        adapter.json_schema()
+        adapter.json_schema(schema_generator=_Schema)
     except (PydanticUserError, NameError) as error:
         raise _refused(name, str(error).partition("\n")[0]) from error
     return adapter

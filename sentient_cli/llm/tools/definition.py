@@ -41,7 +41,7 @@ class Tool(ABC, Generic[P, R_co]):
         timeout: Seconds that a call may take; None: any time.
 
     Raises:
-        ToolDefinitionError: no model takes the name, or the timeout is not positive.
+        ToolDefinitionError: no model takes the name, the timeout is not positive, or there is nothing to call.
 
     Example:
         >>> @tool
@@ -64,13 +64,16 @@ class Tool(ABC, Generic[P, R_co]):
         description: str | None = None,
         timeout: float | None = None,
     ) -> None:
+        if not callable(cast("object", function)):
+            fix = "Write `@llm.tool` above a function"
+            raise ToolDefinitionError(f"A tool is made of a function, not {type(function).__name__}", fix=fix)
         update_wrapper(self, function)
         own: str = getattr(function, "__name__", type(function).__name__)
         self.name: str = own if name is None else name
         self.timeout = timeout
         self._description = description
         self._wrapped: Callable[..., object] = function
-        if not _NAME.fullmatch(self.name):
+        if not isinstance(cast("object", self.name), str) or not _NAME.fullmatch(self.name):
             fix = "Give it a `name` of 1 to 64 letters, digits, `_` and `-`"
             raise ToolDefinitionError(f"A tool cannot be called {self.name!r:.80}", fix=fix)
         seconds = cast("object", timeout)

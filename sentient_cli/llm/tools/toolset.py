@@ -10,7 +10,7 @@ from typing import cast
 from sentient_cli.errors import RunError, ToolDefinitionError, ToolError
 from sentient_cli.llm.offered import check_tools
 from sentient_cli.llm.tools.definition import Tool
-from sentient_cli.llm.tools.results import result_text
+from sentient_cli.llm.tools.results import result_content
 from sentient_cli.llm.types import Message, ToolCall
 from sentient_cli.redact import redactor
 
@@ -27,7 +27,8 @@ class Toolset:
         parallel: How many calls of one answer go on at a time.
 
     Raises:
-        ToolDefinitionError: two share a name, or something is no tool, such as a plain function.
+        ToolDefinitionError: two share a name, or something is no tool, such as a plain function; or ``parallel`` is
+            below 1.
 
     Example:
         >>> from sentient_cli.llm import ToolCall, tool
@@ -41,7 +42,9 @@ class Toolset:
 
     def __init__(self, tools: Iterable[Tool[..., object]] = (), *, parallel: int = 8) -> None:
         self._tools: dict[str, Tool[..., object]] = {}
-        self._parallel = max(parallel, 1)
+        if type(parallel) is not int or parallel < 1:
+            raise ToolDefinitionError(f"`parallel` cannot be {parallel!r:.40}", fix="Give a whole number from 1")
+        self._parallel = parallel
         for each in _checked(tools):
             if each.name in self._tools:
                 raise ToolDefinitionError(f"Two tools are called {each.name!r}", fix="Give each a `name` of its own")
@@ -78,7 +81,7 @@ class Toolset:
             return Message.tool(call, f"There is no tool {call.name!r:.80}. There are: {names}", is_error=True)
         try:
             result = await found.call(call.arguments, call=call.id, parent=parent)
-            return Message.tool(call, result_text(call.name, result))
+            return Message.tool(call, result_content(call.name, result))
         except RunError:
             raise
         except Exception as error:  # noqa: BLE001 - a model is told, and may do better

@@ -66,6 +66,7 @@ class Budgeted:
         whole = call.origin or call
         usage: Usage | None = None
         written, finished, used = 0, False, tier
+        call.lost = None
         source = self._inner.stream(request, call)
         try:
             async for chunk in source:
@@ -80,8 +81,9 @@ class Budgeted:
         finally:
             if used != tier:
                 rates = self._prices.used(provider, request.model, used)
-            # Who leaves before its first content pays for what was asked.
-            cost = self._cost(request, rates, call.used if usage is None else usage, written, finished=finished)
+            # Who leaves before its first content pays for what was asked, and so does who waits for it too long.
+            taken = usage or call.used or call.lost
+            cost = self._cost(request, rates, taken, written, finished=finished)
             whole.set_aside = max(0.0, whole.set_aside - reserved.amount)
             whole.spent += cost
             for warning in self._budget.settle(reserved, cost):

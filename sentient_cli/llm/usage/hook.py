@@ -146,7 +146,9 @@ class UsageHook:
         row.cost = bounded_cost(float(cost)) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
         row.cached = data.get("cached") is True
         row.degraded = _text(data.get("degraded"))
-        row.wasted = _tokens(data.get("wasted"))
+        wasted = data.get("wasted")
+        row.wasted = _tokens(wasted)
+        row.estimated = row.estimated or (isinstance(wasted, dict) and wasted.get("estimated") is True)
         row.first_ms = call.first_ms
         row.total_ms = (self._clock.now_ns() - row.at) / 1e6
         if row.cached:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +30,19 @@ _VERSION: Final = 1
 _WAITING: Final = 10_000
 """So many rows wait at most; past it the newest are left out, and that is said once."""
 _BUSY_SECONDS: Final = 5.0
+_LAST_BUSY_SECONDS: Final = 0.5
 _KEEP_NS: Final = 400 * 24 * 3600 * 10**9
 """Rows are kept for a year and a month."""
+
+_REST: Final = 2.0
+"""Seconds until it is tried again to write what could not be written for a reason that passes."""
+_PASSING: Final = frozenset(
+    {
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL),
+        *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM),
+    }
+)
+_PASSING_OF_SYSTEM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +59,9 @@ def ledger_file() -> Path:
 
 class UsageLedger:
     """Takes rows and writes them in the background. What cannot be written is reported once and harms no call.
+
+    Where the reason passes, such as a file that another process has locked or a full disk, rows wait and are written
+    later on.
 
     Args:
         path: The file; made with the first row, readable by its owner only.
@@ -69,11 +85,14 @@ class UsageLedger:
         self.path: Path = path
         self._prices = prices
         self._clock = clock or SystemClock()
-        self._lane = Lane("sentient-usage")
+        self._lane = Lane("sentient-usage", wanted=lambda: self._is_put_off, tick=self._drain)
         self._lock = threading.Lock()
         self._waiting: deque[UsageRow] = deque()
         self._lost = 0
         self._broken = False
+        self._is_put_off = False
+        self._rests_until = 0.0
+        self._patience = _BUSY_SECONDS
         self._connection: sqlite3.Connection | None = None
 
     @property
@@ -85,7 +104,7 @@ class UsageLedger:
         """Take a row; returns at once and never fails."""
         with self._lock:
             if len(self._waiting) >= _WAITING:
-                self._lose(1, "It cannot be written as fast as calls are made")
+                self._lose(1, "It cannot be written as fast as calls are made, or for too long")
                 return
             self._waiting.append(row)
             first = len(self._waiting) == 1
@@ -146,8 +165,8 @@ class UsageLedger:
         await self._read(lambda connection: let_go(connection, batch, share))
 
     async def flush(self) -> None:
-        """Wait until what was added is written, or given up."""
-        await self._lane.call(self._drain)
+        """Wait until what was added is written, given up, or put off."""
+        await self._lane.call(lambda: self._drain(at_once=True))
 
     async def aclose(self) -> None:
         """Write what waits and give everything back. May be called twice."""
@@ -158,7 +177,8 @@ class UsageLedger:
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         def job() -> T | None:
             self._drain()
-            connection = self._open()
+            is_resting = self._connection is None and time.monotonic() < self._rests_until
+            connection = None if is_resting else self._open()
             try:
                 return work(connection) if connection is not None else None
             except sqlite3.Error as error:
@@ -167,15 +187,24 @@ class UsageLedger:
 
         return await self._lane.call(job)
 
-    def _drain(self) -> None:
+    def _drain(self, *, at_once: bool = False, is_last: bool = False) -> None:
+        if not at_once and time.monotonic() < self._rests_until:
+            return
         with self._lock:
             rows, self._waiting = list(self._waiting), deque()
+        self._is_put_off = False
         if not rows:
             return
         connection = self._open()
-        if connection is None:
-            self._lose(len(rows), "")
-            return
+        if connection is not None:
+            self._write(connection, rows)
+        if self._is_put_off and not is_last:
+            with self._lock:
+                self._waiting.extendleft(reversed(rows))
+        elif connection is None or self._is_put_off:
+            self._lose(len(rows), "It was in use, or the disk full, up to the end" if self._is_put_off else "")
+
+    def _write(self, connection: sqlite3.Connection, rows: list[UsageRow]) -> None:
         try:
             values = [row_values(self._priced(row)) for row in rows if not row.once]
             first = [row_values(self._priced(row)) for row in rows if row.once]
@@ -183,8 +212,22 @@ class UsageLedger:
                 connection.executemany(INSERT, values)
                 connection.executemany(INSERT_ONCE, first)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the file is free for the next ones
-            self._fail(error)
-            self._lose(len(rows), "")
+            if not self._put_off(error):
+                self._fail(error)
+                self._lose(len(rows), "")
+            return
+        if self._rests_until:
+            self._rests_until = 0.0
+            _logger.info("The ledger of usage is written again: %s", self.path)
+
+    def _put_off(self, error: Exception) -> bool:
+        """Try again later, if that may help; say so once."""
+        if not _passes(error):
+            return False
+        if not self._rests_until:
+            _logger.warning("The ledger of usage cannot be written now; it is tried again: %s: %s", self.path, error)
+        self._is_put_off, self._rests_until = True, time.monotonic() + _REST
+        return True
 
     def _priced(self, row: UsageRow) -> UsageRow:
         prices = self._prices
@@ -197,15 +240,22 @@ class UsageLedger:
         if self._connection is None and not self._broken:
             try:
                 make_private(self.path)
-                self._connection = connect(self.path, SCHEMA, _VERSION, busy_seconds=_BUSY_SECONDS)
-                old = self._clock.now_ns() - _KEEP_NS
-                self._connection.execute(MAKE)
-                self._connection.execute("DELETE FROM usage WHERE at < ?", (old,))
-                self._spend_unread(self._connection)
+                connection = connect(self.path, SCHEMA, _VERSION, busy_seconds=self._patience)
+                with contextlib.ExitStack() as failing:
+                    failing.callback(connection.close)
+                    self._begin(connection)
+                    failing.pop_all()
+                self._connection = connection
             except (sqlite3.Error, OSError, StoreError) as error:
-                self._broken = True
-                self._fail(error)
+                if not self._put_off(error):
+                    self._broken = True
+                    self._fail(error)
         return self._connection
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        connection.execute(MAKE)
+        connection.execute("DELETE FROM usage WHERE at < ?", (self._clock.now_ns() - _KEEP_NS,))
+        self._spend_unread(connection)
 
     def _spend_unread(self, connection: sqlite3.Connection) -> None:
         spend_unread(connection, self._clock.now_ns() - KEPT_NS)
@@ -219,10 +269,21 @@ class UsageLedger:
         self._lost += rows
 
     def _close(self) -> None:
-        self._drain()
+        if time.monotonic() < self._rests_until:  # it was waited for just now
+            self._patience = _LAST_BUSY_SECONDS
+            if self._connection is not None:
+                self._connection.execute(f"PRAGMA busy_timeout = {round(self._patience * 1000)}")
+        self._drain(at_once=True, is_last=True)
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _passes(error: Exception) -> bool:
+    """Whether what cannot be written now may be written later."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+    return isinstance(error, OSError) and error.errno in _PASSING_OF_SYSTEM
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection | None:

@@ -6,8 +6,10 @@ Imported by adapters only, and on first use, since it loads the library that the
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from secrets import token_hex
 from typing import Final, NamedTuple
 
 import httpx2
@@ -18,17 +20,20 @@ from sentient_cli.llm.wire.reading import Incoming
 from sentient_cli.llm.wire.settings import RemoteConfig
 from sentient_cli.llm.wire.transport import Transport
 
-__all__ = ["Bridge", "Form", "form_of", "http_client", "incoming_of", "unseen_headers"]
+__all__ = ["Bridge", "Form", "form_of", "http_client", "incoming_of", "unseen"]
 
-unseen_headers: Final[ContextVar[Mapping[str, str]]] = ContextVar("sentient_unseen_headers", default={})  # noqa: B039
-"""Headers of the request that is sent right now, such as its key. The SDK shall not know them: it logs a lot."""
+_MARK: Final = "sentient-mark"
+"""The header by which a request that the SDK sends is known here; it is not sent on."""
+_unseen: Final[dict[str, Mapping[str, str] | None]] = {}
+"""By their marks, the headers of the requests that are being sent, such as their keys. None: it is only built.
 
-_only_built: Final[ContextVar[bool]] = ContextVar("sentient_only_built", default=False)
-"""Whether a request is built and not sent."""
+In no context variable: tasks may share one, and would send the keys of each other.
+"""
+_NONE: Final[Mapping[str, str]] = {}
 _INCOMING: Final = "sentient_incoming"
 """Under this name the SDK's response has ours."""
-_OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "cookie"})
-"""Headers of a request that belong to the connection, and what the other side wants to know us by."""
+_OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", _MARK})
+"""Headers of a request that belong to the connection, and its mark."""
 _UNPACKED: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers of an answer that are not true any more once it is unpacked."""
 _LARGEST: Final = 64 * 1024 * 1024
@@ -90,11 +95,12 @@ class Bridge(httpx2.AsyncBaseTransport):
         Raises:
             SentientError: what our own connections raise; an SDK lets it through, or wraps it.
         """
-        if _only_built.get():
+        more = _unseen.get(request.headers.get(_MARK, ""), _NONE)
+        if more is None:
             return httpx2.Response(200, request=request)
         transport, config = self._current()
         headers = {name: value for name, value in request.headers.items() if name not in _OURS}
-        for name, value in unseen_headers.get().items():
+        for name, value in more.items():
             headers[name.lower()] = value
         body = await request.aread()
         incoming = await transport.open(request.method, str(request.url), headers, body or None, config=config)
@@ -113,7 +119,9 @@ def http_client(current: Callable[[], tuple[Transport, RemoteConfig]]) -> httpx2
     """
     for name in _TALKERS:
         logging.getLogger(name).setLevel(logging.INFO)
-    return httpx2.AsyncClient(transport=Bridge(current), follow_redirects=False, trust_env=False)
+    # It keeps no cookies, so nobody knows one call by another; one that the settings name among their headers is sent.
+    forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx2.AsyncClient(transport=Bridge(current), cookies=forgetful, follow_redirects=False, trust_env=False)
 
 
 def incoming_of(provider: str, response: httpx2.Response) -> Incoming:
@@ -132,16 +140,30 @@ def incoming_of(provider: str, response: httpx2.Response) -> Incoming:
     return incoming
 
 
-async def form_of(send: Callable[[], Awaitable[httpx2.Response]]) -> Form:
+@contextmanager
+def unseen(headers: Mapping[str, str] | None) -> Generator[Mapping[str, str]]:
+    """In this block a request can be sent with more headers than its SDK knows, which logs a lot.
+
+    It gives what the SDK is to send in their place.
+
+    Args:
+        headers: Such as the one with the key; None: the request is only built.
+    """
+    mark = token_hex(8)
+    _unseen[mark] = headers
+    try:
+        yield {_MARK: mark}
+    finally:
+        del _unseen[mark]
+
+
+async def form_of(send: Callable[[Mapping[str, str]], Awaitable[httpx2.Response]]) -> Form:
     """How an SDK builds a request; nothing is sent.
 
     Args:
-        send: Has the SDK send one.
+        send: Has the SDK send one with these headers besides others.
     """
-    token = _only_built.set(True)
-    try:
-        request = (await send()).request
-    finally:
-        _only_built.reset(token)
+    with unseen(None) as marks:
+        request = (await send(marks)).request
     headers = {name: value for name, value in request.headers.items() if name not in _OURS}
     return Form(str(request.url), headers)

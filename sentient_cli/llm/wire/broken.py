@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = [
+    "UNSENT",
     "BrokenError",
     "GarbledError",
     "NoConnectionError",
@@ -11,6 +14,9 @@ __all__ = [
     "ProxyFailedError",
     "StalledError",
 ]
+
+UNSENT: Final = "Nothing was sent"
+"""The note of a cancellation that came before a request went out."""
 
 
 class BrokenError(ConnectionError):

@@ -197,6 +197,8 @@ def error_of(
     )
     if isinstance(error, ContextLengthExceededError) and counts is not None:
         error.tokens, error.limit = counts
+    if isinstance(error, ProviderTimeoutError):
+        error.may_cost = False
     return error
 
 

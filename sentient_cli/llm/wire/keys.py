@@ -64,6 +64,11 @@ class KeyRing:
         return len(self._keys)
 
     @property
+    def first(self) -> Secret | None:
+        """The first of them: what belongs to the account of a key, such as a batch, is always asked about with it."""
+        return self._keys[0]
+
+    @property
     def awake(self) -> int:
         """How many keys can be used for any model."""
         now = self._now()

@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from sentient_cli.errors import PoolExhaustedError
+from sentient_cli.llm.wire.broken import UNSENT
 from sentient_cli.llm.wire.closing import closed
 from sentient_cli.llm.wire.pooling import Pooling
 from sentient_cli.llm.wire.settings import RemoteConfig
@@ -99,6 +100,7 @@ class Pool(Generic[Seat]):
         self.closed: bool = False
         self.line: Line = Line()
         self._ending: AsyncGenerator[None, None] | None = None
+        self._is_ending = False
         self._answers: set[Answered] = set()
 
     @property
@@ -147,7 +149,13 @@ class Pool(Generic[Seat]):
         """
         seat = None if len(self.line) else self._take()
         if seat is None:
-            seat = await self.line.until(self._take, patience)
+            try:
+                seat = await self.line.until(self._take, patience)
+            except asyncio.CancelledError as error:
+                error.add_note(UNSENT)
+                raise
+            finally:
+                self.let_go()
         if seat is None:
             raise PoolExhaustedError(
                 f"No connection to the provider {self.provider!r} became free",
@@ -169,7 +177,11 @@ class Pool(Generic[Seat]):
         self.in_use -= 1
         self._give_back(seat)
         self.line.wake()
-        if self.retired and not self.in_use:
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close what stands if it is for no new calls, and none goes on or waits."""
+        if self.retired and not (self.closed or self.in_use or len(self.line)):
             self.shut()
 
     def count(self) -> None:
@@ -196,7 +208,8 @@ class Pool(Generic[Seat]):
         """Its loop is gone, and its connections with it."""
 
     def shut(self) -> None:
-        """Close what stands, from within its own loop and without waiting."""
+        """Close what stands, from within its own loop and without waiting; no call begins from then on."""
+        self.closed = True
         task = self.loop.create_task(self.close(), name="close a pool of connections")
         _closing.add(task)
         task.add_done_callback(_closing.discard)
@@ -220,7 +233,9 @@ class Pool(Generic[Seat]):
         for answered in tuple(self._answers):
             answered.close()  # else those would wait for ever who read it
         self.line.wake()
-        await (self._ending.aclose() if self._ending is not None else self._end())
+        if not self._is_ending:
+            self._is_ending = True
+            await (self._ending.aclose() if self._ending is not None else self._end())
 
     @staticmethod
     async def until_shut() -> None:

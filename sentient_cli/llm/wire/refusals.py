@@ -13,7 +13,8 @@ __all__ = ["check_answer", "refusal_in", "refusal_of"]
 
 _OK: Final = range(200, 300)
 _ELSEWHERE: Final = range(300, 400)
-_LONGEST: Final = 256 * 1024
+_LONGEST: Final = 1024 * 1024
+"""Bytes of a refusal: some repeat all that was asked."""
 _PAGES: Final = ("text/html", "application/xml", "text/xml", "application/xhtml")
 
 

@@ -99,15 +99,17 @@ class RemoteProvider(Generic[C]):
         Raises:
             ConfigError: a name is unknown or a value does not fit.
         """
-        config = self._complete(with_changes(self._config, changes, self._id))
-        if config.base_url != self._config.base_url:
-            check_address(self._id, config.base_url)
-        if self._transport is not None and not self._transport.fits(config):
-            self._transport.retire()
-            self._transport = None
-        if config.keys != self._config.keys:
-            self._keys = KeyRing(config.keys, self._now)
-        before, self._config = self._config, config
+        with self._connecting:  # else a call in another thread could connect by settings that are gone a moment later
+            before = self._config
+            config = self._complete(with_changes(before, changes, self._id))
+            if config.base_url != before.base_url:
+                check_address(self._id, config.base_url)
+            if self._transport is not None and not self._transport.fits(config):
+                self._transport.retire()
+                self._transport = None
+            if config.keys != before.keys:
+                self._keys = KeyRing(config.keys, self._now)
+            self._config = config
         self._changed(before)
 
     def metrics(self) -> ProviderMetrics:

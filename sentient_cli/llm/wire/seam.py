@@ -58,12 +58,14 @@ def _late(provider: str, error: Exception, config: RemoteConfig) -> ProviderErro
         what, setting, seconds = "cannot be reached in time", "connect_timeout", config.connect_timeout
     else:
         what, setting, seconds = "fell silent", "timeout", config.timeout
-    return ProviderTimeoutError(
+    late = ProviderTimeoutError(
         f"The provider {provider!r} {what}",
         why=f"It took more than {seconds:g} s",
         fix=f"Try again, or raise the provider's `{setting}`",
         provider=provider,
     )
+    late.may_cost = not isinstance(error, NotReachedError)
+    return late
 
 
 def _unsendable(provider: str, error: Exception) -> ConfigError | None:

@@ -85,6 +85,15 @@ class RemoteConfig(ProviderConfig, frozen=True, kw_only=True, forbid_unknown_fie
         """All keys, each once."""
         return tuple(dict.fromkeys((*((self.api_key,) if self.api_key else ()), *self.api_keys)))
 
+    def own(self, key: Secret | None) -> Secret | None:
+        """A key that is told under these settings, and so to nobody whom it is not for.
+
+        Args:
+            key: That of a call; when it is none of these, other settings hold since it was taken.
+        """
+        keys = self.keys
+        return key if key in keys else keys[0] if keys else None
+
     @cached_property
     def pooling(self) -> Pooling:
         """How many connections there are, and for how long: what is set, else what the profile has."""

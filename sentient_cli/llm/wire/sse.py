@@ -109,7 +109,8 @@ class EventDecoder:
     def _learn(self, frame: bytes) -> None:
         """Expect that events begin from now on, up to what they carry, as this one does."""
         name, mark, _ = frame.partition(_DATA)
-        prefix = name + mark if frame[:7] == b"event: " and _LF not in name else _PREFIX
+        # Of an event without such a line, the name is no beginning: one that is longer would begin with it as well.
+        prefix = name + mark if mark and frame[:7] == b"event: " and _LF not in name else _PREFIX
         if len(prefix) <= _LONGEST_PREFIX:
             self._prefix, self._prefix_size = prefix, len(prefix)
 

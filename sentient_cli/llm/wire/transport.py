@@ -215,8 +215,8 @@ class Transport:
         self._retired = True
         for pool in list(self._pools.values()):
             pool.retired = True
-            if not pool.in_use and not pool.loop.is_closed():
-                pool.loop.call_soon_threadsafe(pool.shut)
+            if not pool.loop.is_closed():
+                pool.loop.call_soon_threadsafe(pool.let_go)
 
     def _failure_of(self, error: Exception, config: RemoteConfig) -> Exception:
         return closed(self._provider) if self._closed else failure_of(self._provider, error, config)

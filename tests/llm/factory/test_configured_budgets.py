@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 
 import pytest
 
 from sentient_cli.clock import SystemClock, SystemIds
 from sentient_cli.config.llm import LlmSettings
-from sentient_cli.errors import BudgetExceededError, ServerError
+from sentient_cli.errors import BudgetExceededError, ProviderTimeoutError, ServerError
 from sentient_cli.host.llm import ConfiguredLLM, build_llm
 from sentient_cli.llm import CallSubject, Parameters, current_subject
 from tests.cli.llm_command_kit import chat_answer
@@ -20,11 +22,15 @@ PRICEY = chat_answer("Hi", usage=(100_000, 25_000))
 
 
 def _run(
-    work: Callable[[ConfiguredLLM], Awaitable[None]], *answers: Answer, profile: str = "default", **more: object
+    work: Callable[[ConfiguredLLM], Awaitable[None]],
+    *answers: Answer,
+    profile: str = "default",
+    timeout: float = 30.0,
+    **more: object,
 ) -> int:
     """Run with settings; the number of requests that were sent."""
     with LLMServer(*answers) as server:
-        table = {"kind": "openai", "base_url": f"{server.url}/v1", "api_key_env": "ONE_KEY"}
+        table = {"kind": "openai", "base_url": f"{server.url}/v1", "api_key_env": "ONE_KEY", "timeout": timeout}
         settings = LlmSettings.model_validate({"model": "one:gpt-4o", "providers": {"one": table}, **more})
 
         async def main() -> None:
@@ -46,6 +52,23 @@ async def _ask(manager: ConfiguredLLM, session: str = "a") -> tuple[str, ...]:
         return (await manager.generate("Hello", parameters=Parameters(max_tokens=1000))).notices
     finally:
         current_subject.reset(token)
+
+
+@pytest.mark.story("2.7")
+def test_a_call_that_was_given_up_has_taken_its_request() -> None:
+    async def work(manager: ConfiguredLLM) -> None:
+        asked = "word " * 20_000
+        with pytest.raises(ProviderTimeoutError):
+            await manager.generate(asked)
+        with pytest.raises(BudgetExceededError, match="what is left of the budget of the day"):
+            await manager.generate(asked)
+        assert manager.ledger is not None
+        assert await manager.ledger.spent(since=0) == pytest.approx(0.0625, rel=0.01)
+        with closing(sqlite3.connect(manager.ledger.path)) as lines:
+            told = lines.execute("SELECT outcome, error, wasted > 24000, estimated FROM usage ORDER BY at").fetchall()
+        assert told == [("error", "provider-timeout", 1, 1), ("error", "budget-exceeded", None, 0)]
+
+    assert _run(work, Answer(how="stall"), timeout=0.2, budget={"day": 0.1}, retry={"attempts": 1}) == 1
 
 
 @pytest.mark.story("2.7")

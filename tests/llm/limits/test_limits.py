@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_cli.errors import CircuitOpenError, CredentialNotFoundError, RateLimitError, ServerError
+from sentient_cli.errors import (
+    CircuitOpenError,
+    CredentialNotFoundError,
+    PoolExhaustedError,
+    RateLimitError,
+    ServerError,
+)
 from sentient_cli.llm import Chunk, LLMManager, OfflineProvider, RateLimits, Request, Usage
 from sentient_cli.llm.call import Call
 from sentient_cli.llm.hooks import Recorder
@@ -281,6 +287,7 @@ class _BreaksOff:
     [
         (_BreaksOff(CircuitOpenError("It rests")), 60),
         (_BreaksOff(CredentialNotFoundError("No key")), 60),
+        (_BreaksOff(PoolExhaustedError("No room")), 60),
         (_BreaksOff(CircuitOpenError("It rests"), Chunk("Hi")), 59),
         (_BreaksOff(ServerError("Down")), 59),
     ],

@@ -16,7 +16,7 @@ from sentient_cli.errors import (
     ProviderTimeoutError,
     ServerError,
 )
-from sentient_cli.llm import Message, Request
+from sentient_cli.llm import Message, Parameters, Request
 from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
 from tests.llm.providers.anthropic_wire import MODEL
 from tests.support.llm_server import Answer, LLMServer, Received, as_json
@@ -92,6 +92,30 @@ async def test_a_batch_is_handed_in_watched_and_read() -> None:
         ("GET", "/v1/messages/batches/msgbatch_1/results"),
         ("POST", "/v1/messages/batches/msgbatch_1/cancel"),
     ]
+
+
+async def test_previews_are_turned_on_for_a_batch_too() -> None:
+    with LLMServer(handle) as server:
+        provider = provider_of(server)
+        parameters = [
+            Parameters(extra={"anthropic": {"betas": [name]}}) for name in ("one-2026", "two-2026", "one-2026")
+        ]
+        said = (Message.user("Hi"),)
+        await provider.submit_batch([Request(model=MODEL, messages=said, parameters=each) for each in parameters])
+        await provider.aclose()
+    assert server.requests[0].headers["anthropic-beta"] == "one-2026,two-2026"
+
+
+async def test_of_several_keys_batches_have_one() -> None:
+    with LLMServer(handle) as server:
+        keys = (Secret("sk-ant-one-0001"), Secret("sk-ant-two-0002"))
+        provider = AnthropicProvider(AnthropicConfig(base_url=server.url, api_keys=keys))
+        batch = await provider.submit_batch([Request(model=MODEL, messages=(Message.user("One"),))])
+        await provider.batch_status(batch)
+        assert [result async for result in provider.batch_results(batch)]
+        await provider.cancel_batch(batch)
+        await provider.aclose()
+    assert {each.headers["authorization"] for each in server.requests} == {"Bearer sk-ant-one-0001"}
 
 
 async def test_results_that_come_a_letter_at_a_time_are_waited_for_no_longer_than_others() -> None:

@@ -107,6 +107,8 @@ _ODD = [
     b"event: a\nid: 1\ndata: x\n\n",
     b"event: a\ndata:y\ndata: x\n\n",
     b"event: b\n: why\ndata: x\n\n",
+    b"event: a\n\n",
+    b"event: abc\n\n",
 ]
 
 
@@ -119,6 +121,13 @@ def test_what_events_carry_is_what_is_in_them(parts: list[bytes], sizes: list[in
         place += len(piece)
         assert nameless.carried(piece) == [event.data for event in named.feed(piece) if event.data]
     assert nameless.end() == named.end()
+
+
+def test_the_name_of_an_event_without_data_is_no_beginning_of_another() -> None:
+    decoder = EventDecoder()
+    told = [b"event: content\n\n", b"event: content_block_stop\n\n", b"event: content\ndata: x\n\n"]
+    assert [decoder.carried(event) for event in told] == [[], [], [b"x"]]
+    assert EventDecoder().carried(b"".join(told)) == [b"x"]
 
 
 @given(st.lists(events, min_size=1, max_size=5))

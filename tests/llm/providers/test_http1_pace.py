@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sentient_cli.errors import ProviderConnectionError
+from sentient_cli.llm.wire.http1.pacing import Pace
 from sentient_cli.llm.wire.reading import Incoming
-from tests.llm.providers.http1_kit import STREAM, Connected, scripted
-from tests.llm.providers.pool_kit import make_certificate, opened
+from sentient_cli.llm.wire.transport import Transport
+from tests.llm.providers.http1_kit import MEGABYTE, STREAM, Connected, scripted
+from tests.llm.providers.pool_kit import config, make_certificate, opened
+from tests.support.llm_server import Answer, LLMServer
 
 PIECES = [b"piece %04d;" % number for number in range(400)]
 
@@ -140,3 +148,58 @@ async def test_a_flood_waits_for_a_reader_who_takes_time() -> None:
         assert b"".join(found) == b"".join(pieces)
         incoming.close()
         assert transport.facts.open == 1
+
+
+def _flooded(size: int = 100) -> Pace:
+    """Of an answer of which pieces of this size come too fast to be seen."""
+    pace = Pace(0.0)
+    assert pace.rest(size, 0.008) > 0
+    return pace
+
+
+def test_a_large_event_in_a_flood_waits_for_nothing() -> None:
+    pace, now = _flooded(), 0.012
+    for _ in range(20):  # who sends it waits until what came is read
+        assert not pace.rest(256 * 1024, now)
+    assert pace.left == 1
+    assert pace.rest(400, now + 0.001) > 0
+
+
+def test_a_piece_that_comes_late_has_come_by_itself_however_large_it_is() -> None:
+    pace = _flooded(20)
+    assert not pace.rest(400, 0.03)
+    assert pace.left > 1
+
+
+def test_a_large_body_is_read_without_rests() -> None:
+    pace = Pace(0.0)
+    assert not any(pace.rest(256 * 1024, number / 1000) for number in range(100))
+
+
+@given(st.lists(st.tuples(st.integers(1, MEGABYTE), st.floats(0, 0.05)), max_size=50))
+def test_nothing_waits_longer_than_a_moment(came: list[tuple[int, float]]) -> None:
+    pace, now = Pace(0.0), 0.0
+    for size, later in came:
+        now += later
+        rest = pace.rest(size, now)
+        assert pace.left >= 1
+        assert rest == 0 or (rest <= 0.004 and size < 256 * 1024 and later < 0.026)
+
+
+async def _left_in_a_flood(url: str, loops: list[weakref.ref[asyncio.AbstractEventLoop]]) -> None:
+    loops.append(weakref.ref(asyncio.get_running_loop()))
+    incoming = await Transport("mine", config(url)).open("GET", url, {})
+    for _ in range(30):
+        await incoming.read_some()
+    incoming.close()  # and nothing would be read for a moment more
+
+
+@pytest.mark.parametrize("make", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_loop_that_ends_while_nothing_is_read_leaves_nothing(make: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+    with LLMServer(Answer(PIECES * 10, pace=0.0003)) as server:
+        for _ in range(10):
+            with asyncio.Runner(loop_factory=make) as runner:
+                runner.run(_left_in_a_flood(server.url, loops))
+    gc.collect()
+    assert sum(loop() is not None for loop in loops) <= 1

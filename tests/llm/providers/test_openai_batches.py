@@ -9,9 +9,11 @@ import pytest
 
 from sentient_cli.config.secret import Secret
 from sentient_cli.errors import BadRequestError, ProviderConnectionError, ProviderError, RateLimitError
+from sentient_cli.llm.anthropic import AnthropicConfig, AnthropicProvider
 from sentient_cli.llm.batches import BatchProvider, BatchStatus
 from sentient_cli.llm.openai import OpenAIConfig, OpenAIProvider
 from sentient_cli.llm.provider import Request
+from sentient_cli.llm.providers.lazy import LazyProvider
 from sentient_cli.llm.types import Message
 from tests.llm.providers.chat_wire import MODEL
 from tests.support.llm_server import Answer, LLMServer, Received, as_json
@@ -99,6 +101,38 @@ async def test_a_batch_that_goes_on_and_is_cancelled(server: LLMServer) -> None:
         await anext(provider.batch_results("batch_2"))
     assert (await provider.cancel_batch("batch_2")).state == "cancelling"
     await provider.aclose()
+
+
+async def test_of_several_keys_batches_have_one(server: LLMServer) -> None:
+    config = OpenAIConfig(base_url=f"{server.url}/v1", api_keys=(Secret("sk-one-0001"), Secret("sk-two-0002")))
+    for _ in range(2):  # another process knows no more than the id
+        provider = OpenAIProvider(config)
+        provider.keys.take()  # a call has its turn
+        batch = await provider.submit_batch(REQUESTS)
+        await provider.batch_status(batch)
+        assert [result async for result in provider.batch_results(batch)]
+        await provider.aclose()
+    sent = {each.headers["authorization"] for each in server.requests if each.path != "/v1/models"}
+    assert sent == {"Bearer sk-one-0001"}
+
+
+@pytest.mark.parametrize("given", ["abc", None, [5], [Message.user("Hi")], [Request(model="m", messages=())]])
+async def test_what_is_no_batch_of_requests_is_refused_before_anything_is_sent(
+    server: LLMServer, given: object
+) -> None:
+    mine = provider_of(server)
+    theirs = LazyProvider(
+        "claude", lambda: AnthropicProvider(AnthropicConfig(base_url=server.url, api_key=Secret("sk-1")))
+    )
+    for provider in (mine, theirs):
+        with pytest.raises(BadRequestError) as caught:
+            await provider.submit_batch(given)  # type: ignore[arg-type]
+        assert caught.value.fix
+        for name in (None, 5, "a b"):
+            with pytest.raises(BadRequestError, match="There is no batch"):
+                await provider.batch_status(name)  # type: ignore[arg-type]
+        await provider.aclose()
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("name", ["", "../models", "batch/../1", "none"])

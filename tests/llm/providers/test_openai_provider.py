@@ -152,6 +152,7 @@ async def test_refusals_and_filtered_answers_are_typed(server: LLMServer) -> Non
     async with opened(server) as provider:
         chunks = await read(provider)
         assert "".join(chunk.refusal for chunk in chunks) == "I won't"
+        assert [chunk.finish_reason for chunk in chunks if chunk.finish_reason] == ["content_filter"]
         server.answer(Answer(as_sse([text_frame("Hm"), *ending("content_filter")], done=True)))
         assert (await provider.generate(ASK)).finish_reason == "content_filter"
         server.answer(as_json({"error": {"message": "No", "code": "content_filter"}}, 400))

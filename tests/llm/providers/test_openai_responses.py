@@ -260,6 +260,21 @@ async def test_an_answer_that_always_breaks_is_given_up(server: LLMServer) -> No
     assert last.path.endswith("/cancel")
 
 
+@pytest.mark.parametrize("refused", [as_json({"error": {"message": "Busy"}}, 503), Answer(b"", cut=0, how="reset")])
+async def test_what_keeps_it_from_being_taken_up_may_last_a_moment(server: LLMServer, refused: Answer) -> None:
+    def breaking(received: Received) -> Answer:
+        if received.method == "GET" and len(server.requests) == 2:
+            return refused
+        answer = resumable(received)
+        return answer if received.method == "GET" else Answer(answer.body, cut=1500, how="close")
+
+    server.answer(breaking)
+    async with opened(server, background=True) as provider:
+        assert (await provider.generate(ASK)).text == TEXT
+        assert provider.metrics().requests == 1
+    assert [received.method for received in server.requests] == ["POST", "GET", "GET"]
+
+
 async def test_one_that_cannot_be_taken_up_says_how_it_broke(server: LLMServer) -> None:
     def breaking(received: Received) -> Answer:
         if received.method == "GET":

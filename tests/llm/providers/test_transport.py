@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 import threading
@@ -127,6 +128,29 @@ async def test_a_retired_pool_ends_with_its_last_call(server: LLMServer) -> None
         assert await incoming.read(100) == b"12"
         incoming.close()
         await asyncio.to_thread(server.wait_open, 0)
+
+
+@pytest.mark.story("13.7")
+@pytest.mark.parametrize("gives_up", [False, True])
+async def test_who_waits_for_a_retired_pool_is_served_and_then_it_ends(server: LLMServer, gives_up: bool) -> None:
+    gate, wrong = threading.Event(), list[dict[str, object]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: wrong.append(told))
+    server.answer(Answer([b"1", b"2"], gate=gate))
+    async with opened(server.url, max_connections=1) as transport:
+        calls = [asyncio.create_task(transport.fetch("GET", server.url, {})) for _ in range(3)]
+        while transport.facts.waiting < 2:  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0)
+        transport.retire()
+        gate.set()
+        if gives_up:
+            await calls[0]
+            calls[2].cancel()
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        served = [each.body for each in answers if not isinstance(each, BaseException)]
+        assert served == [b"12"] * (2 if gives_up else 3)
+        await asyncio.to_thread(server.wait_open, 0)
+    gc.collect()
+    assert not wrong
 
 
 async def test_connections_close_with_the_loop_that_they_belong_to(server: LLMServer) -> None:

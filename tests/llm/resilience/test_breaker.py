@@ -21,9 +21,11 @@ from sentient_cli.errors import (
     RateLimitError,
     ServerError,
 )
-from sentient_cli.llm import Chunk
+from sentient_cli.llm import CallOptions, Chunk
+from sentient_cli.llm.resilience import deadlines
 from sentient_cli.llm.resilience.breaker import Breaker, BreakerPolicy, BreakerState, Ticket
 from sentient_cli.llm.resilience.breaking import Breakers, Guard
+from sentient_cli.llm.resilience.deadlines import Deadlines
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
 from tests.llm.resilience.actors import HANG, STOP, Actor, Deed, Stage, said
@@ -76,7 +78,7 @@ class BreakerMachine(RuleBasedStateMachine):
     def end(self, data: st.DataObject, end: str) -> None:
         ticket = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
         before, until = self.state, self.breaker.until
-        current = ticket.probe and self.breaker._probe is ticket
+        current = self.breaker._finds_out(ticket)
         if end == "well":
             self.breaker.succeeded(ticket, self.now)
             assert self.state == "closed" if current else self.state == before
@@ -98,7 +100,7 @@ class BreakerMachine(RuleBasedStateMachine):
         until = self.breaker.until
         assert until is None or until <= self.now + self.policy.longest
         assert self.breaker.admits(self.now) is (
-            self.state == "closed" or (self.state == "half_open" and self.breaker._probe is None)
+            self.state == "closed" or (self.state == "half_open" and not self.breaker._is_probed(self.now))
         )
 
 
@@ -132,6 +134,38 @@ async def test_a_target_that_fails_rests_and_one_call_finds_out_whether_it_is_ba
     assert stage.manager.breakers.state("plain", "m") == "closed"
     assert changes == [("plain", "m", state) for state in ("open", "half_open", "closed")]
     assert actor.calls == 5
+
+
+async def test_a_long_answer_keeps_nobody_else_from_finding_out() -> None:
+    actor = Actor(DOWN, DOWN, DOWN, [*said("Hello"), HANG], [*said("Hello"), HANG], WELL)
+    stage = Stage(actor, policies=POLICIES)
+    await _fails(stage, 3)
+    stage.clock.time += 10 * 10**9
+    async with stage.manager.stream("hi") as first:
+        await anext(first)
+        stage.clock.time += 9 * 10**9
+        await _fails(stage, 1, CircuitOpenError)
+        stage.clock.time += 10**9
+        async with stage.manager.stream("hi") as second:
+            await anext(second)
+            await _fails(stage, 1, CircuitOpenError)
+            assert stage.manager.breakers.state("plain", "m") == "half_open"
+            stage.clock.time += 10 * 10**9
+            assert (await stage.manager.generate("hi")).text == "Hello"
+            assert stage.manager.breakers.state("plain", "m") == "closed"
+
+
+@pytest.mark.parametrize("is_well", [True, False])
+def test_a_long_answer_still_says_whether_a_target_is_back(is_well: bool) -> None:
+    breaker = Breaker(BreakerPolicy(failures=1, open_for=10))
+    breaker.failed(breaker.admit(0.0), 0.0)
+    first = breaker.admit(10.0)
+    second = breaker.admit(20.0)
+    assert second is not None
+    (breaker.succeeded if is_well else breaker.failed)(first, 25.0)
+    assert breaker.state(25.0) == ("closed" if is_well else "open")
+    breaker.failed(second, 26.0)
+    assert breaker.until == (None if is_well else 45.0), "of two that found out the first to end counts"
 
 
 async def test_a_probe_that_fails_makes_the_rest_longer() -> None:
@@ -177,6 +211,34 @@ async def test_an_answer_that_is_cut_off_counts_when_it_ends() -> None:
     with pytest.raises(ProviderError):
         await stage.manager.generate("hi")
     assert stage.manager.breakers.state("plain", "m") == "open"
+
+
+@pytest.mark.parametrize("begun", [[], said("Hello")])
+async def test_calls_without_time_say_nothing(begun: list[Deed]) -> None:
+    stage = Stage(Actor([*begun, HANG]), policies=POLICIES)
+    for _ in range(4):
+        with pytest.raises(ProviderTimeoutError, match="The call took too long"):
+            await stage.manager.generate("hi", options=CallOptions(timeout=0.01, after_content="fail"))
+    assert stage.manager.breakers.state("plain", "m") == "closed"
+
+
+async def test_who_had_the_time_of_a_call_and_did_not_begin_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadlines, "FAIR", 0.0)
+    slow, late = Actor([HANG], name="slow"), Actor([HANG], name="late")
+    bounds = Deadlines(first_token=0.2)
+    policies = ResiliencePolicies(retry=ONCE, breaker=BreakerPolicy(failures=3), deadlines=bounds)
+    stage = Stage(slow, late, policies=policies)
+    for _ in range(3):
+        with pytest.raises(ProviderTimeoutError):
+            await stage.manager.generate("hi", options=CallOptions(timeout=0.3))
+    assert [stage.manager.breakers.state(name, "m") for name in ("slow", "late")] == ["open", "closed"]
+    with pytest.raises(ProviderTimeoutError):
+        await stage.manager.generate("hi", options=CallOptions(timeout=0.3))
+    assert slow.calls == 3
+    for _ in range(2):
+        with pytest.raises(ProviderTimeoutError):
+            await stage.manager.generate("hi", model="late:m", options=CallOptions(timeout=0.3))
+    assert stage.manager.breakers.state("late", "m") == "open", "it had all of the time"
 
 
 async def test_cancelled_calls_say_nothing() -> None:

@@ -157,7 +157,10 @@ async def test_an_answer_that_breaks_off_is_continued_by_the_same_model() -> Non
     assert "".join([text async for text in stream]) == TEXT
     answer = await stream.completion()
     assert (answer.text, answer.attempts, answer.failovers) == (TEXT, 2, 0)
-    assert stage.told == ["llm.request", *["llm.attempt"] * 2, "llm.splice", "llm.finished"]
+    assert stage.told == ["llm.request", "llm.attempt", "llm.retry", "llm.attempt", "llm.splice", "llm.finished"]
+    (again,) = stage.of("llm.retry")
+    assert again.attempt == 1
+    assert (again.data["after"], again.data["error"]) == (0.0, {"code": "provider-server", "what": "Down"})
     first, second = actor.requests
     assert second.messages[-2] == Message.assistant(TEXT[:CUT].rstrip())
     assert second.call == f"{first.call}-1", "another request has another key"

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_cli.errors import ServerError
-from sentient_cli.llm import Chunk, LLMManager
+from sentient_cli.llm import Chunk, LLMManager, Request
 from sentient_cli.llm.resilience.hedging import HedgePolicy, Latencies
 from sentient_cli.llm.resilience.policies import ProviderPolicies, ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
+from tests.llm.parts import StepClock
 from tests.llm.resilience.actors import HANG, STOP, Actor, Deed, Stage, said
 
 WELL: list[Deed] = [*said("Hello"), STOP]
@@ -28,6 +30,34 @@ async def test_a_late_answer_is_asked_for_twice_and_the_first_wins() -> None:
     wasted = stage.records.last()["wasted"]
     assert isinstance(wasted, dict)
     assert (wasted["input"], wasted["estimated"]) == (5, True)
+
+
+async def test_of_two_that_begin_at_the_same_moment_both_are_paid_for() -> None:
+    gate = asyncio.Event()
+
+    class Together(Actor):
+        async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+            self.requests.append(request)
+            if self.calls == 2:
+                gate.set()
+            await gate.wait()
+            yield Chunk("Hello")
+            yield STOP
+
+    stage = Stage(Together(), policies=POLICIES)
+    assert (await stage.manager.generate("hi")).attempts == 2
+    wasted = stage.records.last()["wasted"]
+    assert isinstance(wasted, dict)
+    assert (wasted["input"], wasted["estimated"]) == (5, True)
+
+
+@pytest.mark.parametrize("winner", [1, 2])
+async def test_what_comes_is_told_of_the_attempt_that_it_comes_from(winner: int) -> None:
+    late: list[Deed] = [*[Chunk(model="x")] * 9, *WELL]
+    stage = Stage(Actor(late, [HANG]) if winner == 1 else Actor([HANG], WELL), policies=POLICIES)
+    assert (await stage.manager.generate("hi")).attempts == 2
+    assert [record.attempt for record in stage.of("llm.attempt")] == [1, 2]
+    assert {record.attempt for record in stage.of("llm.chunks")} == {winner}
 
 
 async def test_an_answer_in_time_is_asked_for_once() -> None:
@@ -56,6 +86,30 @@ async def test_few_calls_are_hedged() -> None:
     for _ in range(50):
         await stage.manager.generate("hi")
     assert 51 <= actor.calls <= 55
+
+
+class _Quick(StepClock):
+    """A clock on which nothing is late, until it is set to be slow."""
+
+    is_slow = False
+
+    async def sleep(self, seconds: float) -> None:
+        if not self.is_slow:
+            await asyncio.Event().wait()
+        await super().sleep(seconds)
+
+
+async def test_many_quick_answers_are_no_leave_to_ask_twice_for_all_slow_ones() -> None:
+    clock = _Quick()
+    actor = Actor(by=lambda request, number: [*[Chunk(model="x")] * 9, *WELL] if clock.is_slow else WELL)
+    manager = LLMManager([actor], default_model="plain", policies=POLICIES, clock=clock)
+    for _ in range(2500):
+        await manager.generate("hi")
+    assert actor.calls == 2500
+    clock.is_slow = True
+    for _ in range(300):
+        await manager.generate("hi")
+    assert actor.calls < 2500 + 300 + 150
 
 
 async def test_the_delay_is_learned() -> None:

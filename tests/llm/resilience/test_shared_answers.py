@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 
-from sentient_cli.errors import ProviderTimeoutError, ServerError
-from sentient_cli.llm import Chunk, LLMManager, LLMStream, Parameters, Usage
+from sentient_cli.errors import AnswerRestartedError, ProviderTimeoutError, ServerError
+from sentient_cli.llm import Chunk, LLMManager, LLMStream, Parameters, Request, Usage
 from sentient_cli.llm.call import CallOptions
 from sentient_cli.llm.resilience.policies import ResiliencePolicies
 from sentient_cli.llm.resilience.retry import RetryPolicy
@@ -166,6 +167,65 @@ async def test_who_has_left_pays_nothing_and_the_next_one_all() -> None:
     assert (answer.cost, answer.attempts, actor.calls) == (1.0, 2, 2)
     ends = [record.data for record in records.records if record.kind == "llm.finished"]
     assert [(end["outcome"], end["cost"]) for end in ends] == [("cancelled", 0.0), ("done", 1.0)]
+
+
+async def test_what_happens_after_the_first_has_left_is_told_of_who_reads_on() -> None:
+    records = Records()
+    failing = asyncio.Event()
+
+    class Breaks(Actor):
+        async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+            self.has_begun.set()
+            await failing.wait()
+            if not request.model:
+                yield Chunk()
+            raise ServerError("Down")
+
+    one = Breaks(name="one")
+    manager = LLMManager(
+        [one, Actor(WELL)],
+        default_model="all",
+        hooks=[records],
+        groups={"all": ["one:m", "plain:m"]},
+        policies=ResiliencePolicies(retry=RetryPolicy(attempts=1)),
+    )
+    first = asyncio.create_task(manager.generate("hi", options=SHARED))
+    await one.has_begun.wait()
+    second = asyncio.create_task(manager.generate("hi", options=SHARED))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    failing.set()
+    assert (await second).text == "Hello, you"
+    left, reads = dict.fromkeys(record.call for record in records.records)
+    told = {call: [record.kind for record in records.records if record.call == call] for call in (left, reads)}
+    assert told[left] == ["llm.request", "llm.selection", "llm.attempt", "llm.usage", "llm.finished"]
+    assert told[reads] == ["llm.request", "llm.failover", "llm.attempt", "llm.chunks", "llm.usage", "llm.finished"]
+
+
+@pytest.mark.parametrize("reader", [0, 1])
+async def test_what_somebody_reads_does_not_begin_anew_unseen(reader: int) -> None:
+    actor = Actor([Chunk("No place to go on. " * 20), ServerError("Down")], WELL)
+    manager = LLMManager([actor], default_model="plain:m", policies=ResiliencePolicies(retry=RetryPolicy(base=0)))
+
+    async def read() -> str:
+        text = ""
+        try:
+            async for piece in manager.stream("hi", options=SHARED):
+                text += piece
+        except AnswerRestartedError:
+            return "begun anew"
+        except ServerError:
+            return "the error"
+        return text
+
+    async def whole() -> str:
+        return (await manager.generate("hi", options=SHARED)).text
+
+    asked = [read(), whole()] if reader == 0 else [whole(), read()]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert answers[reader] == "the error"
 
 
 def test_a_loop_that_ends_leaves_a_shared_answer_without_a_word(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from sentient_cli.errors import AuthenticationError, ProviderConnectionError
+from sentient_cli.errors import AuthenticationError, ProviderConnectionError, ProviderError, ProviderTimeoutError
 from sentient_cli.llm import (
     CallOptions,
     Chunk,
@@ -130,9 +130,27 @@ async def test_what_came_before_the_first_word_is_paid_for(begun: list[Deed], as
     assert finished["cost"] == pytest.approx(10.01 if begun else 0.05)
 
 
-async def test_what_never_came_costs_nothing() -> None:
-    manager, records = _managed(Actor([AuthenticationError("No")]))
-    with pytest.raises(AuthenticationError):
+def _answered_late() -> ProviderTimeoutError:
+    late = ProviderTimeoutError("Status 504")
+    late.may_cost = False
+    return late
+
+
+async def test_who_was_asked_and_given_up_is_paid_for() -> None:
+    late = Actor([ProviderTimeoutError("It fell silent")], [*said("Hello"), STOP, Chunk(usage=Usage(7, output=2))])
+    manager, records = _managed(late)
+    answer = await manager.generate("hi")
+    assert answer.usage == Usage(7, output=2)
+    wasted = _ended(records)[1]["wasted"]
+    assert isinstance(wasted, dict)
+    assert (wasted["input"], wasted["output"], wasted["estimated"]) == (5, 0, True)
+    assert answer.cost == pytest.approx(0.14)
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("No"), ProviderConnectionError("Refused"), _answered_late()])
+async def test_what_never_came_costs_nothing(error: ProviderError) -> None:
+    manager, records = _managed(Actor([error]))
+    with pytest.raises(type(error)):
         await manager.generate("hi")
     assert (_ended(records)[0], _ended(records)[1]["cost"]) == ({}, 0.0)
 

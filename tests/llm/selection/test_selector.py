@@ -176,6 +176,27 @@ def test_who_failed_of_late_comes_after_those_that_did_not() -> None:
     }
 
 
+@pytest.mark.parametrize("failures", [0, 1])
+def test_who_was_slow_or_failed_is_asked_again_after_a_minute_once(failures: int) -> None:
+    now = 0.0
+    observed = Observed(lambda: now)
+    for name, seconds in (("a:m", 5.0), ("b:m", 0.9), ("c:m", 0.5)):
+        observed.of(name).begun(seconds)
+        observed.of(name).at = 0.0
+    observed.of("a:m").failures = failures
+    policy = LeastLatency(observed)
+    now = 59.0
+    assert _first(policy) == "c"
+    observed.of("b:m").at = observed.of("c:m").at = now
+    now = 60.0
+    choice = Selector(policy)(a_request(), a_call(), (A, B, C))
+    assert [target.provider.provider_id for target in choice.targets] == ["a", "c", "b"]
+    told = choice.reasons["for"] if choice.reasons else None
+    assert isinstance(told, dict)
+    assert str(told["a:m"]).endswith(", more than a minute ago")
+    assert _first(policy) == "c", "one call finds out, and not all that come meanwhile"
+
+
 @pytest.mark.parametrize(
     ("error", "failures"),
     [
@@ -314,8 +335,8 @@ class _Slow:
 
 def test_what_is_observed() -> None:
     clock = [0.0]
-    observed = Observed()
-    observing = Observing(_Slow(clock), observed, lambda: clock[0])
+    observed = Observed(lambda: clock[0])
+    observing = Observing(_Slow(clock), observed)
 
     async def main() -> None:
         call = a_call()

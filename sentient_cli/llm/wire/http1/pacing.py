@@ -23,6 +23,10 @@ _LONG: Final = 0.004
 """Seconds without reading: a screen shows what is new every 8 or 16 ms."""
 _FLOOD: Final = 0.004
 """Seconds in which so many pieces come at most, if the shorter ones are enough."""
+_LATE: Final = 0.008
+"""Seconds after which a piece has come by itself, however large it is."""
+_MUCH: Final = 32 * 1024
+"""Bytes that are followed by others at once, which may wait for room: about half of what a sender may send unread."""
 
 
 class Pace:
@@ -58,16 +62,17 @@ class Pace:
             size: Bytes that came last.
             now: The time of its loop.
         """
+        since, self._since = self._since, now
         if self._usual:
             self.left = 1
-            if 2 * size > 3 * self._usual:  # more than one has come meanwhile
-                return self._rest
+            if 2 * size > 3 * self._usual and now - since < _LATE:  # more than one has come meanwhile
+                return self._rest if size < _MUCH else 0.0
             self._usual = 0
-        elif now - self._since < _SPAN:
+        elif now - since < _SPAN and size < _MUCH:
             self._usual, self.left = size, 1
-            self._rest = _SHORT if now - self._since < _FLOOD else _LONG
+            self._rest = _SHORT if now - since < _FLOOD else _LONG
             return self._rest
-        self.left, self._since = _COUNTED, now
+        self.left = _COUNTED
         return 0.0
 
 

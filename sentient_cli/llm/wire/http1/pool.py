@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from typing_extensions import override
 
 from sentient_cli.llm.wire.addresses import port_of
-from sentient_cli.llm.wire.broken import NotReachedError, ProxyFailedError
+from sentient_cli.llm.wire.broken import UNSENT, NotReachedError, ProxyFailedError
 from sentient_cli.llm.wire.closing import closed
 from sentient_cli.llm.wire.dialing import connected
 from sentient_cli.llm.wire.http1.answer import Answer, UnansweredError
@@ -186,6 +186,9 @@ class Http1Pool(Pool[bool]):
                 connection = await self._opened(origin)
         except TimeoutError:
             raise NotReachedError from None
+        except asyncio.CancelledError as error:
+            error.add_note(UNSENT)
+            raise
         if self.closed:
             connection.abort()
             raise closed(self.provider)
