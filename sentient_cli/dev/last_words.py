@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from sentient_cli.clock import SystemClock, SystemIds
+from sentient_cli.clock import SystemClock, SystemIds, uptime_ns
 from sentient_cli.runtime.events import ErrorContent, ErrorEvent, encode_event
 from sentient_cli.server.frames import encode_entries
 from sentient_cli.store.entry import Entry
@@ -54,7 +53,7 @@ class LastWords:
             last: The seq of the last event of it.
         """
         # By the clock of that process, which may have begun in another time, and behind all that it said.
-        at = time.monotonic_ns() + answering.lead + _A_MOMENT
+        at = uptime_ns() + answering.lead + _A_MOMENT
         first, second = (self._ids.ulid_bytes(at).decode() for _ in range(2))
         content = ErrorContent(self._message, 500 if self._is_crash else 499)
         error = encode_event(ErrorEvent(id=first, source=answering.source, content=content))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
+from sentient_cli.clock import uptime_ns
 from sentient_cli.config.settings import ServerSettings
 from sentient_cli.errors import CursorError, CursorExpiredError, OverloadedError, RunNotFoundError
 from sentient_cli.host import Host
@@ -72,7 +72,7 @@ class Endpoints:
         """Have it on record that a stream of this run begins, where that matters to somebody."""
         page = page_of(scope)
         if page is not None:
-            lead = self._host.clock.now_ns() - time.monotonic_ns()
+            lead = self._host.clock.now_ns() - uptime_ns()
             page.begin(Answering(run.id, run.session.processor_id, scope["http_version"] != "1.0", lead))
 
     def _connection(self, scope: Scope, receive: Receive, send: Send) -> Connection:

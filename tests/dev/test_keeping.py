@@ -6,7 +6,6 @@ import json
 import os
 import random
 import socket
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_cli.clock import SystemClock, SystemIds, Ulid
+from sentient_cli.clock import SystemClock, SystemIds, Ulid, uptime_ns
 from sentient_cli.dev.keeping import NO_PAGE, Kept
 from sentient_cli.dev.kernel_counts import bytes_given, counts_are_true
 from sentient_cli.dev.last_words import LastWords
@@ -137,8 +136,8 @@ def test_connections_beyond_the_pages_and_those_that_are_no_tcp_are_not_kept() -
 @pytest.mark.parametrize("hours", [-5, 0, 5])
 def test_ids_follow_those_of_the_process_whatever_its_clock_says(hours: int) -> None:
     clock = SystemClock()
-    lead = clock.now_ns() - time.monotonic_ns() + hours * 3600 * 10**9
-    last = SystemIds(clock).ulid_bytes(time.monotonic_ns() + lead).decode()
+    lead = clock.now_ns() - uptime_ns() + hours * 3600 * 10**9
+    last = SystemIds(clock).ulid_bytes(uptime_ns() + lead).decode()
     frames = LastWords("It ended", is_crash=True).ending(Answering("run", "tests", chunked=False, lead=lead), 1)
     ids = [json.loads(line[5:])["id"] for line in frames.decode().splitlines() if line.startswith("data:")]
     assert [last, *ids] == sorted([last, *ids])
