@@ -15,6 +15,8 @@ from sentient_cli.llm.streaming import KEYLESS_HINT
 __all__ = ["Directory"]
 
 _PROVIDER_ID = re.compile(r"[A-Za-z0-9_-]+")
+_KIND = "compatible"
+"""A kind of provider that is mistaken for one."""
 
 
 class Directory:
@@ -111,7 +113,12 @@ class Directory:
         owner = next((name for name in self.providers if model and facts_of(name, model) is not None), None)
         if owner:
             return f"Did you mean `{owner}:{model:.60}`? "
-        near = next(iter(get_close_matches(model, self.providers, 1)), "")
+        near = next(iter(get_close_matches(model, [*self.providers, _KIND], 1)), "")
+        if near == _KIND:
+            return (
+                f"`{_KIND}` is a kind: describe the server in [llm.providers.mine] with `kind` and `base_url`, and "
+                "write `mine:model`. "
+            )
         return f"Did you mean the provider `{near}`? " if near else ""
 
     def astray(self, extra: Iterable[str]) -> Iterator[str]:

@@ -16,9 +16,9 @@ from sentient_cli.errors import UsageError
 from sentient_cli.llm.provider import LLMProvider
 from sentient_cli.testing.conformance.calls import CALLS
 from sentient_cli.testing.conformance.check import Check
-from sentient_cli.testing.conformance.ends import ENDS, fails_with_our_errors
+from sentient_cli.testing.conformance.ends import ENDS, fails_with_our_errors, shows_no_secret
 from sentient_cli.testing.conformance.facts import FACTS
-from sentient_cli.testing.conformance.subject import Subject
+from sentient_cli.testing.conformance.subject import Promise, Subject
 
 __all__ = ["ProviderCheck", "provider_checks"]
 
@@ -76,6 +76,7 @@ def provider_checks(
     at_once: int = 4,
     reports_usage: bool = True,
     repeatable: bool = False,
+    secret: str = "",
     patience: float = 60.0,
 ) -> tuple[ProviderCheck, ...]:
     """The checks of a provider, for ``pytest.mark.parametrize``. Each makes providers of its own and closes them.
@@ -89,6 +90,7 @@ def provider_checks(
         at_once: How many calls are made at the same time.
         reports_usage: Whether the provider always says how many tokens a call took.
         repeatable: Whether the same request always gets the same answer.
+        secret: The key that the providers were made with, which nothing may show; without it that is not checked.
         patience: Seconds that a check may take.
 
     Example:
@@ -104,7 +106,9 @@ def provider_checks(
         at_once=at_once,
         reports_usage=reports_usage,
         repeatable=repeatable,
+        secret=secret,
         patience=patience,
     )
-    promises = [promise for promise in (*FACTS, *CALLS, *ENDS) if failing or promise is not fails_with_our_errors]
+    needs: dict[Promise, bool] = {fails_with_our_errors: failing is not None, shows_no_secret: bool(secret)}
+    promises = [promise for promise in (*FACTS, *CALLS, *ENDS) if needs.get(promise, True)]
     return tuple(ProviderCheck(promise, subject) for promise in promises)

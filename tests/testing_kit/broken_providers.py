@@ -240,5 +240,25 @@ class FailingWithForeignErrors(Failing):
     error: ClassVar[Exception] = KeyError("choices")
 
 
+class ShowsItsKey(Failing):
+    KEY: ClassVar[str] = "sk-shown-0001"
+
+    @override
+    def __repr__(self) -> str:
+        return f"ShowsItsKey({self.KEY!r})"
+
+
+class TellsItsKey(Failing):
+    """A provider that says its key within what caused an error of ours."""
+
+    @override
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        yield Chunk("One")
+        try:
+            int(ShowsItsKey.KEY)
+        except ValueError as error:
+            raise RateLimitError("Too many requests", provider="offline") from error
+
+
 class FailingForAnother(Failing):
     error: ClassVar[Exception] = RateLimitError("Too many requests", provider="another")

@@ -74,6 +74,17 @@ def test_a_failure_of_the_wrong_kind_is_found(make: type[OfflineProvider], said:
         check()
 
 
+@pytest.mark.parametrize(
+    ("make", "place"), [(broken.ShowsItsKey, "what it looks like"), (broken.TellsItsKey, "an error")]
+)
+def test_a_key_that_is_shown_is_found(make: type[OfflineProvider], place: str) -> None:
+    *_, check = provider_checks(broken.Slow, failing=make, secret=broken.ShowsItsKey.KEY)
+    assert check.name == "shows_no_secret"
+    with pytest.raises(AssertionError, match=f"the key is in {place}") as caught:
+        check()
+    assert broken.ShowsItsKey.KEY not in str(caught.value)
+
+
 @pytest.mark.parametrize("make", [broken.Failing, broken.WithoutKey])
 def test_a_failure_of_the_right_kind_is_none(make: type[OfflineProvider]) -> None:
     *_, check = provider_checks(broken.Slow, failing=make)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable
 from contextlib import aclosing
 
@@ -11,7 +12,7 @@ from sentient_cli.llm.provider import LLMProvider, Request
 from sentient_cli.llm.types import Completion
 from sentient_cli.testing.conformance.subject import Promise, Subject, expect, opened, read
 
-__all__ = ["ENDS", "fails_with_our_errors"]
+__all__ = ["ENDS", "fails_with_our_errors", "shows_no_secret"]
 
 _TURNS = 20
 """Turns of the event loop that a task on its way out gets."""
@@ -99,6 +100,18 @@ async def fails_with_our_errors(subject: Subject) -> None:
         expect(provider.metrics().active == 0, "the call that failed is still active")
 
 
+async def shows_no_secret(subject: Subject) -> None:
+    """Its key is neither in what its settings look like nor in an error, its causes and their tracebacks included."""
+    async with opened(subject, subject.failing) as provider:
+        shown = {"what it looks like": repr(provider), "its settings": repr(provider.config)}
+        try:
+            await read(provider, subject.request(provider))
+        except Exception as error:  # noqa: BLE001 - of which kind it is, another check sees
+            shown["an error"] = "".join(traceback.format_exception(error)) + repr(vars(error))
+    for place, text in shown.items():
+        expect(subject.secret not in text, f"the key is in {place}")
+
+
 async def _generate(provider: LLMProvider, request: Request) -> Completion:
     await provider.initialize()
     return await provider.generate(request)
@@ -109,4 +122,5 @@ ENDS: tuple[Promise, ...] = (
     ends_when_cancelled,
     leaves_nothing_behind,
     fails_with_our_errors,
+    shows_no_secret,
 )

@@ -27,6 +27,7 @@ class Subject:
     at_once: int
     reports_usage: bool
     repeatable: bool
+    secret: str
     patience: float
 
     def request(self, provider: LLMProvider) -> Request:

@@ -180,6 +180,13 @@ def test_a_manager_knows_every_kind_without_settings() -> None:
     assert manager.resolve()[0].provider_id == "offline"
 
 
+@pytest.mark.parametrize("model", ["compatible:small", "compatble:small", "compatible"])
+def test_a_kind_is_no_provider_and_what_it_takes_is_said(model: str) -> None:
+    with pytest.raises(ConfigError, match="There is no provider") as caught:
+        _build().resolve(model)
+    assert "[llm.providers.mine] with `kind` and `base_url`, and write `mine:model`" in caught.value.fix
+
+
 def test_settings_become_policies() -> None:
     settings = LlmSettings(
         model="work:small",

@@ -56,7 +56,7 @@ async def read(provider: AnthropicProvider, request: Request = ASKED) -> list[Ch
         return [chunk async for chunk in stream]
 
 
-CHECKS = [check.name for check in provider_checks(AnthropicProvider, failing=AnthropicProvider)]
+CHECKS = [check.name for check in provider_checks(AnthropicProvider, failing=AnthropicProvider, secret="x")]
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -64,7 +64,9 @@ def test_it_keeps_every_promise_of_the_protocol(server: LLMServer, name: str) ->
     def failing() -> AnthropicProvider:
         return AnthropicProvider(AnthropicConfig(base_url="http://127.0.0.1:9", api_key=Secret("sk-ant-test-0001")))
 
-    checks = provider_checks(lambda: AnthropicProvider(configured(server)), failing=failing, repeatable=True)
+    checks = provider_checks(
+        lambda: AnthropicProvider(configured(server)), failing=failing, repeatable=True, secret="sk-ant-test-0001"
+    )
     check: ProviderCheck = next(check for check in checks if check.name == name)
     check()
 

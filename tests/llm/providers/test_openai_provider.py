@@ -60,18 +60,19 @@ async def read(provider: OpenAIProvider, request: Request = ASK) -> list[Chunk]:
         return [chunk async for chunk in stream]
 
 
-CHECKS = [check.name for check in provider_checks(OpenAIProvider, failing=OpenAIProvider)]
+CHECKS = [check.name for check in provider_checks(OpenAIProvider, failing=OpenAIProvider, secret="x")]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS)
 async def test_it_keeps_every_promise_of_a_provider(name: str) -> None:
-    with LLMServer(handle) as server, LLMServer(as_json({"error": "No"}, 500)) as broken:
+    key = "sk-test-never-to-be-seen-0003"
+    with LLMServer(handle) as server, LLMServer(as_json({"error": f"No: {key}"}, 401)) as broken:
 
         def make(url: str = server.url) -> OpenAIProvider:
-            return OpenAIProvider(OpenAIConfig(base_url=f"{url}/v1", default_model=MODEL, api_key=KEY))
+            return OpenAIProvider(OpenAIConfig(base_url=f"{url}/v1", default_model=MODEL, api_key=Secret(key)))
 
-        checks = provider_checks(make, failing=lambda: make(broken.url), repeatable=True)
+        checks = provider_checks(make, failing=lambda: make(broken.url), repeatable=True, secret=key)
         await next(check for check in checks if check.name == name).run()
 
 
