@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -313,7 +314,10 @@ def _row(name: str, cells: Cells, first: int, sizes: Sequence[int], *, wide: boo
 
 
 def _remark(row: Listed) -> str:
-    said = [*([] if row.has_key else ["no key"]), *([f"ends {row.shutdown}"] if row.shutdown else [])]
+    said = [] if row.has_key else ["no key"]
+    if row.shutdown:
+        has_ended = row.shutdown <= datetime.now(UTC).date().isoformat()
+        said.append(f"{'gone' if has_ended else 'ends'} {row.shutdown}")
     return f"  {', '.join(said)}" if said else ""
 
 

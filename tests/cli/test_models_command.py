@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -62,9 +64,18 @@ def test_all_of_them_in_any_width(sentient: Sentient, columns: str) -> None:
 def test_what_has_a_key_fits_a_terminal(sentient: Sentient) -> None:
     done = sentient("models", "openai", env={"COLUMNS": "80", "OPENAI_API_KEY": "sk-an-example"})
     lines = done.stdout.splitlines()
-    assert any("ends 20" in line for line in lines)
+    assert any("ends 20" in line or "gone 20" in line for line in lines)
     assert max(map(len, lines)) <= 80
     assert all(len(line.split()) >= 5 for line in lines), "columns stay apart"
+
+
+def test_what_answers_no_more_has_ended(sentient: Sentient) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    lines = sentient("models", "openai", "--all", env={"COLUMNS": "200"}).stdout.splitlines()
+    said = [found for line in lines if (found := re.search(r"(ends|gone) (\d{4}-\d\d-\d\d)", line))]
+    assert said
+    assert [found[1] for found in said] == ["gone" if found[2] <= today else "ends" for found in said]
+    assert "gone 2025-06-06" in "\n".join(lines), "gpt-4-32k"
 
 
 def test_a_name_narrows(sentient: Sentient) -> None:
