@@ -206,12 +206,14 @@ class _Child:
 
     def _wait_for(self, target: int) -> bool:
         while True:
-            told, writable, _ = select.select([self._wakeup], [target], [])
+            # Before it is waited for: that it has ended may have been told already.
+            is_over = self._told_to_end and self._process is not None and self._process.poll() is not None
+            told, writable, _ = select.select([self._wakeup], [target], [], 0.0 if is_over else None)
             if told:
                 self._take_signals()
             if writable:
                 return True
-            if self._told_to_end and self._process is not None and self._process.poll() is not None:
+            if is_over:
                 return False  # whoever reads this has stopped, and all else is over
 
     def _patience(self) -> float | None:

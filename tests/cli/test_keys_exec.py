@@ -214,6 +214,33 @@ def test_a_signal_gets_through_while_nobody_reads(sentient: Sentient) -> None:
         assert process.wait(60) == 128 + signal.SIGTERM
 
 
+_LAST_WORDS = """
+import os, signal
+def end(number, frame):
+    os.write(2, b"late")
+    os._exit(3)
+signal.signal(signal.SIGTERM, end)
+while True:
+    os.write(1, b"y" * 4096)
+"""
+
+
+def test_last_words_that_nobody_reads_hold_nobody_up(sentient: Sentient) -> None:
+    sentient("keys", "list", "--rebuild")
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "sentient_cli", "keys", "exec", "--", sys.executable, "-c", _LAST_WORDS]
+    process = subprocess.Popen(command, stdout=writing, stderr=writing, stdin=subprocess.DEVNULL)
+    try:
+        os.close(writing)
+        wait_until(lambda: _waiting_in(reading) >= _PIPE - select.PIPE_BUF, "the pipe is not full")
+        process.terminate()
+        assert process.wait(60) == 3
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reading)
+
+
 @pytest.mark.story("6.1")
 def test_a_window_that_is_closed_is_no_crash(sentient: Sentient) -> None:
     sentient("keys", "list", "--rebuild")
