@@ -103,6 +103,7 @@ def test_a_debugger_stops_in_the_agent_and_again_after_a_save(tmp_path: Path, fr
                 editor.close()
 
 
+@pytest.mark.slow
 @pytest.mark.story("20.5")
 def test_a_debugger_that_takes_long_to_listen_is_no_blocked_loop(tmp_path: Path, free_port: int) -> None:
     packages = tmp_path / "site-packages"

@@ -62,8 +62,9 @@ def test_a_store_that_is_locked_stops_no_stream(tmp_path: Path) -> None:
         assert [frame.content for frame in again[:-1]] == [str(number) for number in range(200)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")  # its disk would be full for the figures too
-@pytest.mark.parametrize("store", ["sqlite:runs.db", pytest.param("file:runs", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("store", ["sqlite:runs.db", "file:runs"])
 def test_a_full_disk_stops_no_stream(tmp_path: Path, store: str) -> None:
     future = "from __future__ import annotations\n"
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"

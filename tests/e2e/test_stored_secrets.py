@@ -100,6 +100,7 @@ def test_what_a_model_says(tmp_path: Path, agent: Path) -> None:
     assert _KEY not in json.dumps(entries)
 
 
+@pytest.mark.slow
 def test_what_may_be_a_secret_keeps_nothing_from_the_store_for_long(tmp_path: Path, agent: Path) -> None:
     with serve(tmp_path, "--store", "file:kept", agent=agent, env=_ENV) as server, Wire(server.address) as wire:
         frames = ask(wire, "held").frames()

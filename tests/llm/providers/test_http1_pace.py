@@ -194,6 +194,7 @@ async def _left_in_a_flood(url: str, loops: list[weakref.ref[asyncio.AbstractEve
     incoming.close()  # and nothing would be read for a moment more
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_a_loop_that_ends_while_nothing_is_read_leaves_nothing(make: Callable[[], asyncio.AbstractEventLoop]) -> None:
     loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
